@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// Adapter speaks one platform's API. These three methods are mandatory; the optional interfaces below are found once at start.
+// An adapter keeps no conversation state, starts no goroutine of its own and never logs content.
+type Adapter interface {
+	// Descriptor returns what the adapter declares about itself; the same value each time.
+	Descriptor() Descriptor
+	// Caps returns what a chat supports given its facts. No I/O.
+	Caps(facts ChatFacts) Caps
+	// Send carries one planned op to the platform. The error is always a *SendError.
+	// OpID is the idempotency key: a second Send with the same op must have no second effect where Caps says Idempotent.
+	Send(ctx context.Context, account Credentials, op Op) (Sent, error)
+}
+
+// Credentials is what an adapter needs to act for an account: the core unseals it for the length of one call.
+type Credentials struct {
+	Account  AccountID
+	Endpoint Endpoint
+	// User is the JID that the account acts for, for platforms that ask whom we vouch for.
+	User UserID
+	// Secret is what Linker returned when the account was linked; opaque to the core.
+	Secret []byte
+}
+
+// Request is a webhook call as it came: the raw body, read once.
+type Request struct {
+	Method string
+	Query  map[string][]string
+	Header http.Header
+	Body   []byte
+	// Now is when it came, UTC: Verify and Parse have no clock of their own.
+	Now int64 // Unix seconds
+}
+
+// Webhook receives what the platform posts to us.
+type Webhook interface {
+	// Challenge answers a GET by which a platform checks the address; ok is false when this is none.
+	Challenge(r Request) (answer []byte, ok bool)
+	// Verify checks the signature on the raw bytes in constant time, and the age. Any error is answered 401.
+	Verify(r Request) error
+	// Parse turns a verified body into events: pure, the same bytes give the same events. An error is a dead letter.
+	Parse(r Request) ([]Event, error)
+}
+
+// Poller receives events by asking. Run blocks until ctx ends; emit returns nil only when the events are durable.
+type Poller interface {
+	Run(ctx context.Context, account Credentials, emit func(context.Context, []Event) error) error
+}
+
+// MediaStore moves media as streams.
+type MediaStore interface {
+	Fetch(ctx context.Context, account Credentials, m Media) (io.ReadCloser, Media, error)
+	Upload(ctx context.Context, account Credentials, m Media, body io.Reader) (Media, error)
+}
+
+// Linker links and unlinks accounts by stateless steps: the core keeps State between them, so that any replica serves the next.
+type Linker interface {
+	// Link runs one step; the first call has a zero Answers and State.
+	Link(ctx context.Context, in LinkInput) (LinkStep, error)
+	// Unlink withdraws the account on the platform. A Retryable error is tried again later.
+	Unlink(ctx context.Context, account Credentials) error
+}
+
+// LinkInput is what a user answered to the last step.
+type LinkInput struct {
+	User    UserID
+	Account AccountID
+	Lang    string
+	State   []byte
+	Answers map[string]string
+	// ConsentHash is the SHA-256 of the disclosure that the user agreed to, as stored in the consent receipt.
+	ConsentHash []byte
+}
+
+// LinkStep is what to ask next, or the finished account.
+type LinkStep struct {
+	// Title and Text say what to do; both are message keys of the catalogue or plain text.
+	Title, Text string
+	Fields      []Field
+	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up).
+	Redirect string
+	State    []byte
+	// Done is set by the last step.
+	Done *Linked
+}
+
+// Linked is a finished account.
+type Linked struct {
+	Endpoint Endpoint
+	Secret   []byte
+	// Shown is how the account is named to its user, such as a masked number.
+	Shown string
+}
+
+// Field is one question of a step (XEP-0004 field, chat prompt or REST property).
+type Field struct {
+	Name     string
+	Label    string
+	Kind     FieldKind
+	Required bool
+	Value    string
+	Options  []Choice
+}
+
+// FieldKind is the shape of an answer.
+type FieldKind string
+
+// Kinds of field.
+const (
+	FieldText    FieldKind = "text"
+	FieldSecret  FieldKind = "secret"
+	FieldBool    FieldKind = "bool"
+	FieldChoice  FieldKind = "choice"
+	FieldDisplay FieldKind = "display" // text without an answer
+)
+
+// Directory finds people.
+type Directory interface {
+	// Resolve finds the one person that a user named. ErrNoPerson means none, without saying why.
+	Resolve(ctx context.Context, account Credentials, query string) (Person, error)
+}
+
+// ErrNoPerson is the uniform answer of Resolve: unknown, opted out, blocked and elsewhere look the same.
+var ErrNoPerson = errors.New("no such person, or not reachable")
+
+// Person is a platform person as Resolve found them.
+type Person struct {
+	ID   ContactID
+	Name string
+	// Accepts is true when we may write at once; otherwise contact was requested and the answer comes as an event.
+	Accepts bool
+}
+
+// Reconciler answers whether an op whose Send was Uncertain took effect.
+type Reconciler interface {
+	Reconcile(ctx context.Context, account Credentials, op Op) (sent Sent, found bool, err error)
+}
+
+// Instance is one configured adapter: the same type may run twice under two names.
+type Instance struct {
+	ID AdapterID
+	// Component is the domain of its component, such as telegram.example.org.
+	Component string
+	// Name is shown in service discovery.
+	Name    string
+	Adapter Adapter
+}

@@ -1,0 +1,60 @@
+package gateway
+
+import "time"
+
+// Kinds of record. Every kind stands in Retention; a test scans a used store and fails on a key that no row explains.
+const (
+	RecordSchema   RecordKind = "schema"   // owner "g": schema version, shard count, wrapped master key
+	RecordDataKey  RecordKind = "key"      // owner a:<account> or u:<user>: a wrapped data key
+	RecordUser     RecordKind = "user"     // owner u:<user>: JID, language
+	RecordLinks    RecordKind = "links"    // owner u:<user>: the user's accounts per adapter
+	RecordConsent  RecordKind = "consent"  // owner u:<user>: consent receipts
+	RecordAccount  RecordKind = "account"  // owner a:<account>: endpoint, sealed credentials, standing
+	RecordContact  RecordKind = "contact"  // owner a:<account>: one packed sealed string per contact
+	RecordEndpoint RecordKind = "endpoint" // owner e:<bucket>: endpoint to account
+	RecordMember   RecordKind = "member"   // owner x:<adapter>: who is registered, for presence at start
+	RecordSession  RecordKind = "session"  // owner u:<user>: an unfinished dialogue
+	RecordUnlink   RecordKind = "unlink"   // owner x:<adapter>: withdrawals that the platform has not heard of yet
+	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
+)
+
+// Retention says for every kind of key who owns it and how long it lives.
+type Retention struct {
+	Kind RecordKind
+	// TTL is how long an unused record lives; 0 means until its owner is erased.
+	TTL time.Duration
+	// Why names the owner or the purpose, for the privacy notice.
+	Why string
+}
+
+// Lifetimes of what is not a record.
+const (
+	MapBucket      = 10 * 24 * time.Hour // one id-map hash per chat and bucket
+	MapTTL         = 30 * 24 * time.Hour // how long an edit, reply or receipt finds its message
+	DeadTTL        = 30 * 24 * time.Hour // how long an operator can replay
+	EventDedupe    = 7 * 24 * time.Hour  // longer than any platform redelivers webhooks
+	StanzaDedupe   = 24 * time.Hour      // clients resend after stream resumption (XEP-0198)
+	OutboxDedupe   = 24 * time.Hour      // absorbs a replayed hop
+	SessionTTL     = 15 * time.Minute    // an unfinished dialogue (XEP-0050 §3.2)
+	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
+	NoticeTTL      = 24 * time.Hour      // "told once per chat, feature and day"
+	ContactCaching = 30 * time.Second    // how long a replica believes what it read of an account
+)
+
+// RetentionTable lists every kind of record.
+func RetentionTable() []Retention {
+	return []Retention{
+		{RecordSchema, 0, "the store itself"},
+		{RecordDataKey, 0, "the account or user whose data it seals; destroying it is the erasure"},
+		{RecordUser, 0, "the user, until they unregister from the last adapter"},
+		{RecordLinks, 0, "the user, until they unregister"},
+		{RecordConsent, 0, "the user; proof of consent, exported and erased with them"},
+		{RecordAccount, 0, "the account, until it is unlinked"},
+		{RecordContact, 0, "the account, until it is unlinked"},
+		{RecordEndpoint, 0, "the account, until it is unlinked"},
+		{RecordMember, 0, "the user, until they unregister"},
+		{RecordSession, SessionTTL, "a dialogue under way"},
+		{RecordUnlink, 0, "a withdrawal under way"},
+		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},
+	}
+}

@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps the identity mapping and the mail in transit. memstore is the reference, redisstore the real one; storetest
+// holds both to the contract. What must stay private arrives sealed and named by HMAC: a Store never sees a JID, a platform
+// id or content (see Keyring). All methods are safe for concurrent use.
+type Store interface {
+	Ingester
+	Leaser
+	Worker
+	DeadLetters
+	Records
+	Signals
+	// Ready returns nil when the store takes writes.
+	Ready(ctx context.Context) error
+	Close() error
+}
+
+// Errors that every Store returns, wrapped or bare.
+var (
+	// ErrFull: the lane or the partition holds as much as it may. Nothing was stored.
+	ErrFull = errors.New("queue full")
+	// ErrHeld: another replica holds the lease.
+	ErrHeld = errors.New("lease held by another replica")
+	// ErrFenced: the lease is no longer ours; the caller stops at once and touches nothing.
+	ErrFenced = errors.New("lease lost")
+	// ErrExists: a record that should be new is there already.
+	ErrExists = errors.New("record exists")
+	// ErrNotFound: there is no such dead letter.
+	ErrNotFound = errors.New("not found")
+)
+
+// Entry is one unit of work in a queue.
+type Entry struct {
+	// ID is set by the store.
+	ID EntryID
+	// Lane is the HMAC of the lane key (Keyring.Lane): entries of one lane are worked on strictly in order.
+	Lane string
+	// Kind tells the worker what the payload is.
+	Kind EntryKind
+	// Account names the key that seals Payload; empty where the operator's key does.
+	Account AccountID
+	// Payload is sealed.
+	Payload []byte
+	// At is when the entry was first ingested, to the millisecond; it survives park, replay and hops.
+	At time.Time
+}
+
+// EntryKind tells what an entry's payload is.
+type EntryKind string
+
+// Kinds of entry.
+const (
+	EntryEvent   EntryKind = "event"   // an Inbound
+	EntryOp      EntryKind = "op"      // an Outbound
+	EntryStanzas EntryKind = "stanzas" // rendered bytes for the stream
+	EntryUnpark  EntryKind = "unpark"  // wakes its lane
+	EntryRaw     EntryKind = "raw"     // a webhook body that could not be parsed
+)
+
+// IngestOptions bounds and dedupes an ingest.
+type IngestOptions struct {
+	// Dedupe is an HMAC; a second ingest with it inside DedupeFor stores nothing and returns the first id. Empty: no dedupe.
+	Dedupe    string
+	DedupeFor time.Duration
+	// LaneMax and QueueMax are the most entries that the lane and the queue may hold, 0 for no limit.
+	LaneMax, QueueMax int
+}
+
+// Ingester takes new work. It is never fenced: what was read from a socket or a webhook is stored by whoever read it.
+type Ingester interface {
+	// Ingest appends an entry unless its dedupe key was seen; it returns when the entry is durable. ErrFull stores nothing.
+	Ingest(ctx context.Context, p Partition, q Queue, e Entry, o IngestOptions) (id EntryID, duplicate bool, err error)
+	// Read returns up to n entries after an id, oldest first, without waiting. A new owner starts from the empty id:
+	// whatever is there is unfinished.
+	Read(ctx context.Context, p Partition, q Queue, after EntryID, n int) ([]Entry, error)
+	// Watch hints that a partition may have new work until ctx ends. Hints may be lost or spurious: poll as well.
+	Watch(ctx context.Context, p Partition) <-chan struct{}
+	// Depth returns how many entries a queue holds and when its oldest was ingested.
+	Depth(ctx context.Context, p Partition, q Queue) (n int, oldest time.Time, err error)
+}
+
+// Lease is the right to work on a partition until it runs out. Epoch grows with every new owner.
+type Lease struct {
+	Partition Partition
+	Replica   string
+	Epoch     int64
+	Until     time.Time
+}
+
+// Leaser hands out leases.
+type Leaser interface {
+	// Acquire takes a free lease, or takes up one that this same replica still holds from before a restart (its epoch grows
+	// all the same). ErrHeld otherwise.
+	Acquire(ctx context.Context, p Partition, replica string, ttl time.Duration) (Lease, error)
+	// Renew extends the lease. ErrFenced when it is gone.
+	Renew(ctx context.Context, l Lease, ttl time.Duration) (Lease, error)
+	// Release gives the lease back; releasing a lost lease is no error.
+	Release(ctx context.Context, l Lease) error
+}
+
+// Attempt is what begin tells about earlier tries of an entry.
+type Attempt struct {
+	// Number is 1 for the first try.
+	Number int
+	// Unfinished is true when an earlier try began and never said how it ended: its effect is uncertain.
+	Unfinished bool
+}
+
+// MapEntry is one line of a lane's id map. Field and Value are opaque (Keyring.MapField, sealed).
+type MapEntry struct {
+	Lane  string
+	Field string
+	Value []byte
+}
+
+// Worker changes the work of a partition. Every method is fenced: ErrFenced when the lease is no longer the caller's.
+type Worker interface {
+	// Begin marks that an entry's side effect is about to happen, and writes id maps that must stand before it.
+	Begin(ctx context.Context, l Lease, q Queue, id EntryID, maps []MapEntry) (Attempt, error)
+	// Fail marks that a try ended without effect: the attempt number and the age stay, the uncertainty goes.
+	Fail(ctx context.Context, l Lease, q Queue, id EntryID) error
+	// Finish removes entries that are done and writes id maps, in one step. Unknown ids are no error.
+	Finish(ctx context.Context, l Lease, q Queue, ids []EntryID, maps []MapEntry) error
+	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked until a time.
+	Park(ctx context.Context, l Lease, from Queue, lane string, ids []EntryID, until time.Time, reason ParkReason) error
+	// Parked lists the parked lanes of a partition.
+	Parked(ctx context.Context, p Partition) ([]ParkedLane, error)
+	// Unpark clears the mark of a lane whose park queue is empty; done is false while it is not.
+	Unpark(ctx context.Context, l Lease, from Queue, lane string) (done bool, err error)
+	// Dead moves an entry to the partition's dead letters.
+	Dead(ctx context.Context, l Lease, q Queue, id EntryID, why DeadReason) error
+	// Lookup reads id maps of a lane, newest bucket first; absent fields are absent from the answer.
+	Lookup(ctx context.Context, p Partition, lane string, fields []string) (map[string][]byte, error)
+}
+
+// ParkReason says what a parked lane waits for.
+type ParkReason string
+
+// Reasons to park.
+const (
+	ParkRetry  ParkReason = "retry"
+	ParkLimit  ParkReason = "limit"
+	ParkReauth ParkReason = "reauth"
+	ParkWindow ParkReason = "window"
+)
+
+// ParkedLane is one parked lane.
+type ParkedLane struct {
+	Lane   string
+	From   Queue
+	Until  time.Time
+	Reason ParkReason
+}
+
+// DeadReason says why an entry was given up on. Text holds no content and no identifier.
+type DeadReason struct {
+	Class Class  `json:"class"`
+	Code  string `json:"code,omitempty"`
+	Text  string `json:"text,omitempty"`
+}
+
+// DeadLetter is an entry that was given up on, with where it came from.
+type DeadLetter struct {
+	Entry
+	From Queue
+	Why  DeadReason
+	Died time.Time
+}
+
+// DeadLetters is the operator's view of what was given up on. Dead letters expire after 30 days.
+type DeadLetters interface {
+	// Bury stores an entry as a dead letter at once, for what could not even be ingested. It is not fenced.
+	Bury(ctx context.Context, p Partition, from Queue, e Entry, why DeadReason) error
+	// ListDead returns up to n dead letters after an id, oldest first.
+	ListDead(ctx context.Context, p Partition, after EntryID, n int) ([]DeadLetter, error)
+	// Replay puts a dead letter at the end of the queue it came from. ErrNotFound when it is gone.
+	Replay(ctx context.Context, p Partition, id EntryID) (EntryID, error)
+	// DropDead forgets a dead letter. ErrNotFound when it is gone.
+	DropDead(ctx context.Context, p Partition, id EntryID) error
+}
+
+// Owner names whose records they are; all records of an owner share a Redis Cluster slot and go in one Erase.
+type Owner string
+
+// RecordKey names one record. Names are HMACs or ULIDs, never an identifier of a person.
+type RecordKey struct {
+	Owner Owner
+	Kind  RecordKind
+	Name  string
+}
+
+// RecordKind is one of the kinds that retention.go lists with its owner and TTL.
+type RecordKind string
+
+// Change is one write to an owner's records. A nil Value deletes. IfAbsent fails the whole Save with ErrExists when the
+// record is there. TTL > 0 makes a record that expires; such a record is not listed.
+type Change struct {
+	Kind     RecordKind
+	Name     string
+	Value    []byte
+	IfAbsent bool
+	TTL      time.Duration
+}
+
+// Records keeps identities: users, accounts, contacts, consent receipts, sessions.
+type Records interface {
+	// Load returns the values of the keys in order, nil where absent, in one round trip per slot at most.
+	Load(ctx context.Context, keys ...RecordKey) ([][]byte, error)
+	// Save applies all changes of one owner or none.
+	Save(ctx context.Context, owner Owner, changes ...Change) error
+	// List returns a page of an owner's lasting records of one kind, by name; an empty cursor starts, an empty next ends.
+	// A page may be empty before the end, and a name may come twice.
+	List(ctx context.Context, owner Owner, kind RecordKind, cursor string, n int) (values map[string][]byte, next string, err error)
+	// Erase removes all records of an owner, lasting and expiring.
+	Erase(ctx context.Context, owner Owner) error
+}
+
+// Signals carries what is worth nothing a moment later: typing, presence, stream wake-ups. Late or unheard is gone.
+type Signals interface {
+	Publish(ctx context.Context, topic string, payload []byte) error
+	// Subscribe delivers until ctx ends; a slow reader loses signals, never delays anybody.
+	Subscribe(ctx context.Context, topic string) <-chan []byte
+}
