@@ -143,6 +143,18 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, account Credentials, op Op) (sent Sent, found bool, err error)
 }
 
+// Registrar tells a platform where its webhooks go. It is called at start and is idempotent.
+type Registrar interface {
+	// Register announces url; the account is zero where the platform has one webhook for all accounts of an instance.
+	Register(ctx context.Context, account Credentials, url string) error
+}
+
+// Publisher offers documents that the platform reads from us, such as a JWKS.
+type Publisher interface {
+	// WellKnown returns JSON documents by path below the public address, each starting with "/.well-known/".
+	WellKnown() map[string][]byte
+}
+
 // Instance is one configured adapter: the same type may run twice under two names.
 type Instance struct {
 	ID AdapterID
