@@ -1,0 +1,63 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+
+	"postern/deploy"
+)
+
+const prosodyPackages = "prosody prosody-modules lua-dbi-sqlite3"
+
+// StartProsody starts a Prosody with archives, carbons, stream management, uploads and group chats.
+func (l *Lab) StartProsody(ctx context.Context, cfg XMPPConfig) (*XMPP, error) {
+	bin, err := program("prosody", prosodyPackages)
+	if err != nil {
+		return nil, err
+	}
+	ctl, err := program("prosodyctl", prosodyPackages)
+	if err != nil {
+		return nil, err
+	}
+	if err := needFile("Prosody's mod_privilege", prosodyPackages, "/usr/lib/prosody/modules/mod_privilege*"); err != nil {
+		return nil, err
+	}
+	if err := needFile("Lua's SQLite driver", prosodyPackages, "/usr/lib/*/lua/5.*/dbd/sqlite3.so"); err != nil {
+		return nil, err
+	}
+	acct, err := accountFor("prosody")
+	if err != nil {
+		return nil, err
+	}
+	x, err := l.prepare(cfg, deploy.Prosody, acct)
+	if err != nil {
+		return nil, err
+	}
+	config := filepath.Join(x.dir, "prosody.cfg.lua")
+	x.log = filepath.Join(x.dir, "prosody.log")
+	x.command = command{path: bin, args: []string{"--config", config, "-F"}, as: acct}
+	x.addUser = func(ctx context.Context, u Login) error {
+		cmd := exec.CommandContext(ctx, ctl, "--config", config, "register", u.User, x.domain, u.Password)
+		cmd.Dir = x.dir
+		cmd.SysProcAttr = acct.attr()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("lab: add user to %s: %w: %s", x.name, err, out)
+		}
+		return nil
+	}
+	if err := l.start(ctx, x.Server); err != nil {
+		return nil, err
+	}
+	return x, x.addUsers(ctx, cfg.Users)
+}
+
+func (x *XMPP) addUsers(ctx context.Context, users []Login) error {
+	for _, u := range users {
+		if err := x.AddUser(ctx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
