@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ErrNoContact: the account has no such contact.
+var ErrNoContact = errors.New("no such contact")
+
+// Contact returns the contact behind an alias. ErrNoContact when the account has none.
+func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Contact, error) {
+	slot := string(a.ID) + "/" + string(alias)
+	if c, ok := i.contacts.load(slot); ok {
+		return c, nil
+	}
+	got, err := i.store.Load(ctx, RecordKey{accountOwner(a.ID), RecordContact, string(alias)})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: identity: load contact: %w", err)
+	}
+	if got[0] == nil {
+		return nil, ErrNoContact
+	}
+	c, err := openContact(a, alias, got[0])
+	if err != nil {
+		return nil, err
+	}
+	i.contacts.store(slot, c)
+	return c, nil
+}
+
+// Find returns the contact behind an alias among a user's accounts, with the account that has it.
+func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, alias Alias) (*Account, *Contact, error) {
+	accounts, err := i.Of(ctx, adapter, user)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range accounts {
+		c, err := i.Contact(ctx, a, alias)
+		if errors.Is(err, ErrNoContact) {
+			continue
+		}
+		return a, c, err
+	}
+	return accounts[0], nil, ErrNoContact
+}
+
+// PutContact writes a contact; its alias is computed from its id, so the write is idempotent.
+func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Contact, error) {
+	c.Alias = a.Keys.Alias(c.ID)
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	owner := accountOwner(a.ID)
+	sealed := a.Keys.Data.Seal(contactPlace(a.ID, c.Alias), plain)
+	if err := i.store.Save(ctx, owner, Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed}); err != nil {
+		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
+	}
+	i.contacts.store(string(a.ID)+"/"+string(c.Alias), &c)
+	return &c, nil
+}
+
+// Contacts calls f for each contact of an account, page by page, in no particular order.
+func (i *Identity) Contacts(ctx context.Context, a *Account, f func(*Contact) error) error {
+	for cursor := ""; ; {
+		page, next, err := i.store.List(ctx, accountOwner(a.ID), RecordContact, cursor, 200)
+		if err != nil {
+			return fmt.Errorf("gateway: identity: list contacts: %w", err)
+		}
+		for name, sealed := range page {
+			c, err := openContact(a, Alias(name), sealed)
+			if err != nil {
+				return err
+			}
+			if err := f(c); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		cursor = next
+	}
+}
+
+func openContact(a *Account, alias Alias, sealed []byte) (*Contact, error) {
+	plain, err := a.Keys.Data.Open(contactPlace(a.ID, alias), sealed)
+	if err != nil {
+		return nil, err
+	}
+	c := &Contact{Alias: alias}
+	return c, json.Unmarshal(plain, c)
+}
+
+func contactPlace(a AccountID, alias Alias) string {
+	return string(accountOwner(a)) + "/contact/" + string(alias)
+}

@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Account is an account as a replica works with it: unsealed, read-only, at most ContactCaching old.
+type Account struct {
+	ID        AccountID       `json:"-"`
+	Adapter   AdapterID       `json:"adapter"`
+	Endpoint  Endpoint        `json:"endpoint"`
+	User      UserID          `json:"user"`
+	Secret    []byte          `json:"secret,omitempty"`
+	Shown     string          `json:"shown,omitempty"`
+	Standing  AccountStanding `json:"standing"`
+	Agreed    int             `json:"agreed"` // Descriptor.Version that the user consented to
+	Lang      string          `json:"lang,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	Keys      *AccountKeys    `json:"-"`
+}
+
+// Credentials returns what the adapter needs to act for the account.
+func (a *Account) Credentials() Credentials {
+	return Credentials{Account: a.ID, Endpoint: a.Endpoint, User: a.User, Secret: a.Secret}
+}
+
+// Lane returns the lane of a chat with one of the account's contacts.
+func (a *Account) Lane(alias Alias) LaneKey { return LaneKey{a.Adapter, alias} }
+
+// Contact is a platform person as one account sees them. Its record is one short sealed string.
+type Contact struct {
+	Alias Alias     `json:"-"`
+	ID    ContactID `json:"i"`
+	Name  string    `json:"n,omitempty"`
+	// Chat is the platform's conversation id, where it differs from the person's.
+	Chat ChatID `json:"c,omitempty"`
+	// Subscribed: our user sees the contact's presence (RFC 6121 "to"); Follows: the contact may see theirs.
+	Subscribed bool `json:"s,omitempty"`
+	Follows    bool `json:"f,omitempty"`
+	// Pending: contact was requested, the person has not answered.
+	Pending bool `json:"p,omitempty"`
+	// LastInbound is when they last wrote, Unix seconds; kept only where the platform has a reply window.
+	LastInbound int64 `json:"w,omitempty"`
+}
+
+// accountKeyRecord is the unsealed frame around an account's wrapped key: Owner says whose key unwraps it.
+type accountKeyRecord struct {
+	Owner Owner  `json:"owner,omitempty"` // empty: the operator's
+	Data  []byte `json:"data"`
+	Salt  []byte `json:"salt"`
+}
+
+// Identity is the mapping between users, accounts and contacts. It caches what it read for a short while.
+type Identity struct {
+	store    Records
+	keys     *Keyring
+	accounts *cache[AccountID, *Account]
+	links    *cache[string, []AccountID]
+	ends     *cache[string, AccountID]
+	contacts *cache[string, *Contact]
+}
+
+// NewIdentity returns the mapping that a store holds.
+func NewIdentity(store Records, keys *Keyring) *Identity {
+	const size = 10_000 // accounts and contacts in use at once; an idle one costs nothing here
+	return &Identity{
+		store: store, keys: keys,
+		accounts: newCache[AccountID, *Account](size, ContactCaching),
+		links:    newCache[string, []AccountID](size, ContactCaching),
+		ends:     newCache[string, AccountID](size, ContactCaching),
+		contacts: newCache[string, *Contact](size, ContactCaching),
+	}
+}
+
+// ErrNoAccount: nobody is registered under that name.
+var ErrNoAccount = errors.New("no account")
+
+// Of returns a user's accounts on an adapter, oldest first. ErrNoAccount when there are none.
+func (i *Identity) Of(ctx context.Context, adapter AdapterID, user UserID) ([]*Account, error) {
+	owner := i.keys.userOwner(user)
+	name := i.keys.Name("links", string(adapter))
+	slot := string(owner) + "/" + name
+	ids, ok := i.links.load(slot)
+	if !ok {
+		var err error
+		if ids, err = i.loadLinks(ctx, owner, name); err != nil {
+			return nil, err
+		}
+		i.links.store(slot, ids)
+	}
+	if len(ids) == 0 {
+		return nil, ErrNoAccount
+	}
+	out := make([]*Account, 0, len(ids))
+	for _, id := range ids {
+		a, err := i.ByID(ctx, id)
+		if errors.Is(err, ErrNoAccount) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	if len(out) == 0 {
+		return nil, ErrNoAccount
+	}
+	return out, nil
+}
+
+func (i *Identity) loadLinks(ctx context.Context, owner Owner, name string) ([]AccountID, error) {
+	got, err := i.store.Load(ctx, RecordKey{owner, RecordLinks, name})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: identity: load links: %w", err)
+	}
+	var ids []AccountID
+	if got[0] == nil {
+		return nil, nil
+	}
+	plain, err := i.keys.operator.Open(string(owner)+"/links/"+name, got[0])
+	if err != nil {
+		return nil, err
+	}
+	return ids, json.Unmarshal(plain, &ids)
+}
+
+// ByEndpoint returns the account that a webhook names. ErrNoAccount when nobody has it.
+func (i *Identity) ByEndpoint(ctx context.Context, adapter AdapterID, e Endpoint) (*Account, error) {
+	key := i.keys.endpointKey(adapter, e)
+	id, ok := i.ends.load(key.Name)
+	if !ok {
+		got, err := i.store.Load(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("gateway: identity: load endpoint: %w", err)
+		}
+		if got[0] == nil {
+			return nil, ErrNoAccount
+		}
+		id = AccountID(got[0])
+		i.ends.store(key.Name, id)
+	}
+	return i.ByID(ctx, id)
+}
+
+// ByID returns an account. ErrNoAccount when it is gone.
+func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
+	if a, ok := i.accounts.load(id); ok {
+		return a, nil
+	}
+	owner := accountOwner(id)
+	got, err := i.store.Load(ctx, RecordKey{owner, RecordDataKey, "key"}, RecordKey{owner, RecordAccount, "account"})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: identity: load account: %w", err)
+	}
+	if got[0] == nil || got[1] == nil {
+		return nil, ErrNoAccount
+	}
+	var rec accountKeyRecord
+	if err := json.Unmarshal(got[0], &rec); err != nil {
+		return nil, fmt.Errorf("gateway: identity: account key: %w", err)
+	}
+	wrap, err := i.wrapper(ctx, rec.Owner)
+	if err != nil {
+		return nil, err
+	}
+	data, err := wrap.Open(string(owner)+"/key", rec.Data)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := newAccountKeys(i.keys.master, data, rec.Salt)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := keys.Data.Open(string(owner)+"/account", got[1])
+	if err != nil {
+		return nil, err
+	}
+	a := &Account{ID: id, Keys: keys}
+	if err := json.Unmarshal(plain, a); err != nil {
+		return nil, fmt.Errorf("gateway: identity: account: %w", err)
+	}
+	i.accounts.store(id, a)
+	return a, nil
+}
+
+// wrapper returns the key that wraps an account's key: its user's, or the operator's for shared accounts.
+func (i *Identity) wrapper(ctx context.Context, owner Owner) (*DataKey, error) {
+	if owner == "" {
+		return i.keys.operator, nil
+	}
+	got, err := i.store.Load(ctx, RecordKey{owner, RecordDataKey, "key"})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: identity: load user key: %w", err)
+	}
+	if got[0] == nil {
+		return nil, ErrNoAccount
+	}
+	raw, err := i.keys.operator.Open(string(owner)+"/key", got[0])
+	if err != nil {
+		return nil, err
+	}
+	return NewDataKey(raw)
+}
+
+// Forget drops what this replica cached of an account, after a change here or, by signal, elsewhere.
+func (i *Identity) Forget(id AccountID) {
+	if a, ok := i.accounts.load(id); ok {
+		i.links.forget(string(i.keys.userOwner(a.User)) + "/" + i.keys.Name("links", string(a.Adapter)))
+		i.ends.forget(i.keys.endpointKey(a.Adapter, a.Endpoint).Name)
+	}
+	i.accounts.forget(id)
+}
