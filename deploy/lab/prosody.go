@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 
@@ -33,6 +34,13 @@ func (l *Lab) StartProsody(ctx context.Context, cfg XMPPConfig) (*XMPP, error) {
 	}
 	x, err := l.prepare(cfg, deploy.Prosody, acct)
 	if err != nil {
+		return nil, err
+	}
+	// Without this empty directory every start logs an error.
+	if err := os.MkdirAll(filepath.Join(x.dir, "certs"), 0o750); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	if err := acct.own(x.dir); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(x.dir, "prosody.cfg.lua")

@@ -131,8 +131,34 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.Start(ctx)
 }
 
-// Pause freezes the server (SIGSTOP): its connections stay open and nothing answers.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
+// Pause freezes the server (SIGSTOP) and returns once it stands still: its connections stay open and nothing answers.
+func (s *Server) Pause() error {
+	if err := s.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	return poll(ctx, nil, func(context.Context) error { return stopped(s.PID()) })
+}
+
+// stopped reports whether all threads of a process stand still (proc(5)); one that has ended does.
+func stopped(pid int) error {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue // the thread ended meanwhile
+		}
+		// The name in parentheses may hold spaces; the state follows its last closing one.
+		if _, state, _ := strings.Cut(string(data[strings.LastIndexByte(string(data), ')'):]), ") "); !strings.HasPrefix(state, "T") {
+			return errors.New("still running")
+		}
+	}
+	return nil
+}
 
 // Resume undoes Pause.
 func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }

@@ -3,11 +3,14 @@
 package lab_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -183,6 +186,70 @@ func TestPause(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The lab's closing has to end the paused server too.
+}
+
+// TestParentDies starts one server of each kind in another process, kills that process and looks for survivors.
+func TestParentDies(t *testing.T) {
+	ctx := deadline(t)
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestParentDiesChild$")
+	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	var left []string
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "ready" {
+		pid, dir, _ := strings.Cut(lines.Text(), " ")
+		n, err := strconv.Atoi(pid)
+		if err != nil {
+			t.Fatalf("child says %q: %v", lines.Text(), err)
+		}
+		pids = append(pids, family(t, n)...)
+		left = append(left, dir)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed, as asked
+	if len(left) != 3 {
+		t.Errorf("got %d servers, want 3", len(left))
+	}
+	for _, pid := range pids {
+		gone(t, pid)
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// childDir names the variable that makes TestParentDiesChild the other process.
+const childDir = "POSTERN_LAB_TEST_CHILD"
+
+// TestParentDiesChild is not a test of its own: without the variable there is nothing to do.
+func TestParentDiesChild(t *testing.T) {
+	dir := os.Getenv(childDir)
+	if dir == "" {
+		return
+	}
+	l := lab.New(dir, nil)
+	start(t, l, deploy.Prosody)
+	start(t, l, deploy.Ejabberd)
+	if _, err := l.StartRedis(t.Context(), lab.RedisConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range l.Servers() {
+		fmt.Println(s.PID(), s.Dir())
+	}
+	fmt.Println("ready")
+	<-t.Context().Done() // until killed
 }
 
 func TestSideBySideAndNothingLeft(t *testing.T) {
