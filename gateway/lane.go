@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 )
 
 // Shards is how many shards there are. It stands in the schema record; a store with another value refuses to open.
@@ -57,6 +58,16 @@ const (
 
 // ParkQueue is the queue that holds a parked lane's entries, in the lane's direction.
 func ParkQueue(from Queue, lane string) Queue { return Queue("park:" + string(from) + ":" + lane) }
+
+// Base returns the queue that a park queue's entries came from, and any other queue itself.
+func (q Queue) Base() Queue {
+	rest, ok := strings.CutPrefix(string(q), "park:")
+	if !ok {
+		return q
+	}
+	from, _, _ := strings.Cut(rest, ":")
+	return Queue(from)
+}
 
 // EntryID is a place in a queue: "<milliseconds>-<sequence>" as Redis streams count. Later entries have greater ids.
 type EntryID string

@@ -19,9 +19,12 @@ type Chat struct {
 	Contact ContactID `json:"contact,omitempty"`
 }
 
-// Target points at an earlier message by the platform's ids.
+// Target points at an earlier message. Each side names it in its own ids; the lane translates through the id map.
 type Target struct {
-	IDs []MessageID `json:"ids"`
+	// IDs are the platform's. They are what adapters see.
+	IDs []MessageID `json:"ids,omitempty"`
+	// Stanza is the XMPP side's. Adapters neither set nor read it.
+	Stanza StanzaID `json:"stanza,omitempty"`
 	// Mine is true when our user wrote the message.
 	Mine bool `json:"mine,omitempty"`
 	// Excerpt is the beginning of the message's text where known: it lets a platform without replies get a quote.

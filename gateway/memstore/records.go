@@ -1,0 +1,136 @@
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"postern/gateway"
+)
+
+type recordName struct {
+	kind gateway.RecordKind
+	name string
+}
+
+// record is a value; until is zero for a lasting one.
+type record struct {
+	value []byte
+	until time.Time
+}
+
+func (r record) live() bool { return r.until.IsZero() || time.Now().Before(r.until) }
+
+// Load implements gateway.Records.
+func (s *Store) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, failed("load", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([][]byte, len(keys))
+	for i, k := range keys {
+		if r, ok := s.owners[k.Owner][recordName{k.Kind, k.Name}]; ok && r.live() {
+			out[i] = bytes.Clone(r.value)
+		}
+	}
+	return out, nil
+}
+
+// Save implements gateway.Records.
+func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gateway.Change) error {
+	if err := ctx.Err(); err != nil {
+		return failed("save", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	recs := s.owners[owner]
+	for _, c := range changes {
+		if err := s.check(c); err != nil {
+			return failed("save", err)
+		}
+		if r, ok := recs[recordName{c.Kind, c.Name}]; ok && r.live() && c.IfAbsent {
+			return failed("save", gateway.ErrExists)
+		}
+	}
+	if recs == nil {
+		recs = map[recordName]record{}
+	}
+	for n, r := range recs {
+		if s.kinds[n.kind] > 0 && !r.live() {
+			delete(recs, n)
+		}
+	}
+	for _, c := range changes {
+		apply(recs, c)
+	}
+	s.owners[owner] = recs
+	if len(recs) == 0 {
+		delete(s.owners, owner)
+	}
+	return nil
+}
+
+// check refuses what the retention table does not allow: every kind either lasts or expires.
+func (s *Store) check(c gateway.Change) error {
+	ttl, ok := s.kinds[c.Kind]
+	switch {
+	case !ok:
+		return fmt.Errorf("kind %q is not in the retention table", c.Kind)
+	case c.Value != nil && (ttl > 0) != (c.TTL > 0):
+		return fmt.Errorf("kind %q has ttl %v in the retention table, the change has %v", c.Kind, ttl, c.TTL)
+	}
+	return nil
+}
+
+func apply(recs map[recordName]record, c gateway.Change) {
+	n := recordName{c.Kind, c.Name}
+	if c.Value == nil {
+		delete(recs, n)
+		return
+	}
+	r := record{value: bytes.Clone(c.Value)}
+	if c.TTL > 0 {
+		r.until = time.Now().Add(c.TTL)
+	}
+	recs[n] = r
+}
+
+// List implements gateway.Records; the cursor is the last name of the page before.
+func (s *Store) List(ctx context.Context, owner gateway.Owner, kind gateway.RecordKind, cursor string, n int) (map[string][]byte, string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", failed("list", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name, r := range s.owners[owner] {
+		if name.kind == kind && r.until.IsZero() && name.name > cursor {
+			names = append(names, name.name)
+		}
+	}
+	slices.Sort(names)
+	next := ""
+	if n = max(n, 1); len(names) > n {
+		names = names[:n]
+		next = names[n-1]
+	}
+	page := map[string][]byte{}
+	for _, name := range names {
+		page[name] = bytes.Clone(s.owners[owner][recordName{kind, name}].value)
+	}
+	return page, next, nil
+}
+
+// Erase implements gateway.Records.
+func (s *Store) Erase(ctx context.Context, owner gateway.Owner) error {
+	if err := ctx.Err(); err != nil {
+		return failed("erase", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.owners, owner)
+	return nil
+}
