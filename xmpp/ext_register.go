@@ -1,0 +1,3 @@
+package xmpp
+
+const nsRegister = "jabber:iq:register"

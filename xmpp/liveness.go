@@ -1,0 +1,109 @@
+package xmpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// XEP-0114 has no acknowledgements and the first write after a server's death
+// succeeds, so silence is all there is to notice.
+const (
+	keepaliveEvery = 30 * time.Second // a space when nothing else was sent
+	pingAfter      = 60 * time.Second // of silence, XEP-0199 to the server
+	deadAfter      = 90 * time.Second // of silence, the connection is given up
+	barrierTimeout = 20 * time.Second
+)
+
+const nsPing = "urn:xmpp:ping"
+
+// errBarrierTimeout is barrier's when the server has not answered in time.
+var errBarrierTimeout = errors.New("xmpp: barrier: no answer from the server")
+
+// watch keeps the connection alive and ends it when the server has gone silent.
+func (s *stream) watch() {
+	keepalive := time.NewTicker(keepaliveEvery)
+	defer keepalive.Stop()
+	silence := time.NewTimer(pingAfter)
+	defer silence.Stop()
+	sent, pinged := s.w.count(), false
+	for {
+		select {
+		case <-s.ended:
+			return
+		case <-keepalive.C:
+			if n := s.w.count(); n == sent {
+				s.nudge([]byte(" "))
+			}
+			sent = s.w.count()
+		case <-silence.C:
+			switch idle := s.idle(); {
+			case idle >= deadAfter:
+				s.end(errDead)
+				return
+			case idle >= pingAfter:
+				if !pinged {
+					s.nudge(s.pingRequest().AppendTo(nil))
+				}
+				pinged = true
+				silence.Reset(deadAfter - idle)
+			default:
+				pinged = false
+				silence.Reset(pingAfter - idle)
+			}
+		}
+	}
+}
+
+// nudge sends bytes that nobody waits for; a stream that is closing needs none.
+func (s *stream) nudge(b []byte) {
+	if err := s.w.force(b); err != nil && !errors.Is(err, errWriterClosed) {
+		s.end(err)
+	}
+}
+
+// idle is how long the server has been silent. While a handler holds up the
+// reader, the silence is ours.
+func (s *stream) idle() time.Duration {
+	if s.busy.Load() {
+		return 0
+	}
+	return time.Since(s.start) - time.Duration(s.lastRead.Load())
+}
+
+func (s *stream) pingRequest() *Element {
+	return NewIQ(s.self, s.peer, "get", NewElement(nsPing, "ping"))
+}
+
+// barrier returns nil once the server has processed everything written before
+// the call: it pings the server, which handles a stream in order, and any
+// answer counts, an error too. Time during which a handler holds up the reader
+// does not count against the server.
+func (s *stream) barrier(ctx context.Context) error {
+	req := s.pingRequest()
+	key := iqKey{req.ID(), req.To()}
+	ch, err := s.iqs.register(key)
+	if err != nil {
+		return err
+	}
+	defer s.iqs.forget(key)
+	if err := s.send(ctx, req); err != nil {
+		return err
+	}
+	timer := time.NewTimer(barrierTimeout)
+	defer timer.Stop()
+	for {
+		select {
+		case a := <-ch:
+			return a.err
+		case <-timer.C:
+			if !s.busy.Load() {
+				return errBarrierTimeout
+			}
+			timer.Reset(barrierTimeout)
+		case <-ctx.Done():
+			return fmt.Errorf("xmpp: barrier: %w", context.Cause(ctx))
+		}
+	}
+}

@@ -1,0 +1,396 @@
+package xmpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/xmpp/xmpptest"
+)
+
+const testDomain = "gw.example"
+
+// counter collects wire events.
+type counter struct {
+	mu sync.Mutex
+	n  map[wireEvent]int
+}
+
+func (c *counter) count(e wireEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = make(map[wireEvent]int)
+	}
+	c.n[e]++
+}
+
+func (c *counter) of(e wireEvent) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[e]
+}
+
+func testConfig(dial func(context.Context) (net.Conn, error)) (streamConfig, *counter) {
+	c := &counter{}
+	return streamConfig{
+		domain: testDomain, server: "example", secret: xmpptest.Secret, dial: dial,
+		log: slog.New(slog.DiscardHandler), count: c.count,
+	}, c
+}
+
+// rig is a stream that runs against a scripted server.
+type rig struct {
+	*stream
+	server *xmpptest.Conn
+	got    chan *Element
+	done   chan error
+	stop   context.CancelFunc
+	events *counter
+}
+
+// newRig connects and runs a stream; handle nil collects stanzas in got.
+func newRig(t *testing.T, handle func(context.Context, *Element)) *rig {
+	t.Helper()
+	srv := xmpptest.NewServer()
+	cfg, events := testConfig(srv.Dial)
+	r := &rig{got: make(chan *Element, 1<<15), done: make(chan error, 1), events: events}
+	if handle == nil {
+		handle = func(_ context.Context, el *Element) { r.got <- el }
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	r.stop = stop
+	connected := make(chan error, 1)
+	go func() {
+		var err error
+		r.stream, err = connect(ctx, cfg)
+		connected <- err
+	}()
+	r.server = srv.Accept(t, testDomain)
+	if err := <-connected; err != nil {
+		t.Fatal(err)
+	}
+	go func() { r.done <- r.run(ctx, handle) }()
+	t.Cleanup(func() {
+		stop()
+		r.server.Drop()
+		<-r.ended
+	})
+	return r
+}
+
+func (r *rig) next(t *testing.T) *Element {
+	t.Helper()
+	select {
+	case el := <-r.got:
+		return el
+	case <-time.After(time.Minute):
+		t.Fatal("no stanza reached the handler")
+		return nil
+	}
+}
+
+func TestHandshakeDigest(t *testing.T) {
+	if got, want := handshakeDigest("3BF96D32", "secret"), "b09ea9b3b7f586be8a08d0a3dd7466f110aeb136"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestHandshakeRefused(t *testing.T) {
+	for _, condition := range []string{"conflict", "host-unknown", "not-authorized", "invalid-namespace"} {
+		t.Run(condition, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := xmpptest.NewServer()
+				cfg, _ := testConfig(srv.Dial)
+				result := make(chan error, 1)
+				go func() {
+					_, err := connect(t.Context(), cfg)
+					result <- err
+				}()
+				srv.Refuse(t, testDomain, condition)
+				var got *StreamError
+				if err := <-result; !errors.As(err, &got) || got.Condition != condition {
+					t.Errorf("got %v, want stream error %s", err, condition)
+				}
+			})
+		})
+	}
+}
+
+func TestHandshakeDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := xmpptest.NewServer()
+		cfg, _ := testConfig(srv.Dial)
+		began := time.Now()
+		result := make(chan error, 1)
+		go func() {
+			_, err := connect(t.Context(), cfg)
+			result <- err
+		}()
+		server := srv.AcceptRaw(t)
+		if err := <-result; err == nil {
+			t.Fatal("got nil, want a handshake error")
+		}
+		if got := time.Since(began); got != handshakeTimeout {
+			t.Errorf("gave up after %v, want %v", got, handshakeTimeout)
+		}
+		server.WaitEnd(t)
+	})
+}
+
+func TestStreamHostileStanzas(t *testing.T) {
+	deep := strings.Repeat("<a>", 10000) + strings.Repeat("</a>", 10000)
+	const good = "<message from='u@example/r' to='c@gw.example' id='after'><body>still here</body></message>"
+	tests := []struct {
+		name, send string
+		handled    bool   // the stanza itself reaches the handler
+		reply      string // part of what is sent back, "" for nothing
+		event      wireEvent
+	}{
+		{"nested message", "<message from='u@example/r' to='c@gw.example'><message/><body>x</body></message>", true, "", ""},
+		{"priority 999", "<presence from='u@example/r' to='gw.example'><priority>999</priority></presence>", true, "", ""},
+		{"history offset", "<presence from='u@example/r' to='r@gw.example/n'><x xmlns='http://jabber.org/protocol/muc'><history since='2024-01-01T00:00:00+00:00' maxstanzas=''/></x></presence>", true, "", ""},
+		{"deep iq", "<iq type='get' id='d1' from='u@example/r' to='gw.example'>" + deep + "</iq>", false, "policy-violation", eventTooDeep},
+		{"deep message", "<message id='d2' from='u@example/r' to='c@gw.example'>" + deep + "</message>", false, "policy-violation", eventTooDeep},
+		{"deep error", "<message type='error' id='d3' from='u@example/r' to='c@gw.example'>" + deep + "</message>", false, "", eventTooDeep},
+		{"bad entity", "<iq type='set' id='e1' from='u@example/r' to='gw.example'><q xmlns='x'>&nope;</q></iq>", false, "bad-request", eventMalformed},
+		{"wrong end tag", "<message id='e2' from='u@example/r' to='c@gw.example'><a></b></message>", false, "bad-request", eventMalformed},
+		{"control character", "<message id='e3' from='u@example/r' to='c@gw.example'><body>&#xb;</body></message>", false, "bad-request", eventMalformed},
+		{"comment", "<message id='e4' from='u@example/r' to='c@gw.example'><!-- <a> --><body>x</body></message>", false, "bad-request", eventMalformed},
+		{"no from", "<message to='c@gw.example'><body>x</body></message>", false, "", eventBadAddress},
+		{"invalid from", "<message from='@example' to='c@gw.example'><body>x</body></message>", false, "", eventBadAddress},
+		{"foreign from only", "<message xmlns:e='e' e:from='admin@example' to='c@gw.example'><body>x</body></message>", false, "", eventBadAddress},
+		{"another domain", "<message from='u@example' to='c@other.example'><body>x</body></message>", false, "", eventBadAddress},
+		{"unknown element", "<fish from='u@example' to='c@gw.example'/>", false, "", eventUnknown},
+		{"stray result", "<iq type='result' id='7' from='u@example' to='gw.example'/>", false, "", eventStrayResult},
+		{"iq of no type", "<iq id='7' from='u@example' to='gw.example'/>", false, "", eventMalformed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.server.Send(t, tt.send+good)
+				if tt.handled {
+					r.next(t)
+				}
+				if got := r.next(t).ID(); got != "after" {
+					t.Errorf("got stanza %q, want after", got)
+				}
+				synctest.Wait()
+				if tt.reply == "" {
+					r.server.Quiet(t)
+				} else {
+					r.server.Expect(t, tt.reply, "type='error'", "to='u@example/r'")
+				}
+				if tt.event != "" && r.events.of(tt.event) != 1 {
+					t.Errorf("%s: got %d, want 1", tt.event, r.events.of(tt.event))
+				}
+			})
+		})
+	}
+}
+
+func TestStreamSpoofedSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.server.Send(t, "<message from='alice@example/r' to='c@gw.example' xmlns:e='urn:e' e:from='admin@example' e:type='error' e:id='9' id='1' type='chat'>"+
+			"<x xmlns='urn:other'><body>inner</body></x><body xmlns='urn:third'>other</body><body>real</body></message>")
+		el := r.next(t)
+		body, _ := el.Body()
+		got := []string{el.From().String(), el.Type(), el.ID(), body}
+		want := []string{"alice@example/r", "chat", "1", "real"}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if v, ok := el.LookupAttr("urn:e", "from"); !ok || v != "admin@example" {
+			t.Errorf("e:from: got %q, want it kept apart", v)
+		}
+	})
+}
+
+func TestStreamHugeStanza(t *testing.T) {
+	r := newRig(t, nil)
+	const chunk = 1 << 20
+	text := strings.Repeat("x", chunk)
+	r.server.Send(t, "<message from='u@example/r' to='c@gw.example' id='big'><body>")
+	for range 64 {
+		r.server.Send(t, text)
+	}
+	r.server.Send(t, "</body></message><message from='u@example/r' to='c@gw.example' id='after'/>")
+	if got := r.next(t).ID(); got != "after" {
+		t.Errorf("got stanza %q, want after", got)
+	}
+	r.server.Expect(t, "policy-violation", "id='big'")
+	if got := cap(r.fr.buf); got > 4*defaultMaxStanza {
+		t.Errorf("framer holds %d bytes, want at most %d", got, 4*defaultMaxStanza)
+	}
+}
+
+func TestStreamEnds(t *testing.T) {
+	tests := []struct {
+		name, label string
+		act         func(*testing.T, *rig)
+	}{
+		{"eof", "eof", func(_ *testing.T, r *rig) { r.server.Drop() }},
+		{"eof inside a stanza", "eof", func(t *testing.T, r *rig) { r.server.Send(t, "<message><bo"); r.server.Drop() }},
+		{"stream closed", "closed", func(t *testing.T, r *rig) { r.server.CloseStream(t) }},
+		{"conflict", "stream_error", func(t *testing.T, r *rig) { r.server.StreamError(t, "conflict") }},
+		{"not well-formed", "not_well_formed", func(t *testing.T, r *rig) { _ = r.server.TrySend("garbage<message/>") }},
+		{"doctype", "not_well_formed", func(t *testing.T, r *rig) { _ = r.server.TrySend("<!DOCTYPE x><message/>") }},
+		{"silent server", "timeout", func(_ *testing.T, r *rig) { r.server.MutePings(true) }},
+		{"server does not read", "timeout", func(t *testing.T, r *rig) {
+			resume := r.server.StopReading()
+			t.Cleanup(resume)
+			_ = r.send(t.Context(), NewMessage(r.self, r.peer, "chat", "1"))
+			_ = r.send(t.Context(), NewMessage(r.self, r.peer, "chat", "2"))
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				tt.act(t, r)
+				err := <-r.done
+				if got := endLabel(err); got != tt.label {
+					t.Errorf("got %s (%v), want %s", got, err, tt.label)
+				}
+				if err := r.send(t.Context(), NewPresence(r.self, r.peer, "")); err == nil {
+					t.Error("send after the end: got nil, want an error")
+				}
+				if _, err := r.iq(t.Context(), r.pingRequest()); err == nil {
+					t.Error("iq after the end: got nil, want an error")
+				}
+			})
+		})
+	}
+}
+
+func TestStreamLiveness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.server.MutePings(true)
+		began := time.Now()
+		ping := r.server.Next(t)
+		if !strings.Contains(ping.Raw, "urn:xmpp:ping") || ping.Attr["to"] != "example" {
+			t.Errorf("got %s, want a ping to the server", ping.Raw)
+		}
+		if got := time.Since(began); got != pingAfter {
+			t.Errorf("pinged after %v, want %v", got, pingAfter)
+		}
+		if err := <-r.done; !errors.Is(err, errDead) {
+			t.Errorf("got %v, want %v", err, errDead)
+		}
+		if got := time.Since(began); got != deadAfter {
+			t.Errorf("dead after %v, want %v", got, deadAfter)
+		}
+	})
+}
+
+func TestStreamStaysUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		select {
+		case err := <-r.done:
+			t.Errorf("ended while the server answered pings: %v", err)
+		case <-time.After(time.Hour):
+		}
+	})
+}
+
+// A handler that blocks longer than the dead-peer limit must not count as silence.
+func TestStreamSlowHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handled := make(chan string, 8)
+		r := newRig(t, func(_ context.Context, el *Element) {
+			if el.ID() == "slow" {
+				<-time.After(5 * time.Minute)
+			}
+			handled <- el.ID()
+		})
+		r.server.Send(t, "<message from='u@example' to='c@gw.example' id='slow'/>")
+		barrier := make(chan error, 1)
+		go func() { barrier <- r.barrier(t.Context()) }()
+		if got := <-handled; got != "slow" {
+			t.Fatalf("got %q, want slow", got)
+		}
+		if err := <-barrier; err != nil {
+			t.Errorf("barrier: %v", err)
+		}
+		r.server.Send(t, "<message from='u@example' to='c@gw.example' id='next'/>")
+		if got := <-handled; got != "next" {
+			t.Errorf("got %q, want next", got)
+		}
+	})
+}
+
+func TestStreamGracefulClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.stop()
+		if !r.server.WaitEnd(t) {
+			t.Error("closed without </stream:stream>")
+		}
+		r.server.Send(t, "<message from='u@example' to='c@gw.example' id='late1'/><message from='u@example' to='c@gw.example' id='late2'/>")
+		r.server.CloseStream(t)
+		if err := <-r.done; !errors.Is(err, errLocalClose) {
+			t.Errorf("got %v, want %v", err, errLocalClose)
+		}
+		for _, want := range []string{"late1", "late2"} {
+			if got := r.next(t).ID(); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	})
+}
+
+func TestStreamCloseDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		began := time.Now()
+		r.stop()
+		<-r.done
+		if got := time.Since(began); got != closeTimeout {
+			t.Errorf("closed after %v, want %v", got, closeTimeout)
+		}
+	})
+}
+
+func TestStreamOverTCP(t *testing.T) {
+	srv := xmpptest.NewServer()
+	cfg, _ := testConfig(srv.DialTCP)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan error, 1)
+	go func() {
+		s, err := connect(ctx, cfg)
+		if err == nil {
+			err = s.run(ctx, func(ctx context.Context, el *Element) {
+				_ = s.send(ctx, NewMessage(el.To(), el.From(), "chat", el.ID()))
+			})
+		}
+		done <- err
+	}()
+	server := srv.Accept(t, testDomain)
+	for i := range 1000 {
+		server.Send(t, fmt.Sprintf("<message from='u@example' to='c@gw.example' id='%d'/>", i))
+	}
+	for i := range 1000 {
+		if got, want := server.Next(t).Attr["id"], fmt.Sprint(i); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+	stop()
+	server.WaitEnd(t)
+	server.CloseStream(t)
+	if err := <-done; !errors.Is(err, errLocalClose) || errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want %v", err, errLocalClose)
+	}
+}

@@ -1,0 +1,217 @@
+package xmpp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	backoffBase  = 100 * time.Millisecond
+	backoffMax   = 30 * time.Second
+	refusedPause = 30 * time.Second // after not-authorized or host-unknown: only an operator can help
+	steadyAfter  = 30 * time.Second // a session this long starts the backoff anew
+)
+
+// lease is the right to be this component. Two connections of one name lose or
+// split stanzas on every server, so the lease comes before the dial.
+type lease interface {
+	// Acquire blocks until the lease is held. lost is closed when it no longer is.
+	Acquire(ctx context.Context) (lost <-chan struct{}, err error)
+	// Release gives the lease up; it is called once per successful Acquire.
+	Release()
+}
+
+// linkState is where a supervisor stands; a closed set of metric labels.
+type linkState string
+
+const (
+	linkStandby    linkState = "standby"    // another replica holds the lease
+	linkConnecting linkState = "connecting" // dialling or shaking hands
+	linkUp         linkState = "up"
+	linkDown       linkState = "down"    // between attempts
+	linkRefused    linkState = "refused" // secret or name rejected
+	linkStopped    linkState = "stopped"
+)
+
+// supervisor keeps one component connected for as long as Run runs.
+type supervisor struct {
+	stream   streamConfig
+	lease    lease
+	leaseTTL time.Duration // how long after a conflict another holder may live on
+
+	// handle receives stanzas on the reader's goroutine, in order.
+	handle func(context.Context, *Element)
+	// session works on a live stream until its context ends, which it does when
+	// the stream does. Returning an error gives the stream up.
+	session func(context.Context, *stream) error
+	// state is told of every change; err says why for down and refused.
+	state func(linkState, error)
+	log   *slog.Logger
+}
+
+// Run acquires the lease, connects, runs the session, closes, and starts again
+// with backoff, until ctx ends. It then closes the stream in order, releases
+// the lease and returns when everything it started has stopped.
+func (v *supervisor) Run(ctx context.Context) {
+	defer v.state(linkStopped, nil)
+	attempt := 0
+	for ctx.Err() == nil {
+		v.state(linkStandby, nil)
+		lost, err := v.lease.Acquire(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			attempt++
+			v.log.Warn("component lease not acquired", "component", v.stream.domain, "error", err.Error())
+			v.pause(ctx, nil, jitter(attempt))
+			continue
+		}
+		attempt = v.hold(ctx, lost, attempt)
+	}
+}
+
+// hold connects again and again under one lease. It returns when the lease is
+// lost, after a conflict, or when ctx ends, with the lease released.
+func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int) int {
+	wait, conflict := time.Duration(0), false
+	for ctx.Err() == nil && !isClosed(lost) {
+		began := time.Now()
+		err := v.once(ctx, lost)
+		if ctx.Err() != nil {
+			break
+		}
+		if time.Since(began) >= steadyAfter {
+			attempt = 0
+		}
+		attempt++
+		wait, conflict = v.react(err, attempt)
+		if conflict {
+			break
+		}
+		v.pause(ctx, lost, wait)
+	}
+	v.lease.Release()
+	if conflict {
+		v.pause(ctx, nil, wait)
+	}
+	return attempt
+}
+
+// react reports why a connection ended and says how long to wait, and whether
+// the lease must go because another connection of this name lives.
+func (v *supervisor) react(err error, attempt int) (wait time.Duration, conflict bool) {
+	var refused *StreamError
+	errors.As(err, &refused)
+	switch {
+	case refused == nil:
+	case refused.Condition == "conflict":
+		v.state(linkDown, err)
+		wait = v.leaseTTL + jitter(attempt)
+		v.log.Warn("another connection uses this component's name; lease dropped",
+			"component", v.stream.domain, "retry_in", wait.Round(time.Second))
+		return wait, true
+	case refused.Condition == "not-authorized":
+		v.state(linkRefused, err)
+		v.log.Error("the server refused the component secret for "+v.stream.domain+
+			": check server.secret_file and the component section of the Prosody or ejabberd configuration",
+			"component", v.stream.domain, "retry_in", refusedPause)
+		return refusedPause, false
+	case refused.Condition == "host-unknown":
+		v.state(linkRefused, err)
+		v.log.Error("the server does not know the component "+v.stream.domain+
+			": add it to the Prosody or ejabberd configuration, or correct the adapter's jid",
+			"component", v.stream.domain, "retry_in", refusedPause)
+		return refusedPause, false
+	}
+	v.state(linkDown, err)
+	wait = jitter(attempt)
+	v.log.Warn("xmpp stream down", "component", v.stream.domain, "reason", endLabel(err),
+		"error", errorText(err), "retry_in", wait)
+	return wait, false
+}
+
+// once runs one connection from dial to close. The socket is closed when it returns.
+func (v *supervisor) once(ctx context.Context, lost <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		select {
+		case <-lost:
+			v.log.Warn("component lease lost", "component", v.stream.domain)
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	v.state(linkConnecting, nil)
+	s, err := connect(ctx, v.stream)
+	if err != nil {
+		return err
+	}
+	v.state(linkUp, nil)
+	v.log.Info("xmpp stream up", "component", v.stream.domain)
+	sessionCtx, endSession := context.WithCancel(ctx)
+	defer endSession()
+	var sessionErr error
+	wg.Go(func() {
+		if err := v.session(sessionCtx, s); err != nil && sessionCtx.Err() == nil {
+			sessionErr = err
+			cancel()
+		}
+	})
+	wg.Go(func() {
+		<-s.ended
+		endSession()
+	})
+	err = s.run(ctx, v.handle)
+	cancel()
+	wg.Wait()
+	if sessionErr != nil && errors.Is(err, errLocalClose) {
+		return sessionErr
+	}
+	return err
+}
+
+// pause waits, less if ctx ends or the lease is lost.
+func (v *supervisor) pause(ctx context.Context, lost <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-lost:
+	case <-ctx.Done():
+	}
+}
+
+// jitter is full jitter over an exponential ceiling: between nothing and
+// 0.1 s, 0.2 s, ... 30 s, so that replicas do not return in step.
+func jitter(attempt int) time.Duration {
+	ceiling := backoffMax
+	if attempt < 10 {
+		ceiling = min(backoffMax, backoffBase<<max(0, attempt-1))
+	}
+	return rand.N(ceiling) + time.Millisecond
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
