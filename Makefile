@@ -1,0 +1,56 @@
+# Every verb works on Debian 12 with Go, git and make; demo, test, bench and chaos install missing Debian packages.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO      ?= go
+ARGS    ?=
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# Time for one fuzz target.
+FUZZTIME ?= 30s
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## play a conversation through real servers and stay up (ARGS=--once: play it and exit)
+	@deploy/dev/install.sh demo
+	@$(MAKE) --no-print-directory build
+	bin/postern demo $(ARGS)
+
+test: ## install what is missing, then run every test, also on the real servers
+	@deploy/dev/install.sh test
+	$(GO) vet ./...
+	$(GO) vet -tags servers ./...
+	$(GO) test -shuffle=on ./...
+	$(GO) test -tags servers -p 1 -shuffle=on -timeout 10m ./...
+	@echo "all tests passed, those on Prosody, ejabberd, Redis and Redis Cluster included"
+
+check: ## vet, lint and the race detector, without the servers
+	$(GO) vet ./...
+	$(LINT) run
+	$(GO) test -race -shuffle=on -count=3 ./...
+
+build: ## the program, as bin/postern
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/postern ./cmd/postern
+
+lint: ## golangci-lint with .golangci.yml
+	$(LINT) run
+
+fuzz: ## every fuzz target for FUZZTIME each (30s)
+	@deploy/dev/fuzz.sh "$(FUZZTIME)"
+
+bench: ## Go benchmarks, then the whole path against the sandbox
+	@deploy/dev/install.sh demo
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@$(MAKE) --no-print-directory build
+	$(GO) test -tags servers,bench -p 1 -count=1 -run '^TestBench' -timeout 30m -v ./cmd/...
+
+chaos: ## kill the gateway at every point of the path and count what is lost
+	@deploy/dev/install.sh demo
+	$(GO) test -tags servers,chaos -p 1 -count=1 -run '^TestChaos' -timeout 30m -v ./cmd/...
+
+clean: ## delete what the other verbs made in the checkout
+	rm -rf bin .run
+	$(GO) clean -testcache
+
+.PHONY: help demo test check build lint fuzz bench chaos clean
