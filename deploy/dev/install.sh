@@ -86,7 +86,10 @@ fi
 
 apt() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null; }
 
-# A package index that is missing or old makes the first attempt fail.
+if ! compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; then
+	apt update
+fi
+# An index that is old makes the first attempt fail.
 if ! apt install -y --no-install-recommends "${missing[@]}"; then
 	echo "fetching the package index, then once more"
 	apt update

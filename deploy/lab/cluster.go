@@ -40,7 +40,7 @@ func (l *Lab) StartRedisCluster(ctx context.Context, n int) (*RedisCluster, erro
 	if n < 3 {
 		return nil, errors.New("lab: a Redis Cluster needs three nodes to agree on failures")
 	}
-	ports, err := l.ports(n, true)
+	ports, err := l.ports(ctx, n, true)
 	if err != nil {
 		return nil, err
 	}

@@ -49,11 +49,11 @@ func (l *Lab) StartEjabberd(ctx context.Context, cfg XMPPConfig) (*XMPP, error) 
 	if err != nil {
 		return nil, err
 	}
-	x, err := l.prepare(cfg, deploy.Ejabberd, acct)
+	x, err := l.prepare(ctx, cfg, deploy.Ejabberd, acct)
 	if err != nil {
 		return nil, err
 	}
-	dist, err := l.ports(1, false)
+	dist, err := l.ports(ctx, 1, false)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -53,10 +54,10 @@ func (l *Lab) Close() error {
 	l.mu.Unlock()
 
 	var errs []error
-	for i := len(servers) - 1; i >= 0; i-- {
+	for _, s := range slices.Backward(servers) {
 		// Closing has its own deadline: it also runs after the caller's context has ended.
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		errs = append(errs, servers[i].Stop(ctx))
+		errs = append(errs, s.Stop(ctx))
 		cancel()
 	}
 	for _, lock := range locks {
@@ -80,7 +81,7 @@ func (l *Lab) Servers() []*Server {
 func (l *Lab) printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l.log, "lab: "+format+"\n", args...)
+	_, _ = fmt.Fprintf(l.log, "lab: "+format+"\n", args...) // a log that cannot be written stops nothing
 }
 
 // name makes the second server of a kind "redis-2".

@@ -33,7 +33,7 @@ func TestMissingProgramNamesPackages(t *testing.T) {
 
 func TestPortsAreReservedAcrossLabs(t *testing.T) {
 	a, b := New(t.TempDir(), nil), New(t.TempDir(), nil)
-	got, err := a.ports(3, true)
+	got, err := a.ports(t.Context(), 3, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,14 +41,14 @@ func TestPortsAreReservedAcrossLabs(t *testing.T) {
 		if p < firstPort || p >= firstPort+portCount {
 			t.Errorf("port %d: want one below the kernel's own range", p)
 		}
-		if b.reserve(p) || b.reserve(p+busOffset) {
+		if b.reserve(t.Context(), p) || b.reserve(t.Context(), p+busOffset) {
 			t.Errorf("port %d: got by a second lab, want it reserved", p)
 		}
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !b.reserve(got[0]) {
+	if !b.reserve(t.Context(), got[0]) {
 		t.Errorf("port %d: still reserved after Close", got[0])
 	}
 	if err := b.Close(); err != nil {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -18,17 +19,17 @@ const (
 
 // ports reserves n free loopback ports for the life of the lab. With bus, the port busOffset above each is free
 // and reserved too.
-func (l *Lab) ports(n int, bus bool) ([]int, error) {
+func (l *Lab) ports(ctx context.Context, n int, bus bool) ([]int, error) {
 	var found []int
 	for tries := 0; len(found) < n; tries++ {
 		if tries > 1000 {
 			return nil, errors.New("lab: no free loopback ports")
 		}
 		p := firstPort + rand.IntN(portCount)
-		if !l.reserve(p) {
+		if !l.reserve(ctx, p) {
 			continue
 		}
-		if bus && !l.reserve(p+busOffset) {
+		if bus && !l.reserve(ctx, p+busOffset) {
 			continue
 		}
 		found = append(found, p)
@@ -39,12 +40,13 @@ func (l *Lab) ports(n int, bus bool) ([]int, error) {
 // reserve takes a port if no program listens on it and no other lab of this machine holds it. Between the look
 // and the server's own bind another lab could pick the same, so that each holds an abstract socket
 // (unix(7)) with the port's number, which ends with the process.
-func (l *Lab) reserve(p int) bool {
-	lock, err := net.Listen("unix", fmt.Sprintf("@postern-lab-port-%d", p))
+func (l *Lab) reserve(ctx context.Context, p int) bool {
+	var lc net.ListenConfig
+	lock, err := lc.Listen(ctx, "unix", fmt.Sprintf("@postern-lab-port-%d", p))
 	if err != nil {
 		return false
 	}
-	probe, err := net.Listen("tcp", loopback(p))
+	probe, err := lc.Listen(ctx, "tcp", loopback(p))
 	if err != nil {
 		_ = lock.Close()
 		return false

@@ -32,7 +32,7 @@ func (l *Lab) StartProsody(ctx context.Context, cfg XMPPConfig) (*XMPP, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := l.prepare(cfg, deploy.Prosody, acct)
+	x, err := l.prepare(ctx, cfg, deploy.Prosody, acct)
 	if err != nil {
 		return nil, err
 	}

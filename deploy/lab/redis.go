@@ -54,7 +54,7 @@ func (r *Redis) Flush(ctx context.Context) error {
 
 // StartRedis starts a single Redis server.
 func (l *Lab) StartRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) {
-	ports, err := l.ports(1, false)
+	ports, err := l.ports(ctx, 1, false)
 	if err != nil {
 		return nil, err
 	}

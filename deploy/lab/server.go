@@ -69,7 +69,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.proc != nil {
 		return fmt.Errorf("lab: start %s: already running", s.name)
 	}
-	p, err := launch(s.command, s.dir)
+	p, err := launch(ctx, s.command, s.dir)
 	if err != nil {
 		return fmt.Errorf("lab: start %s: %w", s.name, err)
 	}
@@ -197,12 +197,13 @@ type process struct {
 }
 
 // launch starts c in dir. The goroutine ends with the child, which whoever holds the process waits for.
-func launch(c command, dir string) (*process, error) {
+func launch(ctx context.Context, c command, dir string) (*process, error) {
 	out, err := os.OpenFile(filepath.Join(dir, outputFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(context.Background(), c.path, c.args...) // ends by Stop or Kill, never with the caller's context
+	// A server ends by Stop or Kill; the context bounds its start only.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.path, c.args...)
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG=C.UTF-8", "HOME=" + dir}, c.env...)
 	cmd.Stdout, cmd.Stderr = out, out

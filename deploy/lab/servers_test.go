@@ -246,9 +246,9 @@ func TestParentDiesChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range l.Servers() {
-		fmt.Println(s.PID(), s.Dir())
+		fmt.Fprintln(os.Stdout, s.PID(), s.Dir())
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	<-t.Context().Done() // until killed
 }
 

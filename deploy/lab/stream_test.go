@@ -210,7 +210,7 @@ func family(t *testing.T, pid int) []int {
 		if err != nil {
 			continue // the thread ended meanwhile
 		}
-		for _, f := range strings.Fields(string(data)) {
+		for f := range strings.FieldsSeq(string(data)) {
 			child, err := strconv.Atoi(f)
 			if err != nil {
 				t.Fatal(err)

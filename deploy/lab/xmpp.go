@@ -82,12 +82,12 @@ func (x *XMPP) AddUser(ctx context.Context, u Login) error { return x.addUser(ct
 
 // prepare picks ports and a directory, and writes the configuration of either server: the lab's file named
 // conf, which includes the snippet that operators copy.
-func (l *Lab) prepare(cfg XMPPConfig, kind deploy.Server, acct account) (*XMPP, error) {
+func (l *Lab) prepare(ctx context.Context, cfg XMPPConfig, kind deploy.Server, acct account) (*XMPP, error) {
 	domain := cfg.Domain
 	if domain == "" {
 		domain = "localhost"
 	}
-	ports, err := l.ports(3, false)
+	ports, err := l.ports(ctx, 3, false)
 	if err != nil {
 		return nil, err
 	}
