@@ -68,7 +68,8 @@ type IngestOptions struct {
 	// Dedupe is an HMAC; a second ingest with it inside DedupeFor stores nothing and returns the first id. Empty: no dedupe.
 	Dedupe    string
 	DedupeFor time.Duration
-	// LaneMax and QueueMax are the most entries that the lane and the queue may hold, 0 for no limit.
+	// LaneMax and QueueMax are the most entries that the lane and the queue may hold, 0 for no limit. A lane's parked
+	// entries count for the lane, not for the queue.
 	LaneMax, QueueMax int
 }
 
@@ -79,7 +80,8 @@ type Ingester interface {
 	// Read returns up to n entries after an id, oldest first, without waiting. A new owner starts from the empty id:
 	// whatever is there is unfinished.
 	Read(ctx context.Context, p Partition, q Queue, after EntryID, n int) ([]Entry, error)
-	// Watch hints that a partition may have new work until ctx ends. Hints may be lost or spurious: poll as well.
+	// Watch hints that a partition may have new work until ctx ends, when the channel is closed. Hints may be lost or
+	// spurious: poll as well.
 	Watch(ctx context.Context, p Partition) <-chan struct{}
 	// Depth returns how many entries a queue holds and when its oldest was ingested.
 	Depth(ctx context.Context, p Partition, q Queue) (n int, oldest time.Time, err error)
@@ -128,12 +130,14 @@ type Worker interface {
 	// Finish removes entries that are done and writes id maps, in one step. Unknown ids are no error.
 	Finish(ctx context.Context, l Lease, q Queue, ids []EntryID, maps []MapEntry) error
 	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked until a time.
+	// They get new ids and keep their attempts; ids that are gone are no error, and none at all only moves the mark.
 	Park(ctx context.Context, l Lease, from Queue, lane string, ids []EntryID, until time.Time, reason ParkReason) error
 	// Parked lists the parked lanes of a partition.
 	Parked(ctx context.Context, p Partition) ([]ParkedLane, error)
 	// Unpark clears the mark of a lane whose park queue is empty; done is false while it is not.
 	Unpark(ctx context.Context, l Lease, from Queue, lane string) (done bool, err error)
-	// Dead moves an entry to the partition's dead letters.
+	// Dead moves an entry to the partition's dead letters; an id that is gone is no error. What was parked counts as from
+	// the lane's queue, so that a replay goes there.
 	Dead(ctx context.Context, l Lease, q Queue, id EntryID, why DeadReason) error
 	// Lookup reads id maps of a lane, newest bucket first; absent fields are absent from the answer.
 	Lookup(ctx context.Context, p Partition, lane string, fields []string) (map[string][]byte, error)
@@ -199,7 +203,8 @@ type RecordKey struct {
 type RecordKind string
 
 // Change is one write to an owner's records. A nil Value deletes. IfAbsent fails the whole Save with ErrExists when the
-// record is there. TTL > 0 makes a record that expires; such a record is not listed.
+// record is there. TTL > 0 makes a record that expires; such a record is not listed. The retention table says which kinds
+// expire: a Save that disagrees with it is refused.
 type Change struct {
 	Kind     RecordKind
 	Name     string
@@ -224,6 +229,6 @@ type Records interface {
 // Signals carries what is worth nothing a moment later: typing, presence, stream wake-ups. Late or unheard is gone.
 type Signals interface {
 	Publish(ctx context.Context, topic string, payload []byte) error
-	// Subscribe delivers until ctx ends; a slow reader loses signals, never delays anybody.
+	// Subscribe delivers until ctx ends, when the channel is closed; a slow reader loses signals, never delays anybody.
 	Subscribe(ctx context.Context, topic string) <-chan []byte
 }

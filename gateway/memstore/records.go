@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -58,12 +59,10 @@ func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gatewa
 	if recs == nil {
 		recs = map[recordName]record{}
 	}
-	for n, r := range recs {
-		if s.kinds[n.kind] > 0 && !r.live() {
-			delete(recs, n)
-		}
-	}
 	for _, c := range changes {
+		if c.TTL > 0 { // owners of expiring records are users, who have few: a sweep is cheap
+			maps.DeleteFunc(recs, func(_ recordName, r record) bool { return !r.live() })
+		}
 		apply(recs, c)
 	}
 	s.owners[owner] = recs

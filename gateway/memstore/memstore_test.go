@@ -1,0 +1,33 @@
+package memstore_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/memstore"
+	"postern/gateway/storetest"
+)
+
+func open(t testing.TB) *memstore.Store {
+	s := memstore.New()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: got %v, want none", err)
+		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) gateway.Store { return open(t) }, storetest.Options{
+		Around:  synctest.Test,
+		Advance: time.Sleep, // virtual: Around runs each case in a bubble
+		Short:   15 * time.Second,
+	})
+}
+
+func BenchmarkIngest(b *testing.B) { storetest.BenchmarkIngest(b, open(b)) }
+
+func BenchmarkLoop(b *testing.B) { storetest.BenchmarkLoop(b, open(b)) }

@@ -1,0 +1,254 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"postern/gateway"
+)
+
+var ingestCases = []testCase{
+	{"ingest/keeps what it was given", (*kit).ingestKeeps},
+	{"ingest/copies the payload", (*kit).ingestCopies},
+	{"ingest/order and paging", (*kit).ingestOrder},
+	{"ingest/dedupe stores once and returns the first id", (*kit).ingestDedupe},
+	{"ingest/dedupe ends after its time", (*kit).ingestDedupeEnds},
+	{"ingest/dedupe is per queue and outlives the entry", (*kit).ingestDedupeScope},
+	{"ingest/concurrent duplicates store one", (*kit).ingestConcurrent},
+	{"ingest/lane limit", (*kit).ingestLaneMax},
+	{"ingest/queue limit", (*kit).ingestQueueMax},
+	{"ingest/a duplicate is no overflow", (*kit).ingestDuplicateWhenFull},
+	{"ingest/depth and oldest", (*kit).ingestDepth},
+	{"ingest/partitions and queues are apart", (*kit).ingestApart},
+	{"ingest/watch hints", (*kit).ingestWatch},
+	{"ingest/a cancelled call stores nothing", (*kit).ingestCancelled},
+}
+
+func (k *kit) ingestKeeps() {
+	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+	want := []gateway.Entry{
+		{Lane: "lane-1", Kind: gateway.EntryOp, Account: "01J0ACCOUNT", Payload: []byte("a\x00\r\n\xff"), At: at},
+		{Lane: "", Kind: gateway.EntryRaw, Payload: []byte{}, At: at},
+	}
+	for i, e := range want {
+		e.At = e.At.Add(123 * time.Microsecond) // kept to the millisecond
+		id, _, err := k.Ingest(k.ctx, shard, in, e, gateway.IngestOptions{})
+		k.check("ingest", err)
+		want[i].ID = id
+	}
+	got, err := k.Read(k.ctx, shard, in, "", 10)
+	k.check("read", err)
+	k.want("entries", got, want)
+
+	before := time.Now().Add(-time.Second)
+	_, _, err = k.Ingest(k.ctx, shard, out, entry("l", "x"), gateway.IngestOptions{})
+	k.check("ingest", err)
+	got, err = k.Read(k.ctx, shard, out, "", 10)
+	k.check("read", err)
+	if at := got[0].At; at.Before(before) || at.After(time.Now().Add(time.Second)) {
+		k.Errorf("time of an entry without one: got %v, want now", at)
+	}
+}
+
+func (k *kit) ingestCopies() {
+	e := entry("l", "whole")
+	_, _, err := k.Ingest(k.ctx, shard, in, e, gateway.IngestOptions{})
+	k.check("ingest", err)
+	copy(e.Payload, "XXXXX")
+	got, err := k.Read(k.ctx, shard, in, "", 1)
+	k.check("read", err)
+	copy(got[0].Payload, "YYYYY")
+	k.wantQueue(in, "whole")
+}
+
+func (k *kit) ingestOrder() {
+	ids := k.put(in, "l", "a b c d e")
+	for i := 1; i < len(ids); i++ {
+		if !ids[i-1].Before(ids[i]) {
+			k.Errorf("ids: got %s not before %s, want ids that grow", ids[i-1], ids[i])
+		}
+	}
+	page, err := k.Read(k.ctx, shard, in, "", 2)
+	k.check("read", err)
+	k.want("first page", []string{string(page[0].Payload), string(page[1].Payload)}, []string{"a", "b"})
+	page, err = k.Read(k.ctx, shard, in, page[1].ID, 2)
+	k.check("read", err)
+	k.want("second page", []string{string(page[0].Payload), string(page[1].Payload)}, []string{"c", "d"})
+	page, err = k.Read(k.ctx, shard, in, ids[4], 2)
+	k.check("read", err)
+	k.want("page after the last", page, []gateway.Entry(nil))
+}
+
+func (k *kit) ingestDedupe() {
+	o := gateway.IngestOptions{Dedupe: "d1", DedupeFor: time.Minute}
+	first, dup, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	k.check("ingest", err)
+	k.want("first is duplicate", dup, false)
+	again, dup, err := k.Ingest(k.ctx, shard, in, entry("l", "a2"), o)
+	k.check("ingest", err)
+	k.want("second is duplicate", dup, true)
+	k.want("id of the second", again, first)
+	o.Dedupe = "d2"
+	_, dup, err = k.Ingest(k.ctx, shard, in, entry("l", "b"), o)
+	k.check("ingest", err)
+	k.want("another key is duplicate", dup, false)
+	k.wantQueue(in, "a b")
+}
+
+func (k *kit) ingestDedupeEnds() {
+	o := gateway.IngestOptions{Dedupe: "d1", DedupeFor: k.o.Short}
+	for _, name := range []string{"a", "b"} {
+		_, dup, err := k.Ingest(k.ctx, shard, in, entry("l", name), o)
+		k.check("ingest", err)
+		k.want("duplicate", dup, false)
+		k.o.Advance(2 * k.o.Short)
+	}
+	k.wantQueue(in, "a b")
+}
+
+func (k *kit) ingestDedupeScope() {
+	o := gateway.IngestOptions{Dedupe: "d1", DedupeFor: time.Minute}
+	l := k.acquire("r1", long)
+	id, _, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	k.check("ingest", err)
+	_, dup, err := k.Ingest(k.ctx, shard, out, entry("l", "b"), o)
+	k.check("ingest", err)
+	k.want("duplicate in another queue", dup, false)
+	k.finish(l, in, id)
+	_, dup, err = k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	k.check("ingest", err)
+	k.want("duplicate after finish", dup, true)
+	k.wantQueue(in, "")
+}
+
+func (k *kit) ingestConcurrent() {
+	const writers = 32
+	var wg sync.WaitGroup
+	ids, dups, errs := make([]gateway.EntryID, writers), make([]bool, writers), make([]error, writers)
+	for i := range writers {
+		wg.Go(func() {
+			ids[i], dups[i], errs[i] = k.Ingest(k.ctx, shard, in, entry("l", "a"), gateway.IngestOptions{Dedupe: "d", DedupeFor: time.Minute})
+		})
+	}
+	wg.Wait()
+	fresh := 0
+	for i := range writers {
+		k.check("ingest", errs[i])
+		k.want("id", ids[i], ids[0])
+		if !dups[i] {
+			fresh++
+		}
+	}
+	k.want("ingests that stored", fresh, 1)
+	k.wantQueue(in, "a")
+}
+
+func (k *kit) ingestLaneMax() {
+	k.put(in, "a", "a1 a2")
+	o := gateway.IngestOptions{LaneMax: 2, Dedupe: "full", DedupeFor: time.Minute}
+	_, _, err := k.Ingest(k.ctx, shard, in, entry("a", "a3"), o)
+	k.wantErr("ingest", err, gateway.ErrFull)
+	k.put(in, "b", "b1")
+	k.put(out, "a", "o1")
+	k.wantQueue(in, "a1 a2 b1")
+
+	l := k.acquire("r1", long)
+	es, err := k.Read(k.ctx, shard, in, "", 1)
+	k.check("read", err)
+	k.finish(l, in, es[0].ID)
+	_, dup, err := k.Ingest(k.ctx, shard, in, entry("a", "a3"), o)
+	k.check("ingest into the freed place", err)
+	k.want("duplicate: a refused ingest leaves no dedupe key", dup, false)
+	k.wantQueue(in, "a2 b1 a3")
+}
+
+func (k *kit) ingestQueueMax() {
+	o := gateway.IngestOptions{QueueMax: 3}
+	k.put(in, "a", "a1 a2")
+	k.put(in, "b", "b1")
+	_, _, err := k.Ingest(k.ctx, shard, in, entry("c", "c1"), o)
+	k.wantErr("ingest", err, gateway.ErrFull)
+	_, _, err = k.Ingest(k.ctx, shard, out, entry("c", "c1"), o)
+	k.check("ingest into another queue", err)
+	k.wantQueue(in, "a1 a2 b1")
+}
+
+func (k *kit) ingestDuplicateWhenFull() {
+	o := gateway.IngestOptions{LaneMax: 1, QueueMax: 1, Dedupe: "d", DedupeFor: time.Minute}
+	first, _, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	k.check("ingest", err)
+	again, dup, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	k.check("ingest", err)
+	k.want("duplicate", dup, true)
+	k.want("id", again, first)
+}
+
+func (k *kit) ingestDepth() {
+	n, oldest, err := k.Depth(k.ctx, shard, in)
+	k.check("depth", err)
+	k.want("depth", n, 0)
+	k.want("oldest of an empty queue", oldest.IsZero(), true)
+	at := time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond)
+	for _, name := range []string{"a", "b"} {
+		e := entry("l", name)
+		e.At = at
+		at = at.Add(time.Second)
+		_, _, err := k.Ingest(k.ctx, shard, in, e, gateway.IngestOptions{})
+		k.check("ingest", err)
+	}
+	n, oldest, err = k.Depth(k.ctx, shard, in)
+	k.check("depth", err)
+	k.want("depth", n, 2)
+	k.want("oldest", oldest, at.Add(-2*time.Second))
+}
+
+func (k *kit) ingestApart() {
+	k.put(in, "l", "a")
+	_, _, err := k.Ingest(k.ctx, "c:telegram", gateway.QueueXMPP, entry("l", "x"), gateway.IngestOptions{LaneMax: 1})
+	k.check("ingest", err)
+	k.wantQueue(in, "a")
+	k.wantQueue(out, "")
+	k.wantQueue(gateway.QueueXMPP, "")
+}
+
+func (k *kit) ingestWatch() {
+	ctx, cancel := context.WithCancel(k.ctx)
+	hints := k.Watch(ctx, shard)
+	k.eventually("hint after an ingest", func() bool {
+		k.put(in, "l", "a")
+		select {
+		case <-hints:
+			return true
+		default:
+			return false
+		}
+	})
+	cancel()
+	k.eventually("end of hints after the context", func() bool {
+		select {
+		case _, ok := <-hints:
+			return !ok
+		default:
+			return false
+		}
+	})
+	if !strings.HasPrefix(k.names(in), "a") {
+		k.Error("queue: got nothing, want what was ingested")
+	}
+}
+
+func (k *kit) ingestCancelled() {
+	ctx, cancel := context.WithCancel(k.ctx)
+	cancel()
+	_, _, err := k.Ingest(ctx, shard, in, entry("l", "a"), gateway.IngestOptions{})
+	if !errors.Is(err, context.Canceled) {
+		k.Errorf("ingest: got error %v, want %v", err, context.Canceled)
+	}
+	if _, err := k.Load(ctx, gateway.RecordKey{Owner: "g", Kind: gateway.RecordSchema, Name: "x"}); !errors.Is(err, context.Canceled) {
+		k.Errorf("load: got error %v, want %v", err, context.Canceled)
+	}
+	k.wantQueue(in, "")
+}

@@ -1,0 +1,126 @@
+package storetest
+
+import (
+	"time"
+
+	"postern/gateway"
+)
+
+var workerCases = []testCase{
+	{"worker/begin counts and remembers what did not end", (*kit).workerAttempts},
+	{"worker/finish removes and tolerates", (*kit).workerFinish},
+	{"worker/maps are written by begin and finish", (*kit).workerMaps},
+	{"worker/maps are found across buckets until they expire", (*kit).workerMapBuckets},
+	{"worker/a lost lease changes nothing", (*kit).workerFenced},
+}
+
+func (k *kit) workerAttempts() {
+	l := k.acquire("r1", long)
+	ids := k.put(in, "l", "a b")
+	id := ids[0]
+	k.want("first try", k.begin(l, in, id), gateway.Attempt{Number: 1})
+	k.check("fail", k.Fail(k.ctx, l, in, id))
+	k.want("try after a failure", k.begin(l, in, id), gateway.Attempt{Number: 2})
+	k.want("try after one without an end", k.begin(l, in, id), gateway.Attempt{Number: 3, Unfinished: true})
+	k.want("another entry", k.begin(l, in, ids[1]), gateway.Attempt{Number: 1})
+
+	l = k.acquire("r1", long)
+	k.want("try by the next owner", k.begin(l, in, id), gateway.Attempt{Number: 4, Unfinished: true})
+	k.check("fail", k.Fail(k.ctx, l, in, id))
+	k.check("second fail", k.Fail(k.ctx, l, in, id))
+	k.want("try after the failure", k.begin(l, in, id), gateway.Attempt{Number: 5})
+
+	k.check("fail before any try", k.Fail(k.ctx, l, out, k.put(out, "l", "c")[0]))
+	k.wantQueue(in, "a b")
+}
+
+func (k *kit) workerFinish() {
+	l := k.acquire("r1", long)
+	ids := k.put(in, "l", "a b c d")
+	k.begin(l, in, ids[1])
+	k.finish(l, in, ids[2], ids[1])
+	k.wantQueue(in, "a d")
+	k.finish(l, in, ids[1], "1-1", ids[0])
+	k.wantQueue(in, "d")
+	k.want("room in a lane of 3 that holds 1", k.room(in, "l", 3), 2)
+	k.finish(l, out, ids[3])
+	k.want("queue", k.names(in), "d fill0 fill1")
+}
+
+func (k *kit) workerMaps() {
+	l := k.acquire("r1", long)
+	ids := k.put(in, "l", "a")
+	_, err := k.Begin(k.ctx, l, in, ids[0], []gateway.MapEntry{{Lane: "l", Field: "f1", Value: []byte("v1\x00\xff")}})
+	k.check("begin", err)
+	k.want("after begin", k.lookup("l", "f1", "f2"), map[string]string{"f1": "v1\x00\xff"})
+	k.check("finish", k.Finish(k.ctx, l, in, ids, []gateway.MapEntry{
+		{Lane: "l", Field: "f1", Value: []byte("new")}, {Lane: "l", Field: "\x00\x01\xfe", Value: []byte("v2")}, {Lane: "l2", Field: "f1", Value: []byte("other")},
+	}))
+	k.want("after finish", k.lookup("l", "f1", "\x00\x01\xfe", "nope"), map[string]string{"f1": "new", "\x00\x01\xfe": "v2"})
+	k.want("another lane", k.lookup("l2", "f1", "f2"), map[string]string{"f1": "other"})
+	k.want("a lane without maps", k.lookup("l3", "f1"), nil2map)
+	k.want("no fields", k.lookup("l"), nil2map)
+	other, err := k.Lookup(k.ctx, "s08", "l", []string{"f1"})
+	k.check("lookup", err)
+	k.want("another partition", len(other), 0)
+}
+
+var nil2map = map[string]string{}
+
+func (k *kit) workerMapBuckets() {
+	write := func(field, value string) {
+		l := k.acquire("r1", k.o.Short)
+		k.check("finish", k.Finish(k.ctx, l, in, nil, []gateway.MapEntry{{Lane: "l", Field: field, Value: []byte(value)}}))
+	}
+	write("f1", "old")
+	write("f2", "old")
+	k.o.Advance(gateway.MapBucket)
+	write("f1", "new")
+	k.want("both buckets, newest first", k.lookup("l", "f1", "f2"), map[string]string{"f1": "new", "f2": "old"})
+	k.o.Advance(gateway.MapTTL - gateway.MapBucket - time.Hour)
+	k.want("shortly before the end", k.lookup("l", "f1", "f2"), map[string]string{"f1": "new", "f2": "old"})
+	k.o.Advance(gateway.MapBucket + 2*time.Hour)
+	k.want("after the end of the first", k.lookup("l", "f1", "f2"), map[string]string{"f1": "new"})
+	k.o.Advance(gateway.MapBucket)
+	k.want("after the end of both", k.lookup("l", "f1", "f2"), nil2map)
+}
+
+// fencedSteps is every method of Worker, and Renew, under one lease.
+func (k *kit) fencedSteps(l gateway.Lease, id gateway.EntryID, parkedLane string) map[string]error {
+	maps := []gateway.MapEntry{{Lane: "l", Field: "fenced", Value: []byte("x")}}
+	got := map[string]error{}
+	_, got["renew"] = k.Renew(k.ctx, l, long)
+	_, got["begin"] = k.Begin(k.ctx, l, in, id, maps)
+	got["fail"] = k.Fail(k.ctx, l, in, id)
+	got["finish"] = k.Finish(k.ctx, l, in, []gateway.EntryID{id}, maps)
+	got["park"] = k.Park(k.ctx, l, in, "l", []gateway.EntryID{id}, time.Now(), gateway.ParkRetry)
+	_, got["unpark"] = k.Unpark(k.ctx, l, in, parkedLane)
+	got["dead"] = k.Dead(k.ctx, l, in, id, gateway.DeadReason{})
+	return got
+}
+
+func (k *kit) workerFenced() {
+	a := k.acquire("r1", k.o.Short)
+	id := k.put(in, "l", "a")[0]
+	k.begin(a, in, id)
+	k.check("park", k.Park(k.ctx, a, in, "p", nil, time.UnixMilli(1000), gateway.ParkReauth))
+	k.o.Advance(2 * k.o.Short)
+	b := k.acquire("r2", long)
+
+	forged := b
+	forged.Replica = "r1"
+	elsewhere := b
+	elsewhere.Partition = "s08"
+	for what, l := range map[string]gateway.Lease{"lost": a, "forged": forged, "elsewhere": elsewhere, "zero": {Partition: shard}} {
+		for verb, err := range k.fencedSteps(l, id, "p") {
+			k.wantErr(verb+" under a lease that is "+what, err, gateway.ErrFenced)
+		}
+	}
+	k.wantQueue(in, "a")
+	k.wantQueue(gateway.ParkQueue(in, "l"), "")
+	k.want("parked", k.parked(), []gateway.ParkedLane{{Lane: "p", From: in, Until: time.UnixMilli(1000).UTC(), Reason: gateway.ParkReauth}})
+	k.want("maps", k.lookup("l", "fenced"), nil2map)
+	k.want("dead letters", len(k.dead()), 0)
+	k.want("attempt of the new owner", k.begin(b, in, id), gateway.Attempt{Number: 2, Unfinished: true})
+	k.want("room in a lane of 2 that holds 1", k.room(in, "l", 2), 1)
+}
