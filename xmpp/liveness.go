@@ -14,6 +14,7 @@ const (
 	pingAfter      = 60 * time.Second // of silence, XEP-0199 to the server
 	deadAfter      = 90 * time.Second // of silence, the connection is given up
 	barrierTimeout = 20 * time.Second
+	heldLong       = time.Second // a handler that takes longer delays the answers behind its stanza
 )
 
 const nsPing = "urn:xmpp:ping"
@@ -69,7 +70,7 @@ func (s *stream) idle() time.Duration {
 	if s.busy.Load() {
 		return 0
 	}
-	return time.Since(s.start) - time.Duration(s.lastRead.Load())
+	return s.now() - time.Duration(s.lastRead.Load())
 }
 
 func (s *stream) pingRequest() *Element {
@@ -98,10 +99,14 @@ func (s *stream) barrier(ctx context.Context) error {
 		case a := <-ch:
 			return a.err
 		case <-timer.C:
-			if !s.busy.Load() {
+			free := s.now() - time.Duration(s.lastHeld.Load())
+			if s.busy.Load() {
+				free = 0
+			}
+			if free >= barrierTimeout {
 				return errBarrierTimeout
 			}
-			timer.Reset(barrierTimeout)
+			timer.Reset(barrierTimeout - free)
 		case <-ctx.Done():
 			return fmt.Errorf("xmpp: barrier: %w", context.Cause(ctx))
 		}

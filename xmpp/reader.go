@@ -30,8 +30,12 @@ func (s *stream) read(ctx context.Context, handle func(context.Context, *Element
 		}
 		if s.admit(el) {
 			s.busy.Store(true)
+			began := s.now()
 			handle(ctx, el)
 			s.touch()
+			if end := s.now(); end-began > heldLong {
+				s.lastHeld.Store(int64(end))
+			}
 			s.busy.Store(false)
 		}
 	}

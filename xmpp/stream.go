@@ -82,6 +82,7 @@ type stream struct {
 
 	start    time.Time
 	lastRead atomic.Int64 // nanoseconds since start
+	lastHeld atomic.Int64 // when a handler last let go of the reader after holding it for long
 	busy     atomic.Bool  // the reader waits for a handler, not for the server
 	closing  atomic.Bool  // our end of stream has been queued
 
@@ -145,7 +146,10 @@ func (r touchReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (s *stream) touch() { s.lastRead.Store(int64(time.Since(s.start))) }
+func (s *stream) touch() { s.lastRead.Store(int64(s.now())) }
+
+// now is the stream's age.
+func (s *stream) now() time.Duration { return time.Since(s.start) }
 
 // handshake opens the stream and authenticates. The deadline is the caller's.
 func (s *stream) handshake() error {

@@ -229,6 +229,8 @@ func TestStreamHugeStanza(t *testing.T) {
 		t.Errorf("got stanza %q, want after", got)
 	}
 	r.server.Expect(t, "policy-violation", "id='big'")
+	r.server.Drop()
+	<-r.done
 	if got := cap(r.fr.buf); got > 4*defaultMaxStanza {
 		t.Errorf("framer holds %d bytes, want at most %d", got, 4*defaultMaxStanza)
 	}
