@@ -36,6 +36,7 @@ type Lab struct {
 	names   map[string]int
 	outside []string       // folders under /var/tmp
 	locks   []net.Listener // one for each reserved port
+	claim   *os.File       // held on dir while servers keep files there
 }
 
 // New returns a lab whose servers keep their files below dir. What happens is told to log, one line each; nil discards.
@@ -49,8 +50,8 @@ func New(dir string, log io.Writer) *Lab {
 // Close stops all servers, the last started first, and frees their ports and outside folders.
 func (l *Lab) Close() error {
 	l.mu.Lock()
-	servers, outside, locks := l.servers, l.outside, l.locks
-	l.servers, l.outside, l.locks = nil, nil, nil
+	servers, outside, locks, claim := l.servers, l.outside, l.locks, l.claim
+	l.servers, l.outside, l.locks, l.claim = nil, nil, nil, nil
 	l.mu.Unlock()
 
 	var errs []error
@@ -62,6 +63,9 @@ func (l *Lab) Close() error {
 	}
 	for _, lock := range locks {
 		errs = append(errs, lock.Close())
+	}
+	if claim != nil {
+		errs = append(errs, claim.Close())
 	}
 	if !l.Keep {
 		for _, dir := range outside {
@@ -105,6 +109,9 @@ func (l *Lab) home(name string, acct account) (string, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", fmt.Errorf("lab: %w", err)
 	}
+	if err := l.claimDir(root); err != nil {
+		return "", err
+	}
 	dir := filepath.Join(root, name)
 	if acct.set && !acct.reaches(root) {
 		if dir, err = os.MkdirTemp("/var/tmp", "postern-"+name+"-"); err != nil {
@@ -120,6 +127,24 @@ func (l *Lab) home(name string, acct account) (string, error) {
 		return "", fmt.Errorf("lab: %w", err)
 	}
 	return dir, acct.own(dir)
+}
+
+// claimDir keeps two labs from starting servers on the same files, which would spoil them.
+func (l *Lab) claimDir(root string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.claim != nil {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(root, "lab.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("lab: %s is in use by another lab: %w", root, err), f.Close())
+	}
+	l.claim = f
+	return nil
 }
 
 // start launches s, waits until it answers and makes it the lab's to stop.

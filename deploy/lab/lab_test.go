@@ -56,6 +56,28 @@ func TestPortsAreReservedAcrossLabs(t *testing.T) {
 	}
 }
 
+func TestOneLabForADirectory(t *testing.T) {
+	dir := t.TempDir()
+	a, b := New(dir, nil), New(dir, nil)
+	for range 2 {
+		if _, err := a.home("server", account{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.home("server", account{}); err == nil || !strings.Contains(err.Error(), "in use by another lab") {
+		t.Errorf("second lab: got %v, want an error", err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.home("server", account{}); err != nil {
+		t.Errorf("after the first closed: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReaches(t *testing.T) {
 	dir := t.TempDir()
 	nobody := account{set: true, uid: 65534, gid: 65534}
