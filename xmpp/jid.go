@@ -50,10 +50,15 @@ func NewJID(local, domain, resource string) (JID, error) {
 }
 
 func fromMellium(m jid.JID) (JID, error) {
-	if m.Domainpart() == "" {
+	d := m.Domainpart()
+	if d == "" {
 		return JID{}, errEmptyJID
 	}
-	return JID{full: m.String(), local: len(m.Localpart()), domain: len(m.Domainpart())}, nil
+	// RFC 7622 §3.2 wants labels; the library lets empty ones pass.
+	if d[0] == '.' || strings.Contains(d, "..") {
+		return JID{}, errors.New("xmpp: jid: empty domain label")
+	}
+	return JID{full: m.String(), local: len(m.Localpart()), domain: len(d)}, nil
 }
 
 // parsePlain accepts addresses that canonicalisation leaves as they are, which

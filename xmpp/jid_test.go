@@ -1,0 +1,120 @@
+package xmpp
+
+import (
+	"strings"
+	"testing"
+
+	"mellium.im/xmpp/jid"
+)
+
+func TestParseJID(t *testing.T) {
+	tests := []struct{ in, local, domain, resource string }{
+		{"gw.example", "", "gw.example", ""},
+		{"anna@example", "anna", "example", ""},
+		{"anna@example/phone", "anna", "example", "phone"},
+		{"gw.example/bot@host", "", "gw.example", "bot@host"},
+		{"ANNA@Example.ORG/Phone", "anna", "example.org", "Phone"},
+		{"anna\\40mail.it@gw.example/a b/c", "anna\\40mail.it", "gw.example", "a b/c"},
+		{"+393331234@gw.example", "+393331234", "gw.example", ""},
+		{"è@exämple/ñ", "è", "exämple", "ñ"},
+		{"anna@example.", "anna", "example", ""},
+		{"anna@127.0.0.1", "anna", "127.0.0.1", ""},
+		{"anna@[::1]/x", "anna", "[::1]", "x"},
+	}
+	for _, tt := range tests {
+		j, err := ParseJID(tt.in)
+		if err != nil {
+			t.Errorf("%s: %v", tt.in, err)
+			continue
+		}
+		got := [3]string{j.Local(), j.Domain(), j.Resource()}
+		if want := [3]string{tt.local, tt.domain, tt.resource}; got != want {
+			t.Errorf("%s: got %q, want %q", tt.in, got, want)
+		}
+		if again, err := ParseJID(j.String()); err != nil || again != j {
+			t.Errorf("%s: %q does not parse back: %v", tt.in, j, err)
+		}
+		if b := j.Bare(); b.Resource() != "" || !b.IsBare() || b.Local() != tt.local || b.Domain() != tt.domain {
+			t.Errorf("%s: bare: got %q", tt.in, b)
+		}
+		if got, want := j.IsBare(), tt.resource == ""; got != want {
+			t.Errorf("%s: IsBare: got %v, want %v", tt.in, got, want)
+		}
+	}
+}
+
+func TestParseJIDRejects(t *testing.T) {
+	long := strings.Repeat("a", 1024)
+	for _, in := range []string{
+		"", "@", "/", "@example", "anna@", "anna@example/", "anna@/x", "a&b@example", "a b@example", "a\x00b@example",
+		"a:b@example", "a\u00adb@example\u202e", "\xff@example", "anna@exa mple", "anna@example/\x00",
+		long + "@example", "anna@" + long, "anna@example/" + long, "anna@a..b", long + long + long + long,
+	} {
+		if j, err := ParseJID(in); err == nil {
+			t.Errorf("%.40q: got %.40q, want an error", in, j.String())
+		}
+	}
+}
+
+// The short way must give what the long way gives.
+func FuzzParseJID(f *testing.F) {
+	for _, s := range []string{"a@b.c/d", "a-@b.c", "a@-b", "1@2.3", "a@b-/c", "a@xn--b", "a%b+c_d\\20@e/f g", "A@b", "a@b.", "a@1.2.3.4"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		plain, ok := parsePlain(s)
+		if !ok {
+			return
+		}
+		m, err := jid.Parse(s)
+		if err != nil {
+			t.Fatalf("%q: accepted, but: %v", s, err)
+		}
+		if m.String() != plain.String() || m.Localpart() != plain.Local() || m.Domainpart() != plain.Domain() || m.Resourcepart() != plain.Resource() {
+			t.Fatalf("%q: got %q, want %q", s, plain, m)
+		}
+	})
+}
+
+// XEP-0106 §5 and its implementation notes.
+func TestEscapeLocal(t *testing.T) {
+	tests := []struct{ plain, escaped string }{
+		{"anna@mail.it", `anna\40mail.it`},
+		{`c:\5commas`, `c\3a\5c5commas`},
+		{`d'art`, `d\27art`},
+		{`foo\bar`, `foo\bar`},
+		{`space cadet`, `space\20cadet`},
+		{`call me "ishmael"`, `call\20me\20\22ishmael\22`},
+		{`at&t guy`, `at\26t\20guy`},
+		{`d'artagnan`, `d\27artagnan`},
+		{`/.fanboy`, `\2f.fanboy`},
+		{`::foo::`, `\3a\3afoo\3a\3a`},
+		{`<foo>`, `\3cfoo\3e`},
+		{`user@host`, `user\40host`},
+		{`c:\net`, `c\3a\net`},
+		{`c:\\net`, `c\3a\\net`},
+		{`c:\cool stuff`, `c\3a\cool\20stuff`},
+		{`\3and\2is\5cool`, `\5c3and\2is\5c5cool`},
+		{`\2F`, `\2F`},
+		{`a\`, `a\`},
+	}
+	for _, tt := range tests {
+		got, err := EscapeLocal(tt.plain)
+		if err != nil || got != tt.escaped {
+			t.Errorf("escape %s: got %s (%v), want %s", tt.plain, got, err, tt.escaped)
+		}
+		if got := UnescapeLocal(tt.escaped); got != tt.plain {
+			t.Errorf("unescape %s: got %s, want %s", tt.escaped, got, tt.plain)
+		}
+	}
+	for _, s := range []string{"", " lead", "trail ", " "} {
+		if got, err := EscapeLocal(s); err == nil {
+			t.Errorf("escape %q: got %q, want an error", s, got)
+		}
+	}
+	for _, s := range []string{`\20lead`, `trail\20`, `\20`} {
+		if got := UnescapeLocal(s); got != s {
+			t.Errorf("unescape %s: got %q, want it unchanged", s, got)
+		}
+	}
+}

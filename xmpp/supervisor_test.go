@@ -1,0 +1,279 @@
+package xmpp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/xmpp/xmpptest"
+)
+
+// fakeLease is always free; lose takes it away from its holder.
+type fakeLease struct {
+	mu       sync.Mutex
+	lost     chan struct{}
+	held     bool
+	acquired []time.Time
+	released []time.Time
+}
+
+func (l *fakeLease) Acquire(context.Context) (<-chan struct{}, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held {
+		return nil, errors.New("lease: held already")
+	}
+	l.held, l.lost = true, make(chan struct{})
+	l.acquired = append(l.acquired, time.Now())
+	return l.lost, nil
+}
+
+func (l *fakeLease) Release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = false
+	l.released = append(l.released, time.Now())
+}
+
+func (l *fakeLease) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.lost)
+}
+
+func (l *fakeLease) counts() (acquired, released int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acquired), len(l.released)
+}
+
+type supervised struct {
+	*supervisor
+	srv   *xmpptest.Server
+	lease *fakeLease
+	log   *bytes.Buffer
+	stop  func() // cancels and waits
+
+	mu     sync.Mutex
+	states []linkState
+}
+
+func (s *supervised) last() linkState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.states[len(s.states)-1]
+}
+
+// superviseTest runs a supervisor; session nil waits for the stream's end.
+func superviseTest(t *testing.T, session func(context.Context, *stream) error) *supervised {
+	srv := xmpptest.NewServer()
+	cfg, _ := testConfig(srv.Dial)
+	s := &supervised{srv: srv, lease: &fakeLease{}, log: &bytes.Buffer{}}
+	if session == nil {
+		session = func(ctx context.Context, _ *stream) error { <-ctx.Done(); return nil }
+	}
+	s.supervisor = &supervisor{
+		stream: cfg, lease: s.lease, leaseTTL: 15 * time.Second, session: session,
+		handle: func(context.Context, *Element) {},
+		state: func(st linkState, _ error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.states = append(s.states, st)
+		},
+		log: slog.New(slog.NewTextHandler(s.log, nil)),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Run(ctx)
+	}()
+	s.stop = func() { cancel(); <-done }
+	return s
+}
+
+func TestSupervisorReconnects(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(*testing.T, *xmpptest.Conn)
+	}{
+		{"eof", func(_ *testing.T, c *xmpptest.Conn) { c.Drop() }},
+		{"stream closed", func(t *testing.T, c *xmpptest.Conn) { c.CloseStream(t) }},
+		{"system-shutdown", func(t *testing.T, c *xmpptest.Conn) { c.StreamError(t, "system-shutdown") }},
+		{"garbage", func(t *testing.T, c *xmpptest.Conn) { _ = c.TrySend("<<<") }},
+		{"half-open", func(t *testing.T, c *xmpptest.Conn) { c.MutePings(true) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := superviseTest(t, nil)
+				for range 3 {
+					c := s.srv.Accept(t, testDomain)
+					synctest.Wait()
+					if got := s.last(); got != linkUp {
+						t.Errorf("got state %s, want %s", got, linkUp)
+					}
+					tt.end(t, c)
+					c.WaitEnd(t) // closed before the next dial, or Accept below would hang on a live stream
+				}
+				c := s.srv.Accept(t, testDomain)
+				if acquired, released := s.lease.counts(); acquired != 1 || released != 0 {
+					t.Errorf("lease: got %d acquired, %d released, want it kept", acquired, released)
+				}
+				go func() { c.WaitEnd(t); c.Drop() }()
+				s.stop()
+				if _, released := s.lease.counts(); released != 1 {
+					t.Errorf("lease: got %d released, want 1", released)
+				}
+				if got := s.last(); got != linkStopped {
+					t.Errorf("got state %s, want %s", got, linkStopped)
+				}
+			})
+		})
+	}
+}
+
+func TestSupervisorServerDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := superviseTest(t, nil)
+		c := s.srv.Accept(t, testDomain)
+		s.srv.SetDown(true)
+		c.Drop()
+		<-time.After(10 * time.Minute)
+		dials := s.srv.Dials()
+		// Full jitter averages 15 s at the ceiling: about 40 in ten minutes, never a storm, never given up.
+		if n := len(dials); n < 25 || n > 90 {
+			t.Errorf("got %d dials in 10 minutes, want 25 to 90", n)
+		}
+		for i := 2; i < len(dials); i++ {
+			if gap := dials[i].Sub(dials[i-1]); gap > backoffMax+time.Second {
+				t.Errorf("gap of %v, want at most %v", gap, backoffMax)
+			}
+		}
+		s.srv.SetDown(false)
+		s.srv.Accept(t, testDomain).Drop()
+		s.srv.SetDown(true)
+		s.stop()
+	})
+}
+
+func TestSupervisorRefused(t *testing.T) {
+	for condition, advice := range map[string]string{
+		"not-authorized": "check server.secret_file",
+		"host-unknown":   "add it to the Prosody or ejabberd configuration",
+	} {
+		t.Run(condition, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := superviseTest(t, nil)
+				s.srv.Refuse(t, testDomain, condition)
+				began := time.Now()
+				synctest.Wait()
+				if got := s.last(); got != linkRefused {
+					t.Errorf("got state %s, want %s", got, linkRefused)
+				}
+				c := s.srv.Accept(t, testDomain)
+				if got := time.Since(began); got != refusedPause {
+					t.Errorf("retried after %v, want %v", got, refusedPause)
+				}
+				c.Drop()
+				s.srv.SetDown(true)
+				s.stop()
+				if got := s.log.String(); !strings.Contains(got, advice) {
+					t.Errorf("got log %s, want advice %q", got, advice)
+				}
+			})
+		})
+	}
+}
+
+func TestSupervisorConflict(t *testing.T) {
+	for _, when := range []string{"at open", "later"} {
+		t.Run(when, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := superviseTest(t, nil)
+				if when == "at open" {
+					s.srv.Refuse(t, testDomain, "conflict")
+				} else {
+					s.srv.Accept(t, testDomain).StreamError(t, "conflict")
+				}
+				began := time.Now()
+				synctest.Wait()
+				if acquired, released := s.lease.counts(); acquired != 1 || released != 1 {
+					t.Errorf("lease: got %d acquired, %d released, want 1 and 1", acquired, released)
+				}
+				c := s.srv.Accept(t, testDomain)
+				if got := time.Since(began); got < s.leaseTTL {
+					t.Errorf("back after %v, want at least %v", got, s.leaseTTL)
+				}
+				c.Drop()
+				s.srv.SetDown(true)
+				s.stop()
+			})
+		})
+	}
+}
+
+func TestSupervisorLeaseLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := superviseTest(t, nil)
+		c := s.srv.Accept(t, testDomain)
+		synctest.Wait()
+		s.lease.lose()
+		if !c.WaitEnd(t) {
+			t.Error("closed without </stream:stream>")
+		}
+		c.Drop()
+		s.srv.Accept(t, testDomain).Drop()
+		if acquired, released := s.lease.counts(); acquired != 2 || released != 1 {
+			t.Errorf("lease: got %d acquired, %d released, want 2 and 1", acquired, released)
+		}
+		s.srv.SetDown(true)
+		s.stop()
+	})
+}
+
+func TestSupervisorSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := make(chan *stream, 4)
+		sessions := 0
+		s := superviseTest(t, func(ctx context.Context, s *stream) error {
+			began <- s
+			if sessions++; sessions == 1 {
+				return errors.New("outbox: gone")
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		c := s.srv.Accept(t, testDomain)
+		<-began
+		c.WaitEnd(t) // an error of the session gives the stream up
+		c.Drop()
+		c = s.srv.Accept(t, testDomain)
+		live := <-began
+		if err := live.send(t.Context(), NewPresence(live.self, live.peer, "")); err != nil {
+			t.Error(err)
+		}
+		c.Expect(t, "<presence")
+		go func() { c.WaitEnd(t); c.Drop() }()
+		s.stop()
+		if got := s.log.String(); !strings.Contains(got, "outbox: gone") {
+			t.Errorf("got log %s, want the session's error", got)
+		}
+	})
+}
+
+func TestJitter(t *testing.T) {
+	for attempt, ceiling := range map[int]time.Duration{1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 9: 25600 * time.Millisecond, 10: backoffMax, 1000: backoffMax} {
+		for range 100 {
+			if got := jitter(attempt); got <= 0 || got > ceiling+time.Millisecond {
+				t.Errorf("attempt %d: got %v, want at most %v", attempt, got, ceiling)
+			}
+		}
+	}
+}
