@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -114,6 +115,71 @@ func FuzzFramerTree(f *testing.F) {
 			t.Fatalf("%q: written as %s:\ngot  %s\nwant %s", frame.raw, ours, got, want)
 		}
 	})
+}
+
+// TestTreeAgainstStd does the same on documents made at random from pieces that
+// are mostly legal, which a fuzzer finds only slowly.
+func TestTreeAgainstStd(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	accepted := 0
+	for range 5000 {
+		s := randomElement(rnd, 1)
+		ours, err := ParseElement([]byte(s))
+		theirs, stdErr := stdTree(s)
+		if err != nil {
+			if stdErr == nil && !strings.Contains(s, "q:") && !strings.Contains(err.Error(), "duplicate") {
+				t.Errorf("%s: got %v, want it accepted", s, err)
+			}
+			continue
+		}
+		accepted++
+		if stdErr != nil {
+			t.Fatalf("accepted %s, but encoding/xml says %v", s, stdErr)
+		}
+		if got, want := dump(ours), dump(theirs); got != want {
+			t.Fatalf("%s:\ngot  %s\nwant %s", s, got, want)
+		}
+		if got, want := dump(mustParse(t, ours.String())), dump(ours); got != want {
+			t.Fatalf("%s: written as %s:\ngot  %s\nwant %s", s, ours, got, want)
+		}
+	}
+	if accepted < 1000 {
+		t.Errorf("got %d documents accepted, want at least 1000 of 5000", accepted)
+	}
+}
+
+// randomElement uses the prefix q, declared or not, p, always declared, and texts of every kind.
+func randomElement(rnd *rand.Rand, depth int) string {
+	pick := func(from ...string) string { return from[rnd.IntN(len(from))] }
+	name := pick("a", "p:a", "message", "b-1.x", "p:b")
+	if rnd.IntN(20) == 0 {
+		name = "q:c"
+	}
+	var b strings.Builder
+	b.WriteString("<" + name)
+	if depth == 1 {
+		b.WriteString(" xmlns:p='urn:p'")
+	}
+	for _, attr := range []string{
+		"xmlns='urn:d'", "xmlns=''", "xmlns='jabber:client'", "xmlns:p='urn:p2'", "xmlns:q=\"urn:q\"", "xml:lang='it'",
+		"id='1'", "p:id=\"2\"", "to=' a&lt;&#x20AC;\n\t>'", "q:id = '3'",
+	} {
+		if rnd.IntN(6) == 0 && (depth > 1 || !strings.HasPrefix(attr, "xmlns:p")) {
+			b.WriteString(pick(" ", "\n ") + attr)
+		}
+	}
+	if rnd.IntN(4) == 0 {
+		return b.String() + pick("/>", " />")
+	}
+	b.WriteString(">")
+	for range rnd.IntN(4) {
+		if depth < 5 && rnd.IntN(2) == 0 {
+			b.WriteString(randomElement(rnd, depth+1))
+		} else {
+			b.WriteString(pick("text", "&amp;&lt;&#65;", "<![CDATA[<x>&amp;]]]]>", "<![CDATA[]]>", "a\r\nb\rc", "🎂é", " ", "]] >", "\"'"))
+		}
+	}
+	return b.String() + "</" + name + pick("", " ") + ">"
 }
 
 // stdTree builds the tree with encoding/xml inside a stream header.

@@ -45,7 +45,7 @@ func (s *stream) watch() {
 				return
 			case idle >= pingAfter:
 				if !pinged {
-					s.nudge(s.pingRequest().AppendTo(nil))
+					s.pingOnce()
 				}
 				pinged = true
 				silence.Reset(deadAfter - idle)
@@ -54,6 +54,15 @@ func (s *stream) watch() {
 				silence.Reset(pingAfter - idle)
 			}
 		}
+	}
+}
+
+// pingOnce asks for a sign of life. Any byte is one, so nobody waits for the
+// answer; registering it keeps it from being counted as stray.
+func (s *stream) pingOnce() {
+	req := s.pingRequest()
+	if _, err := s.iqs.register(iqKey{req.ID(), req.To()}); err == nil {
+		s.nudge(req.AppendTo(nil))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
 )
 
 // envelope holds what routing needs, parsed once.
@@ -114,6 +115,24 @@ func (e *Element) Type() string {
 		}
 	}
 	return t
+}
+
+// errNoAddress is what checkEnvelope finds wrong most often.
+var errNoAddress = errors.New("xmpp: send: from or to missing or invalid")
+
+// checkEnvelope tells whether a server will take the stanza from the component
+// of that domain. Prosody and ejabberd close the whole stream over a foreign
+// from, ejabberd over a missing to as well.
+func checkEnvelope(e *Element, domain string) error {
+	switch {
+	case !e.Is(nsClient, "message") && !e.Is(nsClient, "presence") && !e.Is(nsClient, "iq"):
+		return errors.New("xmpp: send: not a stanza")
+	case e.From().IsZero() || e.To().IsZero():
+		return errNoAddress
+	case e.From().Domain() != domain:
+		return errors.New("xmpp: send: from another domain")
+	}
+	return nil
 }
 
 // LangText is a text in one language; Lang is "" when none is declared.

@@ -302,12 +302,17 @@ func (s *stream) end(reason error) {
 	})
 }
 
-// send queues one stanza. nil means queued: see barrier for more than that.
+// send queues one stanza. nil means queued: see barrier for more than that. A
+// stanza that would make the server end the stream is refused.
 func (s *stream) send(ctx context.Context, el *Element) error {
+	if err := checkEnvelope(el, s.self.Domain()); err != nil {
+		return err
+	}
 	return s.w.Write(ctx, el.AppendTo(make([]byte, 0, 512)))
 }
 
-// write queues one or more stanzas already rendered by AppendTo.
+// write queues one or more stanzas that passed checkEnvelope and were rendered
+// by AppendTo.
 func (s *stream) write(ctx context.Context, rendered []byte) error {
 	return s.w.Write(ctx, rendered)
 }

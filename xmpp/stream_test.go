@@ -2,11 +2,14 @@ package xmpp
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -304,6 +307,9 @@ func TestStreamStaysUp(t *testing.T) {
 			t.Errorf("ended while the server answered pings: %v", err)
 		case <-time.After(time.Hour):
 		}
+		if got := r.events.of(eventStrayResult); got != 0 {
+			t.Errorf("got %d stray results, want the answers to our pings to count as asked for", got)
+		}
 	})
 }
 
@@ -363,6 +369,54 @@ func TestStreamCloseDeadline(t *testing.T) {
 			t.Errorf("closed after %v, want %v", got, closeTimeout)
 		}
 	})
+}
+
+func TestSendRefusesBadEnvelopes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		for _, s := range []string{
+			"<message to='u@example'/>", "<message from='gw.example'/>", "<message from='c@other.example' to='u@example'/>",
+			"<message from='c@gw.example' to='@'/>", "<fish from='c@gw.example' to='u@example'/>",
+		} {
+			if err := r.send(t.Context(), mustParse(t, s)); err == nil {
+				t.Errorf("%s: got nil, want an error", s)
+			}
+		}
+		synctest.Wait()
+		r.server.Quiet(t)
+	})
+}
+
+func TestStreamTLS(t *testing.T) {
+	https := httptest.NewTLSServer(nil)
+	defer https.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(https.Certificate())
+	for _, trusted := range []bool{true, false} {
+		srv := xmpptest.NewServer()
+		srv.TLS = &tls.Config{Certificates: https.TLS.Certificates}
+		cfg, _ := testConfig(srv.DialTCP)
+		cfg.tls = &tls.Config{ServerName: "example.com"}
+		if trusted {
+			cfg.tls.RootCAs = roots
+		}
+		result := make(chan error, 1)
+		go func() {
+			s, err := connect(t.Context(), cfg)
+			if err == nil {
+				s.end(errLocalClose)
+			}
+			result <- err
+		}()
+		if trusted {
+			srv.Accept(t, testDomain)
+		} else {
+			srv.AcceptRaw(t)
+		}
+		if err := <-result; (err == nil) != trusted {
+			t.Errorf("trusted %v: got %v", trusted, err)
+		}
+	}
 }
 
 func TestStreamOverTCP(t *testing.T) {

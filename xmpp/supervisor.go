@@ -78,7 +78,9 @@ func (v *supervisor) Run(ctx context.Context) {
 // hold connects again and again under one lease. It returns when the lease is
 // lost, after a conflict, or when ctx ends, with the lease released.
 func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int) int {
-	wait, conflict := time.Duration(0), false
+	var wait time.Duration
+	conflict := false
+	attempt = max(attempt, 1)
 	for ctx.Err() == nil && !isClosed(lost) {
 		began := time.Now()
 		err := v.once(ctx, lost)
@@ -86,19 +88,20 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 			break
 		}
 		if time.Since(began) >= steadyAfter {
-			attempt = 0
+			attempt = 1
 		}
-		attempt++
 		wait, conflict = v.react(err, attempt)
 		if conflict {
 			break
 		}
+		attempt++
 		v.pause(ctx, lost, wait)
 	}
 	v.lease.Release()
-	if conflict {
-		v.pause(ctx, nil, wait)
+	if !conflict {
+		wait = jitter(attempt) // a lease that is lost as soon as it is held must not spin
 	}
+	v.pause(ctx, nil, wait)
 	return attempt
 }
 

@@ -3,6 +3,7 @@ package xmpptest
 import (
 	"context"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ var errRefused = errors.New("xmpptest: connection refused")
 
 // Server stands for the XMPP server. Its methods may be called from any goroutine.
 type Server struct {
+	// TLS, when set before the first Dial, makes the server speak TLS at once.
+	TLS *tls.Config
+
 	conns chan net.Conn
 
 	mu    sync.Mutex
@@ -103,6 +107,9 @@ func (s *Server) AcceptRaw(t testing.TB) *Conn {
 	t.Helper()
 	select {
 	case c := <-s.conns:
+		if s.TLS != nil {
+			c = tls.Server(c, s.TLS)
+		}
 		conn := newConn(c)
 		t.Cleanup(conn.Drop)
 		return conn
