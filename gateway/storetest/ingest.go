@@ -73,10 +73,10 @@ func (k *kit) ingestOrder() {
 	}
 	page, err := k.Read(k.ctx, shard, in, "", 2)
 	k.check("read", err)
-	k.want("first page", []string{string(page[0].Payload), string(page[1].Payload)}, []string{"a", "b"})
+	k.want("first page", payloads(page), "a b")
 	page, err = k.Read(k.ctx, shard, in, page[1].ID, 2)
 	k.check("read", err)
-	k.want("second page", []string{string(page[0].Payload), string(page[1].Payload)}, []string{"c", "d"})
+	k.want("second page", payloads(page), "c d")
 	page, err = k.Read(k.ctx, shard, in, ids[4], 2)
 	k.check("read", err)
 	k.want("page after the last", page, []gateway.Entry(nil))

@@ -108,6 +108,10 @@ func (k *kit) names(q gateway.Queue) string {
 	k.Helper()
 	es, err := k.Read(k.ctx, shard, q, "", 1000)
 	k.check("read", err)
+	return payloads(es)
+}
+
+func payloads(es []gateway.Entry) string {
 	var names []string
 	for _, e := range es {
 		names = append(names, string(e.Payload))

@@ -1,0 +1,126 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxFlights is how many pipelines of a node may be on their way at once: while one is answered, the next is written.
+	maxFlights = 2
+	// maxBatch is how many calls one pipeline carries, so that a burst does not delay the first of them.
+	maxBatch = 256
+	// waitMillis is how long an ingest waits for its replicas (WAIT).
+	waitMillis = 50
+)
+
+// call is one caller's commands, all for one node. results and err are the batcher's until done is closed.
+type call struct {
+	ctx  context.Context //nolint:containedctx // the caller's, for the call's length: a call that nobody waits for is not sent
+	args [][]any
+	// replicas is how many replicas must have the writes of this call.
+	replicas int
+	done     chan struct{}
+	results  []*redis.Cmd
+	err      error
+}
+
+// batcher is the group commit of one node: a call that finds the node idle is sent at once; calls that come while
+// pipelines are on their way wait for one to return and leave together.
+type batcher struct {
+	flights sync.WaitGroup
+
+	mu      sync.Mutex
+	node    *redis.Client // the latest: a cluster client replaces them
+	flying  int
+	pending []*call
+	closed  bool
+}
+
+// submit queues a call and starts a pipeline when there is room for one.
+func (b *batcher) submit(node *redis.Client, c *call) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return redis.ErrClosed
+	}
+	b.node = node
+	b.pending = append(b.pending, c)
+	if b.flying < maxFlights {
+		b.flying++
+		batch, node := b.take(), b.node
+		b.flights.Go(func() { b.fly(node, batch) })
+	}
+	return nil
+}
+
+// take returns the next batch, without calls that nobody waits for any more; b.mu is held.
+func (b *batcher) take() []*call {
+	n := min(len(b.pending), maxBatch)
+	batch := make([]*call, 0, n)
+	for _, c := range b.pending[:n] {
+		if c.ctx.Err() == nil {
+			batch = append(batch, c)
+		}
+	}
+	rest := copy(b.pending, b.pending[n:])
+	clear(b.pending[rest:])
+	b.pending = b.pending[:rest]
+	return batch
+}
+
+// fly sends batches until none is left.
+func (b *batcher) fly(node *redis.Client, batch []*call) {
+	for {
+		send(node, batch)
+		b.mu.Lock()
+		if len(b.pending) == 0 {
+			b.flying--
+			b.mu.Unlock()
+			return
+		}
+		batch, node = b.take(), b.node
+		b.mu.Unlock()
+	}
+}
+
+// send carries out a batch in one round trip. It has a context of its own: a pipeline serves many callers and ends by its
+// connection's timeouts.
+func send(node *redis.Client, batch []*call) {
+	ctx := context.Background()
+	pipe := node.Pipeline()
+	replicas := 0
+	for _, c := range batch {
+		c.results = make([]*redis.Cmd, len(c.args))
+		for i, args := range c.args {
+			c.results[i] = pipe.Do(ctx, args...)
+		}
+		replicas = max(replicas, c.replicas)
+	}
+	var held *redis.Cmd
+	if replicas > 0 {
+		held = pipe.Do(ctx, "wait", replicas, waitMillis) // on the same connection: it speaks of all writes before it
+	}
+	if len(batch) > 0 {
+		_, _ = pipe.Exec(ctx) // every command has its own error
+	}
+	for _, c := range batch {
+		if c.replicas > 0 {
+			if n, err := held.Int(); err != nil || n < c.replicas {
+				c.err = fmt.Errorf("wait for replicas: got %d, want %d: %w", n, c.replicas, errReplicas)
+			}
+		}
+		close(c.done)
+	}
+}
+
+// close refuses new calls and waits for those on their way.
+func (b *batcher) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.flights.Wait()
+}

@@ -1,0 +1,141 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"postern/gateway"
+)
+
+// Ingest implements gateway.Ingester. Without a dedupe key it is sent once only: after a lost connection the caller cannot
+// know whether the entry is there.
+func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
+	keys := make([]string, 2, 3)
+	keys[0], keys[1] = s.stream(p, q), s.counts(p, q)
+	twice := once
+	if o.Dedupe != "" {
+		keys, twice = append(keys, s.dedupe(p, q, o.Dedupe)), again
+	}
+	wake := s.wake(p)
+	local := s.ears.has(wake)
+	if local {
+		wake = ""
+	}
+	got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, max(1, o.DedupeFor.Milliseconds()), wake,
+		e.Lane, string(e.Kind), string(e.Account), s.millis(e.At), e.Payload)
+	if err != nil {
+		return "", false, failed("ingest", err)
+	}
+	said, _ := got.(string)
+	id, dup := strings.CutPrefix(said, "=")
+	id = strings.TrimPrefix(id, "+")
+	if local && !dup {
+		s.ears.hear(s.wake(p), nil)
+	}
+	return gateway.EntryID(id), dup, nil
+}
+
+// millis returns a time as streams keep it; the zero time is now.
+func (s *Store) millis(t time.Time) int64 {
+	if t.IsZero() {
+		t = s.now()
+	}
+	return t.UnixMilli()
+}
+
+// Read implements gateway.Ingester.
+func (s *Store) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, after gateway.EntryID, n int) ([]gateway.Entry, error) {
+	if n <= 0 {
+		return nil, failed("read", ctx.Err())
+	}
+	key := s.stream(p, q)
+	out, err := s.do(ctx, key, again, []any{"xrange", key, behind(after), "+", "count", n})
+	if err != nil {
+		return nil, failed("read", err)
+	}
+	var entries []gateway.Entry
+	err = eachEntry(out[0], func(id string, f map[string]string) error {
+		e, err := entryOf(id, f)
+		entries = append(entries, e)
+		return err
+	})
+	return entries, failed("read", err)
+}
+
+// behind is the start of a range after an id.
+func behind(after gateway.EntryID) string {
+	if after == "" {
+		return "-"
+	}
+	return "(" + string(after)
+}
+
+// eachEntry walks the answer of XRANGE: [[id, [field, value, ...]], ...].
+func eachEntry(reply any, f func(id string, fields map[string]string) error) error {
+	list, _ := reply.([]any)
+	for _, item := range list {
+		pair, _ := item.([]any)
+		if len(pair) != 2 {
+			return fmt.Errorf("stream entry of %d parts", len(pair))
+		}
+		id, _ := pair[0].(string)
+		flat, _ := pair[1].([]any)
+		fields := make(map[string]string, len(flat)/2)
+		for i := 0; i+1 < len(flat); i += 2 {
+			k, _ := flat[i].(string)
+			fields[k], _ = flat[i+1].(string)
+		}
+		if err := f(id, fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entryOf reads a stream entry as ingest.lua wrote it.
+func entryOf(id string, f map[string]string) (gateway.Entry, error) {
+	at, err := strconv.ParseInt(f["t"], 10, 64)
+	if err != nil {
+		return gateway.Entry{}, fmt.Errorf("stream entry %s: time: %w", id, err)
+	}
+	return gateway.Entry{
+		ID: gateway.EntryID(id), Lane: f["l"], Kind: gateway.EntryKind(f["k"]), Account: gateway.AccountID(f["a"]),
+		Payload: []byte(f["p"]), At: time.UnixMilli(at).UTC(),
+	}, nil
+}
+
+// Watch implements gateway.Ingester.
+func (s *Store) Watch(ctx context.Context, p gateway.Partition) <-chan struct{} {
+	ch := make(chan struct{}, 1) // one hint says as much as two
+	s.ears.add(ctx, s.wake(p), &ear{
+		hint: true,
+		hear: func([]byte) {
+			select {
+			case ch <- struct{}{}:
+			default:
+			}
+		},
+		end: func() { close(ch) },
+	})
+	return ch
+}
+
+// Depth implements gateway.Ingester.
+func (s *Store) Depth(ctx context.Context, p gateway.Partition, q gateway.Queue) (int, time.Time, error) {
+	key := s.stream(p, q)
+	out, err := s.do(ctx, key, again, []any{"xlen", key}, []any{"xrange", key, "-", "+", "count", 1})
+	if err != nil {
+		return 0, time.Time{}, failed("depth", err)
+	}
+	var oldest time.Time
+	err = eachEntry(out[1], func(id string, f map[string]string) error {
+		e, err := entryOf(id, f)
+		oldest = e.At
+		return err
+	})
+	n, _ := out[0].(int64)
+	return int(n), oldest, failed("depth", err)
+}

@@ -1,0 +1,9 @@
+-- Takes a lease that is free, or that the same replica holds; the epoch grows with every taking.
+-- KEYS: 1 lease, 2 epoch
+-- ARGV: 1 replica, 2 milliseconds
+-- Returns the epoch.
+local cur = redis.call('GET', KEYS[1])
+if cur and cur:match('^%d+:(.*)$') ~= ARGV[1] then return {err = 'HELD lease held by another replica'} end
+local epoch = redis.call('INCR', KEYS[2])
+redis.call('SET', KEYS[1], epoch .. ':' .. ARGV[1], 'PX', ARGV[2])
+return epoch

@@ -1,0 +1,81 @@
+//go:build servers
+
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postern/deploy/lab"
+	"postern/gateway"
+	"postern/gateway/storetest"
+)
+
+// clock runs with the real one, and leaps.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// advance waits for short times and leaps over long ones: Redis counts the life of leases, dedupe keys and expiring
+// records, the store's own clock that of id maps and dead letters.
+func (c *clock) advance(d time.Duration) {
+	if d > time.Minute {
+		c.ahead.Add(int64(d))
+		return
+	}
+	<-time.After(d)
+}
+
+// open opens a store under a prefix of its own.
+func open(t testing.TB, url, prefix string, o Options) *Store {
+	t.Helper()
+	o.Prefix = prefix + rand.Text()[:8] + ":"
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	s, err := Open(ctx, url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: got %v, want none", err)
+		}
+	})
+	return s
+}
+
+// kit runs the conformance kit; every case has a prefix of its own behind "kit:".
+func kit(t *testing.T, url string) {
+	t.Helper()
+	var c clock
+	storetest.Run(t, func(t *testing.T) gateway.Store {
+		c.ahead.Store(0)
+		s := open(t, url, "kit:", Options{})
+		s.now = c.now
+		return s
+	}, storetest.Options{Advance: c.advance, Short: 400 * time.Millisecond})
+}
+
+func startRedis(t testing.TB, cfg lab.RedisConfig) *lab.Redis {
+	t.Helper()
+	r, err := lab.ForTest(t).StartRedis(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestStore(t *testing.T) {
+	kit(t, startRedis(t, lab.RedisConfig{AppendOnly: true}).URL())
+}
+
+func BenchmarkIngest(b *testing.B) {
+	storetest.BenchmarkIngest(b, open(b, startRedis(b, lab.RedisConfig{AppendOnly: true}).URL(), "b:", Options{}))
+}
+
+func BenchmarkLoop(b *testing.B) {
+	storetest.BenchmarkLoop(b, open(b, startRedis(b, lab.RedisConfig{AppendOnly: true}).URL(), "b:", Options{}))
+}

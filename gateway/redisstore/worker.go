@@ -1,0 +1,144 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"postern/gateway"
+)
+
+// attemptSeconds is how long the attempts of a queue outlive its last try. They are one hash per queue, a field per entry
+// that was tried and is not done: about 30 bytes each, where a key of its own would cost over 100.
+const attemptSeconds = int(gateway.AttemptTTL / time.Second)
+
+// Begin implements gateway.Worker. It is sent once only: a second run would count a try that never was.
+func (s *Store) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, maps []gateway.MapEntry) (gateway.Attempt, error) {
+	p := l.Partition
+	keys, args := s.withMaps(p, []string{s.own(p), s.tries(p, q)}, []any{token(l), string(id), attemptSeconds, s.mapsEnd()}, maps)
+	got, err := s.eval(ctx, "begin", once, keys, args...)
+	if err != nil {
+		return gateway.Attempt{}, failed("begin", err)
+	}
+	said, _ := got.(string)
+	n, unfinished := strings.CutSuffix(said, "?")
+	number, err := strconv.Atoi(n)
+	return gateway.Attempt{Number: number, Unfinished: unfinished}, failed("begin", err)
+}
+
+// withMaps appends the key of each lane's current map, and its lines, as begin.lua and finish.lua read them.
+func (s *Store) withMaps(p gateway.Partition, keys []string, args []any, maps []gateway.MapEntry) ([]string, []any) {
+	if len(maps) == 0 {
+		return keys, args
+	}
+	var lanes []string
+	lines := map[string][]any{}
+	for _, m := range maps {
+		if lines[m.Lane] == nil {
+			lanes = append(lanes, m.Lane)
+		}
+		lines[m.Lane] = append(lines[m.Lane], m.Field, m.Value)
+	}
+	bucket := bucketOf(s.now())
+	for _, lane := range lanes {
+		keys = append(keys, s.maps(p, lane, bucket))
+		args = append(append(args, len(lines[lane])/2), lines[lane]...)
+	}
+	return keys, args
+}
+
+// Fail implements gateway.Worker.
+func (s *Store) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
+	_, err := s.eval(ctx, "fail", again, []string{s.own(l.Partition), s.tries(l.Partition, q)}, token(l), string(id))
+	return failed("fail", err)
+}
+
+// Finish implements gateway.Worker.
+func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+	p := l.Partition
+	args := make([]any, 0, 3+len(ids)+3*len(maps))
+	args = append(args, token(l), s.mapsEnd(), len(ids))
+	for _, id := range ids {
+		args = append(args, string(id))
+	}
+	keys, args := s.withMaps(p, []string{s.own(p), s.stream(p, q), s.tries(p, q), s.counts(p, q)}, args, maps)
+	_, err := s.eval(ctx, "finish", again, keys, args...)
+	return failed("finish", err)
+}
+
+// Park implements gateway.Worker.
+func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, reason gateway.ParkReason) error {
+	p, park := l.Partition, gateway.ParkQueue(from, lane)
+	args := []any{token(l), parkField(from, lane), fmt.Sprintf("%d:%s", until.UnixMilli(), reason), attemptSeconds}
+	for _, id := range ids {
+		args = append(args, string(id))
+	}
+	keys := []string{s.own(p), s.stream(p, from), s.tries(p, from), s.stream(p, park), s.tries(p, park), s.parked(p)}
+	_, err := s.eval(ctx, "park", again, keys, args...)
+	return failed("park", err)
+}
+
+// parkField names a lane and direction in the hash of parked lanes.
+func parkField(from gateway.Queue, lane string) string { return string(from) + ":" + lane }
+
+// Parked implements gateway.Worker.
+func (s *Store) Parked(ctx context.Context, p gateway.Partition) ([]gateway.ParkedLane, error) {
+	key := s.parked(p)
+	out, err := s.do(ctx, key, again, []any{"hgetall", key})
+	if err != nil {
+		return nil, failed("parked", err)
+	}
+	flat, _ := out[0].([]any)
+	lanes := make([]gateway.ParkedLane, 0, len(flat)/2)
+	for i := 0; i+1 < len(flat); i += 2 {
+		field, _ := flat[i].(string)
+		mark, _ := flat[i+1].(string)
+		from, lane, _ := strings.Cut(field, ":")
+		ms, reason, _ := strings.Cut(mark, ":")
+		until, err := strconv.ParseInt(ms, 10, 64)
+		if err != nil {
+			return nil, failed("parked", err)
+		}
+		lanes = append(lanes, gateway.ParkedLane{Lane: lane, From: gateway.Queue(from), Until: time.UnixMilli(until).UTC(), Reason: gateway.ParkReason(reason)})
+	}
+	return lanes, nil
+}
+
+// Unpark implements gateway.Worker.
+func (s *Store) Unpark(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string) (bool, error) {
+	p, park := l.Partition, gateway.ParkQueue(from, lane)
+	got, err := s.eval(ctx, "unpark", again, []string{s.own(p), s.stream(p, park), s.tries(p, park), s.parked(p)}, token(l), parkField(from, lane))
+	return got == int64(1), failed("unpark", err)
+}
+
+// Lookup implements gateway.Worker.
+func (s *Store) Lookup(ctx context.Context, p gateway.Partition, lane string, fields []string) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	if len(fields) == 0 {
+		return found, failed("lookup", ctx.Err())
+	}
+	now := bucketOf(s.now())
+	var cmds [][]any
+	for b := now - oldBuckets; b <= now; b++ { // oldest first: the newest overwrites
+		cmd := []any{"hmget", s.maps(p, lane, b)}
+		for _, f := range fields {
+			cmd = append(cmd, f)
+		}
+		cmds = append(cmds, cmd)
+	}
+	out, err := s.do(ctx, s.own(p), again, cmds...)
+	if err != nil {
+		return nil, failed("lookup", err)
+	}
+	for _, reply := range out {
+		values, _ := reply.([]any)
+		for i, v := range values {
+			if text, ok := v.(string); ok {
+				found[fields[i]] = []byte(text)
+			}
+		}
+	}
+	return found, nil
+}
