@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Lookups that one user may make: enough for a person, too few to find out who is on a platform.
+const (
+	lookupMax    = 30
+	lookupWindow = time.Hour
+	lookupUsers  = 10_000 // budgets kept at once
+)
+
+func addFlow(d *Desk) flow {
+	return flow{
+		node: NodeAdd, title: textAdd, help: textAddHelp, words: textAddWords, arg: "query",
+		open: func(v Visitor, member bool) bool {
+			_, ok := d.instances[v.Adapter].Adapter.(Directory)
+			return ok && member
+		},
+		start: func(_ context.Context, t *turn) (outcome, error) {
+			desc, prompt := d.Prompt(t.Visitor)
+			return outcome{ask: &step{Text: desc, Fields: []Field{{Name: "query", Label: prompt, Kind: FieldText, Required: true}}, Last: true}}, nil
+		},
+		answer: func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
+			c, err := d.add(ctx, t, answers["query"])
+			if err != nil {
+				return outcome{}, err
+			}
+			name := c.Name
+			if name == "" {
+				name = string(c.Alias) + "@" + t.inst.Component
+			}
+			text := d.say(t.Visitor, textAdded, name, string(c.Alias)+"@"+t.inst.Component)
+			if c.Pending {
+				text += "\n" + d.say(t.Visitor, textAddedPending, name)
+			}
+			return outcome{text: text, after: []Rendering{t.show(c.Alias, ShowSubscription{Verb: Subscribe, Name: c.Name})}}, nil
+		},
+	}
+}
+
+// Prompt says how people are named on the platform (jabber:iq:gateway, XEP-0100 §6.3): desc explains, prompt is short.
+func (d *Desk) Prompt(v Visitor) (desc, prompt string) {
+	inst, ok := d.instances[v.Adapter]
+	if !ok {
+		return "", ""
+	}
+	about := inst.Adapter.Descriptor()
+	ways := about.Addressing
+	if len(ways) == 0 {
+		ways = []Identifier{IdentifierOpaque}
+	}
+	names := make([]string, len(ways))
+	for i, id := range ways {
+		names[i] = d.say(v, textAddressing+TextKey(id))
+	}
+	prompt = strings.Join(names, d.say(v, textOr))
+	return d.say(v, textAddAsk, about.Platform, prompt), prompt
+}
+
+// Resolve finds a person and makes them a contact (jabber:iq:gateway). The *Refusal is registration-required for a visitor
+// without an account, item-not-found when there is nobody, resource-constraint when the visitor asked too often.
+func (d *Desk) Resolve(ctx context.Context, v Visitor, query string) (Alias, error) {
+	_, t, err := d.enter(ctx, v, NodeAdd)
+	if err != nil {
+		return "", err
+	}
+	query = strings.TrimSpace(query)
+	if query == "" || len(query) > maxAnswer {
+		_, prompt := d.Prompt(v)
+		return "", &Refusal{NotAcceptable, d.say(v, textAnswerMissing, prompt)}
+	}
+	c, err := d.add(ctx, t, query)
+	if err != nil {
+		return "", err
+	}
+	return c.Alias, nil
+}
+
+func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error) {
+	if t.account.Standing == AccountSuspended || t.account.Standing == AccountReauthNeeded || t.account.Standing == AccountReconsentNeeded {
+		return nil, &Refusal{NotAuthorized, d.say(t.Visitor, TextReauth, d.platform(t.Visitor), t.inst.Component)}
+	}
+	if !d.lookups.take(string(t.Adapter)+" "+string(t.User), time.Now()) {
+		return nil, &Refusal{ResourceConstraint, d.say(t.Visitor, textLookups)}
+	}
+	dir, _ := t.inst.Adapter.(Directory)
+	p, err := dir.Resolve(ctx, t.account.Credentials(), query)
+	switch {
+	case errors.Is(err, ErrNoPerson):
+		return nil, d.nobody(t.Visitor)
+	case err != nil:
+		if _, ok := errors.AsType[*SendError](err); !ok {
+			return nil, err
+		}
+		if ClassOf(err) == NotReachable { // who opted out or blocked us looks like nobody
+			return nil, d.nobody(t.Visitor)
+		}
+		d.log.Warn("lookup refused", "adapter", t.Adapter, "account", t.account.ID, "class", ClassOf(err), "error", err)
+		return nil, d.platformRefusal(t.Visitor, err)
+	}
+	fresh := Contact{ID: p.ID, Name: p.Name, Pending: !p.Accepts}
+	if have, err := d.cfg.Identity.Contact(ctx, t.account, t.account.Keys.Alias(p.ID)); err == nil {
+		known := *have // subscriptions and the reply window stay as they are
+		known.Pending = !p.Accepts
+		if p.Name != "" {
+			known.Name = p.Name
+		}
+		fresh = known
+	} else if !errors.Is(err, ErrNoContact) {
+		return nil, err
+	}
+	return d.cfg.Identity.PutContact(ctx, t.account, fresh)
+}
+
+func (d *Desk) nobody(v Visitor) *Refusal {
+	return &Refusal{ItemNotFound, d.say(v, textNobody, d.platform(v))}
+}
+
+// lookupBudget counts lookups per user in fixed windows, in memory: a restart forgives.
+type lookupBudget struct {
+	mu   sync.Mutex
+	used map[string]*lookups
+}
+
+type lookups struct {
+	since time.Time
+	n     int
+}
+
+func newLookupBudget() *lookupBudget { return &lookupBudget{used: map[string]*lookups{}} }
+
+// take spends one lookup and reports whether there was one left.
+func (b *lookupBudget) take(who string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u := b.used[who]
+	if u == nil || now.Sub(u.since) >= lookupWindow {
+		if u == nil {
+			b.makeRoom(now)
+		}
+		u = &lookups{since: now}
+		b.used[who] = u
+	}
+	if u.n >= lookupMax {
+		return false
+	}
+	u.n++
+	return true
+}
+
+// makeRoom drops what ran out, and when that is not enough anybody.
+func (b *lookupBudget) makeRoom(now time.Time) {
+	if len(b.used) < lookupUsers {
+		return
+	}
+	for who, u := range b.used {
+		if now.Sub(u.since) >= lookupWindow {
+			delete(b.used, who)
+		}
+	}
+	for who := range b.used {
+		if len(b.used) < lookupUsers {
+			return
+		}
+		delete(b.used, who)
+	}
+}

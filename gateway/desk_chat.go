@@ -1,0 +1,307 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strconv"
+	"strings"
+)
+
+// Say answers what a visitor wrote to the gateway in a chat. It keeps the dialogue that the chat is in, asks one question at
+// a time, and puts everything there is to say into Text. A refusal is an answer too; the error is always internal.
+func (d *Desk) Say(ctx context.Context, v Visitor, text string) (Reply, error) {
+	if _, err := d.instance(v); err != nil {
+		return Reply{}, err
+	}
+	text = strings.TrimSpace(text)
+	s, err := d.chatSession(ctx, v)
+	if err != nil {
+		return Reply{}, err
+	}
+	if s == nil {
+		if d.isWord(v, textWordsCancel, text) {
+			return Reply{Status: ReplyCompleted, Text: d.say(v, textNothingToCancel)}, nil
+		}
+		return d.command(ctx, v, text)
+	}
+	v.Lang = s.Lang
+	questions := d.questions(v, s)
+	switch {
+	case d.isWord(v, textWordsCancel, text):
+		r, err := d.Continue(ctx, v, s.ID, ActionCancel, nil)
+		return d.chatReply(ctx, v, r, err)
+	case d.isWord(v, textWordsBack, text):
+		return d.chatBack(ctx, v, s)
+	case d.isWord(v, textHelpWords, text):
+		r, err := d.Start(ctx, v, NodeHelp)
+		if err != nil {
+			return d.chatReply(ctx, v, r, err)
+		}
+		return d.repeat(v, s, r.Text), nil
+	case d.interrupts(v, questions, s.Chat.At, text):
+		return d.command(ctx, v, text)
+	}
+	return d.chatAnswer(ctx, v, s, questions, text)
+}
+
+// interrupts reports whether a text is a command although a question is open: it is, unless the question takes any text.
+func (d *Desk) interrupts(v Visitor, questions []question, at int, text string) bool {
+	if at < len(questions) && (questions[at].kind == FieldText || questions[at].kind == FieldSecret) {
+		return false
+	}
+	f, rest := d.commandOf(v, text)
+	return f != nil && rest == ""
+}
+
+// commandOf finds the command that a line begins with.
+func (d *Desk) commandOf(v Visitor, text string) (f *flow, rest string) {
+	word, rest, _ := strings.Cut(text, " ")
+	for i := range d.flows {
+		f := &d.flows[i]
+		if d.isWord(v, f.words, text) {
+			return f, ""
+		}
+		if f.arg != "" && d.isWord(v, f.words, word) {
+			return f, strings.TrimSpace(rest)
+		}
+	}
+	return nil, ""
+}
+
+func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, error) {
+	f, rest := d.commandOf(v, text)
+	if f == nil {
+		return Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)}, nil
+	}
+	r, err := d.Start(ctx, v, f.node)
+	if err == nil && rest != "" && r.Status == ReplyExecuting {
+		id := r.Session
+		if r, err = d.Continue(ctx, v, id, ActionNext, map[string]string{f.arg: rest}); isRefusal(err) {
+			r.Session = id // the dialogue is open: the next line may be a better answer
+		}
+	}
+	return d.chatReply(ctx, v, r, err)
+}
+
+// chatBack goes to the question before, or to the step before.
+func (d *Desk) chatBack(ctx context.Context, v Visitor, s *session) (Reply, error) {
+	if s.Chat.At == 0 {
+		r, err := d.Continue(ctx, v, s.ID, ActionPrev, nil)
+		if err != nil {
+			r.Session = s.ID
+		}
+		return d.chatReply(ctx, v, r, err)
+	}
+	s.Chat.At--
+	if err := d.saveSession(ctx, v, s); err != nil {
+		return Reply{}, err
+	}
+	return d.repeat(v, s, ""), nil
+}
+
+// chatAnswer takes one answer, and submits the step when it was the last.
+func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions []question, text string) (Reply, error) {
+	if s.Chat.At < len(questions) {
+		q := questions[s.Chat.At]
+		got, refusal := d.read(v, q, text)
+		if refusal != nil {
+			return d.repeat(v, s, refusal.Text), nil
+		}
+		if s.Chat.Got == nil {
+			s.Chat.Got = map[string]string{}
+		}
+		maps.Copy(s.Chat.Got, got)
+		s.Chat.At++
+		if s.Chat.At < len(questions) {
+			if err := d.saveSession(ctx, v, s); err != nil {
+				return Reply{}, err
+			}
+			return d.repeat(v, s, ""), nil
+		}
+	} else if !d.isWord(v, textWordsNext, text) {
+		return d.repeat(v, s, ""), nil
+	}
+	r, err := d.Continue(ctx, v, s.ID, ActionNext, s.Chat.Got)
+	if !isRefusal(err) {
+		return d.chatReply(ctx, v, r, err)
+	}
+	r.Session = s.ID
+	return d.retry(ctx, v, r, err, questions, s.Chat.Got)
+}
+
+// retry asks a refused step again, from its first question that is no consent: that was given.
+func (d *Desk) retry(ctx context.Context, v Visitor, r Reply, refused error, questions []question, got map[string]string) (Reply, error) {
+	s, err := d.loadSession(ctx, v, r.Session)
+	if err != nil {
+		return d.chatReply(ctx, v, Reply{}, refused)
+	}
+	s.Chat = chatProgress{}
+	if len(questions) > 1 && questions[0].consent {
+		s.Chat = chatProgress{At: 1, Got: map[string]string{}}
+		for _, f := range questions[0].fields {
+			s.Chat.Got[f.Name] = got[f.Name]
+		}
+	}
+	if err := d.saveSession(ctx, v, s); err != nil {
+		return Reply{}, err
+	}
+	return d.chatReply(ctx, v, r, refused)
+}
+
+// chatReply turns what the flow said into a line of chat and keeps the chat's dialogue.
+func (d *Desk) chatReply(ctx context.Context, v Visitor, r Reply, err error) (Reply, error) {
+	out := Reply{Session: r.Session, Node: r.Node, Status: r.Status, After: r.After, NoteError: r.NoteError}
+	open := r.Status == ReplyExecuting
+	switch refusal, ok := errors.AsType[*Refusal](err); {
+	case ok:
+		out.Status, out.Text, out.NoteError = ReplyCompleted, refusal.Text, true
+		open = r.Session != ""
+	case err != nil:
+		return Reply{}, err
+	default:
+		out.Text = lines(r.Text, r.Note)
+	}
+	if !open {
+		return out, d.setChatSession(ctx, v, "")
+	}
+	s, err := d.loadSession(ctx, v, r.Session)
+	if err != nil {
+		return Reply{}, err
+	}
+	if err := d.setChatSession(ctx, v, s.ID); err != nil {
+		return Reply{}, err
+	}
+	before := out.Text
+	if r.Status == ReplyExecuting { // a new step: its text comes with the first question
+		before = lines(r.Title, d.stepText(v, s.Step))
+	}
+	asked := d.repeat(v, s, before)
+	asked.After, asked.NoteError = out.After, out.NoteError
+	return asked, nil
+}
+
+// repeat asks the current question, with something before it.
+func (d *Desk) repeat(v Visitor, s *session, before string) Reply {
+	return Reply{Session: s.ID, Node: s.Node, Status: ReplyExecuting, Text: lines(before, d.ask(v, s)), Redirect: s.Step.Redirect}
+}
+
+// lines joins the non-empty parts with an empty line between them.
+func lines(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p = strings.TrimSpace(p); p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, "\n\n")
+}
+
+// stepText is all of a step that is no question.
+func (d *Desk) stepText(v Visitor, st step) string {
+	parts := []string{st.Text}
+	for _, f := range st.Fields {
+		if f.Kind == FieldDisplay {
+			parts = append(parts, strings.TrimSpace(f.Label+" "+f.Value))
+		}
+	}
+	if st.Redirect != "" {
+		parts = append(parts, d.say(v, textOpenPage, st.Redirect))
+	}
+	return lines(parts...)
+}
+
+// question is what a chat asks at one time: a field, or all points of a consent together.
+type question struct {
+	kind    FieldKind
+	consent bool
+	fields  []Field
+}
+
+func (d *Desk) questions(_ Visitor, s *session) []question {
+	var out []question
+	consent := question{kind: FieldBool, consent: true}
+	for _, f := range s.Step.Fields {
+		switch {
+		case isConsent(f):
+			consent.fields = append(consent.fields, f)
+		case f.Kind != FieldDisplay:
+			out = append(out, question{kind: f.Kind, fields: []Field{f}})
+		}
+	}
+	if len(consent.fields) > 0 {
+		out = append([]question{consent}, out...)
+	}
+	return out
+}
+
+// ask puts the current question into words; without questions it says how to go on.
+func (d *Desk) ask(v Visitor, s *session) string {
+	questions := d.questions(v, s)
+	if s.Chat.At >= len(questions) {
+		return d.say(v, textAskNext)
+	}
+	q := questions[s.Chat.At]
+	if q.consent {
+		text := d.say(v, textAskConsent)
+		for _, f := range q.fields {
+			text += "\n- " + f.Label
+		}
+		return text + "\n" + d.say(v, textAskYesNo)
+	}
+	f := q.fields[0]
+	text := f.Label
+	switch f.Kind {
+	case FieldBool:
+		text += " " + d.say(v, textAskYesNo)
+	case FieldChoice:
+		for i, o := range f.Options {
+			text += "\n" + strconv.Itoa(i+1) + ". " + o.Title
+		}
+		text += "\n" + d.say(v, textAskNumber)
+	case FieldSecret:
+		text += "\n" + d.say(v, textAskSecret)
+	case FieldText, FieldDisplay:
+	}
+	if !f.Required {
+		text += "\n" + d.say(v, textAskSkip)
+	}
+	return text
+}
+
+// read takes an answer to a question.
+func (d *Desk) read(v Visitor, q question, text string) (map[string]string, *Refusal) {
+	got := map[string]string{}
+	for _, f := range q.fields {
+		value := text
+		switch {
+		case !f.Required && d.isWord(v, textWordsSkip, text):
+			value = ""
+		case f.Kind == FieldChoice:
+			value = choice(f, text)
+		}
+		clean, err := d.checkAnswer(v, f, value)
+		if err != nil {
+			refusal, _ := errors.AsType[*Refusal](err)
+			if q.consent {
+				refusal = &Refusal{refusal.Condition, d.say(v, textConsentNo)}
+			}
+			return nil, refusal
+		}
+		got[f.Name] = clean
+	}
+	return got, nil
+}
+
+// choice reads a number of the list, or the name of an option, as the option's id.
+func choice(f Field, text string) string {
+	if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(f.Options) {
+		return f.Options[n-1].ID
+	}
+	for _, o := range f.Options {
+		if strings.EqualFold(o.Title, text) {
+			return o.ID
+		}
+	}
+	return text
+}

@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// maxListed is how many contacts a list names: more does not fit a stanza that every server passes.
+const maxListed = 200
+
+func membersOnly(_ Visitor, member bool) bool { return member }
+
+func statusFlow(d *Desk) flow {
+	return flow{node: NodeStatus, title: textStatus, help: textStatusHelp, words: textStatusWords, open: membersOnly, start: d.status}
+}
+
+func (d *Desk) status(ctx context.Context, t *turn) (outcome, error) {
+	accounts, err := d.accounts(ctx, t.Visitor)
+	if err != nil {
+		return outcome{}, err
+	}
+	w := disclosureWriter{d: d, v: t.Visitor, desc: t.inst.Adapter.Descriptor()}
+	var lines []string
+	for _, a := range accounts {
+		n := 0
+		err := d.cfg.Identity.Contacts(ctx, a, func(*Contact) error { n++; return nil })
+		if err != nil {
+			return outcome{}, err
+		}
+		lines = append(lines,
+			d.say(t.Visitor, textStatusAccount, w.desc.Platform, a.Shown),
+			d.say(t.Visitor, textStatusStanding, d.standing(t.Visitor, a, w.desc)),
+			d.say(t.Visitor, textStatusContacts, n))
+	}
+	lines = append(lines, d.say(t.Visitor, textStatusMode, w.mode(w.desc.Out), w.mode(w.desc.In), w.mode(w.desc.Media)))
+	return outcome{text: strings.Join(lines, "\n")}, nil
+}
+
+// standing says how an account stands; a newer disclosure counts as a missing consent even before the platform says so.
+func (d *Desk) standing(v Visitor, a *Account, desc Descriptor) string {
+	s := a.Standing
+	if s == AccountActive && a.Agreed != desc.Version {
+		s = AccountReconsentNeeded
+	}
+	return d.say(v, textStanding+TextKey(s))
+}
+
+func unregisterFlow(d *Desk) flow {
+	return flow{
+		node: NodeUnregister, title: textUnregister, help: textUnregisterHelp, words: textUnregisterWords, open: membersOnly,
+		start: func(_ context.Context, t *turn) (outcome, error) {
+			sure := Field{Name: "confirm", Label: d.say(t.Visitor, textLeaveConfirm), Kind: FieldBool, Required: true}
+			return outcome{ask: &step{
+				Text: d.say(t.Visitor, textLeaveAsk, t.inst.Adapter.Descriptor().Platform, t.account.Shown), Fields: []Field{sure}, Last: true,
+			}}, nil
+		},
+		answer: func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
+			if answers["confirm"] != "true" {
+				return outcome{text: d.say(t.Visitor, textLeaveNot)}, nil
+			}
+			return d.withdraw(ctx, t)
+		},
+	}
+}
+
+// Remove ends a visitor's registration at once (XEP-0077 §3.2). The *Refusal is registration-required when there is none.
+func (d *Desk) Remove(ctx context.Context, v Visitor) (Reply, error) {
+	f, t, err := d.enter(ctx, v, NodeUnregister)
+	if err != nil {
+		return Reply{}, err
+	}
+	out, err := d.withdraw(ctx, t)
+	if err != nil {
+		return Reply{}, err
+	}
+	return d.ended(f, t, out), nil
+}
+
+func contactsFlow(d *Desk) flow {
+	return flow{node: NodeContacts, title: textContacts, help: textContactsHelp, words: textContactsWords, open: membersOnly, start: d.contacts}
+}
+
+var errEnough = errors.New("enough")
+
+func (d *Desk) contacts(ctx context.Context, t *turn) (outcome, error) {
+	accounts, err := d.accounts(ctx, t.Visitor)
+	if err != nil {
+		return outcome{}, err
+	}
+	all := map[Alias]*Contact{}
+	for _, a := range accounts {
+		err := d.cfg.Identity.Contacts(ctx, a, func(c *Contact) error {
+			if all[c.Alias] = c; len(all) > maxListed {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return outcome{}, err
+		}
+	}
+	if len(all) == 0 {
+		return outcome{text: d.say(t.Visitor, textContactsNone)}, nil
+	}
+	list := make([]*Contact, 0, len(all))
+	for _, c := range all {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *Contact) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(string(a.Alias), string(b.Alias)))
+	})
+	out := outcome{}
+	if len(list) > maxListed {
+		list = list[:maxListed]
+		out.note = d.say(t.Visitor, textContactsMore, maxListed)
+	}
+	lines := make([]string, len(list))
+	for i, c := range list {
+		lines[i] = strings.TrimSpace(c.Name+" "+string(c.Alias)+"@"+t.inst.Component) + d.pendingMark(t.Visitor, c)
+	}
+	out.text = strings.Join(lines, "\n")
+	return out, nil
+}
+
+func (d *Desk) pendingMark(v Visitor, c *Contact) string {
+	if !c.Pending {
+		return ""
+	}
+	return " " + d.say(v, textContactPending)
+}
+
+func helpFlow(d *Desk) flow {
+	return flow{
+		node: NodeHelp, title: textHelp, help: textHelpHelp, words: textHelpWords,
+		open: func(Visitor, bool) bool { return true },
+		start: func(_ context.Context, t *turn) (outcome, error) {
+			return outcome{text: d.helpText(t.Visitor, t.account != nil)}, nil
+		},
+	}
+}
+
+func (d *Desk) helpText(v Visitor, member bool) string {
+	lines := []string{d.say(v, textHelpIntro, d.platform(v))}
+	for _, f := range d.flows {
+		if f.open(v, member) {
+			word, _, _ := strings.Cut(d.say(v, f.words), "|")
+			lines = append(lines, word+" - "+d.say(v, f.help))
+		}
+	}
+	return strings.Join(append(lines, d.say(v, textHelpCancel)), "\n")
+}

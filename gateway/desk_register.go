@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+)
+
+// LinkForm is implemented by a Linker that asks everything at once. Its questions then stand in the same form as the
+// consent, so that a registration takes one submission, as clients of XEP-0077 make it. Without it they follow the
+// consent in steps. Nothing but LinkForm is called before the user agreed.
+type LinkForm interface {
+	// LinkForm returns the fields of the Linker's only step. No I/O.
+	LinkForm() []Field
+}
+
+// Stages of a registration.
+const (
+	stageConsent = "consent"
+	stageLink    = "link"
+)
+
+func registerFlow(d *Desk) flow {
+	return flow{
+		node: NodeRegister, title: textRegister, help: textRegisterHelp, words: textRegisterWords,
+		open: func(v Visitor, _ bool) bool {
+			_, ok := d.instances[v.Adapter].Adapter.(Linker)
+			return ok
+		},
+		start:  d.startRegister,
+		answer: d.answerRegister,
+		drop: func(ctx context.Context, t *turn) error {
+			if t.s.Consent == "" {
+				return nil
+			}
+			return d.disagree(ctx, t.Visitor, t.s.Consent)
+		},
+	}
+}
+
+func (d *Desk) startRegister(_ context.Context, t *turn) (outcome, error) {
+	t.s.Account = NewAccountID()
+	if t.account != nil {
+		t.s.Account = t.account.ID
+	}
+	return outcome{ask: d.consentStep(t)}, nil
+}
+
+func (d *Desk) consentStep(t *turn) *step {
+	disc := d.Disclosure(t.Visitor)
+	st := &step{Stage: stageConsent, Title: disc.Title, Text: disc.statements(), Fields: disc.Agree, State: disc.Hash()}
+	if t.account != nil {
+		st.Text = d.say(t.Visitor, textRenewIntro, t.account.Shown) + "\n\n" + st.Text
+	}
+	if f, ok := t.inst.Adapter.(LinkForm); ok {
+		st.Fields = append(st.Fields, d.localised(t.Visitor, f.LinkForm())...)
+		st.Last = true
+	}
+	return st
+}
+
+func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
+	in := LinkInput{User: t.User, Account: t.s.Account, Lang: t.Lang}
+	if t.s.Step.Stage == stageLink {
+		receipt, err := d.receiptOf(ctx, t)
+		if err != nil {
+			return outcome{}, err
+		}
+		in.State, in.Answers, in.ConsentHash = t.s.Step.State, answers, receipt.Hash
+		return d.link(ctx, t, in, receipt)
+	}
+	disc := d.Disclosure(t.Visitor)
+	if !bytes.Equal(t.s.Step.State, disc.Hash()) {
+		// The text changed under the user: what they read is not what would be stored.
+		st := d.consentStep(t)
+		st.Text = d.say(t.Visitor, textDiscChanged) + "\n\n" + st.Text
+		return outcome{ask: st}, nil
+	}
+	if t.s.Consent == "" {
+		receipt, err := d.agree(ctx, t, disc)
+		if err != nil {
+			return outcome{}, err
+		}
+		t.s.Consent = receipt.ID
+	}
+	receipt, err := d.receiptOf(ctx, t)
+	if err != nil {
+		return outcome{}, err
+	}
+	in.ConsentHash = receipt.Hash
+	first, err := d.callLink(ctx, t, in)
+	if err != nil {
+		return outcome{}, err
+	}
+	if _, ok := t.inst.Adapter.(LinkForm); !ok || first.Done != nil {
+		return d.linked(ctx, t, first, receipt)
+	}
+	in.State = first.State
+	if in.Answers, err = d.checkAnswers(t.Visitor, d.localised(t.Visitor, first.Fields), answers); err != nil {
+		return outcome{}, err
+	}
+	return d.link(ctx, t, in, receipt)
+}
+
+func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) {
+	receipt, err := d.consent(ctx, t.Visitor, t.s.Consent)
+	if err == nil && receipt == nil { // erased in between
+		err = d.sessionError(t.Visitor, SessionExpired, NotAllowed, textSessionExpired)
+	}
+	return receipt, err
+}
+
+func (d *Desk) link(ctx context.Context, t *turn, in LinkInput, receipt *ConsentReceipt) (outcome, error) {
+	st, err := d.callLink(ctx, t, in)
+	if err != nil {
+		return outcome{}, err
+	}
+	return d.linked(ctx, t, st, receipt)
+}
+
+// callLink runs one step of the Linker; its failures become refusals.
+func (d *Desk) callLink(ctx context.Context, t *turn, in LinkInput) (LinkStep, error) {
+	st, err := t.linker().Link(ctx, in)
+	if err == nil {
+		return st, nil
+	}
+	if _, ok := errors.AsType[*SendError](err); !ok {
+		return LinkStep{}, err
+	}
+	d.log.Warn("link refused", "adapter", t.Adapter, "account", in.Account, "class", ClassOf(err), "error", err)
+	return LinkStep{}, d.platformRefusal(t.Visitor, err)
+}
+
+// linked asks the Linker's next question, or makes the account.
+func (d *Desk) linked(ctx context.Context, t *turn, st LinkStep, receipt *ConsentReceipt) (outcome, error) {
+	if st.Done == nil {
+		return outcome{ask: &step{
+			Stage: stageLink, Title: d.say(t.Visitor, TextKey(st.Title)), Text: d.say(t.Visitor, TextKey(st.Text)),
+			Fields: d.localised(t.Visitor, st.Fields), Redirect: st.Redirect, State: st.State,
+		}}, nil
+	}
+	a, renewed, err := d.enlist(ctx, t, st.Done, receipt.Version)
+	if err != nil {
+		return outcome{}, err
+	}
+	d.log.Info("registered", "adapter", t.Adapter, "account", a.ID, "renewed", renewed, "version", a.Agreed)
+	out := outcome{text: d.say(t.Visitor, textRegistered, d.platform(t.Visitor), a.Shown)}
+	if renewed {
+		out.text = d.say(t.Visitor, textRenewed, d.platform(t.Visitor), a.Shown)
+	} else {
+		// XEP-0100 §4.1.1: the gateway asks for the user's presence right after the result.
+		out.after = append(out.after, t.show("", ShowSubscription{Verb: Subscribe, Name: t.inst.Name}))
+	}
+	out.after = append(out.after, t.tell("consent-"+strings.ToLower(receipt.ID), d.receiptText(t.Visitor, receipt)))
+	return out, nil
+}
+
+// receiptText is the copy of a consent receipt that its user gets.
+func (d *Desk) receiptText(v Visitor, c *ConsentReceipt) string {
+	return d.say(v, textReceipt, d.platform(v), c.At.Format(time.RFC3339), c.Version, c.ID, hex.EncodeToString(c.Hash)) + "\n\n" + c.Text
+}
+
+// localised puts fields whose labels are keys of the catalogue into the visitor's language.
+func (d *Desk) localised(v Visitor, fields []Field) []Field {
+	out := make([]Field, len(fields))
+	for i, f := range fields {
+		f.Label = d.say(v, TextKey(f.Label))
+		if f.Kind == FieldSecret {
+			f.Value = ""
+		}
+		if f.Kind == FieldDisplay {
+			f.Value = d.say(v, TextKey(f.Value))
+		}
+		options := make([]Choice, len(f.Options))
+		for j, o := range f.Options {
+			options[j] = Choice{o.ID, d.say(v, TextKey(o.Title))}
+		}
+		if len(options) > 0 {
+			f.Options = options
+		}
+		out[i] = f
+	}
+	return out
+}
+
+// platformRefusal says in the user's words why a platform did not do what the desk asked of it.
+func (d *Desk) platformRefusal(v Visitor, err error) *Refusal {
+	se, _ := errors.AsType[*SendError](err)
+	name := d.platform(v)
+	switch se.Class {
+	case Uncertain, Retryable:
+		return &Refusal{RemoteServerTimeout, d.say(v, textPlatformDown, name)}
+	case RateLimited:
+		wait := max(se.RetryAfter, time.Minute)
+		return &Refusal{ResourceConstraint, d.say(v, textPlatformLimit, name, d.duration(v, wait))}
+	case ReauthNeeded:
+		return &Refusal{NotAuthorized, d.say(v, textPlatformAuth, name)}
+	case WindowClosed, Unsupported:
+		return &Refusal{NotAllowed, d.say(v, textPlatformUnsupported, name)}
+	case NotReachable:
+		return &Refusal{NotAllowed, d.say(v, textPlatformUnreachable, name)}
+	case Permanent:
+	}
+	return &Refusal{NotAcceptable, d.say(v, textPlatformRefused, name, se.Code)}
+}
