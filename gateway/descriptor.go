@@ -48,6 +48,9 @@ type Descriptor struct {
 	Addressing []Identifier
 	// Caps is what a direct chat supports at best, for the disclosure and the feature table.
 	Caps Caps
+	// Sequenced is true when Event.Seq counts the events of a chat without gaps: one that overtook another then waits for
+	// it a few seconds.
+	Sequenced bool
 	// MaxPerMinute bounds what one account sends; 0 leaves it to the platform's answers.
 	MaxPerMinute int
 }

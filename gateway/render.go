@@ -102,6 +102,10 @@ type ShowPresence struct {
 	LastSeen  time.Time
 }
 
+// ShowProbe asks the user's server who is online, to heal presence after a restart (RFC 6121 §4.3).
+type ShowProbe struct{}
+
+func (ShowProbe) shown()        {}
 func (ShowMessage) shown()      {}
 func (ShowEdit) shown()         {}
 func (ShowRetract) shown()      {}

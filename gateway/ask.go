@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Ask takes what a user's client asked of a contact. It returns when the op is durable, or a *Refusal for the client.
+// digest is the SHA-256 of the stanza's payload: a client that resends after a reconnect sends the same id and payload,
+// and is heard once.
+func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
+	inst, ok := g.instance(out.Adapter)
+	if !ok {
+		return g.refuse(out.Adapter, out.Op.Lang, ServiceUnavailable, TextInternal)
+	}
+	a, _, err := g.identity.Find(ctx, out.Adapter, out.User, out.Alias)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return g.refuse(out.Adapter, out.Op.Lang, RegistrationRequired, TextNotRegistered, inst.Component)
+	case errors.Is(err, ErrNoContact):
+		return g.refuse(out.Adapter, out.Op.Lang, ItemNotFound, TextNoContact, inst.Component)
+	case err != nil:
+		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
+		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+	}
+	out.Account = a.ID
+	if _, typing := out.Op.Body.(OpTyping); typing {
+		g.askFleeting(a, out)
+		return nil
+	}
+	return g.ingestOp(ctx, a, out, digest)
+}
+
+func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest []byte) error {
+	if out.Op.ID == "" {
+		out.Op.ID = NewOpID()
+	}
+	if out.Op.At.IsZero() {
+		out.Op.At = time.Now().UTC()
+	}
+	plain, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	key := a.Lane(out.Alias)
+	opt := IngestOptions{LaneMax: g.cfg.LaneMax, QueueMax: g.cfg.ShardMax}
+	if out.Stanza != "" {
+		opt.DedupeFor = StanzaDedupe
+		opt.Dedupe = g.keys.Name("op", string(out.User), string(out.Adapter), string(out.Alias), string(out.Stanza), hex.EncodeToString(digest))
+	}
+	e := g.identity.Seal(a, g.keys.Lane(key), EntryOp, plain, time.Now())
+	_, duplicate, err := g.store.Ingest(ctx, key.Shard(), QueueOut, e, opt)
+	g.countIngest("out", out.Adapter, duplicate, err)
+	switch {
+	case errors.Is(err, ErrFull):
+		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextBusy)
+	case err != nil:
+		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
+		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+	}
+	g.probe("after-ingest-out")
+	return nil
+}
+
+func (g *Gateway) countIngest(direction string, a AdapterID, duplicate bool, err error) {
+	result := "new"
+	switch {
+	case errors.Is(err, ErrFull):
+		result = "full"
+	case err != nil:
+		result = "error"
+	case duplicate:
+		result = "duplicate"
+	}
+	g.metrics.ingested.WithLabelValues(direction, string(a), result).Inc()
+}
+
+// Bounced takes the server's error answer to a stanza that we wrote: the user could not be reached with it.
+func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, user UserID, id StanzaID, condition string) error {
+	a, _, err := g.identity.Find(ctx, adapter, user, alias)
+	if errors.Is(err, ErrNoAccount) || errors.Is(err, ErrNoContact) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ev := Event{
+		Dedupe: "bounce:" + string(id) + ":" + condition, Chat: Chat{Kind: ChatDirect}, At: time.Now().UTC(),
+		Body: Undeliverable{Stanza: id, Condition: condition},
+	}
+	return g.ingestEvent(ctx, a, alias, ev)
+}
+
+// ingestEvent makes one event durable in its lane.
+func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev Event) error {
+	plain, err := json.Marshal(Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias})
+	if err != nil {
+		return err
+	}
+	key := a.Lane(alias)
+	e := g.identity.Seal(a, g.keys.Lane(key), EntryEvent, plain, time.Now())
+	_, duplicate, err := g.store.Ingest(ctx, key.Shard(), QueueIn, e, IngestOptions{
+		Dedupe: g.keys.Name("event", string(a.ID), ev.Dedupe), DedupeFor: EventDedupe, LaneMax: inLaneMax * g.cfg.LaneMax, QueueMax: g.cfg.ShardMax,
+	})
+	g.countIngest("in", a.Adapter, duplicate, err)
+	if err != nil {
+		return err
+	}
+	g.probe("after-ingest-in")
+	return nil
+}
+
+// inLaneMax is how many times more an `in` lane may hold than an `out` lane: a platform's backlog after an outage comes
+// all at once, and refusing it only makes the platform try again.
+const inLaneMax = 10

@@ -1,0 +1,44 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// queuePlace authenticates where a sealed payload stands: the kind of entry, so that an op never opens as an event.
+func queuePlace(k EntryKind) string { return "queue/" + string(k) }
+
+// Seal makes an entry of v, sealed with the account's key, or with the operator's when account is nil.
+func (i *Identity) Seal(account *Account, lane string, kind EntryKind, plain []byte, at time.Time) Entry {
+	e := Entry{Lane: lane, Kind: kind, At: at}
+	key := i.keys.operator
+	if account != nil {
+		e.Account, key = account.ID, account.Keys.Data
+	}
+	e.Payload = key.Seal(queuePlace(kind), plain)
+	return e
+}
+
+// Open unseals an entry's payload. ErrNoAccount when its account, and so its key, is gone.
+func (i *Identity) Open(ctx context.Context, e Entry) ([]byte, error) {
+	key := i.keys.operator
+	if e.Account != "" {
+		a, err := i.ByID(ctx, e.Account)
+		if err != nil {
+			return nil, err
+		}
+		key = a.Keys.Data
+	}
+	return key.Open(queuePlace(e.Kind), e.Payload)
+}
+
+// openJSON unseals and decodes an entry.
+func openJSON[T any](ctx context.Context, i *Identity, e Entry) (T, error) {
+	var v T
+	plain, err := i.Open(ctx, e)
+	if err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal(plain, &v)
+}

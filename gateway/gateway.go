@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Config bounds what a Gateway does. The zero value works.
+type Config struct {
+	// Replica names this process among others; its leases are its own again after a restart.
+	Replica string
+	// Parallel is how many lanes work at once. A slow platform needs more, memory wants fewer.
+	Parallel int
+	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
+	LaneMax, ShardMax int
+	// GiveUp is the age at which an op that never got through becomes an error.
+	GiveUp time.Duration
+	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
+	// has no call in flight for long.
+	SendTimeout time.Duration
+}
+
+// withDefaults fills what is unset.
+func (c Config) withDefaults() Config {
+	set := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	set(&c.Parallel, 256)
+	set(&c.LaneMax, 200)
+	set(&c.ShardMax, 20_000)
+	if c.GiveUp <= 0 {
+		c.GiveUp = 24 * time.Hour
+	}
+	if c.SendTimeout <= 0 {
+		c.SendTimeout = 8 * time.Second
+	}
+	if c.Replica == "" {
+		c.Replica = newULID()
+	}
+	return c
+}
+
+// Deps is what a Gateway works with.
+type Deps struct {
+	Store     Store
+	Keyring   *Keyring
+	Identity  *Identity
+	Instances []Instance
+	Renderer  Renderer
+	Texts     *Texts
+	Log       *slog.Logger
+	Metrics   *Metrics
+	// Probe is called at named points of the walks. Fault tests use it to end the process there; nil otherwise.
+	Probe func(point string)
+}
+
+// Gateway carries messages between users and platforms. Make one with New, then Run it.
+type Gateway struct {
+	cfg       Config
+	store     Store
+	keys      *Keyring
+	identity  *Identity
+	instances map[AdapterID]Instance
+	renderer  Renderer
+	texts     *Texts
+	log       *slog.Logger
+	metrics   *Metrics
+	probe     func(string)
+
+	slots     chan struct{}         // one per lane at work
+	fleeting  chan fleeting         // typing on its way out
+	pauses    *cache[string, pause] // accounts that a platform told to slow down
+	healing   *cache[string, bool]  // users who have not heard of their contacts since this process started
+	replugged sync.Map              // partition -> func(AccountID): wakes lanes that wait for an account
+}
+
+type pause struct{ until time.Time }
+
+// New returns a Gateway that does nothing yet.
+func New(cfg Config, d Deps) *Gateway {
+	cfg = cfg.withDefaults()
+	g := &Gateway{
+		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, texts: d.Texts, log: d.Log,
+		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
+		slots: make(chan struct{}, cfg.Parallel), fleeting: make(chan fleeting, 1024),
+		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
+	}
+	for _, i := range d.Instances {
+		g.instances[i.ID] = i
+	}
+	if g.probe == nil {
+		g.probe = func(string) {}
+	}
+	return g
+}
+
+// Outbox returns the outbox of an adapter instance's component.
+func (g *Gateway) Outbox(a AdapterID) *Outbox {
+	return &Outbox{
+		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), replica: g.cfg.Replica,
+		log: g.log.With("adapter", string(a)), metrics: g.metrics, probe: g.probe,
+	}
+}
+
+// SignalUnpark is the topic on which a renewed account wakes the lanes that waited for it; the payload is its id.
+const SignalUnpark = "unpark"
+
+// Unpark wakes every lane that waits for an account, on every replica.
+func (g *Gateway) Unpark(ctx context.Context, id AccountID) {
+	for _, topic := range []string{SignalAccounts, SignalUnpark} {
+		if err := g.store.Publish(ctx, topic, []byte(id)); err != nil {
+			// The lanes look again by themselves when their time is up.
+			g.log.Warn("account change not signalled", "account", string(id), "err", err)
+		}
+	}
+}
+
+// instance returns a configured adapter; ok is false for a name that is not in the configuration any more.
+func (g *Gateway) instance(a AdapterID) (Instance, bool) {
+	i, ok := g.instances[a]
+	return i, ok
+}
+
+// refuse counts and builds a refusal with a text of the catalogue.
+func (g *Gateway) refuse(a AdapterID, lang string, c Condition, key TextKey, args ...any) *Refusal {
+	g.metrics.refused.WithLabelValues(string(a), string(c)).Inc()
+	return &Refusal{Condition: c, Text: g.texts.Say(lang, key, args...)}
+}
+
+// fatal reports whether work on a partition must stop: the lease is gone or the process is stopping.
+func fatal(ctx context.Context, err error) bool {
+	return errors.Is(err, ErrFenced) || ctx.Err() != nil
+}

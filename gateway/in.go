@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+)
+
+const (
+	statusPatience = 5 * time.Second // how long a status waits for the send that it speaks of to be recorded
+	statusRetry    = 100 * time.Millisecond
+)
+
+// inWalk is one event on its way to a user.
+type inWalk struct {
+	o       *ownership
+	q       Queue
+	entry   Entry
+	in      Inbound
+	inst    Instance
+	account *Account
+	contact *Contact
+	fresh   bool // the contact was created by this event
+	show    []Rendering
+	maps    []MapEntry
+}
+
+// inStages are the stages of an event, in order.
+var inStages = []func(*inWalk, context.Context) *verdict{
+	(*inWalk).resolve, (*inWalk).render, (*inWalk).begin, (*inWalk).append,
+}
+
+// walkIn carries one event.
+func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
+	w := &inWalk{o: o, q: q, entry: it.Entry}
+	var err error
+	if it.in != nil {
+		w.in = *it.in
+	} else {
+		w.in, err = openJSON[Inbound](ctx, o.g.identity, it.Entry)
+	}
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return w.finish(ctx) // erased, and its mail with it
+	case err != nil && fatal(ctx, err):
+		return verdict{end: stop}
+	case err != nil:
+		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
+	}
+	for _, stage := range inStages {
+		if v := stage(w, ctx); v != nil {
+			return *v
+		}
+	}
+	return w.finish(ctx)
+}
+
+// resolve finds account and contact, creating a contact on first sight.
+func (w *inWalk) resolve(ctx context.Context) *verdict {
+	var ok bool
+	if w.inst, ok = w.o.g.instance(w.in.Adapter); !ok {
+		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Permanent, Code: "no-adapter"}))
+	}
+	a, err := w.o.g.identity.ByID(ctx, w.in.Account)
+	if errors.Is(err, ErrNoAccount) {
+		return new(w.finish(ctx))
+	}
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.account = a
+	if w.in.Event.Chat.Contact == "" {
+		return nil
+	}
+	c, err := w.o.g.identity.Contact(ctx, a, w.in.Alias)
+	if err == nil {
+		w.contact = c
+		return w.learn(ctx)
+	}
+	if !errors.Is(err, ErrNoContact) {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	if !introduces(w.in.Event.Body) {
+		return new(w.finish(ctx)) // a signal about somebody we do not know says nothing to anybody
+	}
+	w.fresh = true
+	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event.Body)})
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
+}
+
+// learn keeps what an event tells of a contact we know, when it changed.
+func (w *inWalk) learn(ctx context.Context) *verdict {
+	c := *w.contact
+	if id := w.in.Event.Chat.ID; id != "" {
+		c.Chat = id
+	}
+	if name := nameIn(w.in.Event.Body); name != "" {
+		c.Name = name
+	}
+	if u, ok := w.in.Event.Body.(ContactUpdate); ok && u.Consent == ConsentAccepted {
+		c.Pending = false
+	}
+	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+	if _, ok := w.in.Event.Body.(Message); ok && caps.Window != nil && !w.in.Event.FromMe {
+		c.LastInbound = w.in.Event.At.Unix()
+	}
+	if c == *w.contact {
+		return nil
+	}
+	kept, err := w.o.g.identity.PutContact(ctx, w.account, c)
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.contact = kept
+	return nil
+}
+
+// introduces reports whether an event makes somebody unknown a contact.
+func introduces(b EventBody) bool {
+	switch b := b.(type) {
+	case Message, Call:
+		return true
+	case ContactUpdate:
+		return b.Consent == ConsentRequested || b.Consent == ConsentAccepted
+	case Edited, Retracted, Reacted, Status, Typing, Presence, MemberUpdate, Window, AccountState, Undeliverable:
+	}
+	return false
+}
+
+func nameIn(b EventBody) string {
+	switch b := b.(type) {
+	case Message:
+		return b.Name
+	case ContactUpdate:
+		if b.Name != nil {
+			return *b.Name
+		}
+	case Edited, Retracted, Reacted, Status, Typing, Presence, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	}
+	return ""
+}
+
+// begin fences the hop and writes the ids that a quick answer may already need.
+func (w *inWalk) begin(ctx context.Context) *verdict {
+	w.o.g.probe("after-render")
+	if len(w.show) == 0 {
+		return nil
+	}
+	if _, err := w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, w.maps); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
+}
+
+// append hands the stanzas to the component's outbox. A replay of this hop is absorbed by its dedupe name, which stands
+// for the event and not for the entry.
+func (w *inWalk) append(ctx context.Context) *verdict {
+	for n, r := range w.show {
+		name := w.o.g.keys.Name("hop", string(w.account.ID), w.in.Event.Dedupe, strconv.Itoa(n))
+		if err := w.o.g.show(ctx, w.inst.ID, w.account, r, w.shownAt(), name); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+	}
+	w.o.g.probe("after-outbox")
+	return nil
+}
+
+// shownAt is when the event happened, for the delay stamp; a platform's clock in the future is not believed.
+func (w *inWalk) shownAt() time.Time {
+	if w.in.Event.At.IsZero() || w.in.Event.At.After(w.entry.At) {
+		return w.entry.At
+	}
+	return w.in.Event.At
+}
+
+// finish ends the walk.
+func (w *inWalk) finish(ctx context.Context) verdict {
+	w.o.g.probe("before-finish")
+	seen := w.o.seqEntry(w.entry.Lane, w.in.Event.Seq)
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, seen); err != nil {
+		return w.o.storeFailed(ctx, err)
+	}
+	if seen != nil {
+		w.o.seqs.store(w.entry.Lane, w.in.Event.Seq)
+	}
+	if w.in.Adapter != "" {
+		w.o.g.metrics.endToEnd.WithLabelValues(string(w.in.Adapter), "in").Observe(time.Since(w.shownAt()).Seconds())
+	}
+	return verdict{}
+}
+
+// add shows something from the contact.
+func (w *inWalk) add(what Shown) {
+	w.show = append(w.show, Rendering{
+		Component: w.inst.Component, From: w.in.Alias, To: w.account.User, Lang: w.account.Lang, What: what,
+	})
+}

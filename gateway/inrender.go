@@ -1,0 +1,248 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// render decides what the user is shown of an event. It changes nothing but the walk.
+func (w *inWalk) render(ctx context.Context) *verdict {
+	if w.fresh {
+		w.add(ShowSubscription{Verb: Subscribe, Name: w.contact.Name})
+	}
+	switch b := w.in.Event.Body.(type) {
+	case Message:
+		return w.message(ctx, b)
+	case Edited:
+		return w.edited(ctx, b)
+	case Retracted:
+		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.add(ShowRetract{ID: id, Of: of}) }, w.say(TextRetracted, b.Target.Excerpt))
+	case Reacted:
+		emojis := strings.Join(b.Emojis, " ")
+		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.add(ShowReact{ID: id, Of: of, Emojis: b.Emojis}) }, w.say(TextReacted, emojis))
+	case Status:
+		return w.status(ctx, b)
+	case ContactUpdate:
+		return w.consent(b)
+	case AccountState:
+		if err := w.o.g.standing(ctx, w.account, b.State); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+	case Call:
+		if b.State == CallRinging {
+			w.notice(w.say(TextCall, w.platform()), "call")
+		}
+	case Undeliverable:
+		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: NotReachable, Code: b.Condition}))
+	case Typing, Presence, MemberUpdate, Window:
+		// Typing and presence never come this way; groups and windows are told when their service exists.
+	}
+	return nil
+}
+
+func (w *inWalk) platform() string { return w.inst.Adapter.Descriptor().Platform }
+
+func (w *inWalk) say(key TextKey, args ...any) string {
+	return w.o.g.texts.Say(w.account.Lang, key, args...)
+}
+
+// derived names a stanza that no platform message stands for.
+func (w *inWalk) derived(purpose string) StanzaID {
+	return w.account.Keys.DerivedID(purpose, w.in.Event.Dedupe)
+}
+
+// notice shows a line from the contact that is the gateway's own words.
+func (w *inWalk) notice(text, purpose string) {
+	w.add(ShowMessage{IDs: []StanzaID{w.derived(purpose)}, Content: PlainText(text)})
+}
+
+// message shows a new message. What the user wrote in the platform's own app needs the server's privilege to be shown as
+// theirs (XEP-0356); without it nothing is shown, since words put into the contact's mouth would be a lie.
+func (w *inWalk) message(ctx context.Context, b Message) *verdict {
+	if w.in.Event.FromMe {
+		return nil
+	}
+	var ids []StanzaID
+	for n := range max(len(b.Content.Parts), 1) {
+		ids = append(ids, w.account.Keys.StanzaID(b.ID, n))
+	}
+	shown := ShowMessage{IDs: ids, Content: b.Content}
+	if w.fresh {
+		shown.Name = w.contact.Name
+	}
+	if b.ReplyTo != nil {
+		of, mine, v := w.find(ctx, *b.ReplyTo)
+		if v != nil {
+			return v
+		}
+		if of != "" {
+			shown.ReplyTo = &ShownTarget{Stanza: of, Mine: mine, Quote: b.ReplyTo.Excerpt}
+		} else if b.ReplyTo.Excerpt != "" {
+			shown.Content = quoted(b.ReplyTo.Excerpt, b.Content)
+		}
+	}
+	w.add(shown)
+	for _, id := range ids {
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), mapped{IDs: []MessageID{b.ID}}))
+	}
+	return nil
+}
+
+// edited shows an edit in place, or as a new line when the message is too old to be found.
+func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
+	var text string
+	for _, p := range b.Content.Parts {
+		if t, ok := p.(Text); ok {
+			text = t.Text
+		}
+	}
+	return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.add(ShowEdit{ID: id, Of: of, Content: b.Content}) }, w.say(TextEdited, text))
+}
+
+// about shows something that refers to an earlier message, or a plain line when that is not known any more.
+func (w *inWalk) about(ctx context.Context, t Target, show func(of, id StanzaID), line string) *verdict {
+	if w.in.Event.FromMe {
+		return nil
+	}
+	of, _, v := w.find(ctx, t)
+	if v != nil {
+		return v
+	}
+	if of == "" {
+		w.notice(line, EventKind(w.in.Event.Body))
+		return nil
+	}
+	show(of, w.derived(EventKind(w.in.Event.Body)))
+	return nil
+}
+
+// find returns the XMPP id of an earlier message: computed when the contact wrote it and the map knows it, looked up when
+// our user did. Empty when the map has forgotten it.
+func (w *inWalk) find(ctx context.Context, t Target) (StanzaID, bool, *verdict) {
+	if len(t.IDs) == 0 {
+		return "", false, nil
+	}
+	native := string(t.IDs[0])
+	theirs := w.account.Keys.StanzaID(t.IDs[0], 0)
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byNative, native)
+	if err != nil {
+		return "", false, new(w.o.storeFailed(ctx, err))
+	}
+	if m, ok := got[native]; ok {
+		return m.Stanza, true, nil
+	}
+	got, err = w.o.lookup(ctx, w.account, w.entry.Lane, byStanza, string(theirs))
+	if err != nil {
+		return "", false, new(w.o.storeFailed(ctx, err))
+	}
+	if _, ok := got[string(theirs)]; ok {
+		return theirs, false, nil
+	}
+	return "", false, nil
+}
+
+// status tells the fate of what our user sent. It may come before the answer to the send is recorded: then it waits a
+// little, since the op's lane is about to write the ids.
+func (w *inWalk) status(ctx context.Context, b Status) *verdict {
+	m, ok, v := w.sentAs(ctx, b)
+	if v != nil {
+		return v
+	}
+	if !ok {
+		if time.Since(w.entry.At) < statusPatience {
+			return &verdict{end: again, after: statusRetry, why: ParkRetry}
+		}
+		return nil // about a message sent elsewhere, or older than the map
+	}
+	switch b.State {
+	case StatusDelivered:
+		if m.Receipt {
+			w.add(ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(m.Stanza)), Of: m.Stanza})
+		}
+	case StatusRead:
+		if m.Markable {
+			w.add(ShowDisplayed{ID: w.account.Keys.DerivedID("displayed", string(m.Stanza)), Of: m.Stanza})
+		}
+	case StatusFailed:
+		w.failed(b, m)
+	case StatusAccepted:
+	}
+	return nil
+}
+
+// failed shows that the platform gave up after it had accepted a message.
+func (w *inWalk) failed(b Status, m mapped) {
+	r := w.o.g.refuse(w.inst.ID, w.account.Lang, UndefinedCondition, TextPermanent, w.platform(), "failed")
+	if f := b.Failure; f != nil {
+		switch f.Class {
+		case WindowClosed:
+			r = w.o.g.refuse(w.inst.ID, w.account.Lang, PolicyViolation, TextWindow, w.platform())
+		case NotReachable:
+			r = w.o.g.refuse(w.inst.ID, w.account.Lang, RecipientUnavailable, TextNotReachable, w.platform())
+		case Uncertain, Retryable, RateLimited, ReauthNeeded, Unsupported, Permanent:
+		}
+	}
+	if time.Since(w.in.Event.At) < errorFresh && m.Resource != "" {
+		w.show = append(w.show, Rendering{
+			Component: w.inst.Component, From: w.in.Alias, To: w.account.User, Resource: m.Resource, Lang: w.account.Lang,
+			What: ShowError{Of: m.Stanza, Refusal: *r},
+		})
+		return
+	}
+	w.add(ShowMessage{IDs: []StanzaID{w.derived("failed")}, Content: PlainText(r.Text), Notice: true})
+}
+
+// sentAs finds the message that a status speaks of, by our own id where the platform echoes it.
+func (w *inWalk) sentAs(ctx context.Context, b Status) (mapped, bool, *verdict) {
+	for _, by := range []struct {
+		kind string
+		ids  []string
+	}{{byRef, refIDs(b.Ref)}, {byNative, nativeIDs(b.IDs)}} {
+		if len(by.ids) == 0 {
+			continue
+		}
+		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, by.kind, by.ids...)
+		if err != nil {
+			return mapped{}, false, new(w.o.storeFailed(ctx, err))
+		}
+		for _, id := range by.ids {
+			if m, ok := got[id]; ok {
+				return m, true, nil
+			}
+		}
+	}
+	return mapped{}, false, nil
+}
+
+// refIDs returns the op id that a reference stands for: pieces of a split op carry a suffix.
+func refIDs(r OpID) []string {
+	if r == "" {
+		return nil
+	}
+	whole, _, _ := strings.Cut(string(r), ".")
+	return []string{whole}
+}
+
+func nativeIDs(ids []MessageID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
+}
+
+// consent turns a person's answer into a presence subscription.
+func (w *inWalk) consent(b ContactUpdate) *verdict {
+	switch b.Consent {
+	case ConsentRequested, ConsentAccepted:
+		if !w.fresh && !w.contact.Follows {
+			w.add(ShowSubscription{Verb: Subscribe, Name: w.contact.Name})
+		}
+		if w.contact.Subscribed {
+			w.add(ShowPresence{Available: true})
+		}
+	case ConsentDeclined, "":
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// verdict is how one try of an entry ended.
+type verdict struct {
+	end   ending
+	after time.Duration // for again
+	why   ParkReason    // for again, when the wait is long
+}
+
+type ending uint8
+
+const (
+	done  ending = iota // the entry is finished or dead
+	again               // try the same entry after a while
+	stop                // the lease is gone or the process stops
+)
+
+// poisonPanics is how often an entry may panic before it is a dead letter.
+const poisonPanics = 3
+
+// work takes a lane's entries one after another until none is left, the lane parks, or the shard is lost.
+func (o *ownership) work(ctx context.Context, l *lane) {
+	if l.drain && !o.drain(ctx, l) {
+		return
+	}
+	for {
+		it, ok := o.next(ctx, l)
+		if !ok {
+			return
+		}
+		v := o.try(ctx, l, l.id.queue, it)
+		if v.end != done {
+			if v.end == again {
+				o.park(ctx, l, []*item{it}, v)
+			}
+			return
+		}
+	}
+}
+
+// try works on one entry, waiting in place between tries while the waits are short.
+func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict {
+	for {
+		v := o.handle(ctx, l, q, it)
+		if v.end == stop {
+			o.lose()
+		}
+		if v.end != again || v.after > waitInLane {
+			return v
+		}
+		if !sleep(ctx, v.after) {
+			return verdict{end: stop}
+		}
+	}
+}
+
+// handle runs the walk of one entry in a slot, and keeps a panic to that entry.
+func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v verdict) {
+	select {
+	case o.g.slots <- struct{}{}:
+	case <-ctx.Done():
+		return verdict{end: stop}
+	}
+	defer func() { <-o.g.slots }()
+	defer func() {
+		if r := recover(); r != nil {
+			v = o.panicked(ctx, q, it, r)
+		}
+	}()
+	if l.id.queue == QueueIn {
+		return o.walkIn(ctx, q, it)
+	}
+	return o.walkOut(ctx, q, it)
+}
+
+func (o *ownership) panicked(ctx context.Context, q Queue, it *item, r any) verdict {
+	o.g.metrics.panics.Inc()
+	o.g.log.Error("panic contained", "partition", o.part, "queue", q, "entry", it.ID, "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+	try, err := o.g.store.Begin(ctx, o.lease, q, it.ID, nil)
+	if err != nil {
+		return o.storeFailed(ctx, err)
+	}
+	if try.Number < poisonPanics {
+		return verdict{end: again, after: backoff(try.Number), why: ParkRetry}
+	}
+	return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "panic"})
+}
+
+// bury makes an entry a dead letter.
+func (o *ownership) bury(ctx context.Context, q Queue, it *item, why DeadReason) verdict {
+	o.g.metrics.deadLetter(direction(q))
+	if err := o.g.store.Dead(ctx, o.lease, q, it.ID, why); err != nil {
+		return o.storeFailed(ctx, err)
+	}
+	o.g.log.Warn("dead letter", "partition", o.part, "entry", it.ID, "class", why.Class.String(), "code", why.Code)
+	return verdict{}
+}
+
+// storeFailed decides after the store refused: stop when the lease is gone, otherwise the same again soon.
+func (o *ownership) storeFailed(ctx context.Context, err error) verdict {
+	if fatal(ctx, err) {
+		if ctx.Err() == nil {
+			o.g.metrics.fenced.Inc()
+		}
+		return verdict{end: stop}
+	}
+	o.g.log.Warn("store not reached", "partition", o.part, "err", err)
+	return verdict{end: again, after: backoff(1), why: ParkRetry}
+}
+
+// next takes a lane's next entry. Without one it ends the lane's goroutine.
+func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
+	if l.id.queue == QueueIn && !o.order(ctx, l) {
+		return nil, false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(l.waiting) == 0 || ctx.Err() != nil {
+		l.active = false
+		delete(o.byID, l.id)
+		return nil, false
+	}
+	it := l.waiting[0]
+	l.waiting[0] = nil
+	l.waiting = l.waiting[1:]
+	o.pending[l.id.queue]--
+	if o.pending[l.id.queue] == readResume {
+		tell(o.freed)
+	}
+	return it, true
+}
+
+// park moves a lane's entries to its park queue and ends its goroutine. Entries that arrive meanwhile go behind.
+func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict) {
+	until := time.Now().Add(max(v.after, parkMinimum))
+	o.g.metrics.parks.WithLabelValues(string(v.why)).Inc()
+	items := first
+	for {
+		o.mu.Lock()
+		items = append(items, l.waiting...)
+		o.pending[l.id.queue] -= len(l.waiting)
+		l.waiting = nil
+		if len(items) == 0 && first == nil {
+			o.parked[l.id] = ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}
+			l.active = false
+			delete(o.byID, l.id)
+			tell(o.freed)
+			o.mu.Unlock()
+			return
+		}
+		o.mu.Unlock()
+		ids := make([]EntryID, len(items))
+		for i, it := range items {
+			ids[i] = it.ID
+		}
+		if err := o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, until, v.why); err != nil {
+			// Without the store there is no work either: the shard starts over from what the store holds.
+			o.storeFailed(ctx, err)
+			o.lose()
+			return
+		}
+		items, first = nil, nil
+	}
+}
+
+// drain works through a parked lane's entries before anything newer. It reports false when the lane parked again or the
+// shard is lost.
+func (o *ownership) drain(ctx context.Context, l *lane) bool {
+	q := ParkQueue(l.id.queue, l.id.name)
+	for {
+		entries, err := o.g.store.Read(ctx, o.part, q, "", 64)
+		if err != nil {
+			o.lose()
+			return false
+		}
+		for _, e := range entries {
+			v := o.try(ctx, l, q, &item{Entry: e})
+			if v.end == again {
+				o.park(ctx, l, []*item{}, v)
+			}
+			if v.end != done {
+				return false
+			}
+		}
+		if len(entries) > 0 {
+			continue
+		}
+		gone, err := o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
+		if err != nil {
+			o.lose()
+			return false
+		}
+		if gone {
+			o.mu.Lock()
+			delete(o.parked, l.id)
+			o.mu.Unlock()
+			return true
+		}
+	}
+}
+
+// direction is the label of a queue, parked or not.
+func direction(q Queue) string {
+	if q == QueueIn || len(q) > 8 && q[:8] == "park:in:" {
+		return "in"
+	}
+	return "out"
+}

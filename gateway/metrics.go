@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts what happens. Labels come from closed sets only: adapter instances, classes, features, directions.
+type Metrics struct {
+	ingested   *prometheus.CounterVec   // direction, adapter, result
+	sent       *prometheus.CounterVec   // adapter, class ("ok" when it worked)
+	sendTime   *prometheus.HistogramVec // adapter
+	endToEnd   *prometheus.HistogramVec // adapter, direction
+	degraded   *prometheus.CounterVec   // adapter, feature
+	refused    *prometheus.CounterVec   // adapter, condition
+	parks      *prometheus.CounterVec   // reason
+	dead       *prometheus.CounterVec   // where
+	fenced     prometheus.Counter
+	shards     prometheus.Gauge
+	leads      *prometheus.GaugeVec // adapter
+	stanzas    *prometheus.CounterVec
+	barrier    *prometheus.HistogramVec
+	webhooks   *prometheus.CounterVec // adapter, result
+	ephemerals *prometheus.CounterVec // direction, result
+	panics     prometheus.Counter
+}
+
+// webhookResults are the ends that a webhook call can come to.
+var webhookResults = []string{"ok", "duplicate", "unknown_account", "unverified", "malformed", "store_down", "full", "too_large"}
+
+// NewMetrics registers the delivery path's metrics. Every series of the given adapters is there from the start, so that
+// an alert can tell "never happened" from "not measured".
+func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
+	seconds := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 3600}
+	m := &Metrics{
+		ingested:   counter(r, "postern_ingest_total", "Entries taken into the store.", "direction", "adapter", "result"),
+		sent:       counter(r, "postern_send_total", "Ops given to a platform, by how it ended.", "adapter", "class"),
+		sendTime:   histogram(r, "postern_send_seconds", "Time of one call to the platform.", seconds, "adapter"),
+		endToEnd:   histogram(r, "postern_end_to_end_seconds", "From the event or stanza to its end.", seconds, "adapter", "direction"),
+		degraded:   counter(r, "postern_degraded_total", "Ops changed because the platform lacks a feature.", "adapter", "feature"),
+		refused:    counter(r, "postern_refused_total", "Stanzas answered with an error.", "adapter", "condition"),
+		parks:      counter(r, "postern_parks_total", "Times that a lane was parked.", "reason"),
+		dead:       counter(r, "postern_dead_letters_total", "Entries given up on.", "where"),
+		leads:      gauge(r, "postern_leader", "1 while this replica holds the component's lease.", "adapter"),
+		stanzas:    counter(r, "postern_stanzas_total", "Stanzas confirmed by the XMPP server.", "adapter"),
+		barrier:    histogram(r, "postern_barrier_seconds", "From writing a batch to the server's confirmation.", seconds, "adapter"),
+		webhooks:   counter(r, "postern_webhooks_total", "Webhook calls by result.", "adapter", "result"),
+		ephemerals: counter(r, "postern_ephemerals_total", "Typing and presence, by result.", "direction", "result"),
+		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
+		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
+		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
+	}
+	r.MustRegister(m.fenced, m.panics, m.shards)
+	m.start(adapters)
+	return m
+}
+
+// start makes every series appear.
+func (m *Metrics) start(adapters []AdapterID) {
+	for _, a := range adapters {
+		id := string(a)
+		for _, dir := range []string{"in", "out"} {
+			for _, result := range []string{"new", "duplicate", "full", "error"} {
+				m.ingested.WithLabelValues(dir, id, result)
+			}
+			m.endToEnd.WithLabelValues(id, dir)
+		}
+		m.sent.WithLabelValues(id, "ok")
+		for _, c := range Classes() {
+			m.sent.WithLabelValues(id, c.String())
+		}
+		for _, f := range Features() {
+			m.degraded.WithLabelValues(id, string(f))
+		}
+		for _, w := range webhookResults {
+			m.webhooks.WithLabelValues(id, w)
+		}
+		m.sendTime.WithLabelValues(id)
+		m.leads.WithLabelValues(id)
+		m.stanzas.WithLabelValues(id)
+		m.barrier.WithLabelValues(id)
+	}
+	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow} {
+		m.parks.WithLabelValues(string(p))
+	}
+	for _, where := range []string{"in", "out", "outbox", "webhook"} {
+		m.dead.WithLabelValues(where)
+	}
+	for _, dir := range []string{"in", "out"} {
+		for _, result := range []string{"ok", "dropped"} {
+			m.ephemerals.WithLabelValues(dir, result)
+		}
+	}
+}
+
+func (m *Metrics) leader(a AdapterID, on bool) {
+	v := 0.0
+	if on {
+		v = 1
+	}
+	m.leads.WithLabelValues(string(a)).Set(v)
+}
+
+func (m *Metrics) deadLetter(where string) { m.dead.WithLabelValues(where).Inc() }
+
+func (m *Metrics) carried(a AdapterID, n int, took time.Duration) {
+	m.stanzas.WithLabelValues(string(a)).Add(float64(n))
+	m.barrier.WithLabelValues(string(a)).Observe(took.Seconds())
+}
+
+// Webhook counts a webhook call that never reached the gateway, by one of the results above.
+func (m *Metrics) Webhook(a AdapterID, result string) {
+	m.webhooks.WithLabelValues(string(a), result).Inc()
+}
+
+func counter(r prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	r.MustRegister(c)
+	return c
+}
+
+func gauge(r prometheus.Registerer, name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	r.MustRegister(g)
+	return g
+}
+
+func histogram(r prometheus.Registerer, name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	r.MustRegister(h)
+	return h
+}

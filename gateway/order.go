@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// gapWait is how long an event that overtook another waits for it: parallel webhooks settle within it, and a lost one
+// does not hold its chat up for longer.
+const gapWait = 5 * time.Second
+
+const seqField = "seq"
+
+// order puts the waiting event that comes next by the platform's numbering at the head of an `in` lane. It reports false
+// when ctx ended while it waited.
+func (o *ownership) order(ctx context.Context, l *lane) bool {
+	var deadline time.Time
+	for {
+		o.mu.Lock()
+		items := slices.Clone(l.waiting)
+		o.mu.Unlock()
+		if len(items) == 0 || !o.numbered(ctx, items) {
+			return true
+		}
+		first := slices.MinFunc(items, func(a, b *item) int { return compareSeq(a.in.Event.Seq, b.in.Event.Seq) })
+		last, err := o.lastSeq(ctx, l.id.name)
+		if err != nil || first.in.Event.Seq <= last+1 {
+			o.promote(l, first)
+			return true
+		}
+		if deadline.IsZero() {
+			deadline = time.Now().Add(gapWait)
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			o.g.log.Warn("event missing, going on without it", "partition", o.part, "adapter", string(first.in.Adapter))
+			o.promote(l, first)
+			return true
+		}
+		if !wait(ctx, l.more, left) {
+			o.mu.Lock()
+			l.active = false
+			o.mu.Unlock()
+			return false
+		}
+	}
+}
+
+// numbered reports whether all of the items carry a number of a platform that numbers without gaps.
+func (o *ownership) numbered(ctx context.Context, items []*item) bool {
+	for _, it := range items {
+		if it.in == nil {
+			in, err := openJSON[Inbound](ctx, o.g.identity, it.Entry)
+			if err != nil {
+				return false
+			}
+			it.in = &in
+		}
+		inst, ok := o.g.instance(it.in.Adapter)
+		if !ok || it.in.Event.Seq == 0 || !inst.Adapter.Descriptor().Sequenced {
+			return false
+		}
+	}
+	return true
+}
+
+func compareSeq(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// promote moves an item to the head of its lane.
+func (o *ownership) promote(l *lane, it *item) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := slices.Index(l.waiting, it)
+	if at > 0 {
+		l.waiting = slices.Insert(slices.Delete(l.waiting, at, at+1), 0, it)
+	}
+}
+
+// lastSeq returns the number of the last event that the lane finished, 0 for none.
+func (o *ownership) lastSeq(ctx context.Context, lane string) (int64, error) {
+	if n, ok := o.seqs.load(lane); ok {
+		return n, nil
+	}
+	got, err := o.g.store.Lookup(ctx, o.part, lane, []string{seqField})
+	if err != nil {
+		return 0, err
+	}
+	n, _ := strconv.ParseInt(string(got[seqField]), 10, 64)
+	o.seqs.store(lane, n)
+	return n, nil
+}
+
+// seqEntry returns the map entry that remembers an event's number, or none when a later one is remembered.
+func (o *ownership) seqEntry(lane string, seq int64) []MapEntry {
+	if last, ok := o.seqs.load(lane); seq == 0 || ok && seq <= last {
+		return nil
+	}
+	return []MapEntry{{Lane: lane, Field: seqField, Value: strconv.AppendInt(nil, seq, 10)}}
+}

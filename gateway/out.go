@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// outWalk is one op on its way to the platform. Each stage fills in what the next needs, or ends the walk.
+type outWalk struct {
+	o       *ownership
+	q       Queue
+	entry   Entry
+	out     Outbound
+	inst    Instance
+	account *Account
+	contact *Contact
+	planned Planned
+	maps    []MapEntry
+}
+
+// outStages are the stages of an op, in order.
+var outStages = []func(*outWalk, context.Context) *verdict{
+	(*outWalk).resolve, (*outWalk).target, (*outWalk).plan, (*outWalk).limit, (*outWalk).send,
+}
+
+// walkOut carries one op.
+func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
+	out, err := openJSON[Outbound](ctx, o.g.identity, it.Entry)
+	w := &outWalk{o: o, q: q, entry: it.Entry, out: out}
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return w.finish(ctx) // the account was erased, and what it had to say with it
+	case err != nil && fatal(ctx, err):
+		return verdict{end: stop}
+	case err != nil:
+		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
+	}
+	for _, stage := range outStages {
+		if v := stage(w, ctx); v != nil {
+			return *v
+		}
+	}
+	return w.finish(ctx)
+}
+
+// resolve finds adapter, account and contact.
+func (w *outWalk) resolve(ctx context.Context) *verdict {
+	var ok bool
+	if w.inst, ok = w.o.g.instance(w.out.Adapter); !ok {
+		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Permanent, Code: "no-adapter"}))
+	}
+	a, err := w.o.g.identity.ByID(ctx, w.out.Account)
+	if errors.Is(err, ErrNoAccount) {
+		return w.fail(ctx, RegistrationRequired, TextNotRegistered, w.inst.Component)
+	}
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.account = a
+	c, err := w.o.g.identity.Contact(ctx, a, w.out.Alias)
+	if errors.Is(err, ErrNoContact) {
+		return w.fail(ctx, ItemNotFound, TextNoContact, w.inst.Component)
+	}
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.contact = c
+	w.out.Op.Chat = Chat{ID: c.Chat, Kind: ChatDirect, Contact: c.ID}
+	switch a.Standing {
+	case AccountReauthNeeded, AccountReconsentNeeded:
+		return w.parkAccount(ctx)
+	case AccountSuspended:
+		return w.fail(ctx, NotAuthorized, TextSuspended, w.platform())
+	case AccountWithdrawn, AccountWithdrawalQueued:
+		return w.fail(ctx, RegistrationRequired, TextNotRegistered, w.inst.Component)
+	case AccountActive, AccountExpiring:
+	}
+	return nil
+}
+
+func (w *outWalk) platform() string { return w.inst.Adapter.Descriptor().Platform }
+
+// target translates what the op points at from XMPP ids to the platform's.
+func (w *outWalk) target(ctx context.Context) *verdict {
+	t := targetOf(w.out.Op.Body)
+	if t == nil || t.Stanza == "" {
+		return nil
+	}
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStanza, string(t.Stanza))
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	m, ok := got[string(t.Stanza)]
+	t.IDs, t.Mine = m.IDs, m.Mine
+	if ok {
+		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
+		return nil
+	}
+	switch b := w.out.Op.Body.(type) {
+	case OpMessage: // an answer to something too old: the quote stays in the text
+		b.ReplyTo = nil
+		w.out.Op.Body = b
+		return nil
+	case OpEdit: // planned as a new message
+		return nil
+	case OpMarkRead, OpTyping:
+		return new(w.finish(ctx))
+	case OpRetract, OpReact, OpGroup:
+	}
+	return w.fail(ctx, ItemNotFound, TextUnsupported, w.platform(), OpKind(w.out.Op.Body))
+}
+
+// plan fits the op to what the chat supports.
+func (w *outWalk) plan(ctx context.Context) *verdict {
+	facts := ChatFacts{Kind: ChatDirect}
+	if w.contact.LastInbound > 0 {
+		facts.LastInbound = time.Unix(w.contact.LastInbound, 0)
+	}
+	w.planned = Plan(w.out.Op, w.inst.Adapter.Caps(facts), time.Now())
+	for _, f := range w.planned.Degraded {
+		w.o.g.metrics.degraded.WithLabelValues(string(w.inst.ID), string(f)).Inc()
+	}
+	r := w.planned.Refused
+	if r == nil {
+		return nil
+	}
+	if r.Text == TextTooLong {
+		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max, unitNames[r.Unit])
+	}
+	if r.Text == TextUnsupported {
+		c := NotAllowed
+		if r.Feature == FeatureReact || r.Feature == FeatureMedia {
+			c = NotAcceptable
+		}
+		return w.fail(ctx, c, r.Text, w.platform(), string(r.Feature))
+	}
+	return w.fail(ctx, NotAcceptable, r.Text)
+}
+
+var unitNames = map[TextUnit]string{CodePoints: "characters", UTF16Units: "characters", Bytes: "bytes"}
+
+// limit waits while the platform has told this account to slow down.
+func (w *outWalk) limit(context.Context) *verdict {
+	p, ok := w.o.g.pauses.load(string(w.account.ID))
+	if left := time.Until(p.until); ok && left > 0 {
+		return &verdict{end: again, after: left, why: ParkLimit}
+	}
+	return nil
+}
+
+// finish ends the walk: the entry goes, the ids stay.
+func (w *outWalk) finish(ctx context.Context) verdict {
+	w.o.g.probe("before-finish")
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, w.maps); err != nil {
+		return w.o.storeFailed(ctx, err)
+	}
+	w.o.g.metrics.endToEnd.WithLabelValues(string(w.out.Adapter), "out").Observe(time.Since(w.entry.At).Seconds())
+	return verdict{}
+}
+
+// targetOf returns what an op points at, or nil.
+func targetOf(b OpBody) *Target {
+	switch b := b.(type) {
+	case OpMessage:
+		return b.ReplyTo
+	case OpEdit:
+		return &b.Target
+	case OpRetract:
+		return &b.Target
+	case OpReact:
+		return &b.Target
+	case OpMarkRead:
+		return &b.UpTo
+	case OpTyping, OpGroup:
+	}
+	return nil
+}
+
+// withTarget returns the op's body pointing at t.
+func withTarget(b OpBody, t Target) OpBody {
+	switch b := b.(type) {
+	case OpMessage:
+		b.ReplyTo = &t
+		return b
+	case OpEdit:
+		b.Target = t
+		return b
+	case OpRetract:
+		b.Target = t
+		return b
+	case OpReact:
+		b.Target = t
+		return b
+	case OpMarkRead:
+		b.UpTo = t
+		return b
+	case OpTyping, OpGroup:
+	}
+	return b
+}

@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Waiting is a rendered stanza that waits for the stream.
+type Waiting struct {
+	Bytes []byte
+	// At is when what it says happened; the wire stamps a delay when that is long ago (XEP-0203).
+	At time.Time
+}
+
+// Wire is one live component stream. Package xmpp implements it.
+type Wire interface {
+	// Write queues stanzas in order; it waits while the stream's buffer is full.
+	Write(ctx context.Context, stanzas []Waiting) error
+	// Barrier returns nil when the server has taken everything written before. XEP-0114 has no acknowledgements, but a
+	// server works a stream off in order, so any answer to a ping proves it (XEP-0199).
+	Barrier(ctx context.Context) error
+}
+
+const (
+	outboxBatch  = 256
+	outboxPoll   = time.Second
+	poisonTries  = 2 // an entry that was alone on the stream when it ended, twice, is a dead letter
+	leaseTTL     = 15 * time.Second
+	leaseRenewal = 5 * time.Second
+)
+
+// Outbox carries the rendered stanzas of one component from the store to its stream. It holds the component's lease:
+// two connections for one component would lose or split messages, so the lease comes before the connection.
+type Outbox struct {
+	store    Store
+	identity *Identity
+	adapter  AdapterID
+	part     Partition
+	replica  string
+	log      *slog.Logger
+	metrics  *Metrics
+	probe    func(point string)
+
+	mu      sync.Mutex
+	lease   Lease
+	suspect EntryID // the stream ended with entries up to this one unconfirmed: they go one by one
+}
+
+// Acquire takes the component's lease, trying until ctx ends, and keeps renewing it. The channel closes when the lease is
+// lost. Release gives it back and must be called once for each Acquire that returned no error.
+func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error) {
+	l, err := o.await(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.mu.Lock()
+	o.lease = l
+	o.mu.Unlock()
+	o.metrics.leader(o.adapter, true)
+	gone := make(chan struct{})
+	renew, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(gone)
+		holdLease(renew, o.store, l, o.log)
+		o.metrics.leader(o.adapter, false)
+	})
+	return gone, func() {
+		stop()
+		wg.Wait()
+		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err := o.store.Release(free, l); err != nil {
+			o.log.Warn("lease not given back; it runs out by itself", "partition", o.part, "err", err)
+		}
+	}, nil
+}
+
+func (o *Outbox) await(ctx context.Context) (Lease, error) {
+	for {
+		l, err := o.store.Acquire(ctx, o.part, o.replica, leaseTTL)
+		if err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, ErrHeld) {
+			o.log.Warn("lease not acquired", "partition", o.part, "err", err)
+		}
+		if !sleep(ctx, jitter(leaseRenewal)) {
+			return Lease{}, ctx.Err()
+		}
+	}
+}
+
+// holdLease renews a lease until ctx ends or it is lost. A store that does not answer loses it too, when its time is up:
+// another replica may have taken it by then.
+func holdLease(ctx context.Context, s Leaser, l Lease, log *slog.Logger) {
+	for sleep(ctx, leaseRenewal) {
+		call, cancel := context.WithDeadline(ctx, l.Until)
+		next, err := s.Renew(call, l, leaseTTL)
+		cancel()
+		switch {
+		case err == nil:
+			l = next
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, ErrFenced), !time.Now().Before(l.Until):
+			log.Warn("lease lost", "partition", l.Partition, "err", err)
+			return
+		default:
+			log.Warn("lease not renewed, trying again", "partition", l.Partition, "err", err)
+		}
+	}
+}
+
+// Pump writes what waits to the wire and forgets it once the server has confirmed it, until ctx ends or the stream or the
+// lease fails. Entries left unconfirmed by a stream that ended go one by one the next time, so that one that the server
+// cannot bear is found and set aside.
+func (o *Outbox) Pump(ctx context.Context, w Wire) error {
+	o.mu.Lock()
+	lease := o.lease
+	o.mu.Unlock()
+	wake := o.store.Watch(ctx, o.part)
+	var after EntryID
+	for {
+		entries, err := o.store.Read(ctx, o.part, QueueXMPP, after, o.width(after))
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			if !wait(ctx, wake, outboxPoll) {
+				return ctx.Err()
+			}
+			continue
+		}
+		if err := o.carry(ctx, w, lease, entries); err != nil {
+			return err
+		}
+		after = entries[len(entries)-1].ID
+	}
+}
+
+// width is how many entries the next batch may have: one while suspects remain.
+func (o *Outbox) width(after EntryID) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.suspect != "" && after.Before(o.suspect) {
+		return 1
+	}
+	o.suspect = ""
+	return outboxBatch
+}
+
+// carry writes one batch and finishes it after the barrier.
+func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry) error {
+	alone := len(entries) == 1 && o.isSuspect(entries[0].ID)
+	if alone {
+		try, err := o.store.Begin(ctx, lease, QueueXMPP, entries[0].ID, nil)
+		if err != nil {
+			return err
+		}
+		if try.Number > poisonTries {
+			o.metrics.deadLetter("outbox")
+			o.log.Error("stanza set aside: the stream ended each time it was written", "partition", o.part, "entry", entries[0].ID)
+			return o.store.Dead(ctx, lease, QueueXMPP, entries[0].ID, DeadReason{Class: Permanent, Code: "stream-ended"})
+		}
+	}
+	stanzas, ids, err := o.open(ctx, entries)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if len(stanzas) > 0 {
+		if err := o.confirm(ctx, w, stanzas); err != nil {
+			o.mark(entries[len(entries)-1].ID)
+			return err
+		}
+	}
+	o.probe("after-barrier")
+	if err := o.store.Finish(ctx, lease, QueueXMPP, ids, nil); err != nil {
+		return err
+	}
+	o.metrics.carried(o.adapter, len(stanzas), time.Since(start))
+	return nil
+}
+
+func (o *Outbox) confirm(ctx context.Context, w Wire, stanzas []Waiting) error {
+	if err := w.Write(ctx, stanzas); err != nil {
+		return err
+	}
+	o.probe("after-write")
+	return w.Barrier(ctx)
+}
+
+// open unseals a batch. What belongs to an erased account has no key any more and goes in silence: that is the erasure.
+func (o *Outbox) open(ctx context.Context, entries []Entry) ([]Waiting, []EntryID, error) {
+	out, ids := make([]Waiting, 0, len(entries)), make([]EntryID, 0, len(entries))
+	for _, e := range entries {
+		ids = append(ids, e.ID)
+		plain, err := o.identity.Open(ctx, e)
+		if errors.Is(err, ErrNoAccount) || errors.Is(err, ErrSealed) {
+			o.log.Warn("stanza without a key dropped", "partition", o.part, "entry", e.ID)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, Waiting{Bytes: plain, At: e.At})
+	}
+	return out, ids, nil
+}
+
+func (o *Outbox) isSuspect(id EntryID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.suspect != "" && !o.suspect.Before(id)
+}
+
+func (o *Outbox) mark(id EntryID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.suspect.Before(id) {
+		o.suspect = id
+	}
+}

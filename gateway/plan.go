@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Planned is what Plan decided: the ops to send in order, or a reason to refuse.
+type Planned struct {
+	Ops []Op
+	// Degraded lists features that were rendered in another way; each is counted, and told once per chat and day.
+	Degraded []Feature
+	// Refused is set instead of Ops when nothing honest can be sent.
+	Refused *PlanRefusal
+}
+
+// PlanRefusal is why Plan refused.
+type PlanRefusal struct {
+	Class   Class
+	Feature Feature
+	Text    TextKey
+	// Max and Unit say the limit that was exceeded, where one was.
+	Max  int
+	Unit TextUnit
+}
+
+// Plan decides how one op reaches a chat with these caps: native, transformed, split, as text, or refused. It is pure.
+// Every op that it returns has its own id derived from the first, so that each is idempotent by itself.
+func Plan(op Op, caps Caps, now time.Time) Planned {
+	switch b := op.Body.(type) {
+	case OpMessage:
+		return planMessage(op, b, caps)
+	case OpEdit:
+		return planEdit(op, b, caps, now)
+	case OpRetract:
+		return planGuarded(op, caps, FeatureRetract)
+	case OpReact:
+		return planReact(op, b, caps)
+	case OpMarkRead:
+		return planQuiet(op, caps, FeatureReadOut)
+	case OpTyping:
+		return planQuiet(op, caps, FeatureTypingOut)
+	case OpGroup:
+		return planGuarded(op, caps, FeatureGroups)
+	}
+	return Planned{Refused: &PlanRefusal{Class: Unsupported, Text: TextEmpty}}
+}
+
+// planGuarded passes an op on where the feature exists and refuses it otherwise: there is no honest fallback.
+func planGuarded(op Op, caps Caps, f Feature) Planned {
+	if !caps.Has(f) {
+		return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: f, Text: TextUnsupported}}
+	}
+	return Planned{Ops: []Op{op}}
+}
+
+// planQuiet drops what the platform lacks without a word: nobody waits for a marker or a typing notice.
+func planQuiet(op Op, caps Caps, f Feature) Planned {
+	if !caps.Has(f) {
+		return Planned{}
+	}
+	return Planned{Ops: []Op{op}}
+}
+
+func planReact(op Op, b OpReact, caps Caps) Planned {
+	refused := &PlanRefusal{Class: Unsupported, Feature: FeatureReact, Text: TextUnsupported}
+	if !caps.Has(FeatureReact) || caps.ReactionsMax > 0 && len(b.Emojis) > caps.ReactionsMax {
+		return Planned{Refused: refused}
+	}
+	for _, e := range b.Emojis {
+		if len(caps.Reactions) > 0 && !contains(caps.Reactions, e) {
+			return Planned{Refused: refused}
+		}
+	}
+	return Planned{Ops: []Op{op}}
+}
+
+// planEdit sends an edit where the platform can, and otherwise the new text as a new message that says so.
+func planEdit(op Op, b OpEdit, caps Caps, now time.Time) Planned {
+	young := caps.EditFor == 0 || now.Sub(op.At) <= caps.EditFor
+	if caps.Has(FeatureEdit) && young && len(b.Target.IDs) > 0 {
+		return Planned{Ops: []Op{op}}
+	}
+	op.Body = OpMessage{Content: prefixed("✎ ", b.Content)}
+	p := Plan(op, caps, now)
+	p.Degraded = append(p.Degraded, FeatureEdit)
+	return p
+}
+
+// partFeature says which feature a part needs; text is always there.
+func partFeature(p Part) Feature {
+	switch p.(type) {
+	case Text, Interactive, UnsupportedPart:
+		return FeatureText
+	case Media:
+		return FeatureMedia
+	case Location:
+		return FeatureLocation
+	case ContactCard:
+		return FeatureContact
+	case Poll:
+		return FeaturePoll
+	case Sticker:
+		return FeatureSticker
+	}
+	return FeatureText
+}
+
+func planMessage(op Op, b OpMessage, caps Caps) Planned {
+	var out Planned
+	if b.ReplyTo != nil && !caps.Has(FeatureReply) {
+		b.Content = quoted(b.ReplyTo.Excerpt, b.Content)
+		b.ReplyTo = nil
+		out.Degraded = append(out.Degraded, FeatureReply)
+	}
+	var bodies []OpMessage
+	for _, part := range b.Content.Parts {
+		f := partFeature(part)
+		if !caps.Has(f) {
+			text, ok := asText(part)
+			if !ok {
+				return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: f, Text: TextUnsupported}}
+			}
+			lacking := f
+			part, f = text, FeatureText
+			out.Degraded = append(out.Degraded, lacking)
+		}
+		for _, piece := range split(part, caps) {
+			bodies = append(bodies, OpMessage{Content: Content{Parts: []Part{piece}}})
+		}
+	}
+	if len(bodies) == 0 {
+		return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureText, Text: TextEmpty}}
+	}
+	if len(bodies) > maxPieces {
+		return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureText, Text: TextTooLong, Max: caps.TextMax * maxPieces, Unit: caps.TextUnit}}
+	}
+	bodies[0].ReplyTo = b.ReplyTo
+	for n, body := range bodies {
+		piece := op
+		piece.Body = body
+		if n > 0 {
+			piece.ID = pieceID(op.ID, n)
+		}
+		out.Ops = append(out.Ops, piece)
+	}
+	return out
+}
+
+// maxPieces bounds how many messages one may become: a text of a book is refused, not sent as a flood.
+const maxPieces = 10
+
+func pieceID(id OpID, n int) OpID { return OpID(string(id) + "." + string(rune('0'+n))) }
+
+// asText renders a part that the platform lacks, where words can carry it.
+func asText(p Part) (Text, bool) {
+	switch p := p.(type) {
+	case Text:
+		return p, true
+	case Location:
+		return Text{Text: strings.TrimSpace(p.Name + " " + geoURI(p))}, true
+	case ContactCard:
+		return Text{Text: strings.Join(append(append([]string{p.Name}, p.Phones...), p.Emails...), "\n")}, true
+	case Poll:
+		return Text{Text: p.Question + "\n" + numbered(p.Options)}, true
+	case Interactive:
+		return Text{Text: p.Body}, true
+	case Sticker:
+		return Text{Text: p.Emoji}, p.Emoji != ""
+	case Media:
+		return Text{Text: p.Handle}, strings.HasPrefix(p.Handle, "https://")
+	case UnsupportedPart:
+		return Text{}, false
+	}
+	return Text{}, false
+}
+
+// split cuts a text that is longer than the platform takes, at line or word ends where there are any.
+func split(p Part, caps Caps) []Part {
+	t, ok := p.(Text)
+	if !ok || caps.TextMax <= 0 || measure(t.Text, caps.TextUnit) <= caps.TextMax {
+		return []Part{p}
+	}
+	var out []Part
+	for rest := t.Text; rest != ""; {
+		cut := fit(rest, caps.TextMax, caps.TextUnit)
+		if cut < len(rest) {
+			if at := strings.LastIndexAny(rest[:cut], "\n "); at > cut/2 {
+				cut = at + 1
+			}
+		}
+		out = append(out, Text{Text: rest[:cut]})
+		rest = rest[cut:]
+	}
+	return out
+}
+
+// measure counts a text in a platform's unit.
+func measure(s string, u TextUnit) int {
+	switch u {
+	case UTF16Units:
+		n := 0
+		for _, r := range s {
+			n += utf16.RuneLen(r)
+		}
+		return n
+	case Bytes:
+		return len(s)
+	case CodePoints:
+		return utf8.RuneCountInString(s)
+	}
+	return len(s)
+}
+
+// fit returns how many bytes of s are at most max units, never cutting a code point, at least one.
+func fit(s string, max int, u TextUnit) int {
+	used := 0
+	for i, r := range s {
+		n := measure(string(r), u)
+		if used+n > max && i > 0 {
+			return i
+		}
+		used += n
+	}
+	return len(s)
+}

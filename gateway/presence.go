@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+)
+
+// Presence answers a user's presence stanza to a contact, or to the gateway itself when alias is empty. What it returns is
+// shown at once and not stored: presence heals by probes (RFC 6121 §4.3).
+func (g *Gateway) Presence(ctx context.Context, v Visitor, alias Alias, kind PresenceKind) ([]Rendering, error) {
+	inst, ok := g.instance(v.Adapter)
+	if !ok {
+		return nil, nil
+	}
+	p := &presence{g: g, inst: inst, v: v, alias: alias}
+	if alias == "" {
+		return p.gateway(ctx, kind)
+	}
+	a, c, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
+	if errors.Is(err, ErrNoAccount) || errors.Is(err, ErrNoContact) {
+		if kind == PresenceSubscribe || kind == PresenceProbe {
+			p.show("", ShowSubscription{Verb: Unsubscribed}) // XEP-0100: unknown contacts and strangers get a clear no
+		}
+		return p.out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.out, p.contact(ctx, kind, a, *c)
+}
+
+// presence collects the answers to one presence stanza.
+type presence struct {
+	g     *Gateway
+	inst  Instance
+	v     Visitor
+	alias Alias
+	out   []Rendering
+}
+
+func (p *presence) show(resource string, what Shown) {
+	p.out = append(p.out, Rendering{Component: p.inst.Component, From: p.alias, To: p.v.User, Resource: resource, Lang: p.v.Lang, What: what})
+}
+
+// contact moves the subscription between our user and a contact. The subscription the user asked for is answered at once:
+// the platform has no say in who sees what it never tells.
+func (p *presence) contact(ctx context.Context, kind PresenceKind, a *Account, c Contact) error {
+	was := c
+	switch kind {
+	case PresenceSubscribe:
+		c.Subscribed = true
+		p.show("", ShowSubscription{Verb: Subscribed})
+		p.show("", here(a))
+		if !c.Follows {
+			p.show("", ShowSubscription{Verb: Subscribe, Name: c.Name})
+		}
+	case PresenceSubscribed:
+		c.Follows = true
+	case PresenceUnsubscribe:
+		c.Subscribed = false
+		p.show("", ShowSubscription{Verb: Unsubscribed})
+		p.show("", ShowPresence{})
+	case PresenceUnsubscribed:
+		c.Follows = false
+	case PresenceProbe:
+		// The user's server probes only for those its roster lists as subscribed: it knows better than a lost record.
+		c.Subscribed = true
+		p.show(p.v.Resource, here(a))
+	case PresenceAvailable, PresenceUnavailable:
+	}
+	if c == was {
+		return nil
+	}
+	_, err := p.g.identity.PutContact(ctx, a, c)
+	return err
+}
+
+// here is how a contact looks on a platform that tells nothing of presence: reachable while the account works.
+func here(a *Account) ShowPresence {
+	return ShowPresence{Available: a.Standing == AccountActive || a.Standing == AccountExpiring}
+}
+
+// gateway answers presence to the gateway itself.
+func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering, error) {
+	accounts, err := p.g.identity.Of(ctx, p.v.Adapter, p.v.User)
+	if errors.Is(err, ErrNoAccount) {
+		if kind == PresenceSubscribe || kind == PresenceProbe {
+			p.show("", ShowSubscription{Verb: Unsubscribed})
+		}
+		return p.out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case PresenceSubscribe:
+		p.show("", ShowSubscription{Verb: Subscribed})
+		p.show("", p.self(accounts[0]))
+	case PresenceProbe:
+		p.show(p.v.Resource, p.self(accounts[0]))
+	case PresenceAvailable:
+		return p.heal(ctx, accounts)
+	case PresenceUnavailable, PresenceSubscribed, PresenceUnsubscribe, PresenceUnsubscribed:
+	}
+	return p.out, nil
+}
+
+// self is the gateway's own presence as one user sees it.
+func (p *presence) self(a *Account) ShowPresence {
+	return ShowPresence{Available: true, Away: here(a).Available == false, Status: a.Shown}
+}
+
+// heal shows a user their contacts once after this process started: the answer to the probe of Greet says that they are
+// online. Later presence changes of theirs change nothing for anybody, and so get no answer.
+func (p *presence) heal(ctx context.Context, accounts []*Account) ([]Rendering, error) {
+	who := string(p.v.Adapter) + "/" + string(p.v.User)
+	if _, waiting := p.g.healing.load(who); !waiting {
+		return nil, nil
+	}
+	p.g.healing.forget(who)
+	for _, a := range accounts {
+		err := p.g.identity.Contacts(ctx, a, func(c *Contact) error {
+			if c.Subscribed {
+				p.alias = c.Alias
+				p.show("", here(a))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p.out, nil
+}
+
+// Greet says to every registered user, once after a connect, that the gateway is there, and asks who is online.
+func (g *Gateway) Greet(ctx context.Context, adapter AdapterID, yield func(Rendering) error) error {
+	inst, ok := g.instance(adapter)
+	if !ok {
+		return nil
+	}
+	return g.identity.Members(ctx, adapter, func(u UserID, id AccountID) error {
+		a, err := g.identity.ByID(ctx, id)
+		if errors.Is(err, ErrNoAccount) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u, Lang: a.Lang}}
+		p.show("", p.self(a))
+		p.show("", ShowProbe{})
+		g.healing.store(string(adapter)+"/"+string(u), true)
+		return yieldAll(p.out, yield)
+	})
+}
+
+// Farewell says to every registered user that the gateway and their contacts are leaving.
+func (g *Gateway) Farewell(ctx context.Context, adapter AdapterID, yield func(Rendering) error) error {
+	inst, ok := g.instance(adapter)
+	if !ok {
+		return nil
+	}
+	return g.identity.Members(ctx, adapter, func(u UserID, id AccountID) error {
+		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u}}
+		p.show("", ShowPresence{})
+		a, err := g.identity.ByID(ctx, id)
+		if err != nil {
+			return yieldAll(p.out, yield)
+		}
+		err = g.identity.Contacts(ctx, a, func(c *Contact) error {
+			if c.Subscribed {
+				p.alias = c.Alias
+				p.show("", ShowPresence{})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return yieldAll(p.out, yield)
+	})
+}
+
+func yieldAll(rs []Rendering, yield func(Rendering) error) error {
+	for _, r := range rs {
+		if err := yield(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Caps returns what a contact's chat supports, for service discovery. ErrNoContact or ErrNoAccount when the visitor has no
+// such contact: another user's contacts do not exist for them.
+func (g *Gateway) Caps(ctx context.Context, v Visitor, alias Alias) (Caps, *Contact, error) {
+	inst, ok := g.instance(v.Adapter)
+	if !ok {
+		return Caps{}, nil, ErrNoAccount
+	}
+	_, c, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
+	if err != nil {
+		return Caps{}, nil, err
+	}
+	return inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}), c, nil
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of Receive, which the HTTP side answers by status.
+var (
+	ErrUnknownAdapter = errors.New("no such adapter, or it has no webhook") // 404
+	ErrUnverified     = errors.New("webhook not verified")                  // 401
+	ErrMalformed      = errors.New("webhook not understood")                // 400, kept as a dead letter
+)
+
+// Challenge answers a platform's check of the webhook's address. ok is false when the request is no such check.
+func (g *Gateway) Challenge(a AdapterID, r Request) (answer []byte, ok bool) {
+	inst, found := g.instance(a)
+	hook, is := inst.Adapter.(Webhook)
+	if !found || !is {
+		return nil, false
+	}
+	return hook.Challenge(r)
+}
+
+// Receive takes one webhook call: verified on its raw bytes, parsed, and every event in it durable when it returns nil.
+// Any other error than those above means that the platform shall try again (503).
+func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
+	inst, ok := g.instance(a)
+	hook, is := inst.Adapter.(Webhook)
+	if !ok || !is {
+		return ErrUnknownAdapter
+	}
+	if err := hook.Verify(r); err != nil {
+		g.metrics.Webhook(a, "unverified")
+		return fmt.Errorf("%w: %w", ErrUnverified, err)
+	}
+	events, err := parse(hook, r)
+	if err != nil {
+		g.metrics.Webhook(a, "malformed")
+		return errors.Join(fmt.Errorf("%w: %w", ErrMalformed, err), g.buryRaw(ctx, a, r))
+	}
+	for _, ev := range events {
+		if err := g.take(ctx, inst, ev); err != nil {
+			result := "store_down"
+			if errors.Is(err, ErrFull) {
+				result = "full"
+			}
+			g.metrics.Webhook(a, result)
+			return err
+		}
+	}
+	g.metrics.Webhook(a, "ok")
+	return nil
+}
+
+// parse keeps an adapter's panic to the payload that caused it.
+func parse(hook Webhook, r Request) (events []Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			events, err = nil, fmt.Errorf("panic: %T", p)
+		}
+	}()
+	return hook.Parse(r)
+}
+
+// buryRaw keeps a body that nobody understood, so that it can be replayed once somebody does.
+func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
+	e := g.identity.Seal(nil, g.keys.Name("raw", string(a)), EntryRaw, r.Body, time.Now())
+	g.metrics.deadLetter("webhook")
+	part := LaneKey{a, ""}.Shard()
+	if err := g.store.Bury(ctx, part, QueueIn, e, DeadReason{Class: Permanent, Code: "malformed"}); err != nil {
+		return fmt.Errorf("gateway: keep malformed webhook: %w", err)
+	}
+	return nil
+}
+
+// take makes one event durable, or passes a fleeting one on.
+func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
+	a, err := g.identity.ByEndpoint(ctx, inst.ID, ev.Endpoint)
+	if errors.Is(err, ErrNoAccount) {
+		g.metrics.Webhook(inst.ID, "unknown_account")
+		return nil // unregistered meanwhile: there is nobody to tell
+	}
+	if err != nil {
+		return err
+	}
+	alias := accountAlias
+	if ev.Chat.Contact != "" {
+		alias = a.Keys.Alias(ev.Chat.Contact)
+	}
+	if Ephemeral(ev.Body) {
+		g.passFleeting(ctx, inst, a, alias, ev)
+		return nil
+	}
+	return g.ingestEvent(ctx, a, alias, ev)
+}
+
+// accountAlias names the lane of what concerns no chat. No alias looks like it.
+const accountAlias Alias = "~"

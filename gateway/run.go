@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+)
+
+// Run works until ctx ends: it owns what shards it can get and carries fleeting signals. Everything that it starts has
+// stopped when it returns. The goroutines of the delivery path are all started in this file:
+//
+//	Run ── one per shard: shard.run ── one per owned shard: lease holder, reader
+//	    │                           └─ one per lane with work: ownership.work
+//	    ├─ fleetingWorkers: typing towards platforms
+//	    └─ listen: account changes and wake-ups from other replicas
+func (g *Gateway) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, p := range AllShards() {
+		wg.Go(func() { (&shard{g: g, part: p}).run(ctx) })
+	}
+	for range fleetingWorkers {
+		wg.Go(func() { g.carryFleeting(ctx) })
+	}
+	wg.Go(func() { g.listen(ctx) })
+	wg.Wait()
+}
+
+// run owns the shard whenever it can.
+func (s *shard) run(ctx context.Context) {
+	for {
+		lease, err := s.acquire(ctx)
+		if err != nil {
+			return
+		}
+		owned, lose := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer lose()
+			holdLease(owned, s.g.store, lease, s.g.log)
+		})
+		s.g.metrics.shards.Inc()
+		o := s.own(lease, lose)
+		o.read(owned)
+		lose()
+		wg.Wait()
+		o.lanes.Wait()
+		s.g.metrics.shards.Dec()
+		s.release(ctx, lease)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// start gives a lane a goroutine of its own until it has no work. The caller holds o.mu.
+func (o *ownership) start(ctx context.Context, l *lane) {
+	l.active = true
+	o.lanes.Go(func() { o.work(ctx, l) })
+}
+
+// listen forgets what other replicas changed and wakes what waits for it.
+func (g *Gateway) listen(ctx context.Context) {
+	changed, unparked := g.store.Subscribe(ctx, SignalAccounts), g.store.Subscribe(ctx, SignalUnpark)
+	for {
+		select {
+		case id := <-changed:
+			g.identity.Forget(AccountID(id))
+		case <-unparked:
+			g.replugged.Range(func(_, wake any) bool {
+				if f, ok := wake.(func()); ok {
+					f()
+				}
+				return true
+			})
+		case <-ctx.Done():
+			return
+		}
+	}
+}

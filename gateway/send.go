@@ -1,0 +1,256 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// errorFresh is how long an error still goes to the client that sent, as an error stanza; later a message tells the user.
+const errorFresh = 5 * time.Minute
+
+// send gives the planned ops to the platform, each once: what an earlier try has sent already is not sent again.
+func (w *outWalk) send(ctx context.Context) *verdict {
+	if len(w.planned.Ops) == 0 {
+		return nil
+	}
+	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+	var before []MapEntry
+	if caps.Echo && w.out.Stanza != "" {
+		// A status may overtake the answer to Send: what it needs stands before.
+		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
+	}
+	try, err := w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before)
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	if time.Since(w.entry.At) > w.o.g.cfg.GiveUp {
+		return w.giveUp(ctx, &SendError{Class: Retryable, Code: "too-old"})
+	}
+	var ids []MessageID
+	for n, op := range w.planned.Ops {
+		sent, v := w.sendPiece(ctx, op, n, try, caps)
+		if v != nil {
+			return v
+		}
+		ids = append(ids, sent.IDs...)
+		if v := w.settle(ctx, sent); v != nil {
+			return v
+		}
+	}
+	w.remember(ids)
+	return nil
+}
+
+// mine is the id-map line of a message that our user wrote.
+func (w *outWalk) mine(ids []MessageID) mapped {
+	return mapped{Stanza: w.out.Stanza, IDs: ids, Mine: true, Resource: w.out.Resource, Receipt: w.out.Receipt, Markable: w.out.Markable}
+}
+
+// remember keeps the ids both ways, so that a later edit, answer or status finds its message.
+func (w *outWalk) remember(ids []MessageID) {
+	if w.out.Stanza == "" || len(ids) == 0 {
+		return
+	}
+	m := w.mine(ids)
+	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), m))
+	for _, id := range ids {
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), mapped{
+			Stanza: m.Stanza, Mine: true, Resource: m.Resource, Receipt: m.Receipt, Markable: m.Markable,
+		}))
+	}
+}
+
+// sendPiece sends one op of a plan. A step that an earlier try finished is read from the id map instead.
+func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps Caps) (Sent, *verdict) {
+	step := string(op.ID)
+	if try.Number > 1 && len(w.planned.Ops) > 1 {
+		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
+		if err != nil {
+			return Sent{}, new(w.o.storeFailed(ctx, err))
+		}
+		if m, ok := got[step]; ok {
+			return Sent{IDs: m.IDs}, nil
+		}
+	}
+	if try.Unfinished && !caps.Idempotent {
+		if sent, found, v := w.reconcile(ctx, op); found || v != nil {
+			return sent, v
+		}
+	}
+	start := time.Now()
+	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
+	sent, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
+	cancel()
+	w.o.g.probe("after-send")
+	w.record(op, err, try, time.Since(start))
+	if err != nil {
+		return Sent{}, w.react(ctx, err, try)
+	}
+	if n < len(w.planned.Ops)-1 {
+		kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{IDs: sent.IDs})}
+		if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, kept); err != nil {
+			return Sent{}, new(w.o.storeFailed(ctx, err))
+		}
+	}
+	return sent, nil
+}
+
+// reconcile asks the platform whether an op whose answer was lost took effect.
+func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
+	r, ok := w.inst.Adapter.(Reconciler)
+	if !ok {
+		return Sent{}, false, nil
+	}
+	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
+	defer cancel()
+	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
+	if err != nil {
+		return Sent{}, false, &verdict{end: again, after: backoff(1), why: ParkRetry}
+	}
+	return sent, found, nil
+}
+
+// record counts and logs the one line of a message's fate.
+func (w *outWalk) record(op Op, err error, try Attempt, took time.Duration) {
+	class, code := "ok", ""
+	if err != nil {
+		class = ClassOf(err).String()
+		if se, ok := errors.AsType[*SendError](err); ok {
+			code = se.Code
+		}
+	}
+	w.o.g.metrics.sent.WithLabelValues(string(w.inst.ID), class).Inc()
+	w.o.g.metrics.sendTime.WithLabelValues(string(w.inst.ID)).Observe(took.Seconds())
+	level := slog.LevelDebug
+	if err != nil {
+		level = slog.LevelWarn
+	}
+	w.o.g.log.Log(context.Background(), level, "send", "adapter", string(w.inst.ID), "chat", w.entry.Lane, "op", OpKind(op.Body),
+		"class", class, "code", code, "attempt", try.Number, "duration", took)
+}
+
+// settle tells the user what the platform's answer already proves.
+func (w *outWalk) settle(ctx context.Context, sent Sent) *verdict {
+	if sent.Chat != "" && sent.Chat != w.contact.Chat {
+		c := *w.contact
+		c.Chat = sent.Chat
+		if _, err := w.o.g.identity.PutContact(ctx, w.account, c); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+	}
+	if !sent.Final || !w.out.Receipt || w.out.Stanza == "" {
+		return nil
+	}
+	return w.tell(ctx, "receipt", ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}, "")
+}
+
+// react does what the class of a failure asks for.
+func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
+	if ctx.Err() != nil {
+		return &verdict{end: stop}
+	}
+	se, ok := errors.AsType[*SendError](err)
+	if !ok {
+		se = &SendError{Class: Uncertain, Err: err}
+	}
+	wait := max(se.RetryAfter, backoff(try.Number))
+	switch se.Class {
+	case Uncertain:
+		if time.Since(w.entry.At)+wait > w.o.g.cfg.GiveUp {
+			return w.giveUp(ctx, se)
+		}
+		return &verdict{end: again, after: wait, why: ParkRetry} // the start mark stays: the next try knows
+	case Retryable, RateLimited:
+		if time.Since(w.entry.At)+wait > w.o.g.cfg.GiveUp {
+			return w.giveUp(ctx, se)
+		}
+		if err := w.o.g.store.Fail(ctx, w.o.lease, w.q, w.entry.ID); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+		if se.Class == RateLimited {
+			w.o.g.pauses.store(string(w.account.ID), pause{time.Now().Add(wait)})
+			return &verdict{end: again, after: wait, why: ParkLimit}
+		}
+		return &verdict{end: again, after: wait, why: ParkRetry}
+	case ReauthNeeded:
+		return w.reauth(ctx)
+	case WindowClosed:
+		return w.fail(ctx, PolicyViolation, TextWindow, w.platform())
+	case Unsupported:
+		return w.fail(ctx, NotAcceptable, TextUnsupported, w.platform(), OpKind(w.out.Op.Body))
+	case NotReachable:
+		return w.fail(ctx, RecipientUnavailable, TextNotReachable, w.platform())
+	case Permanent:
+	}
+	return w.dead(ctx, se, UndefinedCondition, TextPermanent, w.platform(), se.Code)
+}
+
+// giveUp ends an op that never got through: the sender hears, the operator can replay.
+func (w *outWalk) giveUp(ctx context.Context, se *SendError) *verdict {
+	if se.Class == Uncertain {
+		return w.dead(ctx, se, RemoteServerTimeout, TextUncertain, w.platform())
+	}
+	return w.dead(ctx, se, RemoteServerTimeout, TextGaveUp, w.platform())
+}
+
+// dead tells the sender and sets the entry aside for the operator.
+func (w *outWalk) dead(ctx context.Context, se *SendError, c Condition, key TextKey, args ...any) *verdict {
+	if v := w.tellError(ctx, c, key, args...); v != nil {
+		return v
+	}
+	return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: se.Class, Code: se.Code}))
+}
+
+// fail tells the sender and ends the walk: nothing for the operator to replay.
+func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
+	if v := w.tellError(ctx, c, key, args...); v != nil {
+		return v
+	}
+	return new(w.finish(ctx))
+}
+
+// tellError sends the error that the sender sees. Nobody waits for an error to a marker.
+func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
+	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
+		return nil
+	}
+	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
+	if time.Since(w.out.Op.At) < errorFresh && w.out.Resource != "" {
+		return w.tell(ctx, "error", ShowError{Of: w.out.Stanza, Refusal: *r}, w.out.Resource)
+	}
+	text := w.o.g.texts.Say(w.out.Op.Lang, TextLate, w.out.Op.At.UTC().Format("15:04 UTC"), r.Text)
+	id := StanzaID(w.o.g.keys.Name("late", string(w.out.Op.ID)))
+	return w.tell(ctx, "late", ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true}, "")
+}
+
+// tell appends something for the sender to the outbox; purpose keeps a replay from saying it twice.
+func (w *outWalk) tell(ctx context.Context, purpose string, what Shown, resource string) *verdict {
+	r := Rendering{
+		Component: w.inst.Component, From: w.out.Alias, To: w.out.User, Resource: resource, Lang: w.out.Op.Lang, What: what,
+	}
+	if err := w.o.g.show(ctx, w.inst.ID, w.account, r, time.Now(), w.o.g.keys.Name("tell", purpose, string(w.out.Op.ID))); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
+}
+
+// reauth parks the account's work and tells its user once a day how to go on.
+func (w *outWalk) reauth(ctx context.Context) *verdict {
+	if err := w.o.g.store.Fail(ctx, w.o.lease, w.q, w.entry.ID); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	if err := w.o.g.standing(ctx, w.account, AccountReauthNeeded); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return w.parkAccount(ctx)
+}
+
+// parkAccount parks the lane until the account works again; the wake-up comes by signal, the time is only a safety net.
+func (w *outWalk) parkAccount(ctx context.Context) *verdict {
+	if time.Since(w.entry.At) > w.o.g.cfg.GiveUp {
+		return w.dead(ctx, &SendError{Class: ReauthNeeded, Code: "reauth"}, NotAuthorized, TextReauth, w.platform(), w.inst.Component)
+	}
+	return &verdict{end: again, after: backoffMost, why: ParkReauth}
+}

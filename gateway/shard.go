@@ -1,0 +1,241 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	readAhead   = 1000 // unfinished entries of one queue that an owner holds in memory
+	readResume  = 500
+	shardPoll   = time.Second
+	waitInLane  = 5 * time.Second // a longer wait is a park
+	parkMinimum = time.Second
+)
+
+// shard is one shard as this replica sees it, owned or not.
+type shard struct {
+	g    *Gateway
+	part Partition
+}
+
+// acquire takes the shard's lease as soon as it is free.
+func (s *shard) acquire(ctx context.Context) (Lease, error) {
+	for {
+		l, err := s.g.store.Acquire(ctx, s.part, s.g.cfg.Replica, leaseTTL)
+		if err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, ErrHeld) && ctx.Err() == nil {
+			s.g.log.Warn("lease not acquired", "partition", s.part, "err", err)
+		}
+		if !sleep(ctx, jitter(leaseRenewal)) {
+			return Lease{}, ctx.Err()
+		}
+	}
+}
+
+func (s *shard) release(ctx context.Context, l Lease) {
+	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := s.g.store.Release(free, l); err != nil {
+		s.g.log.Warn("lease not given back; it runs out by itself", "partition", s.part, "err", err)
+	}
+}
+
+// laneID tells a chat's two lanes apart: a blocked answer never holds up what comes in.
+type laneID struct {
+	queue Queue
+	name  string
+}
+
+// lane is the work of one chat and direction that has been read.
+type lane struct {
+	id      laneID
+	waiting []*item
+	active  bool
+	drain   bool          // its parked entries come first
+	more    chan struct{} // hints that waiting grew
+}
+
+// item is an entry with what the lane has learnt of it.
+type item struct {
+	Entry
+	in *Inbound // decoded early where the platform numbers its events
+}
+
+// ownership is a shard for as long as this replica holds its lease.
+type ownership struct {
+	*shard
+	lease Lease
+	lose  context.CancelFunc
+	lanes sync.WaitGroup
+	seqs  *cache[string, int64] // last platform sequence number shown, per lane
+
+	mu      sync.Mutex
+	byID    map[laneID]*lane
+	parked  map[laneID]ParkedLane
+	pending map[Queue]int
+	freed   chan struct{} // hints that there is room to read, or that a parked lane is due
+}
+
+func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
+	return &ownership{
+		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, freed: make(chan struct{}, 1),
+	}
+}
+
+// read gives entries to their lanes until ctx ends or the lease is lost. A new owner starts at the beginning: whatever a
+// queue holds is unfinished.
+func (o *ownership) read(ctx context.Context) {
+	defer o.lose()
+	parked, err := o.g.store.Parked(ctx, o.part)
+	if err != nil {
+		o.g.log.Warn("shard not read", "partition", o.part, "err", err)
+		return
+	}
+	for _, p := range parked {
+		o.parked[laneID{p.From, p.Lane}] = p
+	}
+	o.g.replugged.Store(o.part, o.dueNow)
+	defer o.g.replugged.Delete(o.part)
+	hint := o.g.store.Watch(ctx, o.part)
+	cursor := map[Queue]EntryID{}
+	for ctx.Err() == nil {
+		next := o.wakeDue(ctx)
+		n := 0
+		for _, q := range []Queue{QueueIn, QueueOut} {
+			read, err := o.fill(ctx, q, cursor)
+			if err != nil {
+				if !fatal(ctx, err) {
+					o.g.log.Warn("shard not read", "partition", o.part, "err", err)
+				}
+				return
+			}
+			n += read
+		}
+		if n > 0 {
+			continue
+		}
+		o.idle(ctx, hint, next)
+	}
+}
+
+// idle waits for a hint, for room, for the next parked lane, or a poll's time.
+func (o *ownership) idle(ctx context.Context, hint <-chan struct{}, next time.Time) {
+	d := shardPoll
+	if !next.IsZero() {
+		d = min(d, max(time.Until(next), time.Millisecond))
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-hint:
+	case <-o.freed:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// fill reads one queue as far as there is room.
+func (o *ownership) fill(ctx context.Context, q Queue, cursor map[Queue]EntryID) (int, error) {
+	o.mu.Lock()
+	room := readAhead - o.pending[q]
+	o.mu.Unlock()
+	if room < readAhead-readResume {
+		return 0, nil
+	}
+	entries, err := o.g.store.Read(ctx, o.part, q, cursor[q], room)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		if err := o.dispatch(ctx, q, e); err != nil {
+			return 0, err
+		}
+		cursor[q] = e.ID
+	}
+	return len(entries), nil
+}
+
+// dispatch hands an entry to its lane, or behind what is parked of it.
+func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
+	id := laneID{q, e.Lane}
+	if e.Kind == EntryUnpark {
+		o.due(id)
+		return o.g.store.Finish(ctx, o.lease, q, []EntryID{e.ID}, nil)
+	}
+	o.mu.Lock()
+	l := o.byID[id]
+	p, isParked := o.parked[id]
+	if isParked && l == nil {
+		o.mu.Unlock()
+		return o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, p.Until, p.Reason)
+	}
+	defer o.mu.Unlock()
+	if l == nil {
+		l = &lane{id: id, more: make(chan struct{}, 1)}
+		o.byID[id] = l
+	}
+	l.waiting = append(l.waiting, &item{Entry: e})
+	o.pending[q]++
+	tell(l.more)
+	if !l.active {
+		o.start(ctx, l)
+	}
+	return nil
+}
+
+// wakeDue starts the lanes whose parking time is over and returns when the next one's will be.
+func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	for id, p := range o.parked {
+		switch {
+		case o.byID[id] != nil: // at work on it
+		case !p.Until.After(now):
+			l := &lane{id: id, drain: true, more: make(chan struct{}, 1)}
+			o.byID[id] = l
+			o.start(ctx, l)
+		case next.IsZero() || p.Until.Before(next):
+			next = p.Until
+		}
+	}
+	return next
+}
+
+// due ends the waiting of one parked lane.
+func (o *ownership) due(id laneID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if p, ok := o.parked[id]; ok {
+		p.Until = time.Time{}
+		o.parked[id] = p
+		tell(o.freed)
+	}
+}
+
+// dueNow ends the waiting of every lane that waits for an account: one whose account still does not work parks again.
+func (o *ownership) dueNow() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id, p := range o.parked {
+		if p.Reason == ParkReauth {
+			p.Until = time.Time{}
+			o.parked[id] = p
+		}
+	}
+	tell(o.freed)
+}
+
+// tell leaves a hint in a channel of one.
+func tell(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
