@@ -1,0 +1,51 @@
+// Package adapters lists every adapter that Postern is built with.
+package adapters
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"postern/adapters/gatekeeper"
+	"postern/gateway"
+)
+
+// Type is a kind of adapter that a configuration can name.
+type Type struct {
+	// Name is the value of `type` in the configuration.
+	Name string
+	// Config returns a pointer to a fresh configuration that holds the defaults, with yaml tags, to decode into.
+	Config func() Config
+	// New opens an adapter from what Config returned. It reads files that the configuration names and calls nobody.
+	New func(Config, Deps) (gateway.Adapter, error)
+}
+
+// Config is the part of an adapter's configuration that is its own. Validate does no I/O.
+type Config interface{ Validate() error }
+
+// Deps is what every adapter is given. Log is for what neither an error nor an event can tell; adapters log no content.
+type Deps struct {
+	Log  *slog.Logger
+	HTTP *http.Client
+}
+
+// All returns every type, sorted by name.
+func All() []Type {
+	return []Type{
+		{
+			Name:   "gatekeeper",
+			Config: func() Config { return gatekeeper.DefaultConfig() },
+			New: func(c Config, d Deps) (gateway.Adapter, error) {
+				cfg, ok := c.(*gatekeeper.Config)
+				if !ok {
+					return nil, wrongConfig("gatekeeper", c)
+				}
+				return gatekeeper.New(*cfg, d.HTTP)
+			},
+		},
+	}
+}
+
+func wrongConfig(name string, c Config) error {
+	return fmt.Errorf("adapters: %s: got a configuration of type %T", name, c)
+}

@@ -1,0 +1,20 @@
+// Package adaptertest is the conformance kit that every adapter passes: what the core relies on, as tests.
+//
+// An adapter's test builds a Harness around a fake of its platform and calls Run. The kit owns the adapter's network: all of
+// its requests pass a Wire that counts, records, delays, refuses, loses and answers. Nothing here knows a platform.
+//
+//	registration  defaults, strict configuration, no I/O at New, the same Descriptor each time
+//	verify        good, changed, missing, old, early, another instance's signature
+//	parse         goldens, purity, equal keys on redelivery, distinct keys otherwise, mutations, features that Caps promises
+//	render        goldens of the requests that each op becomes
+//	echo          an op is recognised in what the platform tells of it
+//	send          each declared feature really sends, each other is refused before I/O; cancellation; accounts apart
+//	errors        recorded answers to exact classes; dialling, time-out after the body, Retry-After
+//	order         100 sends in one lane arrive once and in order through latency, 503s and lost answers
+//	limits        the longest text and one more; the age of edits and retractions
+//	login         repeated, wrong and cancelled steps, a restart between steps, unlinking twice
+//	restart       a send repeated by a new process has one effect
+//	leaks         no goroutine stays
+//
+// Every group also fails when a secret or the text of a message appears in an error, a log line or a printed value.
+package adaptertest

@@ -1,0 +1,110 @@
+package adaptertest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"postern/adapters"
+	"postern/gateway"
+)
+
+// Harness is what the kit needs to know about an adapter.
+type Harness struct {
+	// Type is the adapter's entry of adapters.All.
+	Type adapters.Type
+	// Open boots a fake of the platform and an adapter that talks to it by deps.HTTP alone, ready to send. All of it ends with
+	// the test.
+	Open func(t *testing.T, deps adapters.Deps) *Rig
+	// Dir holds parse/*.txtar and render/*.txtar.
+	Dir string
+	// Aim tells requests that carry an op from those that prepare one, such as a token's; nil takes all.
+	Aim func(*http.Request) bool
+
+	// Sign returns body as the platform would post it at a time; Forge signs with the key of another instance.
+	Sign, Forge func(body []byte, at time.Time) gateway.Request
+	// SignatureHeaders are those without which a call must be refused.
+	SignatureHeaders []string
+	// MaxAge is how old a call may be; 0 where the platform's signature holds no time.
+	MaxAge time.Duration
+
+	// RenderEndpoint stands for the sender in goldens, where the rig's own differs from run to run; RenderHeaders are the request headers that goldens show.
+	RenderEndpoint gateway.Endpoint
+	RenderHeaders  []string
+	// Errors are recorded answers and what they mean.
+	Errors []ErrorCase
+}
+
+// ErrorCase is an answer that the platform gives to an op, and the error that must come of it.
+type ErrorCase struct {
+	Name   string
+	Status int
+	Header http.Header
+	Body   string
+	// Op is sent to get the answer; nil sends a text.
+	Op gateway.OpBody
+
+	Class gateway.Class
+	// Code is not compared when empty.
+	Code       string
+	RetryAfter time.Duration
+}
+
+// Rig is an adapter in front of a fake platform.
+type Rig struct {
+	Adapter gateway.Adapter
+	// Reopen returns a second adapter for the same platform, as after a restart of the process.
+	Reopen func() gateway.Adapter
+	// Accounts are at least two linked accounts; Chats[i] is a direct chat in which Accounts[i] may write.
+	Accounts []gateway.Credentials
+	Chats    []gateway.Chat
+	// Received lists the messages that took effect on the platform, in the order in which it took them.
+	Received func() []Received
+	// Say lets the contact of Chats[i] write to Accounts[i].
+	Say func(i int, text string) gateway.MessageID
+	// Webhooks lists what the platform posted to us so far; nil where it posts nothing.
+	Webhooks func() []gateway.Request
+	// Earlier makes the platform believe, while do runs, that it is earlier by that much, so that what is sent then is older
+	// afterwards. It may be nil where Caps sets no age.
+	Earlier func(by time.Duration, do func())
+	// Check looks at every request, for example against the platform's own description; nil checks nothing.
+	Check func(*http.Request) error
+	// Secrets are strings that must never be seen outside of requests.
+	Secrets []string
+	// Login is a dialogue that links a further account; nil where the adapter is no Linker.
+	Login *Login
+}
+
+// Received is one message as the platform took it.
+type Received struct {
+	Endpoint gateway.Endpoint
+	ID       gateway.MessageID
+	Text     string
+}
+
+// Login is a dialogue of a Linker and what follows it.
+type Login struct {
+	// First is the input of the first step.
+	First gateway.LinkInput
+	// Answers are the right answers, one map for each step after the first; Wrong is refused at the last of them.
+	Answers []map[string]string
+	Wrong   map[string]string
+	// Query names a person whom the new account may write to at once; Nobody names none.
+	Query, Nobody string
+}
+
+// Run checks an adapter, one subtest for each group.
+func Run(t *testing.T, h Harness) {
+	t.Run("registration", h.registration)
+	t.Run("verify", h.verify)
+	t.Run("parse", h.parse)
+	t.Run("render", h.render)
+	t.Run("echo", h.echo)
+	t.Run("send", h.send)
+	t.Run("errors", h.errors)
+	t.Run("order", h.order)
+	t.Run("limits", h.limits)
+	t.Run("login", h.login)
+	t.Run("restart", h.restart)
+	t.Run("leaks", h.leaks)
+}

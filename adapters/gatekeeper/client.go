@@ -1,0 +1,293 @@
+package gatekeeper
+
+import (
+	"context"
+	"crypto"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+	"github.com/oklog/ulid/v2"
+
+	"postern/adapters/internal/rest"
+	"postern/gateway"
+)
+
+const (
+	// assertionLife is how long a signed assertion is valid. "exp at most 10 minutes after iat"; less than that forgives a slow clock.
+	assertionLife = 8 * time.Minute
+	// directoryLife is how long the directory is believed. A change matters for limits alone, and a refusal says so too.
+	directoryLife = time.Hour
+	// assertionUse is how long an assertion is used again ("may be used again until it expires"), so that a call under way does not
+	// outlive it; assertionsKept bounds for how many users.
+	assertionUse   = assertionLife / 2
+	assertionsKept = 4096
+)
+
+// client holds one method per operation in use, and the two proofs that each needs: who we are and for whom we speak.
+type client struct {
+	rest   *rest.Client
+	id     string
+	region string
+	keys   keyRing
+	tokens *rest.TokenSource
+	dir    atomic.Pointer[knownDirectory]
+
+	mu         sync.Mutex
+	assertions map[string]signedAssertion // by subject
+}
+
+type signedAssertion struct {
+	jwt   string
+	until time.Time
+}
+
+type knownDirectory struct {
+	directory
+	until time.Time
+}
+
+// person is the user that an assertion names; it is what Linker seals as an account's secret.
+type person struct {
+	Enlistment string `json:"enlistment"`
+	// Subject is the user-visible id that was enlisted.
+	Subject string `json:"subject"`
+}
+
+func newClient(rc *rest.Client, cfg Config, keys keyRing) *client {
+	c := &client{rest: rc, id: cfg.ClientID, region: cfg.Region, keys: keys, assertions: map[string]signedAssertion{}}
+	c.tokens = rest.NewTokenSource(c.issueToken)
+	return c
+}
+
+// readDirectory returns the gatekeeper's directory, fetched at most once an hour.
+func (c *client) readDirectory(ctx context.Context) (*directory, error) {
+	if d := c.dir.Load(); d != nil && time.Now().Before(d.until) {
+		return &d.directory, nil
+	}
+	d := &knownDirectory{until: time.Now().Add(directoryLife)}
+	if _, err := c.rest.Do(ctx, rest.Call{Name: "readDirectory", Method: http.MethodGet, Path: "/.well-known/gia"}, &d.directory); err != nil {
+		return nil, err
+	}
+	if d.Issuer == "" {
+		return nil, &rest.Error{Call: "readDirectory", Err: errors.New("directory names no issuer")}
+	}
+	c.dir.Store(d)
+	return &d.directory, nil
+}
+
+// issueToken exchanges a client assertion for a bearer token (RFC 6749 §4.4, RFC 7523 §2.2).
+func (c *client) issueToken(ctx context.Context) (string, time.Duration, error) {
+	dir, err := c.readDirectory(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	assertion, err := c.sign(jwt.NewBuilder().Issuer(c.id).Subject(c.id), dir.Issuer)
+	if err != nil {
+		return "", 0, err
+	}
+	form := url.Values{
+		"grant_type":            {"client_credentials"},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		"client_assertion":      {assertion},
+	}
+	var t tokenAnswer
+	if _, err := c.rest.Do(ctx, rest.Call{Name: "issueToken", Method: http.MethodPost, Path: "/oauth/token", Form: form}, &t); err != nil {
+		return "", 0, err
+	}
+	return t.AccessToken, time.Duration(t.ExpiresIn) * time.Second, nil
+}
+
+// sign finishes and signs an assertion for the gatekeeper.
+func (c *client) sign(b *jwt.Builder, audience string) (string, error) {
+	now := time.Now()
+	t, err := b.Audience([]string{audience}).IssuedAt(now).Expiration(now.Add(assertionLife)).JwtID(ulid.Make().String()).Build()
+	if err != nil {
+		return "", errors.New("assertion cannot be built")
+	}
+	raw, err := jwt.Sign(t, jwt.WithKey(c.keys.alg, c.keys.signing))
+	if err != nil {
+		return "", errors.New("assertion cannot be signed")
+	}
+	return string(raw), nil
+}
+
+// userAssertion vouches for one user.
+func (c *client) userAssertion(ctx context.Context, who person) (string, error) {
+	now := time.Now()
+	c.mu.Lock()
+	known := c.assertions[who.Subject]
+	c.mu.Unlock()
+	if now.Before(known.until) {
+		return known.jwt, nil
+	}
+	dir, err := c.readDirectory(ctx)
+	if err != nil {
+		return "", err
+	}
+	b := jwt.NewBuilder().Issuer(c.id).Subject(who.Subject)
+	if c.region != "" {
+		// The provider knows where its users live; that is the method that it vouches by.
+		b = b.Claim("region_attested", true).Claim("region_method", "provider")
+	}
+	raw, err := c.sign(b, dir.Issuer)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.assertions) >= assertionsKept {
+		clear(c.assertions)
+	}
+	c.assertions[who.Subject] = signedAssertion{raw, now.Add(assertionUse)}
+	return raw, nil
+}
+
+// do sends an authenticated call; who is nil for what the partner does as a whole. A refused bearer token is replaced once.
+func (c *client) do(ctx context.Context, who *person, call rest.Call, out any) error {
+	for retried := false; ; retried = true {
+		token, header, err := c.authorize(ctx, who, call.Header)
+		if err != nil {
+			return unsent(err)
+		}
+		signed := call
+		signed.Header = header
+		_, err = c.rest.Do(ctx, signed, out)
+		re, ok := errors.AsType[*rest.Error](err)
+		if !ok || retried || re.Status != http.StatusUnauthorized || !bearerRefused(re) {
+			return err
+		}
+		c.tokens.Forget(token)
+	}
+}
+
+func (c *client) authorize(ctx context.Context, who *person, base http.Header) (token string, h http.Header, err error) {
+	if token, err = c.tokens.Token(ctx); err != nil {
+		return "", nil, err
+	}
+	h = base.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	h.Set("Authorization", "Bearer "+token)
+	h["GIA-Version"] = []string{apiVersion}
+	if who != nil {
+		assertion, err := c.userAssertion(ctx, *who)
+		if err != nil {
+			return "", nil, err
+		}
+		h["GIA-User-Assertion"] = []string{assertion}
+	}
+	return token, h, nil
+}
+
+// unsent marks a failure on the way to the call itself: the call never left, whatever became of the token request.
+func unsent(err error) error {
+	re, ok := errors.AsType[*rest.Error](err)
+	if !ok {
+		return &rest.Error{Call: "authorize", Err: err}
+	}
+	e := *re
+	e.Written = false
+	return &e
+}
+
+// bearerRefused tells a stale bearer token from a refused assertion of the user, which a new token does not cure.
+func bearerRefused(re *rest.Error) bool {
+	var p problem
+	return re.Decode(&p) != nil || p.Code == "unauthenticated" || p.Code == ""
+}
+
+// parsePerson reads what Linker sealed.
+func parsePerson(account gateway.Credentials) (*person, error) {
+	var p person
+	if err := json.Unmarshal(account.Secret, &p); err != nil || p.Subject == "" {
+		return nil, refuse(gateway.ReauthNeeded, "no_credentials", "the account holds no enlistment")
+	}
+	return &p, nil
+}
+
+// keyRing holds the partner's private keys: the first signs, the public halves of all are published, so that a key is
+// rotated by putting the new one in front.
+type keyRing struct {
+	signing jwk.Key
+	alg     jwa.SignatureAlgorithm
+	public  []byte // JWKS (RFC 7517)
+}
+
+// parseKeys reads private keys in PEM. ES256 (P-256) and EdDSA (Ed25519) are taken, nothing else of the document's list.
+func parseKeys(pem []byte) (keyRing, error) {
+	set, err := jwk.Parse(pem, jwk.WithPEM(true))
+	if err != nil {
+		// The parser's error may quote the key.
+		return keyRing{}, errors.New("gatekeeper: key_file is not a private key in PEM")
+	}
+	ring := keyRing{}
+	published := jwk.NewSet()
+	for i := range set.Len() {
+		key, _ := set.Key(i)
+		alg, err := algorithm(key)
+		if err != nil {
+			return keyRing{}, fmt.Errorf("gatekeeper: key_file: key %d: %w", i+1, err)
+		}
+		public, err := publicKey(key, alg)
+		if err != nil {
+			return keyRing{}, fmt.Errorf("gatekeeper: key_file: key %d: cannot be published", i+1)
+		}
+		if err := published.AddKey(public); err != nil {
+			return keyRing{}, fmt.Errorf("gatekeeper: key_file: key %d: stands there twice", i+1)
+		}
+		if i == 0 {
+			ring.signing, ring.alg = key, alg
+		}
+	}
+	if ring.public, err = json.Marshal(published); err != nil {
+		return keyRing{}, errors.New("gatekeeper: key_file cannot be published")
+	}
+	return ring, nil
+}
+
+func algorithm(key jwk.Key) (jwa.SignatureAlgorithm, error) {
+	if private, err := jwk.IsPrivateKey(key); err != nil || !private {
+		return jwa.SignatureAlgorithm{}, errors.New("want a private key")
+	}
+	switch k := key.(type) {
+	case jwk.ECDSAPrivateKey:
+		if crv, ok := k.Crv(); ok && crv == jwa.P256() {
+			return jwa.ES256(), nil
+		}
+	case jwk.OKPPrivateKey:
+		if crv, ok := k.Crv(); ok && crv == jwa.Ed25519() {
+			return jwa.EdDSA(), nil
+		}
+	}
+	return jwa.SignatureAlgorithm{}, errors.New("want a P-256 or Ed25519 key")
+}
+
+// publicKey names a key by its thumbprint (RFC 7638), in both halves, and says what it is for.
+func publicKey(key jwk.Key, alg jwa.SignatureAlgorithm) (jwk.Key, error) {
+	print, err := key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	if err := key.Set(jwk.KeyIDKey, base64.RawURLEncoding.EncodeToString(print)); err != nil {
+		return nil, err
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	if err := public.Set(jwk.AlgorithmKey, alg); err != nil {
+		return nil, err
+	}
+	return public, public.Set(jwk.KeyUsageKey, "sig")
+}

@@ -1,0 +1,241 @@
+package gatekeeper
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"postern/adapters/internal/rest"
+	"postern/gateway"
+)
+
+// Answers of the one form that enlisting needs.
+const (
+	fieldTerms      = "terms"
+	fieldDisplay    = "display"
+	fieldIdentifier = "identifier"
+)
+
+// maxDisplay is the document's limit of Display, in characters.
+const maxDisplay = 200
+
+// linkState is what the core keeps between the form and its answer: the terms that the user saw, and when.
+type linkState struct {
+	Terms terms     `json:"terms"`
+	At    time.Time `json:"at"`
+}
+
+// Link enlists a user in two steps: a form that names the gatekeeper's terms, then the enlistment. The second may be repeated:
+// enlisting the same identifier again gives the same enlistment.
+func (a *Adapter) Link(ctx context.Context, in gateway.LinkInput) (gateway.LinkStep, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	if len(in.State) == 0 {
+		dir, err := a.client.readDirectory(ctx)
+		if err != nil {
+			return gateway.LinkStep{}, sendError(unsent(err))
+		}
+		return a.linkForm(linkState{Terms: dir.Terms, At: time.Now().UTC().Truncate(time.Millisecond)}, "")
+	}
+	var state linkState
+	if err := json.Unmarshal(in.State, &state); err != nil {
+		return gateway.LinkStep{}, refuse(gateway.Permanent, "bad_state", "the dialogue cannot be continued")
+	}
+	request, problem := a.enlistment(in, state)
+	if problem != "" {
+		return a.linkForm(state, problem)
+	}
+	e, err := a.client.createEnlistment(ctx, in.Account, request)
+	if err != nil {
+		return gateway.LinkStep{}, sendError(err)
+	}
+	switch e.State {
+	case "active":
+		secret, err := json.Marshal(person{Enlistment: e.ID, Subject: request.Identifier.Value})
+		if err != nil {
+			return gateway.LinkStep{}, sendError(err)
+		}
+		return gateway.LinkStep{Done: &gateway.Linked{Endpoint: gateway.Endpoint(e.InternalID), Secret: secret, Shown: request.Identifier.Value}}, nil
+	case "pending":
+		return a.linkForm(state, "The gatekeeper has not confirmed yet. Send the form again in a moment.")
+	}
+	return gateway.LinkStep{}, refuse(gateway.Permanent, rest.Code(e.State), "the gatekeeper did not accept the enlistment")
+}
+
+func (a *Adapter) linkForm(state linkState, hint string) (gateway.LinkStep, error) {
+	raw, err := json.Marshal(state)
+	if err != nil {
+		return gateway.LinkStep{}, sendError(err)
+	}
+	step := gateway.LinkStep{Title: a.cfg.Platform, Text: hint, State: raw}
+	if a.cfg.Identifier != string(gateway.IdentifierJID) {
+		step.Fields = append(step.Fields, gateway.Field{Name: fieldIdentifier, Label: "Your " + a.cfg.Identifier, Kind: gateway.FieldText, Required: true})
+	}
+	step.Fields = append(step.Fields,
+		gateway.Field{Name: fieldDisplay, Label: "Name that people there see", Kind: gateway.FieldText},
+		gateway.Field{Name: fieldTerms, Label: "I accept the terms, version " + state.Terms.Version + ": " + state.Terms.URL, Kind: gateway.FieldBool, Required: true})
+	return step, nil
+}
+
+// enlistment builds the request from the answers; problem says what is wrong with them.
+func (a *Adapter) enlistment(in gateway.LinkInput, state linkState) (request enlistmentRequest, problem string) {
+	if v := in.Answers[fieldTerms]; v != "true" && v != "1" {
+		return request, "The terms must be accepted."
+	}
+	display := strings.TrimSpace(in.Answers[fieldDisplay])
+	if len([]rune(display)) > maxDisplay {
+		return request, "The name is too long."
+	}
+	value := string(in.User)
+	if a.cfg.Identifier != string(gateway.IdentifierJID) {
+		if value = strings.TrimSpace(in.Answers[fieldIdentifier]); value == "" {
+			return request, "Your " + a.cfg.Identifier + " is needed."
+		}
+	}
+	locale := in.Lang
+	if len(locale) < 2 {
+		locale = "en"
+	}
+	return enlistmentRequest{
+		Identifier: identifier{Type: a.cfg.Identifier, Value: value},
+		Display:    display,
+		Mode:       "plaintext",
+		Consent:    consentProof{ReceiptSHA256: hex.EncodeToString(in.ConsentHash), Version: "1", Locale: locale, GivenAt: state.At.Format("2006-01-02T15:04:05.000Z")},
+		Terms:      terms{Version: state.Terms.Version, SHA256: state.Terms.SHA256},
+	}, ""
+}
+
+// createEnlistment enlists. The key follows from account and body: a repeated step is one request, a corrected answer another.
+func (c *client) createEnlistment(ctx context.Context, account gateway.AccountID, request enlistmentRequest) (enlistment, error) {
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return enlistment{}, err
+	}
+	var e enlistment
+	call := rest.Call{
+		Name: "createEnlistment", Method: http.MethodPost, Path: rest.Path("v1", "enlistments"),
+		Header: derivedKey(string(account), string(raw)), Body: request,
+	}
+	if err := c.do(ctx, &person{Subject: request.Identifier.Value}, call, &e); err != nil {
+		return enlistment{}, err
+	}
+	if e.ID == "" || e.InternalID == "" {
+		return enlistment{}, &rest.Error{Call: call.Name, Status: http.StatusOK, Written: true, Err: errors.New("answer holds no enlistment")}
+	}
+	return e, nil
+}
+
+// derivedKey makes an Idempotency-Key of what must be the same for a request to be the same.
+func derivedKey(parts ...string) http.Header {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return http.Header{"Idempotency-Key": {base64.RawURLEncoding.EncodeToString(sum[:])}}
+}
+
+// Unlink withdraws the enlistment. One that is already gone is withdrawn.
+func (a *Adapter) Unlink(ctx context.Context, account gateway.Credentials) error {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	who, err := parsePerson(account)
+	if err != nil {
+		return sendError(err)
+	}
+	call := rest.Call{Name: "withdrawEnlistment", Method: http.MethodDelete, Path: rest.Path("v1", "enlistments", who.Enlistment)}
+	if err := a.client.do(ctx, who, call, nil); err != nil {
+		se := sendError(err)
+		if se.Code == "not_found" || se.Code == "not_enlisted" {
+			return nil
+		}
+		if se.Class == gateway.Uncertain {
+			// Withdrawing twice is withdrawing once.
+			se.Class = gateway.Retryable
+		}
+		return se
+	}
+	return nil
+}
+
+// Resolve finds one person and, where they want to be asked first, asks them.
+func (a *Adapter) Resolve(ctx context.Context, account gateway.Credentials, query string) (gateway.Person, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	who, err := parsePerson(account)
+	if err != nil {
+		return gateway.Person{}, sendError(err)
+	}
+	id, ok := parseIdentifier(query)
+	if !ok {
+		return gateway.Person{}, gateway.ErrNoPerson
+	}
+	var found lookupResponse
+	lookup := rest.Call{Name: "lookupPeople", Method: http.MethodPost, Path: "/v1/directory:lookup", Body: lookupRequest{Items: []identifier{id}}}
+	if err := a.client.do(ctx, who, lookup, &found); err != nil {
+		return gateway.Person{}, sendError(err)
+	}
+	if len(found.Items) != 1 || found.Items[0].Result != "found" || found.Items[0].Mode != "plaintext" {
+		return gateway.Person{}, gateway.ErrNoPerson
+	}
+	hit := found.Items[0]
+	p := gateway.Person{ID: gateway.ContactID(hit.InternalID), Name: hit.Display, Accepts: hit.Accepts == "open"}
+	if p.Accepts {
+		return p, nil
+	}
+	var asked contactRequest
+	ask := rest.Call{
+		Name: "createContactRequest", Method: http.MethodPost, Path: rest.Path("v1", "contact-requests"),
+		Header: idempotencyKey(gateway.NewOpID()), Body: contactRequestCreate{To: hit.InternalID},
+	}
+	if err := a.client.do(ctx, who, ask, &asked); err != nil {
+		return gateway.Person{}, sendError(err)
+	}
+	p.Accepts = asked.State == "accepted"
+	return p, nil
+}
+
+// parseIdentifier tells what a user typed: a number in international form, an e-mail address, or a user name.
+func parseIdentifier(query string) (identifier, bool) {
+	query = strings.TrimSpace(query)
+	if number, ok := strings.CutPrefix(query, "+"); ok {
+		digits := strings.Map(func(r rune) rune {
+			if strings.ContainsRune(" -./()", r) {
+				return -1
+			}
+			return r
+		}, number)
+		// ITU-T E.164: at most fifteen digits.
+		if len(digits) < 5 || len(digits) > 15 || strings.Trim(digits, "0123456789") != "" {
+			return identifier{}, false
+		}
+		return identifier{Type: string(gateway.IdentifierPhone), Value: "+" + digits}, true
+	}
+	name := strings.TrimPrefix(query, "@")
+	switch {
+	case name == "" || len(name) > 320 || strings.ContainsAny(name, " \t\r\n"):
+		return identifier{}, false
+	case strings.Contains(name, "@"):
+		return identifier{Type: string(gateway.IdentifierEmail), Value: name}, true
+	}
+	return identifier{Type: string(gateway.IdentifierUsername), Value: name}, true
+}
+
+// Register sets the one webhook of this partner, with the secret that Verify knows. It also reads the directory, so that Caps is
+// exact from the start. The account plays no part.
+func (a *Adapter) Register(ctx context.Context, _ gateway.Credentials, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	call := rest.Call{Name: "setWebhook", Method: http.MethodPut, Path: rest.Path("v1", "webhook"), Body: webhookSet{URL: url, Secret: a.secret}}
+	if err := a.client.do(ctx, nil, call, nil); err != nil {
+		return sendError(err)
+	}
+	return nil
+}
+
+// WellKnown publishes the keys that our assertions are signed with.
+func (a *Adapter) WellKnown() map[string][]byte {
+	return map[string][]byte{"/.well-known/gia-partner/jwks.json": append([]byte(nil), a.client.keys.public...)}
+}
