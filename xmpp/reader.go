@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // read hands over stanzas until the stream ends, and returns why it ended.
@@ -14,7 +15,16 @@ func (s *stream) read(ctx context.Context, handle func(context.Context, *Element
 			return fmt.Errorf("xmpp: read: %w", err)
 		}
 		if fr.kind == frameClose {
-			return errClosedByServer
+			if !s.closing.Load() {
+				return errClosedByServer
+			}
+			// RFC 6120 §4.4: the server closes the connection now. Should it leave that to us, we do not wait long.
+			if err := s.conn.SetReadDeadline(time.Now().Add(lingerTimeout)); err != nil {
+				return fmt.Errorf("xmpp: read: %w", err)
+			}
+		}
+		if fr.kind != frameStanza {
+			continue
 		}
 		if fr.skipped != nil {
 			s.refuse(ctx, fr.raw, fr.skipped)

@@ -17,7 +17,8 @@ import (
 
 const (
 	handshakeTimeout = 10 * time.Second
-	closeTimeout     = 10 * time.Second // from our </stream:stream> to the server's end of stream
+	closeTimeout     = 10 * time.Second // from our </stream:stream> to the end of the connection
+	lingerTimeout    = time.Second      // from the server's </stream:stream> to the same
 )
 
 // Ways in which a stream ends, apart from a *StreamError and errors of the network.

@@ -121,7 +121,8 @@ func (v *supervisor) react(err error, attempt int) (wait time.Duration, conflict
 	case refused.Condition == "not-authorized":
 		v.state(linkRefused, err)
 		v.log.Error("the server refused the component secret for "+v.stream.domain+
-			": check server.secret_file and the component section of the Prosody or ejabberd configuration",
+			": check server.secret_file and the component section of the Prosody or ejabberd configuration"+
+			" (ejabberd answers the same when it does not know the name)",
 			"component", v.stream.domain, "retry_in", refusedPause)
 		return refusedPause, false
 	case refused.Condition == "host-unknown":

@@ -1,0 +1,100 @@
+package xmpp
+
+import (
+	"strconv"
+
+	"postern/gateway"
+)
+
+// profile is what a component and its contacts announce about themselves.
+// Contacts of one platform share one description, so that a client asks once
+// for thousands of them (XEP-0115 §1).
+type profile struct {
+	name     string
+	platform string
+	node     string // the URI before the hash
+	gateway  discoInfo
+	contact  discoInfo // of a direct chat at its best
+	gwVer    string
+	cVer     string
+}
+
+func newProfile(domain, name string, d gateway.Descriptor) *profile {
+	if name == "" {
+		name = d.Platform
+	}
+	p := &profile{name: name, platform: d.Platform, node: "https://" + domain + "/caps"}
+	p.gateway = gatewayInfo(name, d)
+	p.contact = contactInfo(d.Platform, d.Caps)
+	p.gwVer, p.cVer = p.gateway.ver(), p.contact.ver()
+	return p
+}
+
+// caps returns <c/> for presence of a contact or of the gateway.
+func (p *profile) caps(contact bool) *Element {
+	ver := p.gwVer
+	if contact {
+		ver = p.cVer
+	}
+	return NewElement(nsCaps, "c", "hash", "sha-1", "node", p.node, "ver", ver)
+}
+
+// gatewayInfo describes the gateway (XEP-0100 §4.1, XEP-0030 §3.1). Its type is
+// one that clients have an icon for.
+func gatewayInfo(name string, d gateway.Descriptor) discoInfo {
+	return discoInfo{
+		identities: []discoIdentity{{category: "gateway", typ: d.DiscoType, name: name}},
+		features: []string{
+			nsDiscoInfo, nsDiscoItems, nsCaps, nsRegister, nsGateway, nsCommands, featEscaping, nsPing, nsVersion, nsReceipts, nsSID,
+		},
+	}
+}
+
+// contactInfo describes a contact by what its chat supports, and by nothing that
+// it does not. The name is the platform's, never the contact's: see profile.
+func contactInfo(platform string, c gateway.Caps) discoInfo {
+	d := discoInfo{
+		identities: []discoIdentity{{category: "client", typ: "phone", name: platform + " contact"}},
+		features:   []string{nsDiscoInfo, nsCaps, nsPing, nsVersion, nsSID},
+	}
+	for _, f := range []struct {
+		namespace string
+		any       []gateway.Feature
+	}{
+		{nsReceipts, []gateway.Feature{gateway.FeatureDelivered}},
+		{nsChatMarkers, []gateway.Feature{gateway.FeatureReadIn, gateway.FeatureReadOut}},
+		{nsChatStates, []gateway.Feature{gateway.FeatureTypingIn, gateway.FeatureTypingOut}},
+		{nsCorrect, []gateway.Feature{gateway.FeatureEdit}},
+		{nsRetract, []gateway.Feature{gateway.FeatureRetract}},
+		{nsReactions, []gateway.Feature{gateway.FeatureReact}},
+		{nsReply, []gateway.Feature{gateway.FeatureReply}},
+		{nsFallback, []gateway.Feature{gateway.FeatureReply}},
+		{nsOOB, []gateway.Feature{gateway.FeatureMedia}},
+	} {
+		for _, feature := range f.any {
+			if c.Has(feature) {
+				d.features = append(d.features, f.namespace)
+				break
+			}
+		}
+	}
+	if form, ok := reactionLimits(c); ok {
+		d.forms = append(d.forms, form)
+	}
+	return d
+}
+
+// reactionLimits is the form of XEP-0444 §4.2.
+func reactionLimits(c gateway.Caps) (discoForm, bool) {
+	f := discoForm{formType: nsRestrict}
+	if !c.Has(gateway.FeatureReact) {
+		return f, false
+	}
+	if c.ReactionsMax > 0 {
+		f.fields = append(f.fields, discoField{"max_reactions_per_user", []string{strconv.Itoa(c.ReactionsMax)}})
+	}
+	if len(c.Reactions) > 0 {
+		f.fields = append(f.fields, discoField{"allowlist", c.Reactions})
+	}
+	return f, len(f.fields) > 0
+}

@@ -1,0 +1,51 @@
+package xmpp
+
+import "strings"
+
+// cipherState is what the guard finds in a message.
+type cipherState uint8
+
+const (
+	cipherNone    cipherState = iota
+	cipherPayload             // encrypted content: it is refused and its fallback body goes nowhere
+	cipherKeys                // key transport without content: ignored
+)
+
+// guard tells whether a message is encrypted (XEP-0380, XEP-0384, XEP-0373,
+// XEP-0027, OTR). The body beside an encrypted payload is a notice for clients
+// that cannot read it, never what the user wrote.
+func guard(el *Element) cipherState {
+	state := cipherNone
+	for _, c := range el.Children() {
+		switch {
+		case c.Name.Local == "encrypted" && (c.Name.Space == nsOMEMOOld || strings.HasPrefix(c.Name.Space, "urn:xmpp:omemo:")):
+			if c.Child(c.Name.Space, "payload") != nil {
+				return cipherPayload
+			}
+			state = cipherKeys
+		case c.Is(nsOpenPGP, "openpgp"), c.Is(nsPGPOld, "x"):
+			return cipherPayload
+		}
+	}
+	if state == cipherKeys {
+		return state // XEP-0384 §5.4.2: an empty message carries keys only, whatever stands beside it
+	}
+	if el.Child(nsEME, "encryption") != nil {
+		return cipherPayload
+	}
+	for _, b := range el.Bodies() {
+		text := strings.TrimSpace(b.Text)
+		if strings.HasPrefix(text, "?OTR") || strings.HasPrefix(text, "-----BEGIN PGP MESSAGE") || isEncryptedURL(text) {
+			return cipherPayload
+		}
+	}
+	if isEncryptedURL(el.Child(nsOOB, "x").Child(nsOOB, "url").Text()) {
+		return cipherPayload
+	}
+	return cipherNone
+}
+
+// isEncryptedURL tells whether a file's key stands in its address (XEP-0454).
+func isEncryptedURL(s string) bool {
+	return len(s) >= 9 && strings.EqualFold(s[:9], "aesgcm://")
+}

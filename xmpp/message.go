@@ -1,0 +1,123 @@
+package xmpp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"postern/gateway"
+)
+
+// message takes one message from a user, or the server's bounce of one of ours.
+func (c *Component) message(ctx context.Context, el *Element) {
+	switch {
+	case el.Type() == "error":
+		c.bounce(ctx, el)
+	case el.To().Local() == "":
+		c.chat(ctx, el)
+	default:
+		c.ask(ctx, el)
+	}
+}
+
+// bounce reports that a stanza of ours came back. An error is never answered
+// (RFC 6120 §8.3.1).
+func (c *Component) bounce(ctx context.Context, el *Element) {
+	if el.ID() == "" || !c.serves(el.From()) {
+		return
+	}
+	v := c.visitor(el)
+	err := c.gw.Bounced(ctx, v.Adapter, gateway.Alias(el.To().Local()), v.User, gateway.StanzaID(el.ID()), string(ParseStanzaError(el).Condition))
+	if err != nil {
+		c.log.Error("bounce not recorded", "error", err.Error())
+	}
+}
+
+// ask hands what a message wants of a contact to the gateway.
+func (c *Component) ask(ctx context.Context, el *Element) {
+	r := readMessage(el)
+	v := c.visitor(el)
+	switch {
+	case r.op == nil && r.refused == "":
+		return
+	case !c.serves(el.From()):
+		c.unlessQuiet(ctx, el, r, gateway.Refusal{Condition: gateway.Forbidden, Text: c.say(v, gateway.TextForeign)})
+		return
+	case r.refused != "":
+		refusal := gateway.Refusal{Condition: r.refused}
+		if r.text != "" {
+			refusal.Text = c.say(v, r.text)
+		}
+		c.refuse(ctx, el, refusal)
+		return
+	}
+	digest, err := payloadDigest(r.op)
+	if err == nil {
+		err = c.gw.Ask(ctx, c.outbound(el, v, r.op), digest)
+	}
+	if err == nil {
+		return
+	}
+	var refusal *gateway.Refusal
+	if !errors.As(err, &refusal) {
+		c.log.Error("message not taken", "op", gateway.OpKind(r.op), "error", err.Error())
+		refusal = &gateway.Refusal{Condition: gateway.InternalServerError, Text: c.say(v, gateway.TextInternal)}
+	}
+	c.unlessQuiet(ctx, el, r, *refusal)
+}
+
+// outbound describes what a message asks and where its answers go.
+func (c *Component) outbound(el *Element, v gateway.Visitor, op gateway.OpBody) gateway.Outbound {
+	id := el.ID()
+	if id == "" {
+		id = el.Child(nsSID, "origin-id").Attr("id")
+	}
+	return gateway.Outbound{
+		Op:       gateway.Op{ID: gateway.NewOpID(), Chat: gateway.Chat{Kind: gateway.ChatDirect}, At: time.Now().UTC(), Lang: v.Lang, Body: op},
+		Adapter:  v.Adapter,
+		Alias:    gateway.Alias(el.To().Local()),
+		User:     v.User,
+		Resource: v.Resource,
+		Stanza:   gateway.StanzaID(id),
+		Receipt:  el.Child(nsReceipts, "request") != nil,
+		Markable: el.Child(nsChatMarkers, "markable") != nil,
+	}
+}
+
+// payloadDigest is the same for every resend of a message, which may differ in
+// stamps that servers and clients add.
+func payloadDigest(op gateway.OpBody) ([]byte, error) {
+	b, err := json.Marshal(gateway.Op{Body: op})
+	if err != nil {
+		return nil, fmt.Errorf("xmpp: message: digest: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return sum[:], nil
+}
+
+func (c *Component) unlessQuiet(ctx context.Context, el *Element, r reading, refusal gateway.Refusal) {
+	if !r.quiet {
+		c.refuse(ctx, el, refusal)
+	}
+}
+
+// refuse answers a message with an error to the client that sent it. When the
+// stream is gone the error waits for the next one: a refusal is never lost in
+// silence.
+func (c *Component) refuse(ctx context.Context, el *Element, why gateway.Refusal) {
+	reply := ErrorReply(el, &StanzaError{Condition: Condition(why.Condition), Text: why.Text})
+	if reply == nil || c.send(ctx, reply) == nil {
+		return
+	}
+	v := c.visitor(el)
+	err := c.gw.Show(ctx, v.Adapter, gateway.Rendering{
+		Component: c.self.String(), From: gateway.Alias(el.To().Local()), To: v.User, Resource: v.Resource, Lang: v.Lang,
+		What: gateway.ShowError{Of: gateway.StanzaID(el.ID()), Refusal: why},
+	})
+	if err != nil {
+		c.log.Error("refusal not delivered", "condition", string(why.Condition), "error", err.Error())
+	}
+}

@@ -1,0 +1,99 @@
+package xmpp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"postern/gateway"
+)
+
+// staleAfter is the age from which a message carries the time it is from.
+const staleAfter = 30 * time.Second
+
+// errStopping tells the outbox to keep what it has for the next process.
+var errStopping = errors.New("xmpp: write: component is stopping")
+
+var _ gateway.Wire = (*wire)(nil)
+
+// wire is one live stream as the outbox sees it.
+type wire struct {
+	stream *stream
+	from   JID // stamps delays
+
+	mu       sync.Mutex
+	stopping bool
+	open     bool          // a batch has been written and not yet confirmed
+	settled  chan struct{} // closed when stopping and no batch is open
+}
+
+func newWire(s *stream, from JID) *wire {
+	return &wire{stream: s, from: from, settled: make(chan struct{})}
+}
+
+// Write queues stanzas in order, those of long ago with their time (XEP-0203).
+func (w *wire) Write(ctx context.Context, stanzas []gateway.Waiting) error {
+	w.mu.Lock()
+	if w.stopping {
+		w.mu.Unlock()
+		return errStopping
+	}
+	w.open = true
+	w.mu.Unlock()
+	now := time.Now()
+	for _, s := range stanzas {
+		b := s.Bytes
+		if now.Sub(s.At) > staleAfter {
+			b = delayed(b, w.from, s.At)
+		}
+		if err := w.stream.write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Barrier returns nil when the server has taken everything written before.
+func (w *wire) Barrier(ctx context.Context) error {
+	if err := w.stream.barrier(ctx); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = false
+	if w.stopping {
+		close(w.settled)
+	}
+	return nil
+}
+
+// stop refuses further batches and waits until the open one is confirmed, so that
+// an orderly restart sends nothing twice.
+func (w *wire) stop(ctx context.Context) {
+	w.mu.Lock()
+	already := w.stopping
+	w.stopping = true
+	if !w.open && !already {
+		close(w.settled)
+	}
+	w.mu.Unlock()
+	select {
+	case <-w.settled:
+	case <-w.stream.ended:
+	case <-ctx.Done():
+	}
+}
+
+// delayed puts <delay/> into a rendered message. Other stanzas speak of now.
+func delayed(b []byte, from JID, at time.Time) []byte {
+	end := []byte("</message>")
+	if !bytes.HasPrefix(b, []byte("<message ")) || !bytes.HasSuffix(b, end) {
+		return b
+	}
+	stamp := NewElement(nsDelay, "delay", "from", from.String(), "stamp", FormatTime(at))
+	out := make([]byte, 0, len(b)+128)
+	out = append(out, b[:len(b)-len(end)]...)
+	return append(stamp.AppendTo(out), end...)
+}

@@ -1,0 +1,85 @@
+package xmpp
+
+import (
+	"context"
+	"errors"
+
+	"postern/gateway"
+)
+
+// presence takes one presence stanza and sends at once what the gateway shows
+// for it. Presence errors say that somebody is gone; they are never answered.
+func (c *Component) presence(ctx context.Context, el *Element) {
+	kind, ok := presenceKind(el.Attr("type"))
+	if !ok || el.From().Local() == "" {
+		return
+	}
+	v := c.visitor(el)
+	if !c.serves(el.From()) {
+		if kind == gateway.PresenceSubscribe {
+			c.reply(ctx, ErrorReply(el, &StanzaError{Condition: Forbidden, Text: c.say(v, gateway.TextForeign)}))
+		}
+		return
+	}
+	if el.Child(nsMUC, "x") != nil {
+		// XEP-0045 §7.2: nobody can enter what is no room, and a client waits for an answer.
+		c.reply(ctx, ErrorReply(el, &StanzaError{Condition: ServiceUnavailable}))
+		return
+	}
+	show, err := c.gw.Presence(ctx, v, gateway.Alias(el.To().Local()), kind)
+	if err != nil {
+		c.presenceFailed(ctx, el, v, err)
+		return
+	}
+	for _, g := range show {
+		c.showNow(ctx, g)
+	}
+}
+
+// presenceFailed answers a request that could not be decided; whoever asks
+// nothing gets nothing.
+func (c *Component) presenceFailed(ctx context.Context, el *Element, v gateway.Visitor, err error) {
+	var refusal *gateway.Refusal
+	if !errors.As(err, &refusal) {
+		c.log.Error("presence not handled", "error", err.Error())
+	}
+	if el.Attr("type") == "subscribe" {
+		c.reply(ctx, ErrorReply(el, c.stanzaError(v, err)))
+	}
+}
+
+// presenceKind maps the type of RFC 6121 §4.7.1; ok is false for an error and
+// for a type that does not exist.
+func presenceKind(typ string) (gateway.PresenceKind, bool) {
+	switch typ {
+	case "":
+		return gateway.PresenceAvailable, true
+	case "unavailable":
+		return gateway.PresenceUnavailable, true
+	case "probe":
+		return gateway.PresenceProbe, true
+	case "subscribe":
+		return gateway.PresenceSubscribe, true
+	case "subscribed":
+		return gateway.PresenceSubscribed, true
+	case "unsubscribe":
+		return gateway.PresenceUnsubscribe, true
+	case "unsubscribed":
+		return gateway.PresenceUnsubscribed, true
+	}
+	return "", false
+}
+
+// showNow renders and sends what is not worth storing.
+func (c *Component) showNow(ctx context.Context, g gateway.Rendering) {
+	stanzas, err := c.render.Render(g)
+	if err != nil {
+		c.log.Error("not shown", "error", err.Error())
+		return
+	}
+	for _, b := range stanzas {
+		if err := c.write(ctx, b); err != nil {
+			return // the stream is gone; presence is told anew on the next one
+		}
+	}
+}

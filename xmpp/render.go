@@ -1,0 +1,170 @@
+package xmpp
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"postern/gateway"
+)
+
+// contactResource is the one resource that every contact speaks from. Clients
+// match corrections on the full JID and read caps from it, so it never changes.
+const contactResource = "gateway"
+
+var _ gateway.Renderer = Renderer{}
+
+// errNoStanzaID is a Rendering of a message without the id it must have.
+var errNoStanzaID = errors.New("no stanza id")
+
+// Renderer implements gateway.Renderer: the same Rendering gives the same bytes.
+// The zero value speaks English and announces no caps.
+type Renderer struct {
+	texts    *gateway.Texts
+	profiles map[string]*profile // by component domain
+}
+
+// NewRenderer returns a renderer that speaks from a catalogue and announces in
+// presence (XEP-0115) what the given instances' chats support.
+func NewRenderer(texts *gateway.Texts, instances ...gateway.Instance) Renderer {
+	r := Renderer{texts: texts, profiles: make(map[string]*profile, len(instances))}
+	for _, i := range instances {
+		r.profiles[i.Component] = newProfile(i.Component, i.Name, i.Adapter.Descriptor())
+	}
+	return r
+}
+
+// Render returns the stanzas that show r, in order. An error means that r names
+// an address that is none or a message without an id.
+func (r Renderer) Render(g gateway.Rendering) ([][]byte, error) {
+	els, err := r.elements(g)
+	if err != nil {
+		return nil, fmt.Errorf("xmpp: render: %w", err)
+	}
+	out := make([][]byte, len(els))
+	for i, el := range els {
+		out[i] = el.AppendTo(nil)
+	}
+	return out, nil
+}
+
+// speaker holds the addresses of one Rendering.
+type speaker struct {
+	full, bare JID // of the contact; both the component for the gateway itself
+	to         JID
+}
+
+func speakerOf(g gateway.Rendering) (speaker, error) {
+	var s speaker
+	var err error
+	if s.to, err = ParseJID(string(g.To)); err != nil {
+		return s, err
+	}
+	if g.Resource != "" {
+		if s.to, err = s.to.WithResource(g.Resource); err != nil {
+			return s, err
+		}
+	}
+	if g.From == "" {
+		s.bare, err = ParseJID(g.Component)
+		s.full = s.bare
+		return s, err
+	}
+	if s.bare, err = NewJID(string(g.From), g.Component, ""); err != nil {
+		return s, err
+	}
+	s.full, err = s.bare.WithResource(contactResource)
+	return s, err
+}
+
+func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
+	s, err := speakerOf(g)
+	if err != nil {
+		return nil, err
+	}
+	one := func(el *Element, err error) ([]*Element, error) { return []*Element{el}, err }
+	switch w := g.What.(type) {
+	case gateway.ShowMessage:
+		return r.messages(g, s, w)
+	case gateway.ShowEdit:
+		return one(r.edit(g, s, w))
+	case gateway.ShowRetract:
+		return one(retraction(s, w))
+	case gateway.ShowReact:
+		return one(reaction(s, w))
+	case gateway.ShowReceipt:
+		return one(stored(s, w.ID, NewElement(nsReceipts, "received", "id", string(w.Of))))
+	case gateway.ShowDisplayed:
+		return one(stored(s, w.ID, NewElement(nsChatMarkers, "displayed", "id", string(w.Of))))
+	case gateway.ShowTyping:
+		return one(typing(s, w), nil)
+	case gateway.ShowError:
+		return one(failure(g, s, w), nil)
+	case gateway.ShowSubscription:
+		return one(subscription(s, w), nil)
+	case gateway.ShowPresence:
+		return one(r.presence(g, s, w), nil)
+	case gateway.ShowProbe:
+		// RFC 6121 §4.3: the user's server answers with every resource that is there.
+		return one(NewElement(nsClient, "presence", "from", s.bare.String(), "to", s.to.Bare().String(), "type", "probe"), nil)
+	}
+	return nil, fmt.Errorf("unknown rendering %T", g.What)
+}
+
+func (r Renderer) say(lang string, key gateway.TextKey, args ...any) string {
+	if r.texts == nil {
+		return gateway.NewTexts().Say(lang, key, args...)
+	}
+	return r.texts.Say(lang, key, args...)
+}
+
+// envelopeOf returns a chat message whose id and origin-id are the same
+// (XEP-0359 §3.2): clients refer to a message by either.
+func envelopeOf(s speaker, id gateway.StanzaID) (*Element, error) {
+	if id == "" {
+		return nil, errNoStanzaID
+	}
+	return NewMessage(s.full, s.to, "chat", string(id)), nil
+}
+
+func originID(id gateway.StanzaID) *Element { return NewElement(nsSID, "origin-id", "id", string(id)) }
+
+// hint is a processing hint (XEP-0334).
+func hint(name string) *Element { return NewElement(nsHints, name) }
+
+// derivedID names the nth further stanza that one id became, the same at every replay.
+func derivedID(id gateway.StanzaID, n int) gateway.StanzaID {
+	if n == 0 || id == "" {
+		return id
+	}
+	return id + "." + gateway.StanzaID(strconv.Itoa(n))
+}
+
+// cleaned returns s with the characters that may stand in XML, as the serialiser
+// would leave it: whoever counts code points (XEP-0426) counts these.
+func cleaned(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return r
+		case r == '\r':
+			return '\n'
+		case r < 0x20:
+			return -1
+		case !isXMLChar(r):
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// shortened returns s cleaned, on one line and at most max code points long.
+func shortened(s string, max int) string {
+	s = strings.Join(strings.Fields(cleaned(s)), " ")
+	if r := []rune(s); len(r) > max {
+		return string(r[:max-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,38 @@
+package xmpp
+
+import (
+	"postern/gateway"
+)
+
+const maxStatus = 500 // code points of a status text
+
+// subscription moves a presence subscription, always between bare addresses
+// (RFC 6121 §3.1.1). A request carries the contact's name (XEP-0172 §4.2).
+func subscription(s speaker, w gateway.ShowSubscription) *Element {
+	el := NewElement(nsClient, "presence", "from", s.bare.String(), "to", s.to.Bare().String(), "type", string(w.Verb))
+	if w.Name != "" && w.Verb == gateway.Subscribe {
+		el.Add(NewElement(nsNick, "nick").AddText(shortened(w.Name, maxNick)))
+	}
+	return el
+}
+
+// presence tells whether somebody can be reached, and by the caps hash what
+// their chat supports (XEP-0115 §6.1).
+func (r Renderer) presence(g gateway.Rendering, s speaker, w gateway.ShowPresence) *Element {
+	el := NewElement(nsClient, "presence", "from", s.full.String(), "to", s.to.String())
+	if !w.Available {
+		el.SetAttr("type", "unavailable")
+	} else if w.Away {
+		el.AddTextChild("show", "away")
+	}
+	if w.Status != "" {
+		el.AddTextChild("status", shortened(w.Status, maxStatus))
+	}
+	if w.Available && w.Away && !w.LastSeen.IsZero() {
+		el.Add(NewElement(nsIdle, "idle", "since", FormatTime(w.LastSeen)))
+	}
+	if p := r.profiles[g.Component]; p != nil && w.Available {
+		el.Add(p.caps(g.From != ""))
+	}
+	return el
+}
