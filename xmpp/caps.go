@@ -66,7 +66,7 @@ func (d discoInfo) ver() string {
 	d = d.sorted()
 	var b strings.Builder
 	put := func(s string) {
-		// A '<' within a value would let two descriptions hash alike; §5.1 writes values as XML text.
+		// A bare '<' within a value would let two descriptions hash alike.
 		b.WriteString(strings.ReplaceAll(s, "<", "&lt;"))
 		b.WriteByte('<')
 	}

@@ -71,3 +71,17 @@ func TestDiscoElement(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestCapsElement(t *testing.T) {
+	d := discoInfo{
+		identities: []discoIdentity{{category: "client", typ: "pc", name: "Exodus 0.9.1"}},
+		features: []string{
+			"http://jabber.org/protocol/muc", "http://jabber.org/protocol/disco#info",
+			"http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/caps",
+		},
+	}
+	want := "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://gw.example/caps' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>"
+	if got := d.capsElement("https://gw.example/caps").String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

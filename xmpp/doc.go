@@ -6,6 +6,7 @@
 //	framer.go      bytes -> the bytes of one stanza (size and depth caps)
 //	parse.go       the bytes of one stanza -> Element
 //	element.go     the element tree: look-up and building
+//	chars.go       characters and names that XML 1.0 allows
 //	encode.go      Element -> bytes (escaped, sanitised, names checked)
 //	jid.go         addresses: RFC 7622 and XEP-0106
 //	stanza.go      message, presence and iq envelopes
@@ -15,6 +16,7 @@
 //	writer.go      one coalescing writer per stream
 //	iq.go          requests that wait for their answer
 //	stream.go      one connection, from the handshake to its end
+//	reader.go      what comes in: validated, refused, or handed to the handler
 //	liveness.go    keepalive, ping, dead-peer detection, the ping barrier
 //	supervisor.go  lease, dial, session, close, back off, again
 //	dispatch.go    ordered in-process queues between reader and handlers

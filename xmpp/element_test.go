@@ -148,3 +148,14 @@ func TestForwardedCopy(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestValidName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "_a": true, "a-1.b": true, "è": true, "aé\u0301": true, "日本": true, "a·b": true, "": false, "1a": false, "-a": false,
+		"a:b": false, "a b": false, "a>": false, "\u0301a": false, "a\xff": false, "×": false, "a\u2028": false,
+	} {
+		if got := validName(name); got != want {
+			t.Errorf("%q: got %v, want %v", name, got, want)
+		}
+	}
+}

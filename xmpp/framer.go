@@ -14,6 +14,7 @@ const (
 	defaultMaxDepth  = 64      // elements, the stanza itself being 1
 	maxHead          = 8 << 10 // bytes of a start tag kept of a skipped stanza
 	readChunk        = 32 << 10
+	maxEmptyReads    = 100 // reads in a row that yield neither data nor an error
 )
 
 // Reasons why the framer steps over a stanza instead of yielding it.
@@ -135,15 +136,17 @@ func (f *framer) fill() error {
 		copy(grown, f.buf)
 		f.buf = grown
 	}
-	n, err := f.r.Read(f.buf[len(f.buf):cap(f.buf)])
-	f.buf = f.buf[:len(f.buf)+n]
-	if n > 0 {
-		return nil // an error that came with data comes again
+	for range maxEmptyReads {
+		n, err := f.r.Read(f.buf[len(f.buf):cap(f.buf)])
+		f.buf = f.buf[:len(f.buf)+n]
+		if n > 0 {
+			return nil // an error that came with data comes again
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		return io.ErrNoProgress
-	}
-	return err
+	return io.ErrNoProgress
 }
 
 // scan advances over the buffered bytes until a frame ends or they run out.

@@ -56,6 +56,26 @@ func TestParseJIDRejects(t *testing.T) {
 	}
 }
 
+func TestNewJID(t *testing.T) {
+	local, err := EscapeLocal("anna@mail.it")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := NewJID(local, "GW.example", "")
+	if err != nil || j.String() != `anna\40mail.it@gw.example` {
+		t.Errorf("got %s (%v)", j, err)
+	}
+	full, err := j.WithResource("bridge")
+	if err != nil || full.String() != `anna\40mail.it@gw.example/bridge` || full.Bare() != j {
+		t.Errorf("got %s (%v)", full, err)
+	}
+	for _, bad := range [][3]string{{"a@b", "gw.example", ""}, {"a", "", ""}, {"a", "..", ""}, {"a", "gw.example", "\x00"}} {
+		if j, err := NewJID(bad[0], bad[1], bad[2]); err == nil {
+			t.Errorf("%q: got %s, want an error", bad, j)
+		}
+	}
+}
+
 // The short way must give what the long way gives.
 func FuzzParseJID(f *testing.F) {
 	for _, s := range []string{"a@b.c/d", "a-@b.c", "a@-b", "1@2.3", "a@b-/c", "a@xn--b", "a%b+c_d\\20@e/f g", "A@b", "a@b.", "a@1.2.3.4"} {
