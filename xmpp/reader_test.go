@@ -96,4 +96,3 @@ func TestStreamHugeStanza(t *testing.T) {
 		t.Errorf("framer holds %d bytes, want at most %d", got, 4*defaultMaxStanza)
 	}
 }
-
