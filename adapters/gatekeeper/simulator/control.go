@@ -1,0 +1,531 @@
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// controlRoutes are the control API and the page. doc.go describes them.
+func (s *Server) controlRoutes() http.Handler {
+	r := chi.NewRouter()
+	// A page of another origin must not steer the sandbox of the person who visits it.
+	r.Use(http.NewCrossOriginProtection().Handler)
+	s.pageRoutes(r)
+	r.Route("/sandbox/v1", func(r chi.Router) {
+		r.Get("/changes", s.serveChanges)
+		r.Post("/wait", s.serveWait)
+		r.Get("/state", s.do(func(*controlCall) (any, error) { return s.stateView(), nil }))
+		r.Post("/reset", s.do(func(*controlCall) (any, error) { return empty{}, s.reset() }))
+		r.Get("/faults", s.do(func(*controlCall) (any, error) { return s.faults, nil }))
+		r.Put("/faults", s.do(putFaults))
+		r.Put("/terms", s.do(putTerms))
+		r.Put("/partners/{client}", s.do(putPartner))
+		r.Put("/users/{user}/state", s.do(putUserState))
+		r.Get("/ledger/messages", s.do(func(c *controlCall) (any, error) { return ledgerPage(c, &s.posts) }))
+		r.Get("/ledger/webhooks", s.do(func(c *controlCall) (any, error) { return ledgerPage(c, &s.deliveries) }))
+		r.Get("/chats/{chat}", s.do(getChat))
+		r.Put("/people/{person}", s.do(putPerson))
+		r.Patch("/people/{person}", s.do(patchPerson))
+		r.Get("/people/{person}", s.do(getPerson))
+		r.Post("/people/{person}/messages", s.do(postSay))
+		r.Post("/people/{person}/typing", s.do(postTyping))
+		r.Post("/people/{person}/read", s.do(postRead))
+		r.Post("/people/{person}/answer", s.do(postAnswer))
+		r.Post("/people/{person}/ask", s.do(postAsk))
+		r.Put("/people/{person}/block", s.do(putBlock))
+		r.Patch("/messages/{message}", s.do(patchMessage))
+		r.Delete("/messages/{message}", s.do(deleteMessage))
+		r.Put("/messages/{message}/reactions", s.do(putReactions))
+		r.Post("/messages/{message}/fail", s.do(postFail))
+	})
+	return r
+}
+
+type empty struct{}
+
+// controlCall is one request to the control API.
+type controlCall struct {
+	*Server
+	r    *http.Request
+	body []byte
+}
+
+// controlError is a refusal with a status.
+type controlError struct {
+	status int
+	text   string
+}
+
+func (e *controlError) Error() string { return e.text }
+
+func missing(what, id string) error {
+	return &controlError{http.StatusNotFound, fmt.Sprintf("no %s %q", what, id)}
+}
+
+func wrong(text string) error { return &controlError{http.StatusBadRequest, text} }
+
+// do makes a handler that runs with the lock held and answers JSON.
+func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			writeControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
+			return
+		}
+		s.mu.Lock()
+		out, err := handle(&controlCall{Server: s, r: r, body: body})
+		var refused *controlError
+		raw, encErr := json.Marshal(out)
+		s.mu.Unlock()
+		switch {
+		case errors.As(err, &refused):
+			writeControl(w, refused.status, map[string]string{"error": refused.text})
+		case err != nil:
+			writeControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		case encErr != nil:
+			writeControl(w, http.StatusInternalServerError, map[string]string{"error": encErr.Error()})
+		default:
+			writeControl(w, http.StatusOK, json.RawMessage(raw))
+		}
+	}
+}
+
+func writeControl(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body) //nolint:errcheck // a client that left is its own loss
+}
+
+func (c *controlCall) decode(into any) error {
+	dec := json.NewDecoder(newReader(c.body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return wrong("body: " + err.Error())
+	}
+	return nil
+}
+
+// param is a path parameter, decoded.
+func (c *controlCall) param(name string) string {
+	v := chi.URLParam(c.r, name)
+	if plain, err := url.PathUnescape(v); err == nil && c.r.URL.RawPath != "" {
+		return plain
+	}
+	return v
+}
+
+func (c *controlCall) person() (*person, error) {
+	if p := c.personBy(c.param("person")); p != nil {
+		return p, nil
+	}
+	return nil, missing("person", c.param("person"))
+}
+
+// chatWith finds or begins the chat of the person of the path with a user named by internal id, user-visible id or conversation.
+func (c *controlCall) chatWith(to string) (*chat, error) {
+	p, err := c.person()
+	if err != nil {
+		return nil, err
+	}
+	if known := c.chats[to]; known != nil && known.person == p {
+		return known, nil
+	}
+	u := c.userBy(to)
+	if u == nil || u.state != "active" {
+		return nil, missing("enlisted user", to)
+	}
+	if out := c.chatOf(u, p); out != nil {
+		return out, nil
+	}
+	return nil, wrong("too many conversations")
+}
+
+func putFaults(c *controlCall) (any, error) {
+	var f Faults
+	if err := c.decode(&f); err != nil {
+		return nil, err
+	}
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	c.faults = f
+	for _, p := range c.partners {
+		for _, l := range p.lanes {
+			c.settle(p, l) // the width of lanes may have changed
+		}
+	}
+	c.touch()
+	c.nudge()
+	return c.faults, nil
+}
+
+// putTerms puts new terms in force and tells every user that they have to be accepted.
+func putTerms(c *controlCall) (any, error) {
+	var in termsAccepted
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if in.Version == "" || len(in.SHA256) != 64 {
+		return nil, wrong("want version and sha256")
+	}
+	c.terms = in
+	for _, u := range c.users {
+		c.emit(u.partner, "enlistment.terms_changed", u, nil, map[string]any{"enlistment": u.view()})
+	}
+	return in, nil
+}
+
+func putPartner(c *controlCall) (any, error) {
+	var in Partner
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	in.ClientID = c.param("client")
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	if err := c.register(in); err != nil {
+		return nil, err
+	}
+	c.touch()
+	return empty{}, nil
+}
+
+// putUserState makes the gatekeeper suspend, restore or lapse an enlistment, or warn that it will lapse ("expiring").
+func putUserState(c *controlCall) (any, error) {
+	var in struct{ State string }
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	u := c.userBy(c.param("user"))
+	if u == nil {
+		return nil, missing("user", c.param("user"))
+	}
+	switch in.State {
+	case "active":
+		u.state = in.State
+	case "suspended", "lapsed":
+		u.state = in.State
+		c.emit(u.partner, "enlistment."+in.State, u, nil, map[string]any{"enlistment": u.view()})
+	case "expiring":
+		c.emit(u.partner, "enlistment.expiring", u, nil, map[string]any{"enlistment": u.view()})
+	default:
+		return nil, wrong("state: want active, suspended, lapsed or expiring")
+	}
+	u.version++
+	c.touch()
+	return u.view(), nil
+}
+
+func ledgerPage[T any](c *controlCall, r *ring[T]) (any, error) {
+	after, limit := int64(0), 1000
+	var err error
+	if v := c.r.URL.Query().Get("after"); v != "" {
+		if after, err = strconv.ParseInt(v, 10, 64); err != nil || after < 0 {
+			return nil, wrong("after: want a number")
+		}
+	}
+	if v := c.r.URL.Query().Get("limit"); v != "" {
+		if limit, err = strconv.Atoi(v); err != nil || limit < 1 || limit > 10_000 {
+			return nil, wrong("limit: want 1 to 10000")
+		}
+	}
+	items, next := r.after(after, limit)
+	return map[string]any{"items": items, "next": next, "total": r.total, "forgotten": r.total - int64(len(r.items))}, nil
+}
+
+func putPerson(c *controlCall) (any, error) {
+	var in Person
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	in.ID = c.param("person")
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	if c.people[in.ID] == nil && len(c.people) >= c.cfg.Limits.People {
+		return nil, wrong("too many people")
+	}
+	for _, i := range in.Identifiers {
+		if other := c.personNamed(i); other != nil && other.ID != in.ID {
+			return nil, wrong("an identifier belongs to somebody else")
+		}
+	}
+	c.addPerson(in)
+	c.touch()
+	return c.people[in.ID].Person, nil
+}
+
+// patchPerson changes a few things; opting in or out is one of them.
+func patchPerson(c *controlCall) (any, error) {
+	p, err := c.person()
+	if err != nil {
+		return nil, err
+	}
+	next := p.Person
+	if err := c.decode(&next); err != nil {
+		return nil, err
+	}
+	next.ID = p.ID
+	if err := next.validate(); err != nil {
+		return nil, err
+	}
+	p.Person = next
+	c.touch()
+	return next, nil
+}
+
+func postSay(c *controlCall) (any, error) {
+	var in struct {
+		To      string          `json:"to"`
+		Text    string          `json:"text"`
+		Content json.RawMessage `json:"content"`
+		ReplyTo string          `json:"reply_to"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	chat, err := c.chatWith(in.To)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := contentOf(in.Text, in.Content)
+	if err != nil {
+		return nil, err
+	}
+	if !chat.person.OptedIn {
+		return nil, wrong("the person has not opted in")
+	}
+	m, e := c.say(chat, raw, in.ReplyTo)
+	return said(m, e), nil
+}
+
+// contentOf makes content from a text, or takes it as it is: the control API may send what a gatekeeper should not.
+func contentOf(text string, raw json.RawMessage) (json.RawMessage, error) {
+	if len(raw) > 0 {
+		return raw, nil
+	}
+	if text == "" || len(text) > textBytes || !utf8.ValidString(text) {
+		return nil, wrong("text: want 1 to " + itoa(textBytes) + " bytes")
+	}
+	out, err := json.Marshal(map[string]string{"text": text})
+	return out, err
+}
+
+func said(m *message, e *event) map[string]any {
+	out := map[string]any{"message_id": m.id, "conversation": m.chat.id}
+	if e != nil {
+		out["event_id"], out["seq"] = e.id, e.seq
+	}
+	return out
+}
+
+func postTyping(c *controlCall) (any, error) {
+	var in struct{ To, State string }
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if in.State != "composing" && in.State != "paused" {
+		return nil, wrong("state: want composing or paused")
+	}
+	chat, err := c.chatWith(in.To)
+	if err == nil {
+		c.typing(chat, in.State)
+	}
+	return empty{}, err
+}
+
+func postRead(c *controlCall) (any, error) {
+	var in struct {
+		To   string `json:"to"`
+		UpTo string `json:"up_to"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	chat, err := c.chatWith(in.To)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int{"read": c.readAll(chat, in.UpTo)}, nil
+}
+
+func postAnswer(c *controlCall) (any, error) {
+	var in struct {
+		To     string
+		Accept bool
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	chat, err := c.chatWith(in.To)
+	if err != nil {
+		return nil, err
+	}
+	if chat.request == nil || chat.request.State != "pending" {
+		return nil, missing("open request", in.To)
+	}
+	if in.Accept {
+		c.acceptRequest(chat)
+	} else {
+		c.declineRequest(chat)
+	}
+	return chat.requestView(c.cfg.Now()), nil
+}
+
+// postAsk makes the person ask a user for contact.
+func postAsk(c *controlCall) (any, error) {
+	var in struct{ To, Message string }
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	chat, err := c.chatWith(in.To)
+	if err != nil {
+		return nil, err
+	}
+	now := c.cfg.Now()
+	chat.asked = &contactRequest{ID: newID("req"), Message: in.Message, State: "pending", Created: now, Expires: now.Add(requestLife)}
+	chat.granted = true
+	data := map[string]string{"request_id": chat.asked.ID, "from": chat.person.internalID(), "from_display": chat.person.Display, "to": chat.user.internalID, "at": stamp(now)}
+	if in.Message != "" {
+		data["message"] = in.Message
+	}
+	c.emit(chat.user.partner, "contact.requested", chat.user, chat, data)
+	return map[string]string{"request_id": chat.asked.ID}, nil
+}
+
+func putBlock(c *controlCall) (any, error) {
+	var in struct {
+		To      string
+		Blocked bool
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	chat, err := c.chatWith(in.To)
+	if err == nil {
+		chat.blocked = in.Blocked
+		c.touch()
+	}
+	return empty{}, err
+}
+
+// personMessage finds a message that a person sent.
+func (c *controlCall) personMessage(own bool) (*message, error) {
+	m := c.messages[c.param("message")]
+	switch {
+	case m == nil:
+		return nil, missing("message", c.param("message"))
+	case own && m.fromUser:
+		return nil, wrong("the message is not the person's")
+	}
+	return m, nil
+}
+
+func patchMessage(c *controlCall) (any, error) {
+	var in struct {
+		Text    string
+		Content json.RawMessage
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	m, err := c.personMessage(true)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := contentOf(in.Text, in.Content)
+	if err != nil {
+		return nil, err
+	}
+	if m.retracted {
+		return nil, wrong("the message was taken back")
+	}
+	return said(m, c.edit(m, raw)), nil
+}
+
+func deleteMessage(c *controlCall) (any, error) {
+	m, err := c.personMessage(true)
+	if err != nil {
+		return nil, err
+	}
+	if m.retracted {
+		return said(m, nil), nil
+	}
+	return said(m, c.retract(m)), nil
+}
+
+func putReactions(c *controlCall) (any, error) {
+	var in struct{ Emojis []string }
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	m, err := c.personMessage(false)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Emojis) > reactionsPerUser || slices.Contains(in.Emojis, "") {
+		return nil, wrong("emojis: want at most " + itoa(reactionsPerUser))
+	}
+	return said(m, c.reactAs(m, in.Emojis)), nil
+}
+
+// postFail makes a user's message fail after it was accepted.
+func postFail(c *controlCall) (any, error) {
+	in := struct{ Code string }{Code: "unavailable"}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	m, err := c.personMessage(false)
+	if err != nil {
+		return nil, err
+	}
+	if codeStatus[in.Code] == 0 {
+		return nil, wrong("code: not one of the document")
+	}
+	c.failMessage(m, in.Code)
+	return empty{}, nil
+}
+
+// serveChanges is the stream of server-sent events by which the page knows when to look again.
+func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
+	out := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	ping := time.NewTicker(15 * time.Second)
+	defer ping.Stop()
+	last := int64(-1)
+	for {
+		s.mu.Lock()
+		revision, changed := s.revision, s.changed
+		s.mu.Unlock()
+		if revision != last {
+			last = revision
+			fmt.Fprintf(w, "data: {\"revision\":%d}\n\n", revision)
+		} else {
+			fmt.Fprint(w, ": still here\n\n")
+		}
+		if out.Flush() != nil || !wait(r.Context(), 50*time.Millisecond) { // bursts become one
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-s.stopped:
+			return
+		case <-changed:
+		case <-ping.C:
+		}
+	}
+}
