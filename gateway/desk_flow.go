@@ -42,13 +42,20 @@ type step struct {
 	Redirect string  `json:"redirect,omitempty"`
 	// Last is true when the answers to this step end the dialogue.
 	Last bool `json:"last,omitempty"`
+	// MayEnd is true when they may or may not.
+	MayEnd bool `json:"may_end,omitempty"`
 	// State is the Linker's.
 	State []byte `json:"state,omitempty"`
+	// Hash is of the disclosure that a consent step shows; Merged tells that the Linker's first fields stand beside it.
+	Hash   []byte `json:"hash,omitempty"`
+	Merged bool   `json:"merged,omitempty"`
 }
 
 // outcome is what a flow decided: the next step, or else the end.
 type outcome struct {
-	ask       *step
+	ask *step
+	// replace is true when ask stands for the current step instead of following it.
+	replace   bool
 	text      string
 	note      string
 	noteError bool
@@ -149,8 +156,10 @@ func (d *Desk) submit(ctx context.Context, f *flow, t *turn, answers map[string]
 		}
 		return d.ended(f, t, out), nil
 	}
-	if t.s.Past = append(t.s.Past, asked); len(t.s.Past) > maxPast {
-		t.s.Past = t.s.Past[1:]
+	if !out.replace {
+		if t.s.Past = append(t.s.Past, asked); len(t.s.Past) > maxPast {
+			t.s.Past = t.s.Past[1:]
+		}
 	}
 	t.s.Step, t.s.Chat = *out.ask, chatProgress{}
 	if err := d.saveSession(ctx, t.Visitor, t.s); err != nil {
@@ -188,7 +197,7 @@ func (d *Desk) asking(f *flow, t *turn) Reply {
 	st := t.s.Step
 	r := Reply{
 		Session: t.s.ID, Node: f.node, Status: ReplyExecuting, Title: st.Title, Text: st.Text, Fields: st.Fields,
-		Redirect: st.Redirect, Prev: len(t.s.Past) > 0, Next: !st.Last, Complete: st.Last,
+		Redirect: st.Redirect, Prev: len(t.s.Past) > 0, Next: !st.Last, Complete: st.Last || st.MayEnd,
 	}
 	if r.Title == "" {
 		r.Title = d.say(t.Visitor, f.title)

@@ -5,17 +5,10 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 )
-
-// LinkForm is implemented by a Linker that asks everything at once. Its questions then stand in the same form as the
-// consent, so that a registration takes one submission, as clients of XEP-0077 make it. Without it they follow the
-// consent in steps. Nothing but LinkForm is called before the user agreed.
-type LinkForm interface {
-	// LinkForm returns the fields of the Linker's only step. No I/O.
-	LinkForm() []Field
-}
 
 // Stages of a registration.
 const (
@@ -41,68 +34,98 @@ func registerFlow(d *Desk) flow {
 	}
 }
 
-func (d *Desk) startRegister(_ context.Context, t *turn) (outcome, error) {
+func (d *Desk) startRegister(ctx context.Context, t *turn) (outcome, error) {
 	t.s.Account = NewAccountID()
 	if t.account != nil {
 		t.s.Account = t.account.ID
 	}
-	return outcome{ask: d.consentStep(t)}, nil
+	st, err := d.consentStep(ctx, t)
+	return outcome{ask: st}, err
 }
 
-func (d *Desk) consentStep(t *turn) *step {
+// consentStep is the disclosure with what needs a yes. The Linker's first questions stand in the same step, so that a
+// registration without a second one takes one submission, as clients of XEP-0077 make it. To learn them the Linker is
+// called without the user: before the consent there is nobody that it could link.
+func (d *Desk) consentStep(ctx context.Context, t *turn) (*step, error) {
 	disc := d.Disclosure(t.Visitor)
-	st := &step{Stage: stageConsent, Title: disc.Title, Text: disc.statements(), Fields: disc.Agree, State: disc.Hash()}
+	st := &step{Stage: stageConsent, Title: disc.Title, Text: disc.statements(), Fields: disc.Agree, Hash: disc.Hash()}
 	if t.account != nil {
 		st.Text = d.say(t.Visitor, textRenewIntro, t.account.Shown) + "\n\n" + st.Text
 	}
-	if f, ok := t.inst.Adapter.(LinkForm); ok {
-		st.Fields = append(st.Fields, d.localised(t.Visitor, f.LinkForm())...)
-		st.Last = true
+	first, err := d.callLink(ctx, t, LinkInput{Lang: t.Lang})
+	if err != nil {
+		return nil, err
 	}
-	return st
+	if len(first.Fields) > 0 && first.Redirect == "" {
+		st.State, st.MayEnd, st.Merged = first.State, true, true
+		st.Text = lines(st.Text, d.say(t.Visitor, TextKey(first.Text)))
+		st.Fields = append(st.Fields, d.localised(t.Visitor, first.Fields)...)
+	}
+	return st, nil
 }
 
 func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
-	in := LinkInput{User: t.User, Account: t.s.Account, Lang: t.Lang}
-	if t.s.Step.Stage == stageLink {
-		receipt, err := d.receiptOf(ctx, t)
-		if err != nil {
+	asked := t.s.Step
+	if asked.Stage == stageConsent {
+		if disc := d.Disclosure(t.Visitor); !bytes.Equal(asked.Hash, disc.Hash()) {
+			return d.askAgain(ctx, t)
+		} else if err := d.consentGiven(ctx, t, disc); err != nil {
 			return outcome{}, err
 		}
-		in.State, in.Answers, in.ConsentHash = t.s.Step.State, answers, receipt.Hash
-		return d.link(ctx, t, in, receipt)
-	}
-	disc := d.Disclosure(t.Visitor)
-	if !bytes.Equal(t.s.Step.State, disc.Hash()) {
-		// The text changed under the user: what they read is not what would be stored.
-		st := d.consentStep(t)
-		st.Text = d.say(t.Visitor, textDiscChanged) + "\n\n" + st.Text
-		return outcome{ask: st}, nil
-	}
-	if t.s.Consent == "" {
-		receipt, err := d.agree(ctx, t, disc)
-		if err != nil {
-			return outcome{}, err
-		}
-		t.s.Consent = receipt.ID
 	}
 	receipt, err := d.receiptOf(ctx, t)
 	if err != nil {
 		return outcome{}, err
 	}
-	in.ConsentHash = receipt.Hash
-	first, err := d.callLink(ctx, t, in)
+	in := LinkInput{User: t.User, Account: t.s.Account, Lang: t.Lang, ConsentHash: receipt.Hash}
+	if asked.Stage == stageLink || asked.Merged {
+		in.State, in.Answers = asked.State, withoutConsent(asked.Fields, answers)
+	}
+	next, err := d.callLink(ctx, t, in)
 	if err != nil {
 		return outcome{}, err
 	}
-	if _, ok := t.inst.Adapter.(LinkForm); !ok || first.Done != nil {
-		return d.linked(ctx, t, first, receipt)
+	return d.linked(ctx, t, next, receipt)
+}
+
+// askAgain shows a disclosure that changed under the user: what they read is not what would be stored.
+func (d *Desk) askAgain(ctx context.Context, t *turn) (outcome, error) {
+	if t.s.Consent != "" { // to the older text
+		if err := d.disagree(ctx, t.Visitor, t.s.Consent); err != nil {
+			return outcome{}, err
+		}
+		t.s.Consent = ""
 	}
-	in.State = first.State
-	if in.Answers, err = d.checkAnswers(t.Visitor, d.localised(t.Visitor, first.Fields), answers); err != nil {
+	st, err := d.consentStep(ctx, t)
+	if err != nil {
 		return outcome{}, err
 	}
-	return d.link(ctx, t, in, receipt)
+	st.Text = lines(d.say(t.Visitor, textDiscChanged), st.Text)
+	t.s.Past = nil
+	return outcome{ask: st, replace: true}, nil
+}
+
+// consentGiven stores the consent, once in a dialogue however often its step is submitted.
+func (d *Desk) consentGiven(ctx context.Context, t *turn, disc Disclosure) error {
+	if t.s.Consent != "" {
+		return nil
+	}
+	receipt, err := d.agree(ctx, t, disc)
+	if err == nil {
+		t.s.Consent = receipt.ID
+	}
+	return err
+}
+
+// withoutConsent are the answers that are the Linker's.
+func withoutConsent(fields []Field, answers map[string]string) map[string]string {
+	own := maps.Clone(answers)
+	for _, f := range fields {
+		if isConsent(f) {
+			delete(own, f.Name)
+		}
+	}
+	return own
 }
 
 func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) {
@@ -111,14 +134,6 @@ func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) 
 		err = d.sessionError(t.Visitor, SessionExpired, NotAllowed, textSessionExpired)
 	}
 	return receipt, err
-}
-
-func (d *Desk) link(ctx context.Context, t *turn, in LinkInput, receipt *ConsentReceipt) (outcome, error) {
-	st, err := d.callLink(ctx, t, in)
-	if err != nil {
-		return outcome{}, err
-	}
-	return d.linked(ctx, t, st, receipt)
 }
 
 // callLink runs one step of the Linker; its failures become refusals.
@@ -139,7 +154,7 @@ func (d *Desk) linked(ctx context.Context, t *turn, st LinkStep, receipt *Consen
 	if st.Done == nil {
 		return outcome{ask: &step{
 			Stage: stageLink, Title: d.say(t.Visitor, TextKey(st.Title)), Text: d.say(t.Visitor, TextKey(st.Text)),
-			Fields: d.localised(t.Visitor, st.Fields), Redirect: st.Redirect, State: st.State,
+			Fields: d.localised(t.Visitor, st.Fields), Redirect: st.Redirect, State: st.State, MayEnd: true,
 		}}, nil
 	}
 	a, renewed, err := d.enlist(ctx, t, st.Done, receipt.Version)

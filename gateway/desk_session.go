@@ -27,10 +27,8 @@ type session struct {
 	// Account is what a registration will make or renew.
 	Account AccountID `json:"account,omitempty"`
 	// Consent is the receipt of the agreement that was given in this dialogue.
-	Consent string `json:"consent,omitempty"`
-	// Held are answers given before the step that needs them.
-	Held map[string]string `json:"held,omitempty"`
-	Chat chatProgress      `json:"chat"`
+	Consent string       `json:"consent,omitempty"`
+	Chat    chatProgress `json:"chat"`
 }
 
 // chatProgress is how far a chat, which asks one question at a time, got within a step.

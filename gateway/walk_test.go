@@ -27,6 +27,8 @@ const (
 	gate                    = "wall.example.org"
 )
 
+var someInstant = time.Date(2026, 11, 1, 12, 30, 0, 0, time.UTC)
+
 // platform is a scripted platform: send decides what happens, sent remembers what was taken.
 type platform struct {
 	mu   sync.Mutex
@@ -42,7 +44,7 @@ func (p *platform) Descriptor() gateway.Descriptor {
 	d.Platform = "Wall"
 	return d
 }
-func (p *platform) Caps(gateway.ChatFacts) gateway.Caps { return p.caps }
+func (p *platform) Caps(gateway.ChatFacts) gateway.Caps      { return p.caps }
 func (p *platform) Challenge(gateway.Request) ([]byte, bool) { return nil, false }
 func (p *platform) Verify(r gateway.Request) error {
 	if r.Header.Get("Signature") != "good" {

@@ -19,7 +19,9 @@ func (Renderer) Render(r gateway.Rendering) ([][]byte, error) {
 	if r.Resource != "" {
 		head += "/" + r.Resource
 	}
-	line := func(format string, args ...any) [][]byte { return [][]byte{[]byte(head + ": " + fmt.Sprintf(format, args...))} }
+	line := func(format string, args ...any) [][]byte {
+		return [][]byte{[]byte(head + ": " + fmt.Sprintf(format, args...))}
+	}
 	switch w := r.What.(type) {
 	case gateway.ShowMessage:
 		return line("message %s %q", w.IDs[0], text(w.Content)), nil

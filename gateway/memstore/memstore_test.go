@@ -23,7 +23,7 @@ func open(t testing.TB) *memstore.Store {
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) gateway.Store { return open(t) }, storetest.Options{
 		Around:  synctest.Test,
-		Advance: time.Sleep, // virtual: Around runs each case in a bubble
+		Advance: func(d time.Duration) { <-time.After(d) }, // virtual: Around runs each case in a bubble
 		Short:   15 * time.Second,
 	})
 }

@@ -47,14 +47,17 @@ func open(t testing.TB, url, prefix string, o Options) *Store {
 	return s
 }
 
-// kit runs the conformance kit; every case has a prefix of its own behind "kit:".
-func kit(t *testing.T, url string) {
+// kit runs the conformance kit; every case has a prefix of its own behind "kit:". rec, if any, hears every command.
+func kit(t *testing.T, url string, rec *recorder) {
 	t.Helper()
 	var c clock
 	storetest.Run(t, func(t *testing.T) gateway.Store {
 		c.ahead.Store(0)
 		s := open(t, url, "kit:", Options{})
 		s.now = c.now
+		if rec != nil {
+			s.client.AddHook(rec)
+		}
 		return s
 	}, storetest.Options{Advance: c.advance, Short: 400 * time.Millisecond})
 }
@@ -66,10 +69,6 @@ func startRedis(t testing.TB, cfg lab.RedisConfig) *lab.Redis {
 		t.Fatal(err)
 	}
 	return r
-}
-
-func TestStore(t *testing.T) {
-	kit(t, startRedis(t, lab.RedisConfig{AppendOnly: true}).URL())
 }
 
 func BenchmarkIngest(b *testing.B) {

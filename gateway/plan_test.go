@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shape says in short what a plan came to.
+func shape(p Planned) []string {
+	if p.Refused != nil {
+		return []string{"refused " + string(p.Refused.Text) + " " + string(p.Refused.Feature)}
+	}
+	var out []string
+	for _, o := range p.Ops {
+		line := string(o.ID) + " " + OpKind(o.Body)
+		if m, ok := o.Body.(OpMessage); ok {
+			for _, part := range m.Content.Parts {
+				if t, ok := part.(Text); ok {
+					line += " " + strings.ReplaceAll(t.Text, "\n", "⏎")
+				} else {
+					line += " [" + PartKind(part) + "]"
+				}
+			}
+			if m.ReplyTo != nil {
+				line += " reply"
+			}
+		}
+		out = append(out, line)
+	}
+	for _, f := range p.Degraded {
+		out = append(out, "degraded "+string(f))
+	}
+	return out
+}
+
+func caps(fs ...Feature) Caps {
+	c := Caps{Levels: map[Feature]Level{FeatureText: Native}}
+	for _, f := range fs {
+		c.Levels[f] = Native
+	}
+	return c
+}
+
+func TestPlan(t *testing.T) {
+	reply := &Target{IDs: []MessageID{"m"}, Excerpt: "dinner?\ntonight"}
+	short := caps()
+	short.TextMax = 10
+	utf16 := caps()
+	utf16.TextMax, utf16.TextUnit = 4, UTF16Units
+	quick := caps(FeatureEdit)
+	quick.EditFor = time.Minute
+	few := caps(FeatureReact)
+	few.ReactionsMax, few.Reactions = 1, []string{"👍", "❤️"}
+	edit := OpEdit{Target: Target{IDs: []MessageID{"m"}}, Content: PlainText("new")}
+	for _, tt := range []struct {
+		name string
+		body OpBody
+		caps Caps
+		age  time.Duration
+		want []string
+	}{
+		{"native text", OpMessage{Content: PlainText("hi")}, caps(), 0, []string{"op message hi"}},
+		{"native reply", OpMessage{Content: PlainText("yes"), ReplyTo: reply}, caps(FeatureReply), 0, []string{"op message yes reply"}},
+		{"quoted reply", OpMessage{Content: PlainText("yes"), ReplyTo: reply}, caps(), 0, []string{"op message > dinner?⏎> tonight⏎yes", "degraded reply"}},
+		{"split at a word", OpMessage{Content: PlainText("one two three four")}, short, 0, []string{"op message one two ", "op.1 message three four"}},
+		{"split inside a word", OpMessage{Content: PlainText("abcdefghijklm")}, short, 0, []string{"op message abcdefghij", "op.1 message klm"}},
+		{"split counts UTF-16", OpMessage{Content: PlainText("🎂🎂🎂")}, utf16, 0, []string{"op message 🎂🎂", "op.1 message 🎂"}},
+		{"too long", OpMessage{Content: PlainText(strings.Repeat("a", 101))}, short, 0, []string{"refused too_long text"}},
+		{"location as text", OpMessage{Content: Content{Parts: []Part{Location{Lat: 1, Lon: 2}}}}, caps(), 0, []string{"op message geo:1,2", "degraded location"}},
+		{"media refused", OpMessage{Content: Content{Parts: []Part{Media{Handle: "aesgcm://x"}}}}, caps(), 0, []string{"refused unsupported media"}},
+		{"caption kept", OpMessage{Content: Content{Parts: []Part{Media{Handle: "h"}, Text{Text: "look"}}}}, caps(FeatureMedia), 0, []string{"op message [media]", "op.1 message look"}},
+		{"empty", OpMessage{}, caps(), 0, []string{"refused empty text"}},
+		{"native edit", edit, caps(FeatureEdit), 0, []string{"op edit"}},
+		{"edit too late", edit, quick, 2 * time.Minute, []string{"op message ✎ new", "degraded edit"}},
+		{"edit unknown", OpEdit{Content: PlainText("new")}, caps(FeatureEdit), 0, []string{"op message ✎ new", "degraded edit"}},
+		{"no edit", edit, caps(), 0, []string{"op message ✎ new", "degraded edit"}},
+		{"retract", OpRetract{}, caps(FeatureRetract), 0, []string{"op retract"}},
+		{"no retract", OpRetract{}, caps(), 0, []string{"refused unsupported retract"}},
+		{"react", OpReact{Emojis: []string{"👍"}}, few, 0, []string{"op react"}},
+		{"react removed", OpReact{}, few, 0, []string{"op react"}},
+		{"too many reactions", OpReact{Emojis: []string{"👍", "❤️"}}, few, 0, []string{"refused unsupported react"}},
+		{"reaction not on the list", OpReact{Emojis: []string{"🎂"}}, few, 0, []string{"refused unsupported react"}},
+		{"read", OpMarkRead{}, caps(FeatureReadOut), 0, []string{"op mark_read"}},
+		{"read dropped", OpMarkRead{}, caps(), 0, nil},
+		{"typing dropped", OpTyping{}, caps(), 0, nil},
+		{"group refused", OpGroup{}, caps(), 0, []string{"refused unsupported groups"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := shape(Plan(Op{ID: "op", At: someTime, Body: tt.body}, tt.caps, someTime.Add(tt.age)))
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestPlanIsPure: planning twice gives the same, and leaves the op as it was.
+func TestPlanIsPure(t *testing.T) {
+	op := Op{ID: "op", At: someTime, Body: OpMessage{Content: PlainText("a b c d e f g h i j"), ReplyTo: &Target{Excerpt: "q"}}}
+	c := caps()
+	c.TextMax = 6
+	first, second := shape(Plan(op, c, someTime)), shape(Plan(op, c, someTime))
+	if d := cmp.Diff(first, second); d != "" {
+		t.Errorf("second plan differs:\n%s", d)
+	}
+	if m, ok := op.Body.(OpMessage); !ok || m.ReplyTo == nil || m.Content.Parts[0].(Text).Text != "a b c d e f g h i j" {
+		t.Errorf("got %v, want the op unchanged", op.Body)
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add("one two three", 5, uint8(0))
+	f.Add("🎂\n🎂", 1, uint8(1))
+	f.Fuzz(func(t *testing.T, s string, most int, unit uint8) {
+		c := Caps{TextMax: 4 + most&63, TextUnit: TextUnit(unit % 3)}
+		var b strings.Builder
+		for _, p := range split(Text{Text: s}, c) {
+			piece := p.(Text).Text
+			if n := measure(piece, c.TextUnit); n > c.TextMax {
+				t.Errorf("piece of %d units, want at most %d", n, c.TextMax)
+			}
+			b.WriteString(piece)
+		}
+		if b.String() != s {
+			t.Errorf("got %q, want %q", b.String(), s)
+		}
+	})
+}

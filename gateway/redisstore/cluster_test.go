@@ -1,0 +1,125 @@
+//go:build servers
+
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"postern/deploy/lab"
+	"postern/gateway"
+)
+
+// TestCluster needs three nodes for all its parts, and starts them once.
+func TestCluster(t *testing.T) {
+	c, err := lab.ForTest(t).StartRedisCluster(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("kit", func(t *testing.T) { kit(t, c.URL(), nil) })
+	t.Run("shards lie on all nodes", func(t *testing.T) { clusterSpread(t, c) })
+	t.Run("a slot moves", func(t *testing.T) { clusterMove(t, c) })
+}
+
+func clusterSpread(t *testing.T, c *lab.RedisCluster) {
+	s := open(t, c.URL(), "spread:", Options{})
+	for _, p := range append(gateway.AllShards(), gateway.OutboxPartition("telegram")) {
+		for _, q := range []gateway.Queue{gateway.QueueIn, gateway.QueueOut} {
+			o := gateway.IngestOptions{Dedupe: "d", DedupeFor: time.Minute}
+			if _, _, err := s.Ingest(t.Context(), p, q, gateway.Entry{Lane: "l", Payload: []byte("x")}, o); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var mu sync.Mutex
+	perNode, slots, total := map[string]int{}, map[string]map[int64]bool{}, 0
+	err := s.cluster.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error {
+		scan := node.Scan(ctx, 0, s.prefix+"*", 1000).Iterator()
+		for scan.Next(ctx) {
+			key := strings.TrimPrefix(scan.Val(), s.prefix)
+			slot, err := node.ClusterKeySlot(ctx, scan.Val()).Result()
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			tag, _, _ := strings.Cut(key, "}")
+			if slots[tag] == nil {
+				slots[tag] = map[int64]bool{}
+			}
+			slots[tag][slot] = true
+			if strings.HasPrefix(key, "{s") && strings.HasSuffix(key, "}:q:in") {
+				perNode[node.Options().Addr]++
+				total++
+			}
+			mu.Unlock()
+		}
+		return scan.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total != gateway.Shards || len(perNode) != 3 {
+		t.Errorf("shard streams: got %d on %d nodes (%v), want %d on 3", total, len(perNode), perNode, gateway.Shards)
+	}
+	for tag, of := range slots {
+		if len(of) != 1 {
+			t.Errorf("keys of %s}: got %d slots, want 1", tag, len(of))
+		}
+	}
+}
+
+// clusterMove migrates the slot of a shard while it is used: ASK while it moves, MOVED after.
+func clusterMove(t *testing.T, c *lab.RedisCluster) {
+	s := open(t, c.URL(), "move:", Options{})
+	ctx, p := t.Context(), gateway.Partition("s33")
+	put := func(name string) {
+		t.Helper()
+		if _, _, err := s.Ingest(ctx, p, gateway.QueueIn, gateway.Entry{Lane: "l", Payload: []byte(name)}, gateway.IngestOptions{}); err != nil {
+			t.Fatalf("ingest %s: got %v, want none", name, err)
+		}
+	}
+	key := s.stream(p, gateway.QueueIn)
+	from, err := s.cluster.MasterForKey(ctx, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := from.ClusterKeySlot(ctx, key).Val()
+	var to *redis.Client
+	ids := map[string]string{}
+	var all []*redis.Client
+	for _, n := range c.Nodes {
+		node := redis.NewClient(&redis.Options{Addr: n.Addr(), Protocol: 2})
+		defer func() { _ = node.Close() }()
+		all = append(all, node)
+		ids[n.Addr()] = node.Do(ctx, "cluster", "myid").Val().(string)
+		if n.Addr() != from.Options().Addr {
+			to = node
+		}
+	}
+	setslot := func(node *redis.Client, args ...any) {
+		t.Helper()
+		if err := node.Do(ctx, append([]any{"cluster", "setslot", slot}, args...)...).Err(); err != nil {
+			t.Fatalf("setslot %v: %v", args, err)
+		}
+	}
+	setslot(to, "importing", ids[from.Options().Addr])
+	setslot(from, "migrating", ids[to.Options().Addr])
+	put("a") // the old node has no such key any more: ASK
+	if n := to.Do(ctx, "cluster", "countkeysinslot", slot).Val(); fmt.Sprint(n) == "0" {
+		t.Error("keys on the new node: got none, want the entry's")
+	}
+	for _, node := range append([]*redis.Client{to, from}, all...) {
+		setslot(node, "node", ids[to.Options().Addr])
+	}
+	put("b") // the client's table is old: MOVED
+	got, err := s.Read(ctx, p, gateway.QueueIn, "", 10)
+	if err != nil || len(got) != 2 {
+		t.Errorf("entries: got %d and error %v, want 2", len(got), err)
+	}
+}
