@@ -1,0 +1,43 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// problem is an error as RFC 9457 writes it. Type stays "about:blank": the status says all that a caller can act on, so
+// that Title is the status's phrase (RFC 9457 §4.2.1).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// refuse writes a problem. Detail is a fixed text of ours, never a part of the request.
+func refuse(w http.ResponseWriter, status int, detail string) {
+	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, detail})
+	if err != nil {
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // a caller that is gone hears nothing
+}
+
+// refuseForNow asks the caller to come again (RFC 9110 §10.2.3).
+func refuseForNow(w http.ResponseWriter, after time.Duration, detail string) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(after.Round(time.Second)/time.Second)))
+	refuse(w, http.StatusServiceUnavailable, detail)
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	refuse(w, http.StatusNotFound, "There is nothing at this address.")
+}
+
+func wrongMethod(w http.ResponseWriter, _ *http.Request) {
+	refuse(w, http.StatusMethodNotAllowed, "This address does not take that method.")
+}
