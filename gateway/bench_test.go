@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -40,7 +39,7 @@ func bench(b *testing.B, contacts int) (*gateway.Gateway, []gateway.Alias, *plat
 	g := gateway.New(gateway.Config{Replica: "bench", LaneMax: 1 << 30, ShardMax: 1 << 30}, gateway.Deps{
 		Store: store, Keyring: keys, Identity: id, Renderer: gatewaytest.Renderer{}, Texts: gateway.NewTexts(),
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: p}},
-		Log:       slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall}),
+		Log:       slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall}),
 	})
 	return g, aliases, p
 }
@@ -69,8 +68,13 @@ func BenchmarkIngest(b *testing.B) {
 // BenchmarkLaneLoop is the whole way of an op: ingest, read, resolve, plan, begin, send, map, finish.
 func BenchmarkLaneLoop(b *testing.B) {
 	g, aliases, p := bench(b, 50)
-	var taken atomic.Int64
-	p.send = func(gateway.Op) (gateway.Sent, error) { taken.Add(1); return gateway.Sent{}, nil }
+	all, taken := make(chan struct{}), atomic.Int64{}
+	p.send = func(gateway.Op) (gateway.Sent, error) {
+		if taken.Add(1) == int64(b.N) {
+			close(all)
+		}
+		return gateway.Sent{}, nil
+	}
 	go g.Run(b.Context())
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -79,11 +83,10 @@ func BenchmarkLaneLoop(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(time.Minute); taken.Load() < int64(b.N); {
-		if time.Now().After(deadline) {
-			b.Fatalf("got %d of %d", taken.Load(), b.N)
-		}
-		time.Sleep(time.Millisecond)
+	select {
+	case <-all:
+	case <-time.After(time.Minute):
+		b.Fatalf("got %d of %d", taken.Load(), b.N)
 	}
 }
 

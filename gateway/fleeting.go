@@ -67,7 +67,7 @@ func (g *Gateway) passFleeting(ctx context.Context, inst Instance, a *Account, a
 	var what Shown
 	switch b := ev.Body.(type) {
 	case Typing:
-		what = ShowTyping{On: b.On}
+		what = ShowTyping(b)
 	case Presence:
 		what = ShowPresence{Available: true, Away: !b.Available, LastSeen: b.LastSeen}
 	case Message, Edited, Retracted, Reacted, Status, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:

@@ -123,9 +123,8 @@ func planMessage(op Op, b OpMessage, caps Caps) Planned {
 			if !ok {
 				return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: f, Text: TextUnsupported}}
 			}
-			lacking := f
-			part, f = text, FeatureText
-			out.Degraded = append(out.Degraded, lacking)
+			part = text
+			out.Degraded = append(out.Degraded, f)
 		}
 		for _, piece := range split(part, caps) {
 			bodies = append(bodies, OpMessage{Content: Content{Parts: []Part{piece}}})

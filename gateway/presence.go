@@ -107,7 +107,7 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 
 // self is the gateway's own presence as one user sees it.
 func (p *presence) self(a *Account) ShowPresence {
-	return ShowPresence{Available: true, Away: here(a).Available == false, Status: a.Shown}
+	return ShowPresence{Available: true, Away: !here(a).Available, Status: a.Shown}
 }
 
 // heal shows a user their contacts once after this process started: the answer to the probe of Greet says that they are

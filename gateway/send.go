@@ -84,7 +84,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 	sent, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
 	cancel()
 	w.o.g.probe("after-send")
-	w.record(op, err, try, time.Since(start))
+	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
 		return Sent{}, w.react(ctx, err, try)
 	}
@@ -113,7 +113,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 }
 
 // record counts and logs the one line of a message's fate.
-func (w *outWalk) record(op Op, err error, try Attempt, took time.Duration) {
+func (w *outWalk) record(ctx context.Context, op Op, err error, try Attempt, took time.Duration) {
 	class, code := "ok", ""
 	if err != nil {
 		class = ClassOf(err).String()
@@ -127,7 +127,7 @@ func (w *outWalk) record(op Op, err error, try Attempt, took time.Duration) {
 	if err != nil {
 		level = slog.LevelWarn
 	}
-	w.o.g.log.Log(context.Background(), level, "send", "adapter", string(w.inst.ID), "chat", w.entry.Lane, "op", OpKind(op.Body),
+	w.o.g.log.Log(ctx, level, "send", "adapter", string(w.inst.ID), "chat", w.entry.Lane, "op", OpKind(op.Body),
 		"class", class, "code", code, "attempt", try.Number, "duration", took)
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -94,8 +95,6 @@ func english() map[TextKey]string {
 		TextSuspended:       "Your account on %s is suspended there.",
 		TextReconsent:       "The terms of %s have changed. Send \"register\" to %s to read and accept them.",
 	}
-	for k, v := range englishDesk() {
-		all[k] = v
-	}
+	maps.Copy(all, englishDesk())
 	return all
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -117,7 +116,6 @@ func (w *wire) lines() []string {
 // rig is a gateway with one adapter, one registered user and contacts, on a store in memory.
 type rig struct {
 	t        *testing.T
-	ctx      context.Context
 	store    gateway.Store
 	keys     *gateway.Keyring
 	identity *gateway.Identity
@@ -131,13 +129,12 @@ type rig struct {
 func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
 	t.Helper()
 	r := &rig{t: t, platform: p, wire: &wire{}, store: memstore.New()}
-	r.ctx = t.Context()
 	var err error
-	if r.keys, err = gateway.OpenKeyring(r.ctx, r.store, make([]byte, gateway.KeySize)); err != nil {
+	if r.keys, err = gateway.OpenKeyring(r.t.Context(), r.store, make([]byte, gateway.KeySize)); err != nil {
 		t.Fatal(err)
 	}
 	r.identity = gateway.NewIdentity(r.store, r.keys)
-	r.account, err = r.identity.Create(r.ctx, gateway.Account{Adapter: wall, Endpoint: "ep1", User: romeo, Standing: gateway.AccountActive})
+	r.account, err = r.identity.Create(r.t.Context(), gateway.Account{Adapter: wall, Endpoint: "ep1", User: romeo, Standing: gateway.AccountActive})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,9 +151,9 @@ func (r *rig) start(cfg gateway.Config) {
 	r.gw = gateway.New(cfg, gateway.Deps{
 		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: gatewaytest.Renderer{}, Texts: gateway.NewTexts(),
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.platform}},
-		Log:       slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics,
+		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx, cancel := context.WithCancel(r.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.gw.Run(ctx) })
 	wg.Go(func() {
@@ -175,7 +172,7 @@ func (r *rig) start(cfg gateway.Config) {
 
 func (r *rig) contact(id gateway.ContactID) gateway.Alias {
 	r.t.Helper()
-	c, err := r.identity.PutContact(r.ctx, r.account, gateway.Contact{ID: id})
+	c, err := r.identity.PutContact(r.t.Context(), r.account, gateway.Contact{ID: id})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -183,7 +180,7 @@ func (r *rig) contact(id gateway.ContactID) gateway.Alias {
 }
 
 func (r *rig) ask(alias gateway.Alias, stanza, text string) error {
-	return r.gw.Ask(r.ctx, gateway.Outbound{
+	return r.gw.Ask(r.t.Context(), gateway.Outbound{
 		Adapter: wall, Alias: alias, User: romeo, Resource: "phone", Stanza: gateway.StanzaID(stanza), Receipt: true, Markable: true,
 		Op: gateway.Op{Body: gateway.OpMessage{Content: gateway.PlainText(text)}},
 	}, []byte(text))
@@ -199,7 +196,7 @@ func (r *rig) mustAsk(alias gateway.Alias, stanza, text string) {
 // event gives the gateway a webhook with these events.
 func (r *rig) event(evs ...gateway.Event) error {
 	r.platform.hook = func(gateway.Request) ([]gateway.Event, error) { return evs, nil }
-	return r.gw.Receive(r.ctx, wall, gateway.Request{Header: map[string][]string{"Signature": {"good"}}})
+	return r.gw.Receive(r.t.Context(), wall, gateway.Request{Header: map[string][]string{"Signature": {"good"}}})
 }
 
 func said(contact gateway.ContactID, id, text string, seq int64) gateway.Event {
@@ -241,7 +238,7 @@ func TestTextOut(t *testing.T) {
 			r.mustAsk(juliet, fmt.Sprint("s", n), fmt.Sprint("line ", n))
 		}
 		r.mustAsk(juliet, "s3", "line 3") // a client that resends after a reconnect
-		time.Sleep(time.Second)
+		gatewaytest.Advance(time.Second)
 		var want []string
 		for n := range 20 {
 			want = append(want, fmt.Sprint("juliet line ", n))
@@ -256,7 +253,7 @@ func TestTextOut(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		gatewaytest.Advance(time.Second)
 		diff(t, "shown", texts(r.wire.lines()), []string{"receipt for s0", "displayed s19"})
 	})
 }
@@ -270,12 +267,12 @@ func TestTextInOnceAndInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Second)
+		gatewaytest.Advance(time.Second)
 		got := texts(r.wire.lines())
 		if len(got) != 4 || !strings.HasPrefix(got[0], "subscribe") {
 			t.Fatalf("got %q, want a subscription and three lines while 4 is missing", got)
 		}
-		time.Sleep(5 * time.Second)
+		gatewaytest.Advance(5 * time.Second)
 		got = texts(r.wire.lines())
 		var lines []string
 		for _, l := range got[1:] {
@@ -312,7 +309,7 @@ func TestFailuresByClass(t *testing.T) {
 				defer r.stop()
 				juliet := r.contact("juliet")
 				r.mustAsk(juliet, "s1", "first")
-				time.Sleep(time.Minute)
+				gatewaytest.Advance(time.Minute)
 				var want, sent []string
 				if tt.want != "" {
 					want = []string{tt.want}
@@ -343,16 +340,16 @@ func TestParkedLaneKeepsOrderAndDelaysNobodyElse(t *testing.T) {
 		juliet, nurse := r.contact("juliet"), r.contact("nurse")
 		r.mustAsk(juliet, "j1", "1")
 		r.mustAsk(juliet, "j2", "2")
-		time.Sleep(10 * time.Second)
+		gatewaytest.Advance(10 * time.Second)
 		r.mustAsk(juliet, "j3", "3") // goes behind what is parked
 		r.mustAsk(nurse, "n1", "1")
-		time.Sleep(time.Second)
+		gatewaytest.Advance(time.Second)
 		diff(t, "sent while parked", r.platform.taken(), []string{"nurse 1"})
 		r.stop() // a new owner finds the lane parked
 		r.start(gateway.Config{})
 		r.mustAsk(juliet, "j4", "4")
 		down.Delete(gateway.ContactID("juliet"))
-		time.Sleep(3 * time.Minute)
+		gatewaytest.Advance(3 * time.Minute)
 		diff(t, "sent after", r.platform.taken(), []string{"nurse 1", "juliet 1", "juliet 2", "juliet 3", "juliet 4"})
 	})
 }
@@ -373,7 +370,7 @@ func TestReauthParksTellsOnceAndResumes(t *testing.T) {
 		r.mustAsk(a, "a1", "1")
 		r.mustAsk(b, "b1", "1")
 		r.mustAsk(a, "a2", "2")
-		time.Sleep(time.Minute)
+		gatewaytest.Advance(time.Minute)
 		got := texts(r.wire.lines())
 		if len(got) != 2 || !strings.Contains(got[0], "needs to be renewed") || !strings.Contains(got[1], "away=true") {
 			t.Fatalf("got %q, want one notice and one presence", got)
@@ -381,11 +378,11 @@ func TestReauthParksTellsOnceAndResumes(t *testing.T) {
 		ok.Store("renewed", true)
 		renewed := *r.account
 		renewed.Standing = gateway.AccountActive
-		if err := r.identity.Update(r.ctx, renewed); err != nil {
+		if err := r.identity.Update(r.t.Context(), renewed); err != nil {
 			t.Fatal(err)
 		}
-		r.gw.Unpark(r.ctx, r.account.ID)
-		time.Sleep(2 * time.Second)
+		r.gw.Unpark(r.t.Context(), r.account.ID)
+		gatewaytest.Advance(2 * time.Second)
 		sent := r.platform.taken()
 		slices.Sort(sent)
 		diff(t, "sent", sent, []string{"juliet 1", "juliet 2", "nurse 1"})
@@ -401,13 +398,13 @@ func TestGiveUpByAge(t *testing.T) {
 		defer r.stop()
 		juliet := r.contact("juliet")
 		r.mustAsk(juliet, "s1", "never")
-		time.Sleep(20 * time.Minute)
+		gatewaytest.Advance(20 * time.Minute)
 		got := texts(r.wire.lines())
 		if len(got) != 1 || !strings.Contains(got[0], "Not delivered") {
 			t.Fatalf("got %q, want one message saying that it was not delivered", got)
 		}
 		lane := gateway.LaneKey{Adapter: wall, Local: juliet}
-		dead, err := r.store.ListDead(r.ctx, lane.Shard(), "", 10)
+		dead, err := r.store.ListDead(r.t.Context(), lane.Shard(), "", 10)
 		if err != nil || len(dead) != 1 || dead[0].Why.Class != gateway.Retryable {
 			t.Fatalf("got %v, %v, want one dead letter", dead, err)
 		}
@@ -426,12 +423,12 @@ func TestRestartSendsWhatWasLeftOnce(t *testing.T) {
 		for n := range 5 {
 			r.mustAsk(juliet, fmt.Sprint("s", n), fmt.Sprint(n))
 		}
-		time.Sleep(time.Second)
+		gatewaytest.Advance(time.Second)
 		close(gateOpen)
 		r.stop()
 		r.start(gateway.Config{})
 		defer func() { r.stop() }()
-		time.Sleep(time.Second)
+		gatewaytest.Advance(time.Second)
 		seen := map[string]bool{}
 		var first []string
 		for _, s := range r.platform.taken() {
@@ -456,12 +453,12 @@ func TestPoisonStanzaIsFoundAndSetAside(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Minute)
+		gatewaytest.Advance(time.Minute)
 		got := strings.Join(texts(r.wire.lines()), "\n")
 		if !strings.Contains(got, `"one"`) || !strings.Contains(got, `"three"`) || strings.Contains(got, "poison") {
 			t.Errorf("got %q, want one and three without the poison", got)
 		}
-		dead, err := r.store.ListDead(r.ctx, gateway.OutboxPartition(wall), "", 10)
+		dead, err := r.store.ListDead(r.t.Context(), gateway.OutboxPartition(wall), "", 10)
 		if err != nil || len(dead) != 1 || dead[0].Why.Code != "stream-ended" {
 			t.Errorf("got %v, %v, want one dead letter", dead, err)
 		}
@@ -486,7 +483,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("unknown contact: got %q, want item-not-found", got)
 		}
 		stranger := gateway.Outbound{Adapter: wall, Alias: juliet, User: "iago@example.org", Op: gateway.Op{Body: gateway.OpMessage{}}}
-		if got := condition(r.gw.Ask(r.ctx, stranger, nil)); got != gateway.RegistrationRequired {
+		if got := condition(r.gw.Ask(r.t.Context(), stranger, nil)); got != gateway.RegistrationRequired {
 			t.Errorf("unregistered: got %q, want registration-required", got)
 		}
 		for n := range 3 {
@@ -502,7 +499,7 @@ func TestWebhookErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
 		defer r.stop()
-		if err := r.gw.Receive(r.ctx, wall, gateway.Request{}); !errors.Is(err, gateway.ErrUnverified) {
+		if err := r.gw.Receive(r.t.Context(), wall, gateway.Request{}); !errors.Is(err, gateway.ErrUnverified) {
 			t.Errorf("unsigned: got %v, want ErrUnverified", err)
 		}
 		for _, hook := range []func(gateway.Request) ([]gateway.Event, error){
@@ -510,16 +507,16 @@ func TestWebhookErrors(t *testing.T) {
 			func(gateway.Request) ([]gateway.Event, error) { panic("adapter bug") },
 		} {
 			r.platform.hook = hook
-			err := r.gw.Receive(r.ctx, wall, gateway.Request{Header: map[string][]string{"Signature": {"good"}}, Body: []byte("{")})
+			err := r.gw.Receive(r.t.Context(), wall, gateway.Request{Header: map[string][]string{"Signature": {"good"}}, Body: []byte("{")})
 			if !errors.Is(err, gateway.ErrMalformed) {
 				t.Errorf("malformed: got %v, want ErrMalformed", err)
 			}
 		}
-		dead, err := r.store.ListDead(r.ctx, gateway.LaneKey{Adapter: wall}.Shard(), "", 10)
+		dead, err := r.store.ListDead(r.t.Context(), gateway.LaneKey{Adapter: wall}.Shard(), "", 10)
 		if err != nil || len(dead) != 2 {
 			t.Errorf("got %d dead letters, %v, want 2", len(dead), err)
 		}
-		if err := r.gw.Receive(r.ctx, "other", gateway.Request{}); !errors.Is(err, gateway.ErrUnknownAdapter) {
+		if err := r.gw.Receive(r.t.Context(), "other", gateway.Request{}); !errors.Is(err, gateway.ErrUnknownAdapter) {
 			t.Errorf("unknown adapter: got %v", err)
 		}
 	})
