@@ -256,7 +256,7 @@ func englishDesk() map[TextKey]string {
 		textDiscOperator:        "%s runs this gateway (%s).",
 		textDiscPlatform:        "%s. Interface: %s. Terms: %s.",
 		textDiscIdentifier:      "People on %s see this of you: %s.",
-		textDiscMetadata:        "These learn who writes to whom and when: %s.",
+		textDiscMetadata:        "These learn who writes to whom and when: %s",
 		textDiscSeenDefault:     "the operator of this gateway, %s",
 		textDiscKept:            "Messages are kept encrypted, only until they are delivered, at most for this long: %s. Your contacts and your connection are kept encrypted until you leave, the receipts of your consent until your account on this server is erased.",
 		textDiscKeptThere:       "%s keeps undelivered messages for %s.",
