@@ -126,11 +126,26 @@ func (d *Desk) enter(ctx context.Context, v Visitor, node string) (*flow, *turn,
 		case f.open(v, a != nil):
 			return f, t, nil
 		case a == nil && f.open(v, true):
-			return nil, nil, &Refusal{RegistrationRequired, d.say(v, TextNotRegistered, inst.Component)}
+			return nil, nil, d.notRegistered(ctx, v, inst, node)
 		}
 		break
 	}
 	return nil, nil, &Refusal{ItemNotFound, d.say(v, textNoCommand)}
+}
+
+// notRegistered refuses a command of registered users; who asks for their status hears of a withdrawal under way.
+func (d *Desk) notRegistered(ctx context.Context, v Visitor, inst Instance, node string) error {
+	text := d.say(v, TextNotRegistered, inst.Component)
+	if node == NodeStatus {
+		pending, err := d.leaving(ctx, v)
+		if err != nil {
+			return err
+		}
+		if pending {
+			text = d.say(v, textLeavePending, d.platform(v))
+		}
+	}
+	return &Refusal{RegistrationRequired, text}
 }
 
 func (d *Desk) submit(ctx context.Context, f *flow, t *turn, answers map[string]string) (Reply, error) {
