@@ -4,7 +4,6 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -77,11 +76,11 @@ func clusterSpread(t *testing.T, c *lab.RedisCluster) {
 // clusterMove migrates the slot of a shard while it is used: ASK while it moves, MOVED after.
 func clusterMove(t *testing.T, c *lab.RedisCluster) {
 	s := open(t, c.URL(), "move:", Options{})
-	ctx, p := t.Context(), gateway.Partition("s33")
+	ctx, p := t.Context(), gateway.OutboxPartition("moving") // a slot that no other part uses
 	put := func(name string) {
 		t.Helper()
 		if _, _, err := s.Ingest(ctx, p, gateway.QueueIn, gateway.Entry{Lane: "l", Payload: []byte(name)}, gateway.IngestOptions{}); err != nil {
-			t.Fatalf("ingest %s: got %v, want none", name, err)
+			t.Errorf("ingest %s: got %v, want none", name, err)
 		}
 	}
 	key := s.stream(p, gateway.QueueIn)
@@ -110,16 +109,38 @@ func clusterMove(t *testing.T, c *lab.RedisCluster) {
 	}
 	setslot(to, "importing", ids[from.Options().Addr])
 	setslot(from, "migrating", ids[to.Options().Addr])
-	put("a") // the old node has no such key any more: ASK
-	if n := to.Do(ctx, "cluster", "countkeysinslot", slot).Val(); fmt.Sprint(n) == "0" {
-		t.Error("keys on the new node: got none, want the entry's")
+	names := func() string {
+		t.Helper()
+		got, err := s.Read(ctx, p, gateway.QueueIn, "", 10)
+		if err != nil {
+			t.Fatalf("read: got %v, want none", err)
+		}
+		var all []string
+		for _, e := range got {
+			all = append(all, string(e.Payload))
+		}
+		return strings.Join(all, " ")
 	}
+	_, err = to.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.Do(ctx, "asking")
+		pipe.Do(ctx, "xadd", key, "*", "l", "l", "k", "event", "a", "", "t", "1", "p", "a")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); got != "a" { // the old node has no such key any more: ASK
+		t.Errorf("entries while the slot moves: got %q, want %q", got, "a")
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { put("b") }) // several keys, of which some are nowhere: TRYAGAIN until the slot has moved
+	<-time.After(200 * time.Millisecond)
 	for _, node := range append([]*redis.Client{to, from}, all...) {
 		setslot(node, "node", ids[to.Options().Addr])
 	}
-	put("b") // the client's table is old: MOVED
-	got, err := s.Read(ctx, p, gateway.QueueIn, "", 10)
-	if err != nil || len(got) != 2 {
-		t.Errorf("entries: got %d and error %v, want 2", len(got), err)
+	wg.Wait()
+	put("c")
+	if got := names(); got != "a b c" {
+		t.Errorf("entries: got %q, want %q", got, "a b c")
 	}
 }

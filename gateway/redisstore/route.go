@@ -23,8 +23,9 @@ const (
 )
 
 const (
-	// maxTries bounds how often a call is sent: redirections while a cluster changes, one loss of a connection.
-	maxTries = 6
+	// maxTries bounds how often a call is sent. With pause it is about two seconds of patience with a cluster that moves a
+	// slot: meanwhile it refuses calls of several keys (TRYAGAIN, Redis Cluster specification).
+	maxTries = 40
 	// pause is how long to wait before asking a node that said "not now".
 	pause = 50 * time.Millisecond
 )
@@ -89,9 +90,14 @@ func (s *Store) await(ctx context.Context, key string, twice safety, c *call, ar
 			s.cluster.ReloadState(ctx)
 		}
 		if ask != "" {
-			return s.ask(ctx, ask, args)
+			if out, err = s.ask(ctx, ask, args); err == nil {
+				return out, nil
+			}
+			if what, _ = judge(err); what != later {
+				return nil, err
+			}
 		}
-		if what == later {
+		if what == later || try > 2 {
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():

@@ -17,7 +17,7 @@ const attemptSeconds = int(gateway.AttemptTTL / time.Second)
 // Begin implements gateway.Worker. It is sent once only: a second run would count a try that never was.
 func (s *Store) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, maps []gateway.MapEntry) (gateway.Attempt, error) {
 	p := l.Partition
-	keys, args := s.withMaps(p, []string{s.own(p), s.tries(p, q)}, []any{token(l), string(id), attemptSeconds, s.mapsEnd()}, maps)
+	keys, args := s.withMaps(p, []string{s.own(p), s.tries(p, q)}, []any{token(l), string(id), attemptSeconds, s.mapsEnd(), mapLines}, maps)
 	got, err := s.eval(ctx, "begin", once, keys, args...)
 	if err != nil {
 		return gateway.Attempt{}, failed("begin", err)
@@ -28,23 +28,13 @@ func (s *Store) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id 
 	return gateway.Attempt{Number: number, Unfinished: unfinished}, failed("begin", err)
 }
 
-// withMaps appends the key of each lane's current map, and its lines, as begin.lua and finish.lua read them.
+// withMaps appends the keys and the text of each line, as begin.lua and finish.lua read them.
 func (s *Store) withMaps(p gateway.Partition, keys []string, args []any, maps []gateway.MapEntry) ([]string, []any) {
-	if len(maps) == 0 {
-		return keys, args
-	}
-	var lanes []string
-	lines := map[string][]any{}
-	for _, m := range maps {
-		if lines[m.Lane] == nil {
-			lanes = append(lanes, m.Lane)
-		}
-		lines[m.Lane] = append(lines[m.Lane], m.Field, m.Value)
-	}
 	bucket := bucketOf(s.now())
-	for _, lane := range lanes {
-		keys = append(keys, s.maps(p, lane, bucket))
-		args = append(append(args, len(lines[lane])/2), lines[lane]...)
+	for _, m := range maps {
+		hash, overflow := s.maps(p, m.Lane, bucket, m.Field)
+		keys = append(keys, hash, overflow)
+		args = append(args, m.Field, m.Value)
 	}
 	return keys, args
 }
@@ -58,8 +48,8 @@ func (s *Store) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id g
 // Finish implements gateway.Worker.
 func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
 	p := l.Partition
-	args := make([]any, 0, 3+len(ids)+3*len(maps))
-	args = append(args, token(l), s.mapsEnd(), len(ids))
+	args := make([]any, 0, 4+len(ids)+2*len(maps))
+	args = append(args, token(l), s.mapsEnd(), mapLines, len(ids))
 	for _, id := range ids {
 		args = append(args, string(id))
 	}
@@ -119,25 +109,28 @@ func (s *Store) Lookup(ctx context.Context, p gateway.Partition, lane string, fi
 	if len(fields) == 0 {
 		return found, failed("lookup", ctx.Err())
 	}
-	now := bucketOf(s.now())
-	var cmds [][]any
-	for b := now - oldBuckets; b <= now; b++ { // oldest first: the newest overwrites
-		cmd := []any{"hmget", s.maps(p, lane, b)}
-		for _, f := range fields {
-			cmd = append(cmd, f)
+	var keys []string
+	args := []any{mapLines}
+	for b, left := bucketOf(s.now()), oldBuckets; left >= 0; b, left = b-1, left-1 {
+		for i, f := range fields {
+			hash, overflow := s.maps(p, lane, b, f)
+			if i == 0 {
+				keys = append(keys, hash)
+			}
+			keys = append(keys, overflow)
 		}
-		cmds = append(cmds, cmd)
 	}
-	out, err := s.do(ctx, s.own(p), again, cmds...)
+	for _, f := range fields {
+		args = append(args, f)
+	}
+	got, err := s.eval(ctx, "lookup", again, keys, args...)
 	if err != nil {
 		return nil, failed("lookup", err)
 	}
-	for _, reply := range out {
-		values, _ := reply.([]any)
-		for i, v := range values {
-			if text, ok := v.(string); ok {
-				found[fields[i]] = []byte(text)
-			}
+	values, _ := got.([]any)
+	for i, v := range values {
+		if text, ok := v.(string); ok {
+			found[fields[i]] = []byte(text)
 		}
 	}
 	return found, nil

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"postern/gateway"
@@ -10,6 +11,7 @@ var workerCases = []testCase{
 	{"worker/begin counts and remembers what did not end", (*kit).workerAttempts},
 	{"worker/finish removes and tolerates", (*kit).workerFinish},
 	{"worker/maps are written by begin and finish", (*kit).workerMaps},
+	{"worker/maps of a busy lane", (*kit).workerMapMany},
 	{"worker/maps are found across buckets until they expire", (*kit).workerMapBuckets},
 	{"worker/a lost lease changes nothing", (*kit).workerFenced},
 }
@@ -66,6 +68,26 @@ func (k *kit) workerMaps() {
 }
 
 var nil2map = map[string]string{}
+
+func (k *kit) workerMapMany() {
+	l := k.acquire("r1", long)
+	want := map[string]string{}
+	var fields []string
+	write := func(value string) {
+		for i := range 400 {
+			f := fmt.Sprintf("field%03d", i)
+			want[f] = value + f
+			k.check("finish", k.Finish(k.ctx, l, in, nil, []gateway.MapEntry{{Lane: "l", Field: f, Value: []byte(want[f])}}))
+		}
+	}
+	write("old")
+	for f := range want {
+		fields = append(fields, f)
+	}
+	k.want("maps", k.lookup("l", fields...), want)
+	write("new")
+	k.want("maps written again", k.lookup("l", fields...), want)
+}
 
 func (k *kit) workerMapBuckets() {
 	write := func(field, value string) {

@@ -1,6 +1,7 @@
 -- Counts a try of an entry and writes id maps.
--- KEYS: 1 lease, 2 attempts, 3.. map hashes
--- ARGV: 1 token, 2 entry, 3 seconds that attempts live, 4 time at which the maps expire, then for each map hash: number of lines, field, value, ...
+-- KEYS: 1 lease, 2 attempts, then for each line of a map: its hash, and the hash that it overflows into
+-- ARGV: 1 token, 2 entry, 3 seconds that attempts live, 4 time at which maps expire, 5 lines after which a map hash overflows,
+--   then for each line: field, value
 -- Returns the number of the try, with '?' when the one before never said how it ended. The attempts hash holds the same text.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'FENCED lease lost'} end
 local was = redis.call('HGET', KEYS[2], ARGV[2]) or '0'
@@ -8,13 +9,12 @@ local n, open = was:match('^(%d+)(%??)$')
 n = string.format('%d', n + 1)
 redis.call('HSET', KEYS[2], ARGV[2], n .. '?')
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-local at = 5
-for k = 3, #KEYS do
-  for _ = 1, ARGV[at] do
-    redis.call('HSET', KEYS[k], ARGV[at + 1], ARGV[at + 2])
-    at = at + 2
-  end
-  at = at + 1
-  redis.call('EXPIREAT', KEYS[k], ARGV[4])
+local at = 6
+for k = 3, #KEYS, 2 do
+  local to = KEYS[k]
+  if redis.call('HLEN', to) >= tonumber(ARGV[5]) and redis.call('HEXISTS', to, ARGV[at]) == 0 then to = KEYS[k + 1] end
+  redis.call('HSET', to, ARGV[at], ARGV[at + 1])
+  redis.call('EXPIREAT', to, ARGV[4])
+  at = at + 2
 end
 return n .. open

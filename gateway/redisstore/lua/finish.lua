@@ -1,10 +1,11 @@
 -- Removes entries that are done and writes id maps.
--- KEYS: 1 lease, 2 stream, 3 attempts, 4 lane counters, 5.. map hashes
--- ARGV: 1 token, 2 time at which the maps expire, 3 number of entries, entries, then for each map hash: number of lines, field, value, ...
+-- KEYS: 1 lease, 2 stream, 3 attempts, 4 lane counters, then for each line of a map: its hash, and the hash that it overflows into
+-- ARGV: 1 token, 2 time at which maps expire, 3 lines after which a map hash overflows, 4 number of entries, entries,
+--   then for each line: field, value
 -- Returns how many entries were removed.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'FENCED lease lost'} end
-local removed, at = 0, 4
-for _ = 1, ARGV[3] do
+local removed, at = 0, 5
+for _ = 1, ARGV[4] do
   local id = ARGV[at]
   at = at + 1
   local e = redis.call('XRANGE', KEYS[2], id, id)[1]
@@ -16,12 +17,11 @@ for _ = 1, ARGV[3] do
     removed = removed + 1
   end
 end
-for k = 5, #KEYS do
-  for _ = 1, ARGV[at] do
-    redis.call('HSET', KEYS[k], ARGV[at + 1], ARGV[at + 2])
-    at = at + 2
-  end
-  at = at + 1
-  redis.call('EXPIREAT', KEYS[k], ARGV[2])
+for k = 5, #KEYS, 2 do
+  local to = KEYS[k]
+  if redis.call('HLEN', to) >= tonumber(ARGV[3]) and redis.call('HEXISTS', to, ARGV[at]) == 0 then to = KEYS[k + 1] end
+  redis.call('HSET', to, ARGV[at], ARGV[at + 1])
+  redis.call('EXPIREAT', to, ARGV[2])
+  at = at + 2
 end
 return removed
