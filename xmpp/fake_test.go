@@ -24,6 +24,7 @@ type fakeGateway struct {
 	presence []gateway.Rendering
 	err      error                  // of every call
 	onAsk    func(gateway.Outbound) // may block
+	onShow   func()
 
 	mu      sync.Mutex
 	asked   []gateway.Outbound
@@ -91,6 +92,9 @@ func (f *fakeGateway) Show(_ context.Context, _ gateway.AdapterID, r ...gateway.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.shown = append(f.shown, r...)
+	if f.onShow != nil {
+		f.onShow()
+	}
 	return nil
 }
 
@@ -402,3 +406,9 @@ func (r *gatewayRig) silent(raw string) {
 }
 
 func testDial(context.Context) (net.Conn, error) { return nil, net.ErrClosed }
+
+// slowly serves a request until its time is up.
+func slowly(ctx context.Context, _ *Element, _ gateway.Visitor) (answer, error) {
+	<-ctx.Done()
+	return answer{}, fmt.Errorf("platform: %w", ctx.Err())
+}
