@@ -10,9 +10,9 @@ import (
 )
 
 func (h Harness) errors(t *testing.T) {
+	b := h.open(t)
 	for _, c := range h.Errors {
 		t.Run(c.Name, func(t *testing.T) {
-			b := h.open(t)
 			header := c.Header.Clone()
 			if header == nil {
 				header = http.Header{}
@@ -45,7 +45,6 @@ func (h Harness) errors(t *testing.T) {
 	}
 	for _, g := range general {
 		t.Run(g.name, func(t *testing.T) {
-			b := h.open(t)
 			if g.fault.Header == nil {
 				g.fault.Header = http.Header{}
 			}
@@ -60,7 +59,6 @@ func (h Harness) errors(t *testing.T) {
 		})
 	}
 	t.Run("deadline", func(t *testing.T) {
-		b := h.open(t)
 		b.wire.Set(always(Fault{Kind: FaultHang}))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()

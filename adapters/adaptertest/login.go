@@ -52,7 +52,8 @@ func (b *bench) cancelledLogin(l gateway.Linker) {
 // linkAnew walks through the dialogue: each step with an adapter of its own, each answer twice, the last wrong before it is right.
 func (b *bench) linkAnew(l gateway.Linker) gateway.Linked {
 	b.t.Helper()
-	step := b.link(l, b.Login.First)
+	// The first questions are shown beside the disclosure: before the consent there is nobody that could be linked.
+	step := b.link(l, gateway.LinkInput{Lang: b.Login.First.Lang})
 	if diff := cmp.Diff(step.Fields, b.link(l, b.Login.First).Fields); diff != "" {
 		b.t.Errorf("the first step asks something else when repeated:\n%s", diff)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"postern/gateway"
 )
@@ -13,17 +12,16 @@ import (
 // render shows each op of render/*.txtar to the adapter and holds the requests that it makes against the golden. The file's op
 // stands for itself: the kit neither changes its chat nor its id.
 func (h Harness) render(t *testing.T) {
+	b := h.open(t)
+	// The fake does not know the ids of the files: any success will do, and what comes of it is not looked at.
+	b.wire.Set(always(Fault{Kind: FaultAnswer, Status: 200, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: "{}"}))
 	for _, g := range h.goldens(t, "render") {
 		t.Run(g.name(), func(t *testing.T) {
-			b := h.open(t)
+			b.wire.Take()
 			var op gateway.Op
 			if err := json.Unmarshal(g.input(), &op); err != nil {
 				t.Fatalf("%s: %v", g.path, err)
 			}
-			// The fake does not know the ids of the file: any success will do, and what comes after it is not looked at.
-			b.wire.Set(func(int) Fault {
-				return Fault{Kind: FaultAnswer, Status: 200, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: "{}", Delay: time.Microsecond}
-			})
 			account := b.Accounts[0]
 			account.Endpoint = h.RenderEndpoint
 			_, err := b.sendBy(t.Context(), b.Adapter, account, op)

@@ -179,13 +179,13 @@ func (c *client) authorize(ctx context.Context, who *person, base http.Header) (
 		h = http.Header{}
 	}
 	h.Set("Authorization", "Bearer "+token)
-	h["GIA-Version"] = []string{apiVersion}
+	h.Set("GIA-Version", apiVersion)
 	if who != nil {
 		assertion, err := c.userAssertion(ctx, *who)
 		if err != nil {
 			return "", nil, err
 		}
-		h["GIA-User-Assertion"] = []string{assertion}
+		h.Set("GIA-User-Assertion", assertion)
 	}
 	return token, h, nil
 }
@@ -227,7 +227,7 @@ type keyRing struct {
 // parseKeys reads private keys in PEM. ES256 (P-256) and EdDSA (Ed25519) are taken, nothing else of the document's list.
 func parseKeys(pem []byte) (keyRing, error) {
 	set, err := jwk.Parse(pem, jwk.WithPEM(true))
-	if err != nil {
+	if err != nil || set.Len() == 0 {
 		// The parser's error may quote the key.
 		return keyRing{}, errors.New("gatekeeper: key_file is not a private key in PEM")
 	}
@@ -243,8 +243,12 @@ func parseKeys(pem []byte) (keyRing, error) {
 		if err != nil {
 			return keyRing{}, fmt.Errorf("gatekeeper: key_file: key %d: cannot be published", i+1)
 		}
-		if err := published.AddKey(public); err != nil {
+		kid, _ := public.KeyID()
+		if _, twice := published.LookupKeyID(kid); twice {
 			return keyRing{}, fmt.Errorf("gatekeeper: key_file: key %d: stands there twice", i+1)
+		}
+		if err := published.AddKey(public); err != nil {
+			return keyRing{}, fmt.Errorf("gatekeeper: key_file: key %d: cannot be published", i+1)
 		}
 		if i == 0 {
 			ring.signing, ring.alg = key, alg

@@ -57,6 +57,10 @@ type Config struct {
 	Region string `yaml:"region"`
 	// Platform is the name that users know.
 	Platform string `yaml:"platform"`
+	// TermsURL and TermsVersion name the gatekeeper's terms to users. A version that is not the gatekeeper's refuses enlistments
+	// until it is corrected, because users would agree to other terms; empty takes any.
+	TermsURL     string `yaml:"terms_url"`
+	TermsVersion string `yaml:"terms_version"`
 	// Timeout bounds one send with all that it takes.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -180,7 +184,7 @@ func (a *Adapter) allows(op gateway.Op) error {
 		need = append(need, gateway.FeatureRetract)
 	case gateway.OpReact:
 		need = append(need, gateway.FeatureReact)
-		if len(b.Emojis) > caps.ReactionsMax {
+		if len(distinct(b.Emojis)) > caps.ReactionsMax {
 			return refuse(gateway.Unsupported, "too_large", "more reactions than the gatekeeper allows")
 		}
 	case gateway.OpMarkRead:
@@ -227,9 +231,13 @@ func (a *Adapter) Descriptor() gateway.Descriptor {
 		MetadataSeenBy: []string{"gateway operator", a.cfg.Platform},
 		Retention:      72 * time.Hour,
 		Region:         a.cfg.Region,
-		API:            "Gatekeeper Interop API " + apiVersion,
-		Addressing:     []gateway.Identifier{gateway.IdentifierEmail, gateway.IdentifierPhone, gateway.IdentifierUsername},
-		Caps:           capsOf(gateway.ChatFacts{Kind: gateway.ChatDirect}, nil),
+		TermsURL:       a.cfg.TermsURL,
+		TermsVersion:   a.cfg.TermsVersion,
+		// "seq counts 1, 2, 3, ... per conversation and receiving user", and every type that counts becomes an event.
+		Sequenced:  true,
+		API:        "Gatekeeper Interop API " + apiVersion,
+		Addressing: []gateway.Identifier{gateway.IdentifierEmail, gateway.IdentifierPhone, gateway.IdentifierUsername},
+		Caps:       capsOf(gateway.ChatFacts{Kind: gateway.ChatDirect}, nil),
 	}
 }
 

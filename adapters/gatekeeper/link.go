@@ -17,7 +17,6 @@ import (
 
 // Answers of the one form that enlisting needs.
 const (
-	fieldTerms      = "terms"
 	fieldDisplay    = "display"
 	fieldIdentifier = "identifier"
 )
@@ -25,14 +24,23 @@ const (
 // maxDisplay is the document's limit of Display, in characters.
 const maxDisplay = 200
 
-// linkState is what the core keeps between the form and its answer: the terms that the user saw, and when.
+// linkState is what the core keeps between the form and its answer: the gatekeeper's terms, and when the user agreed to them.
 type linkState struct {
 	Terms terms     `json:"terms"`
 	At    time.Time `json:"at"`
 }
 
-// Link enlists a user in two steps: a form that names the gatekeeper's terms, then the enlistment. The second may be repeated:
-// enlisting the same identifier again gives the same enlistment.
+// linkFields are the questions of the one form. Terms are not among them: the disclosure names them and asks for a yes.
+func (a *Adapter) linkFields() []gateway.Field {
+	var fields []gateway.Field
+	if a.cfg.Identifier != string(gateway.IdentifierJID) {
+		fields = append(fields, gateway.Field{Name: fieldIdentifier, Label: "Your " + a.cfg.Identifier, Kind: gateway.FieldText, Required: true})
+	}
+	return append(fields, gateway.Field{Name: fieldDisplay, Label: "Name that people there see", Kind: gateway.FieldText})
+}
+
+// Link enlists a user in two steps: a form, for which nobody need be named yet, then the enlistment. The second may be repeated: enlisting the same identifier
+// again gives the same enlistment.
 func (a *Adapter) Link(ctx context.Context, in gateway.LinkInput) (gateway.LinkStep, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
@@ -40,6 +48,10 @@ func (a *Adapter) Link(ctx context.Context, in gateway.LinkInput) (gateway.LinkS
 		dir, err := a.client.readDirectory(ctx)
 		if err != nil {
 			return gateway.LinkStep{}, sendError(unsent(err))
+		}
+		if v := a.cfg.TermsVersion; v != "" && v != dir.Terms.Version {
+			// The disclosure named other terms than those that the user would be bound to.
+			return gateway.LinkStep{}, refuse(gateway.Permanent, "terms_outdated", "terms_version is not the gatekeeper's")
 		}
 		return a.linkForm(linkState{Terms: dir.Terms, At: time.Now().UTC().Truncate(time.Millisecond)}, "")
 	}
@@ -73,21 +85,11 @@ func (a *Adapter) linkForm(state linkState, hint string) (gateway.LinkStep, erro
 	if err != nil {
 		return gateway.LinkStep{}, sendError(err)
 	}
-	step := gateway.LinkStep{Title: a.cfg.Platform, Text: hint, State: raw}
-	if a.cfg.Identifier != string(gateway.IdentifierJID) {
-		step.Fields = append(step.Fields, gateway.Field{Name: fieldIdentifier, Label: "Your " + a.cfg.Identifier, Kind: gateway.FieldText, Required: true})
-	}
-	step.Fields = append(step.Fields,
-		gateway.Field{Name: fieldDisplay, Label: "Name that people there see", Kind: gateway.FieldText},
-		gateway.Field{Name: fieldTerms, Label: "I accept the terms, version " + state.Terms.Version + ": " + state.Terms.URL, Kind: gateway.FieldBool, Required: true})
-	return step, nil
+	return gateway.LinkStep{Title: a.cfg.Platform, Text: hint, State: raw, Fields: a.linkFields()}, nil
 }
 
 // enlistment builds the request from the answers; problem says what is wrong with them.
 func (a *Adapter) enlistment(in gateway.LinkInput, state linkState) (request enlistmentRequest, problem string) {
-	if v := in.Answers[fieldTerms]; v != "true" && v != "1" {
-		return request, "The terms must be accepted."
-	}
 	display := strings.TrimSpace(in.Answers[fieldDisplay])
 	if len([]rune(display)) > maxDisplay {
 		return request, "The name is too long."

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"postern/gateway"
 )
@@ -53,6 +54,9 @@ func parse(body []byte) ([]gateway.Event, error) {
 	var err error
 	if out.Body, err = parseBody(d); err != nil || out.Body == nil {
 		return nil, err
+	}
+	if out.Endpoint == "" {
+		return nil, fmt.Errorf("gatekeeper: parse: %s names no user", e.Type)
 	}
 	if _, ok := out.Body.(gateway.AccountState); ok {
 		return []gateway.Event{out}, nil
@@ -258,7 +262,7 @@ func parsePart(name string, raw, spans json.RawMessage) []gateway.Part {
 	case "text":
 		var text string
 		if json.Unmarshal(raw, &text) == nil {
-			return []gateway.Part{gateway.Text{Text: text, Spans: parseSpans(spans)}}
+			return []gateway.Part{gateway.Text{Text: text, Spans: parseSpans(spans, utf8.RuneCountInString(text))}}
 		}
 	case "location":
 		var l location
@@ -303,13 +307,17 @@ func excerpt(s string) string {
 	return s
 }
 
-func parseSpans(raw json.RawMessage) []gateway.Span {
+// parseSpans reads the spans that lie inside a text of that many code points; others and unknown styles are left out.
+func parseSpans(raw json.RawMessage, length int) []gateway.Span {
 	var spans []span
 	if len(raw) == 0 || json.Unmarshal(raw, &spans) != nil {
 		return nil
 	}
 	var out []gateway.Span
 	for _, s := range spans {
+		if s.Start < 0 || s.Length < 1 || s.Start > length-s.Length {
+			continue
+		}
 		for ours, theirs := range spanStyles {
 			if theirs == s.Style {
 				out = append(out, gateway.Span{Start: s.Start, Length: s.Length, Style: ours, URL: s.URL})

@@ -3,6 +3,7 @@ package gatekeeper
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"postern/adapters/internal/rest"
@@ -12,7 +13,7 @@ import (
 // maxSpans is the document's limit of Content.spans.
 const maxSpans = 500
 
-// maxReactions is the document's limit of ReactionSet.
+// maxReactions is the document's limit of ReactionSet; allows holds ops against it.
 const maxReactions = 20
 
 // render turns an op into the requests that carry it out, in order. All but the first follow from a message that was split.
@@ -99,18 +100,19 @@ func renderReact(b gateway.OpReact) ([]rest.Call, error) {
 	if len(b.Target.IDs) == 0 {
 		return nil, noTarget()
 	}
-	set := reactionSet{Reactions: []string{}}
-	seen := map[string]bool{}
-	for _, e := range b.Emojis {
-		if e != "" && !seen[e] {
-			seen[e] = true
-			set.Reactions = append(set.Reactions, e)
+	set := reactionSet{Reactions: distinct(b.Emojis)}
+	return one(rest.Call{Name: "setReactions", Method: http.MethodPut, Path: messagePath(b.Target.IDs[0]) + "/reactions", Body: set})
+}
+
+// distinct returns each emoji once ("uniqueItems"), never nil, because an empty set is written too.
+func distinct(emojis []string) []string {
+	out := []string{}
+	for _, e := range emojis {
+		if e != "" && !slices.Contains(out, e) {
+			out = append(out, e)
 		}
 	}
-	if len(set.Reactions) > maxReactions {
-		return nil, refuse(gateway.Unsupported, "too_large", "more reactions than the document allows")
-	}
-	return one(rest.Call{Name: "setReactions", Method: http.MethodPut, Path: messagePath(b.Target.IDs[0]) + "/reactions", Body: set})
+	return out
 }
 
 func renderMarkRead(op gateway.Op, b gateway.OpMarkRead) ([]rest.Call, error) {
