@@ -64,6 +64,42 @@ func TestConsentReceiptVerifies(t *testing.T) {
 	}
 }
 
+// TestConsentIsInTheLanguageRead: a client that changes its language in the middle changes nothing about what was read.
+func TestConsentIsInTheLanguageRead(t *testing.T) {
+	c := newCounter(t)
+	c.romeo.Lang = "en-GB"
+	r := c.start(c.romeo, gateway.NodeRegister)
+	elsewhere := c.romeo
+	elsewhere.Lang = "it"
+	r = c.next(elsewhere, r, agreed("name", "Montague"))
+	if got := receiptOf(t, c, c.romeo); got.Lang != "en-GB" || c.account(c.romeo).Lang != "en-GB" || r.After[0].Lang != "en-GB" {
+		t.Errorf("got receipt %q, account %q, want en-GB", got.Lang, c.account(c.romeo).Lang)
+	}
+}
+
+// TestConsentToTheOlderText: who agreed, went back and found a new text agrees anew.
+func TestConsentToTheOlderText(t *testing.T) {
+	c := newCounter(t)
+	c.platform.Play(script{Link: steps})
+	r := c.next(c.romeo, c.start(c.romeo, gateway.NodeRegister), agreed("number", "1"))
+	old := receiptOf(t, c, c.romeo)
+	r, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionPrev, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.platform.Describe.Version, c.platform.Describe.TermsVersion = 4, "2027-01"
+	r = c.next(c.romeo, r, agreed("number", "1"))
+	if !strings.Contains(r.Text, "has changed") || !strings.Contains(r.Text, "2027-01") {
+		t.Fatalf("got %q, want the new text", r.Text)
+	}
+	r = c.next(c.romeo, r, agreed("number", "1"))
+	r = c.next(c.romeo, r, map[string]string{"code": "1234", "device": "p"})
+	got := receiptOf(t, c, c.romeo)
+	if r.Status != gateway.ReplyCompleted || got.ID == old.ID || got.Version != 4 || !got.Verify() || c.account(c.romeo).Agreed != 4 {
+		t.Errorf("got %s, %+v, want a receipt of the new text", r.Status, got)
+	}
+}
+
 func TestCancelForgetsTheConsent(t *testing.T) {
 	c := newCounter(t)
 	c.platform.Play(script{Link: steps})

@@ -12,7 +12,7 @@ import (
 const (
 	lookupMax    = 30
 	lookupWindow = time.Hour
-	lookupUsers  = 10_000 // budgets kept at once
+	lookupUsers  = 100_000 // budgets kept at once
 )
 
 func addFlow(d *Desk) flow {
@@ -122,52 +122,27 @@ func (d *Desk) nobody(v Visitor) *Refusal {
 	return &Refusal{ItemNotFound, d.say(v, textNobody, d.platform(v))}
 }
 
-// lookupBudget counts lookups per user in fixed windows, in memory: a restart forgives.
+// lookupBudget counts lookups per user in fixed windows, in memory: a restart forgives, and so does a full table.
 type lookupBudget struct {
-	mu   sync.Mutex
-	used map[string]*lookups
-}
-
-type lookups struct {
+	mu    sync.Mutex
 	since time.Time
-	n     int
+	used  map[string]int
 }
 
-func newLookupBudget() *lookupBudget { return &lookupBudget{used: map[string]*lookups{}} }
+func newLookupBudget() *lookupBudget { return &lookupBudget{used: map[string]int{}} }
 
 // take spends one lookup and reports whether there was one left.
 func (b *lookupBudget) take(who string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	u := b.used[who]
-	if u == nil || now.Sub(u.since) >= lookupWindow {
-		if u == nil {
-			b.makeRoom(now)
-		}
-		u = &lookups{since: now}
-		b.used[who] = u
+	n, known := b.used[who]
+	if now.Sub(b.since) >= lookupWindow || !known && len(b.used) >= lookupUsers {
+		b.since, n = now, 0
+		clear(b.used)
 	}
-	if u.n >= lookupMax {
+	if n >= lookupMax {
 		return false
 	}
-	u.n++
+	b.used[who] = n + 1
 	return true
-}
-
-// makeRoom drops what ran out, and when that is not enough anybody.
-func (b *lookupBudget) makeRoom(now time.Time) {
-	if len(b.used) < lookupUsers {
-		return
-	}
-	for who, u := range b.used {
-		if now.Sub(u.since) >= lookupWindow {
-			delete(b.used, who)
-		}
-	}
-	for who := range b.used {
-		if len(b.used) < lookupUsers {
-			return
-		}
-		delete(b.used, who)
-	}
 }

@@ -50,8 +50,8 @@ func (d *Desk) interrupts(v Visitor, questions []question, at int, text string) 
 	if at < len(questions) && (questions[at].kind == FieldText || questions[at].kind == FieldSecret) {
 		return false
 	}
-	f, rest := d.commandOf(v, text)
-	return f != nil && rest == ""
+	f, _ := d.commandOf(v, text)
+	return f != nil
 }
 
 // commandOf finds the command that a line begins with.

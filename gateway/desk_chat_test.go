@@ -55,6 +55,10 @@ func TestChatRegistersInSteps(t *testing.T) {
 	c.platform.Play(script{Link: steps})
 	c.converse(c.romeo,
 		[2]string{"register", "Do you agree?"},
+		[2]string{"back", "nothing to go back to & Do you agree?"},
+		[2]string{"yes", "Number"},
+		[2]string{"1", "A code was sent."},
+		[2]string{"back", "Example Hosting & Do you agree?"}, // the step before
 		[2]string{"yes", "Number"},
 		[2]string{"status", "A code was sent. & Code & stays in the history"}, // a text question takes any text
 		[2]string{"9", "Device & 1. Phone & 2. Desk & answer with a number"},
@@ -149,6 +153,8 @@ func TestChatLeaves(t *testing.T) {
 		[2]string{"hm", "yes or no"},
 		[2]string{"status", "active"}, // a command interrupts a yes-or-no question
 		[2]string{"yes", `Send "help"`},
+		[2]string{"unregister", "yes or no"},
+		[2]string{"add anna", "Added anna"},
 		[2]string{"unregister", "yes or no"},
 		[2]string{"no", "Nothing was changed"},
 		[2]string{"unregister", "yes or no"},

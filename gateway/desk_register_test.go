@@ -193,6 +193,27 @@ func TestConflictLeavesTheOwnerAlone(t *testing.T) {
 	}
 }
 
+// TestTakingBackSparesTheOwner: the store fails while the desk finds out whose the endpoint is.
+func TestTakingBackSparesTheOwner(t *testing.T) {
+	c := newCounter(t)
+	c.register(c.romeo, "Montague")
+	b := &brittle{Store: c.store, loads: map[gateway.RecordKind]int{}}
+	c.desk = c.open(b)
+	r := c.start(c.juliet, gateway.NodeRegister)
+	b.loads[gateway.RecordEndpoint] = 1
+	_, err := c.desk.Continue(c.ctx, c.juliet, r.Session, gateway.ActionNext, agreed("name", "Montague"))
+	if _, ok := errors.AsType[*gateway.Refusal](err); ok || err == nil {
+		t.Errorf("got %v, want an internal error", err)
+	}
+	if slices.Contains(c.platform.Calls(), "unlink ep-Montague") {
+		t.Error("the owner's link was ended")
+	}
+	got, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.ctx, "wall", "ep-Montague")
+	if err != nil || got.User != c.romeo.User {
+		t.Errorf("endpoint leads to %v, %v, want its owner", got, err)
+	}
+}
+
 func TestNothingHalfMadeStays(t *testing.T) {
 	for _, kind := range []gateway.RecordKind{gateway.RecordEndpoint, gateway.RecordAccount, gateway.RecordMember, gateway.RecordLinks} {
 		c := newCounter(t)

@@ -198,10 +198,21 @@ func shown(rs []gateway.Rendering) string {
 	return strings.Join(out, "\n")
 }
 
-// brittle is a store whose Save fails for some kinds of record.
+// brittle is a store whose Save fails for some kinds of record, and whose Load fails as often as said.
 type brittle struct {
 	gateway.Store
 	fails map[gateway.RecordKind]bool
+	loads map[gateway.RecordKind]int
+}
+
+func (b *brittle) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
+	for _, k := range keys {
+		if b.loads[k.Kind] > 0 {
+			b.loads[k.Kind]--
+			return nil, fmt.Errorf("load %s: out of order", k.Kind)
+		}
+	}
+	return b.Store.Load(ctx, keys...)
 }
 
 func (b *brittle) Save(ctx context.Context, o gateway.Owner, cs ...gateway.Change) error {
