@@ -23,6 +23,9 @@ func newProfile(domain, name string, d gateway.Descriptor) *profile {
 	if name == "" {
 		name = d.Platform
 	}
+	if j, err := ParseJID(domain); err == nil {
+		domain = j.Domain() // one spelling, so that everybody's node is the same
+	}
 	p := &profile{name: name, platform: d.Platform, node: "https://" + domain + "/caps"}
 	p.gateway = gatewayInfo(name, d)
 	p.contact = contactInfo(d.Platform, d.Caps)

@@ -6,7 +6,7 @@ const (
 	nsFallback   = "urn:xmpp:fallback:0"                    // XEP-0428
 	nsRetract    = "urn:xmpp:message-retract:1"             // XEP-0424
 	nsRetractOld = "urn:xmpp:message-retract:0"             // XEP-0424 before 0.4
-	nsFasten     = "urn:xmpp:fasten:0"                      // XEP-0422, around retractions of old
+	nsFasten     = "urn:xmpp:fasten:0"                      // XEP-0424 before 0.4, around retractions
 	nsReactions  = "urn:xmpp:reactions:0"                   // XEP-0444
 	nsIdle       = "urn:xmpp:idle:1"                        // XEP-0319
 	nsDiscoItems = "http://jabber.org/protocol/disco#items" // XEP-0030
