@@ -1,0 +1,251 @@
+package chaos
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Kind is a way in which a run can break a promise.
+type Kind string
+
+// The kinds of violation.
+const (
+	TakenMissing     Kind = "taken-missing"     // the webhook was answered 200, and the user never saw the message
+	ReceiptedMissing Kind = "receipted-missing" // the user has a receipt, and the platform has no message
+	Lost             Kind = "lost"              // neither delivered nor refused
+	Disorder         Kind = "disorder"          // first arrivals of a chat and direction out of order
+	OtherIdentity    Kind = "other-identity"    // a duplicate under another stanza id or idempotency key
+	Misaddressed     Kind = "misaddressed"      // seen in another chat than its own
+	Stray            Kind = "stray"             // seen, but never sent
+	Causeless        Kind = "causeless"         // refused while nothing was broken
+	Repeated         Kind = "repeated"          // sent to the platform more than once while nothing was broken
+	Shortfall        Kind = "shortfall"         // the run did not do what it should: too few faults, messages, pending entries
+)
+
+// Violation is one broken promise.
+type Violation struct {
+	Kind Kind
+	Text string
+}
+
+// Minimum is what a run must have done for its result to mean anything.
+type Minimum struct {
+	Messages int     // per direction
+	Rate     float64 // messages per second and direction while sending
+	Pending  int     // at each fault whose kind is in Faults
+	Twice    int     // messages sent twice at once
+	// Faults is how often each kind must have happened.
+	Faults map[string]int
+	// Refused is the largest share of outbound messages that may be refused; zero: any.
+	Refused float64
+}
+
+// refusalGrace is how long after a fault's end a refusal may still be its doing.
+const refusalGrace = 3 * time.Second
+
+// Judge holds a history to the promises and to the minimum. It is a function of its arguments alone.
+func Judge(h History, least Minimum) Report {
+	j := &judge{h: h, sent: map[Key]Sent{}, seen: map[Key]map[Place]bool{}, ids: map[Key]map[string]bool{}, refused: map[Key]bool{}}
+	for _, s := range h.Sent {
+		j.sent[s.Key] = s
+	}
+	for _, r := range h.Refusals {
+		j.refused[r.Key] = true
+	}
+	j.arrivals()
+	j.ends()
+	j.receipts()
+	j.order()
+	j.causes()
+	j.minimum(least)
+	j.report.Faults = h.Faults
+	j.report.Bursts = rates(h.Bursts)
+	return j.report
+}
+
+type judge struct {
+	h       History
+	sent    map[Key]Sent
+	seen    map[Key]map[Place]bool
+	ids     map[Key]map[string]bool
+	refused map[Key]bool
+	report  Report
+}
+
+func (j *judge) violate(k Kind, format string, args ...any) {
+	j.report.Violations = append(j.report.Violations, Violation{k, fmt.Sprintf(format, args...)})
+}
+
+// arrivals looks at each sighting for itself, and counts duplicates.
+func (j *judge) arrivals() {
+	for _, text := range j.h.Strays {
+		j.violate(Stray, "%q", text)
+	}
+	for _, a := range j.h.Arrivals {
+		s, ok := j.sent[a.Key]
+		if !ok {
+			j.violate(Stray, "%s at %s", a.Key, a.Place)
+			continue
+		}
+		if a.Chat != a.Key.Chat {
+			j.violate(Misaddressed, "%s at %s in chat %d", a.Key, a.Place, a.Chat)
+		}
+		if j.ids[a.Key] == nil {
+			j.ids[a.Key], j.seen[a.Key] = map[string]bool{}, map[Place]bool{}
+		}
+		if len(j.ids[a.Key]) > 0 && !j.ids[a.Key][a.ID] {
+			j.violate(OtherIdentity, "%s at %s under another id", a.Key, a.Place)
+		}
+		again := a.Replays
+		if j.seen[a.Key][a.Place] {
+			again++
+		}
+		j.ids[a.Key][a.ID], j.seen[a.Key][a.Place] = true, true
+		// The archive repeats what was live; a duplicate is counted where the user meets it.
+		switch {
+		case a.Key.Dir == In && a.Place == Live:
+			j.report.In.Duplicates += again
+		case a.Key.Dir == Out:
+			j.report.Out.Duplicates += again
+			if s.Once && again > 0 {
+				j.violate(Repeated, "%s was sent to the platform %d times more", a.Key, again)
+			}
+		}
+	}
+}
+
+// ends checks that every message came to an end.
+func (j *judge) ends() {
+	for _, s := range j.h.Sent {
+		count, delivered := &j.report.In, j.seen[s.Key][Live] || j.seen[s.Key][Archive]
+		if s.Key.Dir == Out {
+			count, delivered = &j.report.Out, j.seen[s.Key][Platform]
+		}
+		count.Sent++
+		count.Twice += one(s.Twice)
+		count.Resent += one(s.Resent)
+		count.Taken += one(s.Taken)
+		count.Once += one(s.Once)
+		count.Delivered += one(delivered)
+		count.Refused += one(j.refused[s.Key])
+		switch {
+		case delivered:
+			count.RefusedYetDelivered += one(j.refused[s.Key])
+		case s.Taken:
+			j.violate(TakenMissing, "%s", s.Key)
+		case !j.refused[s.Key]:
+			j.violate(Lost, "%s", s.Key)
+		}
+	}
+}
+
+func (j *judge) receipts() {
+	receipted := map[Key]bool{}
+	for _, k := range j.h.Receipts {
+		if !receipted[k] && !j.seen[k][Platform] {
+			j.violate(ReceiptedMissing, "%s", k)
+		}
+		receipted[k] = true
+	}
+	j.report.Out.Receipted = len(receipted)
+}
+
+// order compares first arrivals: a duplicate that comes late is no disorder. What was sent again later is not judged.
+func (j *judge) order() {
+	type line struct {
+		dir   Direction
+		chat  int
+		place Place
+	}
+	last, first := map[line]Key{}, map[Place]map[Key]bool{}
+	for _, a := range j.h.Arrivals {
+		if first[a.Place] == nil {
+			first[a.Place] = map[Key]bool{}
+		}
+		if first[a.Place][a.Key] || j.sent[a.Key].Resent {
+			continue
+		}
+		first[a.Place][a.Key] = true
+		at := line{a.Key.Dir, a.Key.Chat, a.Place}
+		if before, ok := last[at]; ok && before.N > a.Key.N {
+			j.violate(Disorder, "%s at %s after %s", a.Key, a.Place, before)
+			continue
+		}
+		last[at] = a.Key
+	}
+}
+
+// causes checks that something was broken when an error was answered.
+func (j *judge) causes() {
+	j.report.Conditions = map[string]int{}
+	for _, r := range j.h.Refusals {
+		j.report.Conditions[r.Condition]++
+		if !slices.ContainsFunc(j.h.Faults, func(f Fault) bool {
+			return !r.At.Before(f.From) && !r.At.After(f.To.Add(refusalGrace))
+		}) {
+			j.violate(Causeless, "%s: %s", r.Key, r.Condition)
+		}
+	}
+}
+
+// minimum checks that the run was the run that was asked for.
+func (j *judge) minimum(least Minimum) {
+	for _, d := range []struct {
+		dir   Direction
+		count Count
+	}{{In, j.report.In}, {Out, j.report.Out}} {
+		if d.count.Sent < least.Messages {
+			j.violate(Shortfall, "%s: sent %d messages, want at least %d", d.dir, d.count.Sent, least.Messages)
+		}
+	}
+	for _, b := range rates(j.h.Bursts) {
+		if b.Rate() < least.Rate {
+			j.violate(Shortfall, "%s: sent %.0f messages/s, want at least %.0f", b.Dir, b.Rate(), least.Rate)
+		}
+	}
+	if n := j.report.Out.Twice; n < least.Twice {
+		j.violate(Shortfall, "%d messages sent twice at once, want at least %d", n, least.Twice)
+	}
+	if out := j.report.Out; least.Refused > 0 && float64(out.Refused) > least.Refused*float64(out.Sent) {
+		j.violate(Shortfall, "%d of %d outbound messages refused, want at most %.0f %%", out.Refused, out.Sent, 100*least.Refused)
+	}
+	happened := map[string]int{}
+	for _, f := range j.h.Faults {
+		happened[f.Kind]++
+		if _, wanted := least.Faults[f.Kind]; wanted && f.Total() < least.Pending {
+			j.violate(Shortfall, "%s: %d entries pending, want at least %d", f.Kind, f.Total(), least.Pending)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(least.Faults)) {
+		if happened[kind] < least.Faults[kind] {
+			j.violate(Shortfall, "%s: happened %d times, want %d", kind, happened[kind], least.Faults[kind])
+		}
+	}
+}
+
+// Rate is messages per second.
+func (b Burst) Rate() float64 {
+	if b.Time <= 0 {
+		return 0
+	}
+	return float64(b.N) / b.Time.Seconds()
+}
+
+// rates adds the bursts of each direction up.
+func rates(bursts []Burst) []Burst {
+	sum := map[Direction]Burst{}
+	for _, b := range bursts {
+		sum[b.Dir] = Burst{b.Dir, sum[b.Dir].N + b.N, sum[b.Dir].Time + b.Time}
+	}
+	return slices.SortedFunc(maps.Values(sum), func(a, b Burst) int { return cmp.Compare(a.Dir, b.Dir) })
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,199 @@
+package chaos
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// start is when the made-up histories begin.
+func start() time.Time { return time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC) }
+
+// whole is a history in which everything went well: two chats, two messages each way, one kill with one refusal.
+func whole() History {
+	var h History
+	at := start()
+	for chat := range 2 {
+		for n := 1; n <= 2; n++ {
+			in, out := Key{In, chat, n}, Key{Out, chat, n}
+			h.Sent = append(h.Sent, Sent{Key: in, At: at, Taken: true}, Sent{Key: out, At: at, Twice: n == 1, Once: n == 2})
+			for _, p := range []Place{Live, Archive} {
+				h.Arrivals = append(h.Arrivals, Arrival{Key: in, Place: p, Chat: chat, ID: "stanza " + in.String()})
+			}
+			h.Arrivals = append(h.Arrivals, Arrival{Key: out, Place: Platform, Chat: chat, ID: "op " + out.String()})
+			h.Receipts = append(h.Receipts, out)
+		}
+	}
+	refused := Key{Out, 0, 3}
+	h.Sent = append(h.Sent, Sent{Key: refused, At: at})
+	h.Faults = []Fault{{Kind: "after-send", From: at.Add(time.Second), To: at.Add(2 * time.Second), Pending: map[string]int{"in": 20, "out": 40}}}
+	h.Refusals = []Refusal{{refused, "remote-server-timeout", at.Add(1500 * time.Millisecond)}}
+	h.Bursts = []Burst{{In, 4, 10 * time.Millisecond}, {Out, 5, 10 * time.Millisecond}}
+	return h
+}
+
+func least() Minimum {
+	return Minimum{Messages: 4, Rate: 200, Pending: 50, Twice: 2, Faults: map[string]int{"after-send": 1}, Refused: 0.5}
+}
+
+func TestJudgeWhole(t *testing.T) {
+	got := Judge(whole(), least())
+	if len(got.Violations) > 0 {
+		t.Errorf("violations: got %v, want none", got.Violations)
+	}
+	wantIn := Count{Sent: 4, Delivered: 4, Taken: 4}
+	wantOut := Count{Sent: 5, Delivered: 4, Twice: 2, Once: 2, Receipted: 4, Refused: 1}
+	if diff := cmp.Diff(wantIn, got.In) + cmp.Diff(wantOut, got.Out); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+// drop removes the arrivals for which f is true.
+func (h *History) drop(f func(Arrival) bool) {
+	var kept []Arrival
+	for _, a := range h.Arrivals {
+		if !f(a) {
+			kept = append(kept, a)
+		}
+	}
+	h.Arrivals = kept
+}
+
+func TestJudgeViolations(t *testing.T) {
+	in, out := Key{In, 1, 2}, Key{Out, 1, 2}
+	add := func(a Arrival) func(*History) {
+		return func(h *History) { h.Arrivals = append(h.Arrivals, a) }
+	}
+	swap := func(place Place, dir Direction) func(*History) {
+		return func(h *History) {
+			var at []int
+			for i, a := range h.Arrivals {
+				if a.Place == place && a.Key.Dir == dir && a.Chat == 0 {
+					at = append(at, i)
+				}
+			}
+			h.Arrivals[at[0]], h.Arrivals[at[1]] = h.Arrivals[at[1]], h.Arrivals[at[0]]
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(*History)
+		want  map[Kind]int
+	}{
+		"taken and never seen": {
+			func(h *History) { h.drop(func(a Arrival) bool { return a.Key == in }) }, map[Kind]int{TakenMissing: 1},
+		},
+		"only in the archive is seen": {
+			func(h *History) { h.drop(func(a Arrival) bool { return a.Key == in && a.Place == Live }) }, map[Kind]int{},
+		},
+		"never taken": {
+			func(h *History) {
+				h.drop(func(a Arrival) bool { return a.Key == in })
+				for i := range h.Sent {
+					h.Sent[i].Taken = h.Sent[i].Taken && h.Sent[i].Key != in
+				}
+			}, map[Kind]int{Lost: 1},
+		},
+		"receipt without a message": {
+			func(h *History) { h.drop(func(a Arrival) bool { return a.Key == out }) }, map[Kind]int{ReceiptedMissing: 1, Lost: 1},
+		},
+		"neither delivered nor refused": {func(h *History) { h.Refusals = nil }, map[Kind]int{Lost: 1}},
+		"refused, then delivered":       {add(Arrival{Key: Key{Out, 0, 3}, Place: Platform, Chat: 0, ID: "x"}), map[Kind]int{}},
+		"out of order live":             {swap(Live, In), map[Kind]int{Disorder: 1}},
+		"out of order in the archive":   {swap(Archive, In), map[Kind]int{Disorder: 1}},
+		"out of order on the platform":  {swap(Platform, Out), map[Kind]int{Disorder: 1}},
+		"what was resent has no order": {
+			func(h *History) {
+				swap(Platform, Out)(h)
+				for i := range h.Sent {
+					h.Sent[i].Resent = h.Sent[i].Key == Key{Out, 0, 1}
+				}
+			}, map[Kind]int{},
+		},
+		"late duplicate, same id":      {add(Arrival{Key: Key{In, 1, 1}, Place: Live, Chat: 1, ID: "stanza in 1 1"}), map[Kind]int{}},
+		"duplicate, other stanza id":   {add(Arrival{Key: in, Place: Live, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
+		"archived under another id":    {add(Arrival{Key: in, Place: Archive, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
+		"duplicate, other idempotency": {add(Arrival{Key: Key{Out, 1, 1}, Place: Platform, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
+		"in another chat":              {func(h *History) { h.Arrivals[0].Chat = 1 }, map[Kind]int{Misaddressed: 1}},
+		"never sent":                   {add(Arrival{Key: Key{In, 7, 7}, Place: Live, Chat: 7, ID: "x"}), map[Kind]int{Stray: 1}},
+		"unknown text":                 {func(h *History) { h.Strays = []string{"hello"} }, map[Kind]int{Stray: 1}},
+		"refused before the fault":     {func(h *History) { h.Refusals[0].At = start() }, map[Kind]int{Causeless: 1}},
+		"refused long after the fault": {func(h *History) { h.Refusals[0].At = start().Add(time.Minute) }, map[Kind]int{Causeless: 1}},
+		"replayed after settling":      {func(h *History) { h.Arrivals[5].Replays = 1 }, map[Kind]int{Repeated: 1}},
+		"replayed before settling":     {func(h *History) { h.Arrivals[2].Replays = 1 }, map[Kind]int{}},
+		"too few pending":              {func(h *History) { h.Faults[0].Pending["out"] = 29 }, map[Kind]int{Shortfall: 1}},
+		"too few faults":               {func(h *History) { h.Faults[0].Kind = "another" }, map[Kind]int{Shortfall: 1}},
+		"too few messages and doubles": {
+			func(h *History) {
+				h.Sent = h.Sent[2:]
+				h.drop(func(a Arrival) bool { return a.Chat == 0 && a.Key.N == 1 })
+				h.Receipts = h.Receipts[1:]
+			}, map[Kind]int{Shortfall: 2},
+		},
+		"too slow":                      {func(h *History) { h.Bursts[0].Time = time.Second }, map[Kind]int{Shortfall: 1}},
+		"nothing was sent for any time": {func(h *History) { h.Bursts[0].Time = 0 }, map[Kind]int{Shortfall: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := whole()
+			c.spoil(&h)
+			got := Judge(h, least())
+			if diff := cmp.Diff(c.want, got.Kinds()); diff != "" {
+				t.Errorf("violations (-want +got):\n%s%v", diff, got.Violations)
+			}
+		})
+	}
+}
+
+func TestJudgeShortfalls(t *testing.T) {
+	for name, change := range map[string]func(*Minimum){
+		"twice":   func(m *Minimum) { m.Twice = 3 },
+		"refused": func(m *Minimum) { m.Refused = 0.1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := least()
+			change(&m)
+			if diff := cmp.Diff(map[Kind]int{Shortfall: 1}, Judge(whole(), m).Kinds()); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestJudgeCountsDuplicates(t *testing.T) {
+	h := whole()
+	h.Arrivals[2].Replays = 2 // the first outbound message
+	for range 3 {
+		h.Arrivals = append(h.Arrivals, h.Arrivals[0]) // a live inbound message
+	}
+	h.Arrivals = append(h.Arrivals, h.Arrivals[1]) // what the archive holds twice is no second meeting
+	got := Judge(h, least())
+	if got.In.Duplicates != 3 || got.Out.Duplicates != 2 || len(got.Violations) > 0 {
+		t.Errorf("duplicates: got %d in, %d out, %v, want 3, 2 and no violation", got.In.Duplicates, got.Out.Duplicates, got.Violations)
+	}
+}
+
+func TestParseKey(t *testing.T) {
+	for text, want := range map[string]Key{
+		"in 0 1": {In, 0, 1}, "out 49 1000": {Out, 49, 1000},
+		"": {}, "in 1": {}, "in 1 2 3": {}, "to 1 2": {}, "in a 2": {}, "in 01 2": {}, "> in 1 2": {},
+	} {
+		k, ok := ParseKey(text)
+		if ok != (want != Key{}) || ok && k != want {
+			t.Errorf("ParseKey(%q): got %v, %v, want %v", text, k, ok, want)
+		}
+	}
+}
+
+func TestReportNamesEverything(t *testing.T) {
+	h := whole()
+	h.drop(func(a Arrival) bool { return a.Key.Dir == In })
+	got := Judge(h, least()).String()
+	for _, want := range []string{
+		"platform->user", "sent after settling", "remote-server-timeout 1", "in 20, out 40", "taken-missing 4", "taken-missing: in 1 2", "400/s",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("report: %q is not in it:\n%s", want, got)
+		}
+	}
+}
