@@ -59,16 +59,16 @@ func (s *Store) deadRange(ctx context.Context, p gateway.Partition, verb, from, 
 		return nil, failed(verb, err)
 	}
 	var letters []gateway.DeadLetter
-	err = eachEntry(out[0], func(id string, f map[string]string) error {
+	err = eachEntry(out[0], func(id string, f fields) error {
 		e, err := entryOf(id, f)
 		if err != nil {
 			return err
 		}
-		d := gateway.DeadLetter{Entry: e, From: gateway.Queue(f["f"])}
-		if err := json.Unmarshal([]byte(f["w"]), &d.Why); err != nil {
+		d := gateway.DeadLetter{Entry: e, From: gateway.Queue(f.text("f"))}
+		if err := json.Unmarshal([]byte(f.text("w")), &d.Why); err != nil {
 			return err
 		}
-		died, err := strconv.ParseInt(f["d"], 10, 64)
+		died, err := strconv.ParseInt(f.text("d"), 10, 64)
 		d.Died = time.UnixMilli(died).UTC()
 		letters = append(letters, d)
 		return err

@@ -57,7 +57,7 @@ func (s *Store) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, 
 		return nil, failed("read", err)
 	}
 	var entries []gateway.Entry
-	err = eachEntry(out[0], func(id string, f map[string]string) error {
+	err = eachEntry(out[0], func(id string, f fields) error {
 		e, err := entryOf(id, f)
 		entries = append(entries, e)
 		return err
@@ -74,7 +74,7 @@ func behind(after gateway.EntryID) string {
 }
 
 // eachEntry walks the answer of XRANGE: [[id, [field, value, ...]], ...].
-func eachEntry(reply any, f func(id string, fields map[string]string) error) error {
+func eachEntry(reply any, f func(id string, fields fields) error) error {
 	list, _ := reply.([]any)
 	for _, item := range list {
 		pair, _ := item.([]any)
@@ -83,27 +83,35 @@ func eachEntry(reply any, f func(id string, fields map[string]string) error) err
 		}
 		id, _ := pair[0].(string)
 		flat, _ := pair[1].([]any)
-		fields := make(map[string]string, len(flat)/2)
-		for i := 0; i+1 < len(flat); i += 2 {
-			k, _ := flat[i].(string)
-			fields[k], _ = flat[i+1].(string)
-		}
-		if err := f(id, fields); err != nil {
+		if err := f(id, flat); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// fields are a stream entry's: name, value, name, value. There are ten at most.
+type fields []any
+
+func (f fields) text(name string) string {
+	for i := 0; i+1 < len(f); i += 2 {
+		if f[i] == name {
+			s, _ := f[i+1].(string)
+			return s
+		}
+	}
+	return ""
+}
+
 // entryOf reads a stream entry as ingest.lua wrote it.
-func entryOf(id string, f map[string]string) (gateway.Entry, error) {
-	at, err := strconv.ParseInt(f["t"], 10, 64)
+func entryOf(id string, f fields) (gateway.Entry, error) {
+	at, err := strconv.ParseInt(f.text("t"), 10, 64)
 	if err != nil {
 		return gateway.Entry{}, fmt.Errorf("stream entry %s: time: %w", id, err)
 	}
 	return gateway.Entry{
-		ID: gateway.EntryID(id), Lane: f["l"], Kind: gateway.EntryKind(f["k"]), Account: gateway.AccountID(f["a"]),
-		Payload: []byte(f["p"]), At: time.UnixMilli(at).UTC(),
+		ID: gateway.EntryID(id), Lane: f.text("l"), Kind: gateway.EntryKind(f.text("k")), Account: gateway.AccountID(f.text("a")),
+		Payload: []byte(f.text("p")), At: time.UnixMilli(at).UTC(),
 	}, nil
 }
 
@@ -131,7 +139,7 @@ func (s *Store) Depth(ctx context.Context, p gateway.Partition, q gateway.Queue)
 		return 0, time.Time{}, failed("depth", err)
 	}
 	var oldest time.Time
-	err = eachEntry(out[1], func(id string, f map[string]string) error {
+	err = eachEntry(out[1], func(id string, f fields) error {
 		e, err := entryOf(id, f)
 		oldest = e.At
 		return err

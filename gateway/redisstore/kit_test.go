@@ -184,7 +184,7 @@ func commandDocs(t *testing.T, client *redis.Client) map[string]commandDoc {
 func addDocs(docs map[string]commandDoc, flat []any) {
 	for i := 0; i+1 < len(flat); i += 2 {
 		name := fmt.Sprint(flat[i])
-		f := fields(flat[i+1])
+		f := named(flat[i+1])
 		doc := commandDoc{since: fmt.Sprint(f["since"]), tokens: map[string]string{}}
 		addTokens(doc.tokens, f["arguments"])
 		docs[name] = doc
@@ -197,7 +197,7 @@ func addDocs(docs map[string]commandDoc, flat []any) {
 func addTokens(tokens map[string]string, arguments any) {
 	list, _ := arguments.([]any)
 	for _, a := range list {
-		f := fields(a)
+		f := named(a)
 		if token, ok := f["token"].(string); ok {
 			since, _ := f["since"].(string)
 			if before, twice := tokens[token]; !twice || before > since {
@@ -208,7 +208,7 @@ func addTokens(tokens map[string]string, arguments any) {
 	}
 }
 
-func fields(v any) map[string]any {
+func named(v any) map[string]any {
 	flat, _ := v.([]any)
 	f := map[string]any{}
 	for i := 0; i+1 < len(flat); i += 2 {

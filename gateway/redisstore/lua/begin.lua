@@ -11,10 +11,11 @@ redis.call('HSET', KEYS[2], ARGV[2], n .. '?')
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 local at = 6
 for k = 3, #KEYS, 2 do
+  local lines = redis.call('HLEN', KEYS[k])
   local to = KEYS[k]
-  if redis.call('HLEN', to) >= tonumber(ARGV[5]) and redis.call('HEXISTS', to, ARGV[at]) == 0 then to = KEYS[k + 1] end
+  if lines >= tonumber(ARGV[5]) then to = KEYS[k + 1] end
   redis.call('HSET', to, ARGV[at], ARGV[at + 1])
-  redis.call('EXPIREAT', to, ARGV[4])
+  if lines == 0 or to ~= KEYS[k] then redis.call('EXPIREAT', to, ARGV[4]) end
   at = at + 2
 end
 return n .. open

@@ -18,10 +18,11 @@ for _ = 1, ARGV[4] do
   end
 end
 for k = 5, #KEYS, 2 do
+  local lines = redis.call('HLEN', KEYS[k])
   local to = KEYS[k]
-  if redis.call('HLEN', to) >= tonumber(ARGV[3]) and redis.call('HEXISTS', to, ARGV[at]) == 0 then to = KEYS[k + 1] end
+  if lines >= tonumber(ARGV[3]) then to = KEYS[k + 1] end
   redis.call('HSET', to, ARGV[at], ARGV[at + 1])
-  redis.call('EXPIREAT', to, ARGV[2])
+  if lines == 0 or to ~= KEYS[k] then redis.call('EXPIREAT', to, ARGV[2]) end
   at = at + 2
 end
 return removed

@@ -9,8 +9,9 @@ for k = 1, #KEYS, n + 1 do
   local lines = redis.call('HLEN', KEYS[k])
   for i = 1, n do
     if lines > 0 and not values[i] then
-      local v = redis.call('HGET', KEYS[k], ARGV[i + 1])
-      if not v and lines >= tonumber(ARGV[1]) then v = redis.call('HGET', KEYS[k + i], ARGV[i + 1]) end
+      local v -- what overflowed is newer than what stands in a full hash under the same field
+      if lines >= tonumber(ARGV[1]) then v = redis.call('HGET', KEYS[k + i], ARGV[i + 1]) end
+      v = v or redis.call('HGET', KEYS[k], ARGV[i + 1])
       if v then
         values[i] = v
         missing = missing - 1
