@@ -62,7 +62,9 @@ type MediaStore interface {
 
 // Linker links and unlinks accounts by stateless steps: the core keeps State between them, so that any replica serves the next.
 type Linker interface {
-	// Link runs one step; the first call has a zero Answers and State.
+	// Link runs one step; the first call has a zero Answers and State. It may come without User, Account and ConsentHash, to
+	// show the first questions beside the disclosure: it then only asks. A first step with a Redirect is asked for again,
+	// with the user, after the consent.
 	Link(ctx context.Context, in LinkInput) (LinkStep, error)
 	// Unlink withdraws the account on the platform. A Retryable error is tried again later.
 	Unlink(ctx context.Context, account Credentials) error

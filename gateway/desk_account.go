@@ -7,6 +7,15 @@ import (
 	"slices"
 )
 
+// StandingUnder returns how the account stands under a descriptor: one whose user agreed to an older version of it needs a
+// new consent, whatever the platform says.
+func (a *Account) StandingUnder(d Descriptor) AccountStanding {
+	if a.Agreed < d.Version && (a.Standing == AccountActive || a.Standing == AccountExpiring) {
+		return AccountReconsentNeeded
+	}
+	return a.Standing
+}
+
 // account returns a visitor's account, nil when they have none.
 func (d *Desk) account(ctx context.Context, v Visitor) (*Account, error) {
 	all, err := d.accounts(ctx, v)

@@ -83,8 +83,8 @@ func (d *Desk) Resolve(ctx context.Context, v Visitor, query string) (Alias, err
 }
 
 func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error) {
-	if t.account.Standing == AccountSuspended || t.account.Standing == AccountReauthNeeded || t.account.Standing == AccountReconsentNeeded {
-		return nil, &Refusal{NotAuthorized, d.say(t.Visitor, TextReauth, d.platform(t.Visitor), t.inst.Component)}
+	if r := d.idle(t); r != nil {
+		return nil, r
 	}
 	if !d.lookups.take(string(t.Adapter)+" "+string(t.User), time.Now()) {
 		return nil, &Refusal{ResourceConstraint, d.say(t.Visitor, textLookups)}
@@ -116,6 +116,21 @@ func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error)
 		return nil, err
 	}
 	return d.cfg.Identity.PutContact(ctx, t.account, fresh)
+}
+
+// idle refuses what an account that cannot act would be needed for.
+func (d *Desk) idle(t *turn) *Refusal {
+	about := t.inst.Adapter.Descriptor()
+	switch t.account.StandingUnder(about) {
+	case AccountReauthNeeded:
+		return &Refusal{NotAuthorized, d.say(t.Visitor, TextReauth, about.Platform, t.inst.Component)}
+	case AccountReconsentNeeded:
+		return &Refusal{NotAuthorized, d.say(t.Visitor, TextReconsent, about.Platform, t.inst.Component)}
+	case AccountSuspended:
+		return &Refusal{NotAuthorized, d.say(t.Visitor, TextSuspended, about.Platform)}
+	case AccountActive, AccountExpiring, AccountWithdrawn, AccountWithdrawalQueued:
+	}
+	return nil
 }
 
 func (d *Desk) nobody(v Visitor) *Refusal {

@@ -32,20 +32,11 @@ func (d *Desk) status(ctx context.Context, t *turn) (outcome, error) {
 		}
 		lines = append(lines,
 			d.say(t.Visitor, textStatusAccount, w.desc.Platform, a.Shown),
-			d.say(t.Visitor, textStatusStanding, d.standing(t.Visitor, a, w.desc)),
+			d.say(t.Visitor, textStatusStanding, d.say(t.Visitor, textStanding+TextKey(a.StandingUnder(w.desc)))),
 			d.say(t.Visitor, textStatusContacts, n))
 	}
 	lines = append(lines, d.say(t.Visitor, textStatusMode, w.mode(w.desc.Out), w.mode(w.desc.In), w.mode(w.desc.Media)))
 	return outcome{text: strings.Join(lines, "\n")}, nil
-}
-
-// standing says how an account stands; a newer disclosure counts as a missing consent even before the platform says so.
-func (d *Desk) standing(v Visitor, a *Account, desc Descriptor) string {
-	s := a.Standing
-	if s == AccountActive && a.Agreed != desc.Version {
-		s = AccountReconsentNeeded
-	}
-	return d.say(v, textStanding+TextKey(s))
 }
 
 func unregisterFlow(d *Desk) flow {

@@ -146,6 +146,17 @@ func TestResolveNeedsAWorkingAccount(t *testing.T) {
 			t.Errorf("%s: the platform was asked", standing)
 		}
 	}
+	c := newCounter(t)
+	c.register(c.romeo, "Montague")
+	c.platform.Describe.Version++
+	_, err := c.desk.Resolve(c.ctx, c.romeo, "anna")
+	if text := c.refused(err, gateway.NotAuthorized, "").Text; !strings.Contains(text, "terms of Wall have changed") {
+		t.Errorf("got %q, want that the terms changed", text)
+	}
+	c.register(c.romeo, "Montague")
+	if _, err := c.desk.Resolve(c.ctx, c.romeo, "anna"); err != nil {
+		t.Errorf("after the new consent: %v", err)
+	}
 }
 
 func TestLookupBudget(t *testing.T) {

@@ -8,7 +8,7 @@ const (
 	RecordDataKey  RecordKind = "key"      // owner a:<account> or u:<user>: a wrapped data key
 	RecordUser     RecordKind = "user"     // owner u:<user>: JID, language
 	RecordLinks    RecordKind = "links"    // owner u:<user>: the user's accounts per adapter
-	RecordConsent  RecordKind = "consent"  // owner u:<user>: consent receipts
+	RecordConsent  RecordKind = "consent"  // owner u:<user>: consent receipts; owner x:<adapter>: the texts they are about, by hash
 	RecordAccount  RecordKind = "account"  // owner a:<account>: endpoint, sealed credentials, standing
 	RecordContact  RecordKind = "contact"  // owner a:<account>: one packed sealed string per contact
 	RecordEndpoint RecordKind = "endpoint" // owner e:<bucket>: endpoint to account
