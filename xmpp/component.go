@@ -69,6 +69,12 @@ type Outbox interface {
 	Pump(ctx context.Context, w gateway.Wire) error
 }
 
+var (
+	_ Gateway = (*gateway.Gateway)(nil)
+	_ Desk    = (*gateway.Desk)(nil)
+	_ Outbox  = (*gateway.Outbox)(nil)
+)
+
 // Config says which component to be and how to reach the server. Adapter,
 // Domain, Server, Secret and Descriptor are required.
 type Config struct {

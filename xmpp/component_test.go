@@ -140,6 +140,23 @@ func TestForgedSenderIsIgnored(t *testing.T) {
 	})
 }
 
+// XEP-0353: whoever calls hears at once that nobody will answer.
+func TestCallsAreDeclined(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
+		for _, to := range []string{"anna7@gw.example", "nobody@gw.example/x"} {
+			el := r.answer(chatTo(to, "<propose xmlns='urn:xmpp:jingle-message:0' id='c1'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose><body>call</body>"))
+			if el.Child(nsCallMessage, "reject").Attr("id") != "c1" || el.Attr("to") != "romeo@example/phone" || el.From().Resource() != contactResource {
+				t.Errorf("got %s", el)
+			}
+		}
+		r.silent("<message from='eve@elsewhere.example/x' to='anna7@gw.example'><propose xmlns='urn:xmpp:jingle-message:0' id='c1'/></message>")
+		r.silent(chatTo("anna7@gw.example", "<retract xmlns='urn:xmpp:jingle-message:0' id='c1'/>"))
+		if r.gw.count() != 0 {
+			t.Error("a call went to the gateway as a message")
+		}
+	})
+}
+
 func TestAskFails(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
 		r.gw.err = errors.New("redis: password is hunter2")
@@ -174,6 +191,7 @@ func TestOrderWithinAChat(t *testing.T) {
 			r.Send(t, fmt.Sprintf("<message type='chat' from='romeo@example/phone' to='anna7@gw.example' id='u%d'><body>x</body></message>", i))
 		}
 		<-time.After(2 * time.Second)
+		synctest.Wait()
 		for i, out := range r.gw.asked {
 			if want := gateway.StanzaID(fmt.Sprintf("u%d", i)); out.Stanza != want {
 				t.Fatalf("got %s at %d, want %s", out.Stanza, i, want)

@@ -18,6 +18,7 @@ func (c *Component) message(ctx context.Context, el *Element) {
 		c.bounce(ctx, el)
 	case el.To().Local() == "":
 		c.chat(ctx, el)
+	case c.declineCall(ctx, el):
 	default:
 		c.ask(ctx, el)
 	}
