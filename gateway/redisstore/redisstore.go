@@ -1,4 +1,4 @@
-// Package redisstore is the gateway.Store in Redis: one server or a Redis Cluster, from version 6.2.
+// Package redisstore is the gateway.Store in Redis, from version 6.2: one server, a master under Sentinels, or a Redis Cluster.
 //
 // Every change is one Lua script whose keys share one hash tag, so that it is atomic and works in a cluster: a partition's
 // keys are tagged with the partition, an owner's records with the owner. Work streams are never trimmed: what was taken
@@ -49,8 +49,13 @@ type Store struct {
 	batches map[string]*batcher // by node address
 }
 
-// Open connects to url: redis://[user:password@]host:port[/db], rediss:// for TLS, redis+cluster:// and rediss+cluster://
-// for a cluster, with some of its nodes separated by commas. It returns an error when no server answers.
+// Open connects to url and returns an error when no server answers:
+//
+//	redis://[user:password@]host:port[/db]
+//	redis+cluster://[user:password@]host:port,host:port           some nodes of a cluster
+//	redis+sentinel://[user:password@]host:port,host:port/name[/db] Sentinels, and the name of the master they watch
+//
+// and rediss in place of redis for TLS.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	client, err := dial(url)
 	if err != nil {

@@ -64,8 +64,10 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	for _, url := range []string{
 		"", "127.0.0.1:6379", "http://u:hunter2@h:1", "redis://u:hunter2@h:port/0", "redis://u:hunter2@h:1/nine",
-		"redis+cluster://u:hunter2@h:1,h2", "redis+cluster://u:hunter2@,h:1", "redis+sentinel://u:hunter2@h:1",
+		"redis+cluster://u:hunter2@h:1,h2", "redis+cluster://u:hunter2@,h:1", "redis+sentinel://u:hunter2@h:1", "redis+sentinel://u:hunter2@h/name",
+		"redis+other://u:hunter2@h:1", "redis://u:hunter2@h:1/%zz",
 		"redis://u:hunter2@" + free, "redis+cluster://u:hunter2@" + free,
+		"redis+sentinel://u:hunter2@" + free + "/name",
 	} {
 		s, err := Open(t.Context(), url, Options{})
 		if err == nil {

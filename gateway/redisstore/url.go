@@ -20,35 +20,79 @@ const (
 	poolSize = 8
 )
 
-var errURL = errors.New("url: want redis://, rediss://, redis+cluster:// or rediss+cluster:// with host:port")
+var errURL = errors.New("url: want redis://host:port/db, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/name, or rediss the same way")
+
+// noMaintenance keeps the library from asking for notices that only Redis Enterprise sends.
+func noMaintenance() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
 
 // dial returns a client for a URL; it connects on first use. Errors never show the URL, which may hold a password.
 func dial(raw string) (redis.UniversalClient, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	base, isCluster := strings.CutSuffix(scheme, "+cluster")
+	base, kind, _ := strings.Cut(scheme, "+")
 	if !ok || base != "redis" && base != "rediss" {
 		return nil, errURL
 	}
-	if isCluster {
+	switch kind {
+	case "":
+		return dialOne(base + "://" + rest)
+	case "cluster":
 		return dialCluster(base, rest)
+	case "sentinel":
+		return dialSentinel(base, rest)
 	}
-	o, err := redis.ParseURL(base + "://" + rest)
+	return nil, errURL
+}
+
+func dialOne(raw string) (redis.UniversalClient, error) {
+	o, err := redis.ParseURL(raw)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	o.MaxRetries = -1 // do retries what is safe to send twice
+	o.MaxRetries = -1 // await repeats what is safe to send twice
 	o.DialerRetries = 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
 	o.PoolSize = poolSize
 	o.Protocol = 2
 	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.MaintNotificationsConfig = noMaintenance()
 	return redis.NewClient(o), nil
 }
 
-// dialCluster takes what stands behind "://": [user:password@]host:port,host:port.
 func dialCluster(base, rest string) (redis.UniversalClient, error) {
-	rest, _, _ = strings.Cut(rest, "/")
+	addrs, o, err := several(base, rest)
+	if err != nil {
+		return nil, err
+	}
+	return redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
+		PoolSize: poolSize, Protocol: 2, DisableIdentity: true, MaintNotificationsConfig: noMaintenance(),
+	}), nil
+}
+
+// dialSentinel asks the Sentinels for the master of a name. User and password are Redis' own: Sentinels have none.
+func dialSentinel(base, rest string) (redis.UniversalClient, error) {
+	hosts, name, _ := strings.Cut(rest, "/")
+	name, db, _ := strings.Cut(name, "/")
+	if name == "" {
+		return nil, errURL
+	}
+	addrs, o, err := several(base, hosts+"/"+db)
+	if err != nil {
+		return nil, err
+	}
+	return redis.NewFailoverClient(&redis.FailoverOptions{
+		SentinelAddrs: addrs, MasterName: name, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
+		PoolSize: poolSize, Protocol: 2, DisableIdentity: true,
+	}), nil
+}
+
+// several reads what stands behind "://" where hosts are separated by commas: [user:password@]host:port,host:port[/db].
+func several(base, rest string) ([]string, *redis.Options, error) {
+	rest, db, _ := strings.Cut(rest, "/")
 	userinfo, hosts := "", rest
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		userinfo, hosts = rest[:i+1], rest[i+1:]
@@ -56,22 +100,17 @@ func dialCluster(base, rest string) (redis.UniversalClient, error) {
 	addrs := strings.Split(hosts, ",")
 	for _, a := range addrs {
 		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
-			return nil, errURL
+			return nil, nil, errURL
 		}
 	}
-	first, err := redis.ParseURL(base + "://" + userinfo + addrs[0])
+	o, err := redis.ParseURL(base + "://" + userinfo + addrs[0] + "/" + db)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, nil, withoutURL(err)
 	}
-	if first.TLSConfig != nil { // each node has a name of its own
-		first.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLSConfig != nil { // each node has a name of its own
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: addrs, Username: first.Username, Password: first.Password, TLSConfig: first.TLSConfig,
-		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
-		PoolSize: poolSize, Protocol: 2, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}), nil
+	return addrs, o, nil
 }
 
 func withoutURL(err error) error {
