@@ -90,10 +90,10 @@ func (i *Identity) Of(ctx context.Context, adapter AdapterID, user UserID) ([]*A
 		if ids, err = i.loadLinks(ctx, owner, name); err != nil {
 			return nil, err
 		}
+		if len(ids) == 0 { // not cached: the next registration may happen on another replica
+			return nil, ErrNoAccount
+		}
 		i.links.store(slot, ids)
-	}
-	if len(ids) == 0 {
-		return nil, ErrNoAccount
 	}
 	out := make([]*Account, 0, len(ids))
 	for _, id := range ids {

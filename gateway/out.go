@@ -67,8 +67,12 @@ func (w *outWalk) resolve(ctx context.Context) *verdict {
 	}
 	w.contact = c
 	w.out.Op.Chat = Chat{ID: c.Chat, Kind: ChatDirect, Contact: c.ID}
-	switch a.Standing {
+	switch standing := a.StandingUnder(w.inst.Adapter.Descriptor()); standing {
 	case AccountReauthNeeded, AccountReconsentNeeded:
+		// Terms that changed pause what goes out until the user has agreed again; they are told once.
+		if err := w.o.g.standing(ctx, a, standing); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
 		return w.parkAccount(ctx)
 	case AccountSuspended:
 		return w.fail(ctx, NotAuthorized, TextSuspended, w.platform())

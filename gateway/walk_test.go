@@ -521,3 +521,27 @@ func TestWebhookErrors(t *testing.T) {
 		}
 	})
 }
+
+func TestChangedTermsPauseUntilAgreed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps(), desc: gateway.Descriptor{Version: 2}}, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		r.mustAsk(juliet, "s1", "1")
+		r.mustAsk(juliet, "s2", "2")
+		gatewaytest.Advance(10 * time.Minute)
+		got := texts(r.wire.lines())
+		if len(got) != 2 || !strings.Contains(got[0], "terms of Wall have changed") {
+			t.Fatalf("got %q, want one notice and one presence", got)
+		}
+		diff(t, "sent before", r.platform.taken(), []string(nil))
+		agreed := *r.account
+		agreed.Agreed, agreed.Standing = 2, gateway.AccountActive
+		if err := r.identity.Update(t.Context(), agreed); err != nil {
+			t.Fatal(err)
+		}
+		r.gw.Unpark(t.Context(), r.account.ID)
+		gatewaytest.Advance(2 * time.Second)
+		diff(t, "sent after", r.platform.taken(), []string{"juliet 1", "juliet 2"})
+	})
+}
