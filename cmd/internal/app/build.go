@@ -1,0 +1,351 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/adapters"
+	"postern/api"
+	"postern/gateway"
+	"postern/gateway/memstore"
+	"postern/gateway/redisstore"
+	"postern/xmpp"
+)
+
+// Options is what the surroundings decide. Log is required.
+type Options struct {
+	Log *slog.Logger
+	// Dial connects to the XMPP server; nil dials server.component over TCP.
+	Dial func(context.Context) (net.Conn, error)
+	// HTTP is what adapters call platforms with; nil is a client that follows no redirects.
+	HTTP *http.Client
+}
+
+// App is a gateway with all its parts, not running yet. Make one with Build, then call Run once, or Close.
+type App struct {
+	cfg     Config
+	log     *slog.Logger
+	replica *replica
+	store   gateway.Store
+	gateway *gateway.Gateway
+	desk    *gateway.Desk
+	links   []link
+	signals sync.WaitGroup // what carries fleeting stanzas to the components
+	public  *listener
+	admin   *listener
+	ready   atomic.Bool
+}
+
+// link is one adapter instance with its component.
+type link struct {
+	gateway.Instance
+	component *xmpp.Component
+}
+
+// Build makes the object graph: it reads the files that the configuration names and connects to the store. Nothing serves
+// and nobody is called before Run.
+func Build(ctx context.Context, cfg *Config, o Options) (app *App, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	b := &builder{cfg: cfg, o: o, registry: newRegistry()}
+	if b.faults, err = injected(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: *cfg, log: o.Log}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.replica, err = openReplica(cfg.StateDir); err != nil {
+		return nil, err
+	}
+	if err := b.instances(); err != nil {
+		return nil, err
+	}
+	if err := b.open(ctx, a); err != nil {
+		return nil, err
+	}
+	if err := b.graph(ctx, a); err != nil {
+		return nil, err
+	}
+	return a, b.listeners(a)
+}
+
+type builder struct {
+	cfg       *Config
+	o         Options
+	faults    faults
+	registry  *prometheus.Registry
+	made      []gateway.Instance
+	secrets   []string
+	documents []gateway.Publisher
+	metrics   *gateway.Metrics
+}
+
+// instances opens every adapter, in the order of their names.
+func (b *builder) instances() error {
+	client := b.o.HTTP
+	if client == nil {
+		client = newClient()
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(b.cfg.Adapters)) {
+		a := b.cfg.Adapters[name]
+		adapter, err := open(a, adapters.Deps{Log: b.o.Log.With("adapter", name), HTTP: client})
+		if err != nil {
+			errs = append(errs, b.cfg.at.problem("adapters."+name, "%s", strings.TrimPrefix(err.Error(), a.Type+": ")))
+			continue
+		}
+		secret, err := a.secret()
+		if err != nil {
+			errs = append(errs, b.cfg.at.problem("adapters."+name+".secret_file", "%v", err))
+			continue
+		}
+		b.secrets = append(b.secrets, secret)
+		b.made = append(b.made, gateway.Instance{
+			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
+		})
+	}
+	errs = append(errs, b.publish())
+	return errors.Join(errs...)
+}
+
+func open(a Adapter, d adapters.Deps) (gateway.Adapter, error) {
+	for _, t := range adapters.All() {
+		if t.Name == a.Type {
+			return t.New(a.Own, d)
+		}
+	}
+	return nil, fmt.Errorf("unknown type %q", a.Type)
+}
+
+// publish collects what adapters publish. Two may share a path only with the same document: one would not be found.
+func (b *builder) publish() error {
+	owner := map[string]gateway.Instance{}
+	for _, i := range b.made {
+		p, ok := i.Adapter.(gateway.Publisher)
+		if !ok {
+			continue
+		}
+		b.documents = append(b.documents, p)
+		for path, doc := range p.WellKnown() {
+			if first, taken := owner[path]; taken {
+				if !slices.Equal(first.Adapter.(gateway.Publisher).WellKnown()[path], doc) {
+					return b.cfg.at.problem("adapters."+string(i.ID), "publishes another %s than adapters.%s does: both need the same keys", path, first.ID)
+				}
+				continue
+			}
+			owner[path] = i
+		}
+	}
+	return nil
+}
+
+// newClient is what adapters call platforms with. A redirect would carry credentials elsewhere and is an answer like any other.
+func newClient() *http.Client {
+	return &http.Client{
+		Timeout:       time.Minute,
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// open connects to the store.
+func (b *builder) open(ctx context.Context, a *App) error {
+	if b.cfg.Store.Memory {
+		a.store = b.faults.onStore(memstore.New())
+		a.log.Warn("the store is in memory: a restart loses every registration and every message in transit")
+		return nil
+	}
+	s, err := redisstore.Open(ctx, string(b.cfg.Store.Redis), redisstore.Options{Prefix: b.cfg.Store.Prefix, WaitReplicas: b.cfg.Store.WaitReplicas})
+	if err != nil {
+		return fmt.Errorf("app: store.redis: %w", err)
+	}
+	a.store = b.faults.onStore(s)
+	for _, w := range s.Warnings(ctx) {
+		a.log.Warn("redis: " + w)
+	}
+	return nil
+}
+
+// kek returns the key that the store's keys are wrapped with. A store in memory dies with the process, and so does its key.
+func (b *builder) kek() ([]byte, error) {
+	if b.cfg.Store.Memory {
+		raw := make([]byte, gateway.KeySize)
+		_, _ = rand.Read(raw) // never fails since Go 1.24
+		return raw, nil
+	}
+	raw, err := readKey(b.cfg.Store.KeyFile)
+	if err != nil {
+		return nil, b.cfg.at.problem("store.key_file", "%v", err)
+	}
+	return raw, nil
+}
+
+// graph makes what works between the store and the listeners.
+func (b *builder) graph(ctx context.Context, a *App) error {
+	kek, err := b.kek()
+	if err != nil {
+		return err
+	}
+	keys, err := gateway.OpenKeyring(ctx, a.store, kek)
+	if err != nil {
+		return err
+	}
+	var ids []gateway.AdapterID
+	for _, i := range b.made {
+		ids = append(ids, i.ID)
+	}
+	b.metrics = gateway.NewMetrics(b.registry, ids)
+	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
+	a.gateway = gateway.New(
+		gateway.Config{Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout},
+		gateway.Deps{
+			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
+			Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+		})
+	a.desk = gateway.NewDesk(gateway.DeskConfig{
+		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark,
+	})
+	return b.components(a, texts)
+}
+
+// components makes one component per adapter: each is a connection of its own to the XMPP server.
+func (b *builder) components(a *App, texts *gateway.Texts) error {
+	s := b.cfg.Server
+	host, _, err := net.SplitHostPort(s.Component)
+	if err != nil {
+		return fmt.Errorf("app: server.component: %w", err)
+	}
+	tls, err := s.TLS.clientTLS(host)
+	if err != nil {
+		return b.cfg.at.problem("server.tls.ca_file", "%v", err)
+	}
+	dial := b.o.Dial
+	if dial == nil {
+		dial = func(ctx context.Context) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", s.Component)
+		}
+	}
+	watch := newComponentMetrics(b.registry, b.made)
+	for n, i := range b.made {
+		c, err := xmpp.New(xmpp.Config{
+			Adapter: i.ID, Domain: i.Component, Server: s.Domain, Secret: b.secrets[n], Dial: dial, TLS: tls,
+			Users: b.cfg.Access.Domains, Name: i.Name, Version: Version().Version, Descriptor: i.Adapter.Descriptor(), Texts: texts,
+			Ephemeral: a.fleeting(i.ID), State: watch.state(i.ID), Count: watch.count(i.ID), Log: b.o.Log, Drain: b.cfg.Delivery.Drain,
+		}, a.gateway, a.desk, b.faults.onOutbox(a.gateway.Outbox(i.ID)))
+		if err != nil {
+			return b.cfg.at.problem("adapters."+string(i.ID), "%v", err)
+		}
+		a.links = append(a.links, link{i, c})
+	}
+	return nil
+}
+
+// fleeting carries what is shown at once to a component for as long as its stream lives.
+func (a *App) fleeting(id gateway.AdapterID) func(context.Context) <-chan []byte {
+	return func(ctx context.Context) <-chan []byte {
+		out := make(chan []byte)
+		a.signals.Go(func() {
+			a.gateway.Fleeting(ctx, id, func(stanza []byte) {
+				select {
+				case out <- stanza:
+				case <-ctx.Done():
+				}
+			})
+		})
+		return out
+	}
+}
+
+// listeners makes both HTTP servers.
+func (b *builder) listeners(a *App) error {
+	h := b.cfg.HTTP
+	proxies, _ := h.proxies()
+	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a, proxies), b.o.Log)}
+	a.admin = &listener{name: "admin", addr: h.Admin, server: api.NewServer(api.Admin(api.AdminConfig{
+		Checks:  []api.Check{{Name: "store", Probe: a.store.Ready}, {Name: "running", Probe: a.running}},
+		Metrics: b.registry, Log: b.o.Log,
+	}), b.o.Log)}
+	if h.TLS.CertFile == "" {
+		return nil
+	}
+	cert, err := newCertificate(h.TLS)
+	if err != nil {
+		return b.cfg.at.problem("http.tls", "%v", err)
+	}
+	a.public.server.TLSConfig = cert.config()
+	return nil
+}
+
+func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
+	var hooks []gateway.AdapterID
+	for _, i := range b.made {
+		if _, ok := i.Adapter.(gateway.Webhook); ok {
+			hooks = append(hooks, i.ID)
+		}
+	}
+	return api.Public(api.PublicConfig{
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, TrustedProxies: proxies, Log: b.o.Log,
+		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
+	})
+}
+
+var errNotRunning = errors.New("starting or stopping")
+
+func (a *App) running(context.Context) error {
+	if !a.ready.Load() {
+		return errNotRunning
+	}
+	return nil
+}
+
+// Close frees what Build opened, for an App that is not run.
+func (a *App) Close() { a.close() }
+
+func (a *App) closeStore() {
+	if a.store != nil {
+		if err := a.store.Close(); err != nil {
+			a.log.Warn("store not closed in order", "err", err)
+		}
+	}
+	if a.replica != nil {
+		a.replica.close()
+	}
+	a.store, a.replica = nil, nil
+}
+
+func (a *App) close() {
+	a.closeStore()
+	for _, l := range []*listener{a.public, a.admin} {
+		if l != nil && l.socket != nil {
+			_ = l.socket.Close() // closed already when it was served
+		}
+	}
+}
+
+// String is how the disclosure names the operator.
+func (o Operator) String() string {
+	if o.Name != "" && o.Abuse != "" {
+		return o.Name + ", " + o.Abuse
+	}
+	return o.Name + o.Abuse
+}

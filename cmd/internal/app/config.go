@@ -1,0 +1,176 @@
+package app
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"postern/adapters"
+)
+
+// Config is postern.yaml. DefaultConfig holds the defaults; deploy/postern.yaml shows every key with its default.
+type Config struct {
+	Server   Server   `yaml:"server"`
+	Store    Store    `yaml:"store"`
+	HTTP     HTTP     `yaml:"http"`
+	Log      Log      `yaml:"log"`
+	Delivery Delivery `yaml:"delivery"`
+	Access   Access   `yaml:"access"`
+	Operator Operator `yaml:"operator"`
+	// StateDir holds what this replica keeps for itself: its id. Only one process may use it at a time.
+	StateDir string `yaml:"state_dir"`
+	// Adapters by name. The name stands in the webhook's address, in metrics and in the store: renaming one is making a new one.
+	Adapters map[string]Adapter `yaml:"adapters"`
+
+	at positions
+}
+
+// Server is the XMPP server that the components join (XEP-0114).
+type Server struct {
+	// Component is the host:port on which the server accepts components.
+	Component string `yaml:"component"`
+	// Domain is the server's own host: whose users are served, and what the ping barrier pings.
+	Domain string    `yaml:"domain"`
+	TLS    ServerTLS `yaml:"tls"`
+}
+
+// ServerTLS says whether the link to the server is encrypted from its first byte.
+type ServerTLS struct {
+	Enabled bool `yaml:"enabled"`
+	// CAFile holds the certificates to trust, in PEM; empty means those of the system.
+	CAFile string `yaml:"ca_file"`
+	// ServerName is expected in the certificate; empty means the host of server.component.
+	ServerName string `yaml:"server_name"`
+}
+
+// Store is where the identity mapping and the mail in transit are kept.
+type Store struct {
+	// Redis is a URL: redis://, rediss://, redis+cluster:// or rediss+cluster://.
+	Redis Secret `yaml:"redis"`
+	// Memory keeps everything in this process, for trying out: a restart loses all of it.
+	Memory bool `yaml:"memory"`
+	// KeyFile holds the key that everything private is sealed with: 32 bytes in base64, readable by its owner only.
+	KeyFile string `yaml:"key_file"`
+	// Prefix begins every key in Redis.
+	Prefix string `yaml:"prefix"`
+	// WaitReplicas is how many Redis replicas must have a message before it counts as taken.
+	WaitReplicas int `yaml:"wait_replicas"`
+}
+
+// HTTP says where the two listeners are.
+type HTTP struct {
+	// Public takes webhooks, host:port. Admin serves health and metrics, without authentication: keep it on loopback.
+	Public string `yaml:"public"`
+	Admin  string `yaml:"admin"`
+	// PublicURL is the origin under which platforms reach the public listener. Empty: webhooks are not announced to them.
+	PublicURL string `yaml:"public_url"`
+	// TLS is for the public listener; without it a proxy in front ends TLS.
+	TLS HTTPTLS `yaml:"tls"`
+	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+}
+
+// HTTPTLS names a certificate and its key, in PEM. They are read again when they change.
+type HTTPTLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Log says what is written to standard error.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is text, json or auto: text on a terminal, json otherwise.
+	Format string `yaml:"format"`
+}
+
+// Delivery bounds the work.
+type Delivery struct {
+	// Parallel is how many chats are worked on at once.
+	Parallel int `yaml:"parallel"`
+	// LaneMax and ShardMax are how many undelivered messages one chat and one 64th of all chats may hold.
+	LaneMax  int `yaml:"lane_max"`
+	ShardMax int `yaml:"shard_max"`
+	// GiveUp is the age at which a message that never got through becomes an error.
+	GiveUp time.Duration `yaml:"give_up"`
+	// SendTimeout bounds one call to a platform.
+	SendTimeout time.Duration `yaml:"send_timeout"`
+	// Drain bounds each step of an orderly stop.
+	Drain time.Duration `yaml:"drain"`
+}
+
+// Access says whose users are served.
+type Access struct {
+	// Domains of users; empty means server.domain alone.
+	Domains []string `yaml:"domains"`
+}
+
+// Operator is who runs this gateway, as users are told before they consent.
+type Operator struct {
+	Name string `yaml:"name"`
+	// Abuse is an address for complaints.
+	Abuse string `yaml:"abuse"`
+}
+
+// Adapter is one instance: what all adapters have in common, and the type's own keys beside it.
+type Adapter struct {
+	Type string `yaml:"type"`
+	// JID is the domain of the component, such as telegram.example.org.
+	JID string `yaml:"jid"`
+	// Name is shown in service lists; empty means the platform's name.
+	Name string `yaml:"name"`
+	// Secret is shared with the XMPP server (XEP-0114); SecretFile holds it, on one line.
+	Secret     Secret `yaml:"secret"`
+	SecretFile string `yaml:"secret_file"`
+
+	// Own is the type's own configuration; nil when the type is unknown.
+	Own adapters.Config `yaml:"-"`
+}
+
+// Secret is a string that no print verb and no log shows.
+type Secret string
+
+// String hides the value.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString hides the value.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides the value.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// DefaultConfig is what an empty file means.
+func DefaultConfig() Config {
+	return Config{
+		Server: Server{Component: "127.0.0.1:5347"},
+		Store:  Store{Redis: "redis://127.0.0.1:6379/0", KeyFile: "/etc/postern/store.key", Prefix: "p:"},
+		HTTP:   HTTP{Public: ":8443", Admin: "127.0.0.1:8480"},
+		Log:    Log{Level: "info", Format: "auto"},
+		Delivery: Delivery{
+			Parallel: 256, LaneMax: 200, ShardMax: 20_000,
+			GiveUp: 24 * time.Hour, SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
+		},
+		StateDir: "/var/lib/postern",
+	}
+}
+
+// proxies parses http.trusted_proxies; a bare address stands for itself alone.
+func (h HTTP) proxies() ([]netip.Prefix, []int) {
+	var out []netip.Prefix
+	var wrong []int
+	for i, s := range h.TrustedProxies {
+		if a, err := netip.ParseAddr(s); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+		} else if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p.Masked())
+		} else {
+			wrong = append(wrong, i)
+		}
+	}
+	return out, wrong
+}

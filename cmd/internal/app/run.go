@@ -1,0 +1,247 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"postern/gateway"
+)
+
+const (
+	// unlinkEvery is how often platforms are told again of withdrawals that they have not confirmed.
+	unlinkEvery = time.Minute
+	// announceTimeout bounds one try to tell a platform where its webhooks go.
+	announceTimeout              = 20 * time.Second
+	announceFirst, announceLimit = time.Second, 5 * time.Minute
+	drainPoll                    = 50 * time.Millisecond
+)
+
+// listener is one HTTP server with its address.
+type listener struct {
+	name, addr string
+	server     *http.Server
+	socket     net.Listener
+}
+
+// Run serves until ctx ends, then stops in order and returns when everything that it started has stopped. It returns an
+// error when it cannot listen, or a listener breaks. The goroutines of the process start here and in the Run of each part:
+//
+//	Run ── two listeners
+//	    ├─ gateway.Run
+//	    ├─ one per component: Component.Run
+//	    ├─ one per platform that is told our webhook's address
+//	    └─ withdrawals that platforms have not confirmed
+//
+// The order of the stop follows the mail: first no more stanzas (the components say goodbye, end their streams and take
+// what was on its way), then no more webhooks, then the lanes finish what they can, then the store, then the admin side.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	if err := a.Listen(ctx); err != nil {
+		return err
+	}
+	broken := make(chan error, 2)
+	rest := context.WithoutCancel(ctx) // what stops in order does not stop by itself
+	admin, public := a.serve(a.admin, broken), a.serve(a.public, broken)
+	work := a.start(rest)
+	a.ready.Store(true)
+	a.log.Info("serving", "public", a.PublicAddr(), "admin", a.AdminAddr(), "replica", a.replica.id, "adapters", len(a.links))
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-broken:
+	}
+	a.ready.Store(false)
+	a.log.Info("stopping")
+	began := time.Now()
+	work.components.stop()
+	a.signals.Wait()
+	public(rest, a.cfg.Delivery.Drain)
+	work.errands.stop()
+	a.drain(rest)
+	work.gateway.stop()
+	a.closeStore()
+	admin(rest, time.Second)
+	a.log.Info("stopped", "took", time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+// Listen opens both sockets; Run does it too. It tells early when an address is taken.
+func (a *App) Listen(ctx context.Context) error {
+	for _, l := range []*listener{a.admin, a.public} {
+		if l.socket != nil {
+			continue
+		}
+		s, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
+		if err != nil {
+			return fmt.Errorf("app: http.%s: %w", l.name, err)
+		}
+		l.socket = s
+	}
+	return nil
+}
+
+// PublicAddr and AdminAddr are where the listeners are, once Listen has returned.
+func (a *App) PublicAddr() string { return a.public.socket.Addr().String() }
+
+// AdminAddr is the address of health and metrics.
+func (a *App) AdminAddr() string { return a.admin.socket.Addr().String() }
+
+// serve starts a listener; what it returns stops it, letting requests under way finish within a budget.
+func (a *App) serve(l *listener, broken chan<- error) (stop func(context.Context, time.Duration)) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var err error
+		if l.server.TLSConfig != nil {
+			err = l.server.ServeTLS(l.socket, "", "")
+		} else {
+			err = l.server.Serve(l.socket)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			broken <- fmt.Errorf("app: http.%s: %w", l.name, err)
+		}
+	})
+	return func(ctx context.Context, budget time.Duration) {
+		ctx, cancel := context.WithTimeout(ctx, budget)
+		defer cancel()
+		if err := l.server.Shutdown(ctx); err != nil {
+			a.log.Warn("requests cut off", "listener", l.name, "err", err)
+			_ = l.server.Close() // what it says is that connections were open
+		}
+		wg.Wait()
+	}
+}
+
+// group is goroutines that end together.
+type group struct {
+	wg      sync.WaitGroup
+	cancels []context.CancelFunc
+}
+
+func (g *group) start(ctx context.Context, run func(context.Context)) {
+	ctx, cancel := context.WithCancel(ctx)
+	g.cancels = append(g.cancels, cancel)
+	g.wg.Go(func() { run(ctx) })
+}
+
+func (g *group) stop() {
+	for _, cancel := range g.cancels {
+		cancel()
+	}
+	g.wg.Wait()
+}
+
+// working is what Run stops in order.
+type working struct{ components, errands, gateway *group }
+
+// start puts everything to work that is no listener.
+func (a *App) start(ctx context.Context) working {
+	w := working{&group{}, &group{}, &group{}}
+	w.gateway.start(ctx, a.gateway.Run)
+	for _, l := range a.links {
+		w.components.start(ctx, l.component.Run)
+		if r, ok := l.Adapter.(gateway.Registrar); ok {
+			w.errands.start(ctx, func(ctx context.Context) { a.announce(ctx, l.ID, r) })
+		}
+	}
+	w.errands.start(ctx, a.retryUnlinks)
+	return w
+}
+
+// announce tells a platform where its webhooks go, again and again until it has taken it.
+func (a *App) announce(ctx context.Context, id gateway.AdapterID, r gateway.Registrar) {
+	if a.cfg.HTTP.PublicURL == "" {
+		a.log.Warn("http.public_url is not set: the platform is not told where its webhooks go", "adapter", string(id), "path", "/hooks/"+string(id))
+		return
+	}
+	url := strings.TrimSuffix(a.cfg.HTTP.PublicURL, "/") + "/hooks/" + string(id)
+	for wait := announceFirst; ; wait = min(2*wait, announceLimit) {
+		try, cancel := context.WithTimeout(ctx, announceTimeout)
+		err := r.Register(try, gateway.Credentials{}, url)
+		cancel()
+		if err == nil {
+			a.log.Info("webhook address told to the platform", "adapter", string(id), "url", url)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		pause := wait/2 + rand.N(wait/2)
+		a.log.Warn("webhook address not taken by the platform", "adapter", string(id), "url", url, "retry_in", pause.Round(time.Millisecond), "err", err)
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// retryUnlinks tells platforms again of withdrawals, and users when one went through.
+func (a *App) retryUnlinks(ctx context.Context) {
+	byComponent := map[string]gateway.AdapterID{}
+	for _, l := range a.links {
+		byComponent[l.Component] = l.ID
+	}
+	for sleep(ctx, unlinkEvery) {
+		told, err := a.desk.RetryUnlinks(ctx)
+		if err != nil && ctx.Err() == nil {
+			a.log.Warn("withdrawals not retried", "err", err)
+		}
+		for _, r := range told {
+			if err := a.gateway.Show(ctx, byComponent[r.Component], r); err != nil {
+				a.log.Warn("confirmation of a withdrawal not stored", "adapter", string(byComponent[r.Component]), "err", err)
+			}
+		}
+	}
+}
+
+// drain lets the lanes work off what waits, within the budget. Whatever is left waits in the store for the next process.
+func (a *App) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Delivery.Drain)
+	defer cancel()
+	for {
+		waiting, err := a.waiting(ctx)
+		if err != nil {
+			a.log.Warn("not drained; the messages wait in the store", "err", err)
+			return
+		}
+		if waiting == 0 {
+			return
+		}
+		if !sleep(ctx, drainPoll) {
+			a.log.Info("not all drained; the messages wait in the store", "waiting", waiting)
+			return
+		}
+	}
+}
+
+// waiting counts the messages in the lanes of all shards.
+func (a *App) waiting(ctx context.Context) (int, error) {
+	sum := 0
+	for _, p := range gateway.AllShards() {
+		for _, q := range []gateway.Queue{gateway.QueueIn, gateway.QueueOut} {
+			n, _, err := a.store.Depth(ctx, p, q)
+			if err != nil {
+				return 0, err
+			}
+			sum += n
+		}
+	}
+	return sum, nil
+}
+
+// sleep waits for d; it reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

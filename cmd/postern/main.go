@@ -1,0 +1,88 @@
+// Command postern is an XMPP gateway: it lets the users of an XMPP server talk with people on other messengers.
+//
+// Exit codes: 0 done; 1 the command failed, and standard error says why; 2 the command line is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is the command line; kong reads it from the tags.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
+	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, without calling anybody."`
+	Version versionCmd `cmd:"" help:"Say which build this is."`
+}
+
+const description = `Postern lets the users of an XMPP server talk with people on other messengers.
+
+A first start:
+  postern init                   asks a few questions and writes postern.yaml
+  postern check -c postern.yaml  says what is wrong with it
+  postern serve -c postern.yaml  runs the gateway
+
+Exit codes: 0 done, 1 failed (standard error says why), 2 wrong command line.`
+
+// exited carries kong's wish to end the process out of its parser.
+type exited int
+
+// run is main without the process. SIGINT and SIGTERM end a command in order; a second one ends the process at once.
+func run(args []string, in io.Reader, out, errs io.Writer) (code int) {
+	defer func() {
+		p := recover()
+		if c, ok := p.(exited); ok {
+			code = int(c)
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("postern"), kong.Description(description), kong.UsageOnError(), kong.Writers(out, errs),
+		kong.Exit(func(n int) { panic(exited(n)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}))
+	if err != nil {
+		fmt.Fprintln(errs, "postern:", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal has its usual effect
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(errs, "postern: %v\nTry postern --help.\n", err)
+		return exitUsage
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(&console{in, out, errs}); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(errs, "postern:", err)
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+// errSaid is a failure that the command has explained itself.
+var errSaid = errors.New("said")

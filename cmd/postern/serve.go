@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"postern/cmd/internal/app"
+)
+
+// configFlag is shared by the commands that read a configuration.
+type configFlag struct {
+	Config string `short:"c" default:"/etc/postern/postern.yaml" help:"The configuration (default: ${default})." placeholder:"FILE"`
+}
+
+// load reads the configuration and says all that is wrong with it.
+func (f configFlag) load(io *console) (*app.Config, error) {
+	cfg, err := app.Load(f.Config)
+	if err != nil {
+		fmt.Fprintln(io.err, err)
+		return nil, errSaid
+	}
+	return cfg, nil
+}
+
+type serveCmd struct{ configFlag }
+
+// Run serves until a signal comes.
+func (c *serveCmd) Run(ctx context.Context, io *console) error {
+	cfg, err := c.load(io)
+	if err != nil {
+		return err
+	}
+	a, err := app.Build(ctx, cfg, app.Options{Log: newLogger(cfg.Log, io.err)})
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+// newLogger writes as the configuration says: text for a person at a terminal, JSON for a program.
+func newLogger(cfg app.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo // Validate has refused anything else
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// terminal reports whether w is a character device.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+type checkCmd struct{ configFlag }
+
+// Run reads the configuration and the files that it names, and calls nobody.
+func (c *checkCmd) Run(io *console) error {
+	cfg, err := c.load(io)
+	if err != nil {
+		return err
+	}
+	if problems := app.CheckFiles(cfg); len(problems) > 0 {
+		fmt.Fprintln(io.err, problems)
+		return errSaid
+	}
+	fmt.Fprintf(io.out, "%s: ok, %d adapter(s)\n", c.Config, len(cfg.Adapters))
+	return nil
+}
+
+type versionCmd struct{}
+
+// Run prints the build.
+func (versionCmd) Run(io *console) error {
+	_, err := fmt.Fprint(io.out, app.Version())
+	return err
+}
