@@ -225,16 +225,10 @@ func (c *Client) login(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("user: %s: dial: %w", c.bare, err)
 	}
-	origin := c.bare
-	if c.cfg.Resource != "" {
-		if origin, err = c.bare.WithResource(c.cfg.Resource); err != nil {
-			return nil, errors.Join(fmt.Errorf("user: %s: resource: %w", c.bare, err), conn.Close())
-		}
-	}
 	features := []xmpp.StreamFeature{
-		xmpp.SASL("", c.cfg.Password, sasl.ScramSha256, sasl.ScramSha1, sasl.Plain), bindAs(origin),
+		xmpp.SASL("", c.cfg.Password, sasl.ScramSha256, sasl.ScramSha1, sasl.Plain), bindAs(c.cfg.Resource),
 	}
-	s, err := xmpp.NewSession(ctx, c.bare.Domain(), origin, conn, xmpp.Secure, xmpp.NewNegotiator(
+	s, err := xmpp.NewSession(ctx, c.bare.Domain(), c.bare, conn, xmpp.Secure, xmpp.NewNegotiator(
 		func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
 			return xmpp.StreamConfig{Lang: "en", Features: features}
 		}))
@@ -247,14 +241,38 @@ func (c *Client) login(ctx context.Context) (*link, error) {
 	return &link{session: s, conn: conn}, nil
 }
 
-// bindAs asks for the resource of a JID. The stream that follows the authentication knows the bare JID only, which
-// mellium.im/xmpp would bind.
-func bindAs(full jid.JID) xmpp.StreamFeature {
+// bindAs asks for a resource (RFC 6120 §7.7). BindResource of mellium.im/xmpp v0.22.0 would ask for an empty one, whatever the
+// JID has: it writes the JID of an answer that has not come yet.
+func bindAs(resource string) xmpp.StreamFeature {
 	f := xmpp.BindResource()
-	bind := f.Negotiate
-	f.Negotiate = func(ctx context.Context, s *xmpp.Session, data any) (xmpp.SessionState, io.ReadWriter, error) {
+	f.Negotiate = func(_ context.Context, s *xmpp.Session, _ any) (xmpp.SessionState, io.ReadWriter, error) {
+		request := "<iq type='set' id='bind'><bind xmlns='" + nsBind + "'>"
+		if resource != "" {
+			request += "<resource>" + Escape(resource) + "</resource>"
+		}
+		if _, err := io.WriteString(s.Conn(), request+"</bind></iq>"); err != nil {
+			return 0, nil, err
+		}
+		r := s.TokenReader()
+		defer r.Close() //nolint:errcheck // it frees a lock
+		tok, err := r.Token()
+		if err != nil {
+			return 0, nil, err
+		}
+		start, ok := tok.(xml.StartElement)
+		if !ok {
+			return 0, nil, errors.New("user: bind: no answer")
+		}
+		e, err := readElement(r, start)
+		if err != nil {
+			return 0, nil, err
+		}
+		full, err := jid.Parse(e.Child(nsBind, "bind").Child(nsBind, "jid").Text())
+		if err != nil || e.Attr("type") != "result" {
+			return 0, nil, fmt.Errorf("user: bind: refused: %s", e)
+		}
 		s.UpdateAddr(full)
-		return bind(ctx, s, data)
+		return xmpp.Ready, nil, nil
 	}
 	return f
 }

@@ -6,6 +6,7 @@ import "time"
 const (
 	nsClient    = "jabber:client"                          // RFC 6120
 	nsStanzas   = "urn:ietf:params:xml:ns:xmpp-stanzas"    // RFC 6120
+	nsBind      = "urn:ietf:params:xml:ns:xmpp-bind"       // RFC 6120
 	nsXML       = "http://www.w3.org/XML/1998/namespace"   // Namespaces in XML
 	nsRoster    = "jabber:iq:roster"                       // RFC 6121
 	nsDiscoInfo = "http://jabber.org/protocol/disco#info"  // XEP-0030
