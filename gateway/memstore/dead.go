@@ -33,7 +33,6 @@ func (s *Store) Bury(ctx context.Context, p gateway.Partition, from gateway.Queu
 func (pt *partition) bury(it *item, from gateway.Queue, why gateway.DeadReason) {
 	pt.expireDead()
 	it.from, it.why, it.died = from, why, time.Now().UTC().Truncate(time.Millisecond)
-	it.attempts, it.unfinished = 0, false
 	pt.dead.append(it)
 }
 

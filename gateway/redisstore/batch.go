@@ -19,8 +19,9 @@ const (
 
 // call is one caller's commands, all for one node. results and err are the batcher's until done is closed.
 type call struct {
-	ctx  context.Context //nolint:containedctx // the caller's, for the call's length: a call that nobody waits for is not sent
 	args [][]any
+	// gone is closed when nobody waits for the call any more: then it is not sent.
+	gone <-chan struct{}
 	// replicas is how many replicas must have the writes of this call.
 	replicas int
 	done     chan struct{}
@@ -62,7 +63,9 @@ func (b *batcher) take() []*call {
 	n := min(len(b.pending), maxBatch)
 	batch := make([]*call, 0, n)
 	for _, c := range b.pending[:n] {
-		if c.ctx.Err() == nil {
+		select {
+		case <-c.gone:
+		default:
 			batch = append(batch, c)
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Store) do(ctx context.Context, key string, twice safety, args ...[]any)
 
 // start sends commands without waiting for the answer.
 func (s *Store) start(ctx context.Context, key string, replicas int, args [][]any) *call {
-	c := &call{ctx: ctx, args: args, replicas: replicas, done: make(chan struct{})}
+	c := &call{args: args, gone: ctx.Done(), replicas: replicas, done: make(chan struct{})}
 	err := ctx.Err()
 	if err == nil {
 		err = s.submit(ctx, key, c)
@@ -164,7 +164,7 @@ func (s *Store) ask(ctx context.Context, addr string, args [][]any) ([]any, erro
 		if node.Options().Addr != addr {
 			return nil
 		}
-		c := &call{ctx: ctx, done: make(chan struct{})}
+		c := &call{done: make(chan struct{})}
 		for _, a := range args {
 			c.args = append(c.args, []any{"asking"}, a)
 		}

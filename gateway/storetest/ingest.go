@@ -35,18 +35,18 @@ func (k *kit) ingestKeeps() {
 	}
 	for i, e := range want {
 		e.At = e.At.Add(123 * time.Microsecond) // kept to the millisecond
-		id, _, err := k.Ingest(k.ctx, shard, in, e, gateway.IngestOptions{})
+		id, _, err := k.Ingest(k.Context(), shard, in, e, gateway.IngestOptions{})
 		k.check("ingest", err)
 		want[i].ID = id
 	}
-	got, err := k.Read(k.ctx, shard, in, "", 10)
+	got, err := k.Read(k.Context(), shard, in, "", 10)
 	k.check("read", err)
 	k.want("entries", got, want)
 
 	before := time.Now().Add(-time.Second)
-	_, _, err = k.Ingest(k.ctx, shard, out, entry("l", "x"), gateway.IngestOptions{})
+	_, _, err = k.Ingest(k.Context(), shard, out, entry("l", "x"), gateway.IngestOptions{})
 	k.check("ingest", err)
-	got, err = k.Read(k.ctx, shard, out, "", 10)
+	got, err = k.Read(k.Context(), shard, out, "", 10)
 	k.check("read", err)
 	if at := got[0].At; at.Before(before) || at.After(time.Now().Add(time.Second)) {
 		k.Errorf("time of an entry without one: got %v, want now", at)
@@ -55,10 +55,10 @@ func (k *kit) ingestKeeps() {
 
 func (k *kit) ingestCopies() {
 	e := entry("l", "whole")
-	_, _, err := k.Ingest(k.ctx, shard, in, e, gateway.IngestOptions{})
+	_, _, err := k.Ingest(k.Context(), shard, in, e, gateway.IngestOptions{})
 	k.check("ingest", err)
 	copy(e.Payload, "XXXXX")
-	got, err := k.Read(k.ctx, shard, in, "", 1)
+	got, err := k.Read(k.Context(), shard, in, "", 1)
 	k.check("read", err)
 	copy(got[0].Payload, "YYYYY")
 	k.wantQueue(in, "whole")
@@ -71,28 +71,28 @@ func (k *kit) ingestOrder() {
 			k.Errorf("ids: got %s not before %s, want ids that grow", ids[i-1], ids[i])
 		}
 	}
-	page, err := k.Read(k.ctx, shard, in, "", 2)
+	page, err := k.Read(k.Context(), shard, in, "", 2)
 	k.check("read", err)
 	k.want("first page", payloads(page), "a b")
-	page, err = k.Read(k.ctx, shard, in, page[1].ID, 2)
+	page, err = k.Read(k.Context(), shard, in, page[1].ID, 2)
 	k.check("read", err)
 	k.want("second page", payloads(page), "c d")
-	page, err = k.Read(k.ctx, shard, in, ids[4], 2)
+	page, err = k.Read(k.Context(), shard, in, ids[4], 2)
 	k.check("read", err)
 	k.want("page after the last", page, []gateway.Entry(nil))
 }
 
 func (k *kit) ingestDedupe() {
 	o := gateway.IngestOptions{Dedupe: "d1", DedupeFor: time.Minute}
-	first, dup, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	first, dup, err := k.Ingest(k.Context(), shard, in, entry("l", "a"), o)
 	k.check("ingest", err)
 	k.want("first is duplicate", dup, false)
-	again, dup, err := k.Ingest(k.ctx, shard, in, entry("l", "a2"), o)
+	again, dup, err := k.Ingest(k.Context(), shard, in, entry("l", "a2"), o)
 	k.check("ingest", err)
 	k.want("second is duplicate", dup, true)
 	k.want("id of the second", again, first)
 	o.Dedupe = "d2"
-	_, dup, err = k.Ingest(k.ctx, shard, in, entry("l", "b"), o)
+	_, dup, err = k.Ingest(k.Context(), shard, in, entry("l", "b"), o)
 	k.check("ingest", err)
 	k.want("another key is duplicate", dup, false)
 	k.wantQueue(in, "a b")
@@ -101,7 +101,7 @@ func (k *kit) ingestDedupe() {
 func (k *kit) ingestDedupeEnds() {
 	o := gateway.IngestOptions{Dedupe: "d1", DedupeFor: k.o.Short}
 	for _, name := range []string{"a", "b"} {
-		_, dup, err := k.Ingest(k.ctx, shard, in, entry("l", name), o)
+		_, dup, err := k.Ingest(k.Context(), shard, in, entry("l", name), o)
 		k.check("ingest", err)
 		k.want("duplicate", dup, false)
 		k.o.Advance(2 * k.o.Short)
@@ -112,13 +112,13 @@ func (k *kit) ingestDedupeEnds() {
 func (k *kit) ingestDedupeScope() {
 	o := gateway.IngestOptions{Dedupe: "d1", DedupeFor: time.Minute}
 	l := k.acquire("r1", long)
-	id, _, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	id, _, err := k.Ingest(k.Context(), shard, in, entry("l", "a"), o)
 	k.check("ingest", err)
-	_, dup, err := k.Ingest(k.ctx, shard, out, entry("l", "b"), o)
+	_, dup, err := k.Ingest(k.Context(), shard, out, entry("l", "b"), o)
 	k.check("ingest", err)
 	k.want("duplicate in another queue", dup, false)
 	k.finish(l, in, id)
-	_, dup, err = k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	_, dup, err = k.Ingest(k.Context(), shard, in, entry("l", "a"), o)
 	k.check("ingest", err)
 	k.want("duplicate after finish", dup, true)
 	k.wantQueue(in, "")
@@ -130,7 +130,7 @@ func (k *kit) ingestConcurrent() {
 	ids, dups, errs := make([]gateway.EntryID, writers), make([]bool, writers), make([]error, writers)
 	for i := range writers {
 		wg.Go(func() {
-			ids[i], dups[i], errs[i] = k.Ingest(k.ctx, shard, in, entry("l", "a"), gateway.IngestOptions{Dedupe: "d", DedupeFor: time.Minute})
+			ids[i], dups[i], errs[i] = k.Ingest(k.Context(), shard, in, entry("l", "a"), gateway.IngestOptions{Dedupe: "d", DedupeFor: time.Minute})
 		})
 	}
 	wg.Wait()
@@ -149,17 +149,17 @@ func (k *kit) ingestConcurrent() {
 func (k *kit) ingestLaneMax() {
 	k.put(in, "a", "a1 a2")
 	o := gateway.IngestOptions{LaneMax: 2, Dedupe: "full", DedupeFor: time.Minute}
-	_, _, err := k.Ingest(k.ctx, shard, in, entry("a", "a3"), o)
+	_, _, err := k.Ingest(k.Context(), shard, in, entry("a", "a3"), o)
 	k.wantErr("ingest", err, gateway.ErrFull)
 	k.put(in, "b", "b1")
 	k.put(out, "a", "o1")
 	k.wantQueue(in, "a1 a2 b1")
 
 	l := k.acquire("r1", long)
-	es, err := k.Read(k.ctx, shard, in, "", 1)
+	es, err := k.Read(k.Context(), shard, in, "", 1)
 	k.check("read", err)
 	k.finish(l, in, es[0].ID)
-	_, dup, err := k.Ingest(k.ctx, shard, in, entry("a", "a3"), o)
+	_, dup, err := k.Ingest(k.Context(), shard, in, entry("a", "a3"), o)
 	k.check("ingest into the freed place", err)
 	k.want("duplicate: a refused ingest leaves no dedupe key", dup, false)
 	k.wantQueue(in, "a2 b1 a3")
@@ -169,25 +169,25 @@ func (k *kit) ingestQueueMax() {
 	o := gateway.IngestOptions{QueueMax: 3}
 	k.put(in, "a", "a1 a2")
 	k.put(in, "b", "b1")
-	_, _, err := k.Ingest(k.ctx, shard, in, entry("c", "c1"), o)
+	_, _, err := k.Ingest(k.Context(), shard, in, entry("c", "c1"), o)
 	k.wantErr("ingest", err, gateway.ErrFull)
-	_, _, err = k.Ingest(k.ctx, shard, out, entry("c", "c1"), o)
+	_, _, err = k.Ingest(k.Context(), shard, out, entry("c", "c1"), o)
 	k.check("ingest into another queue", err)
 	k.wantQueue(in, "a1 a2 b1")
 }
 
 func (k *kit) ingestDuplicateWhenFull() {
 	o := gateway.IngestOptions{LaneMax: 1, QueueMax: 1, Dedupe: "d", DedupeFor: time.Minute}
-	first, _, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	first, _, err := k.Ingest(k.Context(), shard, in, entry("l", "a"), o)
 	k.check("ingest", err)
-	again, dup, err := k.Ingest(k.ctx, shard, in, entry("l", "a"), o)
+	again, dup, err := k.Ingest(k.Context(), shard, in, entry("l", "a"), o)
 	k.check("ingest", err)
 	k.want("duplicate", dup, true)
 	k.want("id", again, first)
 }
 
 func (k *kit) ingestDepth() {
-	n, oldest, err := k.Depth(k.ctx, shard, in)
+	n, oldest, err := k.Depth(k.Context(), shard, in)
 	k.check("depth", err)
 	k.want("depth", n, 0)
 	k.want("oldest of an empty queue", oldest.IsZero(), true)
@@ -196,10 +196,10 @@ func (k *kit) ingestDepth() {
 		e := entry("l", name)
 		e.At = at
 		at = at.Add(time.Second)
-		_, _, err := k.Ingest(k.ctx, shard, in, e, gateway.IngestOptions{})
+		_, _, err := k.Ingest(k.Context(), shard, in, e, gateway.IngestOptions{})
 		k.check("ingest", err)
 	}
-	n, oldest, err = k.Depth(k.ctx, shard, in)
+	n, oldest, err = k.Depth(k.Context(), shard, in)
 	k.check("depth", err)
 	k.want("depth", n, 2)
 	k.want("oldest", oldest, at.Add(-2*time.Second))
@@ -207,7 +207,7 @@ func (k *kit) ingestDepth() {
 
 func (k *kit) ingestApart() {
 	k.put(in, "l", "a")
-	_, _, err := k.Ingest(k.ctx, "c:telegram", gateway.QueueXMPP, entry("l", "x"), gateway.IngestOptions{LaneMax: 1})
+	_, _, err := k.Ingest(k.Context(), "c:telegram", gateway.QueueXMPP, entry("l", "x"), gateway.IngestOptions{LaneMax: 1})
 	k.check("ingest", err)
 	k.wantQueue(in, "a")
 	k.wantQueue(out, "")
@@ -215,7 +215,7 @@ func (k *kit) ingestApart() {
 }
 
 func (k *kit) ingestWatch() {
-	ctx, cancel := context.WithCancel(k.ctx)
+	ctx, cancel := context.WithCancel(k.Context())
 	hints := k.Watch(ctx, shard)
 	k.eventually("hint after an ingest", func() bool {
 		k.put(in, "l", "a")
@@ -241,7 +241,7 @@ func (k *kit) ingestWatch() {
 }
 
 func (k *kit) ingestCancelled() {
-	ctx, cancel := context.WithCancel(k.ctx)
+	ctx, cancel := context.WithCancel(k.Context())
 	cancel()
 	_, _, err := k.Ingest(ctx, shard, in, entry("l", "a"), gateway.IngestOptions{})
 	if !errors.Is(err, context.Canceled) {

@@ -20,7 +20,7 @@ var until = time.UnixMilli(1_700_000_000_123).UTC()
 
 func (k *kit) park(l gateway.Lease, lane string, ids ...gateway.EntryID) {
 	k.Helper()
-	k.check("park", k.Park(k.ctx, l, in, lane, ids, until, gateway.ParkWindow))
+	k.check("park", k.Park(k.Context(), l, in, lane, ids, until, gateway.ParkWindow))
 }
 
 func (k *kit) parkOrder() {
@@ -36,7 +36,7 @@ func (k *kit) parkOrder() {
 	k.want("parked", k.parked(), []gateway.ParkedLane{{Lane: "l", From: in, Until: until, Reason: gateway.ParkWindow}})
 
 	later := until.Add(time.Hour)
-	k.check("park", k.Park(k.ctx, l, in, "l", nil, later, gateway.ParkRetry))
+	k.check("park", k.Park(k.Context(), l, in, "l", nil, later, gateway.ParkRetry))
 	k.want("a park without entries moves the mark", k.parked(), []gateway.ParkedLane{{Lane: "l", From: in, Until: later, Reason: gateway.ParkRetry}})
 }
 
@@ -50,7 +50,7 @@ func (k *kit) parkOwner() {
 	k.want("parked", len(k.parked()), 1)
 	k.wantQueue(gateway.ParkQueue(in, "l"), "a b")
 
-	es, err := k.Read(k.ctx, shard, gateway.ParkQueue(in, "l"), "", 10)
+	es, err := k.Read(k.Context(), shard, gateway.ParkQueue(in, "l"), "", 10)
 	k.check("read", err)
 	k.want("lane of a parked entry", es[0].Lane, "l")
 	k.begin(l, gateway.ParkQueue(in, "l"), es[0].ID)
@@ -63,11 +63,11 @@ func (k *kit) parkAttempts() {
 	l := k.acquire("r1", long)
 	ids := k.put(in, "l", "a b c")
 	k.begin(l, in, ids[0])
-	k.check("fail", k.Fail(k.ctx, l, in, ids[0]))
+	k.check("fail", k.Fail(k.Context(), l, in, ids[0]))
 	k.begin(l, in, ids[1])
 	k.park(l, "l", ids...)
 	q := gateway.ParkQueue(in, "l")
-	es, err := k.Read(k.ctx, shard, q, "", 10)
+	es, err := k.Read(k.Context(), shard, q, "", 10)
 	k.check("read", err)
 	k.want("failed before", k.begin(l, q, es[0].ID), gateway.Attempt{Number: 2})
 	k.want("unfinished before", k.begin(l, q, es[1].ID), gateway.Attempt{Number: 2, Unfinished: true})
@@ -77,7 +77,7 @@ func (k *kit) parkAttempts() {
 func (k *kit) parkApart() {
 	l := k.acquire("r1", long)
 	k.park(l, "l", k.put(in, "l", "a")...)
-	k.check("park", k.Park(k.ctx, l, out, "l", k.put(out, "l", "b"), until, gateway.ParkRetry))
+	k.check("park", k.Park(k.Context(), l, out, "l", k.put(out, "l", "b"), until, gateway.ParkRetry))
 	k.park(l, "l2", k.put(in, "l2", "c")...)
 	k.wantQueue(gateway.ParkQueue(in, "l"), "a")
 	k.wantQueue(gateway.ParkQueue(out, "l"), "b")
@@ -89,7 +89,7 @@ func (k *kit) parkApart() {
 		{Lane: "l2", From: in, Until: until, Reason: gateway.ParkWindow},
 		{Lane: "l", From: out, Until: until, Reason: gateway.ParkRetry},
 	})
-	other, err := k.Parked(k.ctx, "s08")
+	other, err := k.Parked(k.Context(), "s08")
 	k.check("parked", err)
 	k.want("parked lanes of another partition", len(other), 0)
 }
@@ -97,20 +97,20 @@ func (k *kit) parkApart() {
 func (k *kit) parkUnpark() {
 	l := k.acquire("r1", long)
 	k.park(l, "l", k.put(in, "l", "a")...)
-	done, err := k.Unpark(k.ctx, l, in, "l")
+	done, err := k.Unpark(k.Context(), l, in, "l")
 	k.check("unpark", err)
 	k.want("done while an entry is parked", done, false)
 	k.want("parked", len(k.parked()), 1)
 	q := gateway.ParkQueue(in, "l")
-	es, err := k.Read(k.ctx, shard, q, "", 10)
+	es, err := k.Read(k.Context(), shard, q, "", 10)
 	k.check("read", err)
 	k.finish(l, q, es[0].ID)
 	k.want("parked after the last entry", len(k.parked()), 1)
-	done, err = k.Unpark(k.ctx, l, in, "l")
+	done, err = k.Unpark(k.Context(), l, in, "l")
 	k.check("unpark", err)
 	k.want("done", done, true)
 	k.want("parked", len(k.parked()), 0)
-	done, err = k.Unpark(k.ctx, l, in, "l")
+	done, err = k.Unpark(k.Context(), l, in, "l")
 	k.check("unpark of a lane that is not parked", err)
 	k.want("done", done, true)
 
@@ -124,7 +124,7 @@ func (k *kit) parkCounts() {
 	k.park(l, "l", ids[:2]...)
 	k.want("room in a lane of 4 that holds 1 and has parked 2", k.room(in, "l", 4), 1)
 	q := gateway.ParkQueue(in, "l")
-	es, err := k.Read(k.ctx, shard, q, "", 10)
+	es, err := k.Read(k.Context(), shard, q, "", 10)
 	k.check("read", err)
 	k.finish(l, q, es[0].ID, es[1].ID)
 	k.want("room after the parked are done", k.room(in, "l", 4), 2)

@@ -35,7 +35,7 @@ func (k *kit) load(owner gateway.Owner, keys ...string) string {
 		kind, name, _ := strings.Cut(key, "/")
 		rks = append(rks, gateway.RecordKey{Owner: owner, Kind: gateway.RecordKind(kind), Name: name})
 	}
-	vs, err := k.Load(k.ctx, rks...)
+	vs, err := k.Load(k.Context(), rks...)
 	k.check("load", err)
 	k.want("values", len(vs), len(keys))
 	var got []string
@@ -49,31 +49,31 @@ func (k *kit) load(owner gateway.Owner, keys ...string) string {
 }
 
 func (k *kit) recordsSave() {
-	k.check("save", k.Save(k.ctx, account, contact("c1", "v1"), contact("c2", "\x00\xff"), gateway.Change{Kind: gateway.RecordAccount, Name: "c1", Value: []byte("acc")}))
-	k.check("save", k.Save(k.ctx, user, contact("c1", "theirs")))
+	k.check("save", k.Save(k.Context(), account, contact("c1", "v1"), contact("c2", "\x00\xff"), gateway.Change{Kind: gateway.RecordAccount, Name: "c1", Value: []byte("acc")}))
+	k.check("save", k.Save(k.Context(), user, contact("c1", "theirs")))
 	k.want("values", k.load(account, "contact/c2", "contact/c1", "contact/c3", "account/c1"), "\x00\xff v1 - acc")
-	vs, err := k.Load(k.ctx,
+	vs, err := k.Load(k.Context(),
 		gateway.RecordKey{Owner: user, Kind: gateway.RecordContact, Name: "c1"}, gateway.RecordKey{Owner: account, Kind: gateway.RecordContact, Name: "c1"})
 	k.check("load", err)
 	k.want("values of two owners", []string{string(vs[0]), string(vs[1])}, []string{"theirs", "v1"})
-	k.check("save", k.Save(k.ctx, account, contact("c1", "v2"), gateway.Change{Kind: gateway.RecordContact, Name: "c2"}, contact("c4", "")))
+	k.check("save", k.Save(k.Context(), account, contact("c1", "v2"), gateway.Change{Kind: gateway.RecordContact, Name: "c2"}, contact("c4", "")))
 	k.want("values", k.load(account, "contact/c1", "contact/c2"), "v2 -")
-	vs, err = k.Load(k.ctx, gateway.RecordKey{Owner: account, Kind: gateway.RecordContact, Name: "c4"})
+	vs, err = k.Load(k.Context(), gateway.RecordKey{Owner: account, Kind: gateway.RecordContact, Name: "c4"})
 	k.check("load", err)
 	if vs[0] == nil || len(vs[0]) != 0 {
 		k.Errorf("empty value: got %v, want one that is there and empty", vs[0])
 	}
-	vs, err = k.Load(k.ctx)
+	vs, err = k.Load(k.Context())
 	k.check("load of nothing", err)
 	k.want("values", len(vs), 0)
-	k.check("save of nothing", k.Save(k.ctx, account))
+	k.check("save of nothing", k.Save(k.Context(), account))
 }
 
 func (k *kit) recordsAtomic() {
-	k.check("save", k.Save(k.ctx, account, contact("c1", "v1"), contact("c2", "v2")))
+	k.check("save", k.Save(k.Context(), account, contact("c1", "v1"), contact("c2", "v2")))
 	there := contact("c2", "new")
 	there.IfAbsent = true
-	err := k.Save(k.ctx, account, contact("c1", "changed"), contact("c3", "v3"), gateway.Change{Kind: gateway.RecordContact, Name: "c2"}, there)
+	err := k.Save(k.Context(), account, contact("c1", "changed"), contact("c3", "v3"), gateway.Change{Kind: gateway.RecordContact, Name: "c2"}, there)
 	k.wantErr("save", err, gateway.ErrExists)
 	k.want("values", k.load(account, "contact/c1", "contact/c2", "contact/c3"), "v1 v2 -")
 }
@@ -81,16 +81,16 @@ func (k *kit) recordsAtomic() {
 func (k *kit) recordsIfAbsent() {
 	c := contact("c1", "v1")
 	c.IfAbsent = true
-	k.check("save", k.Save(k.ctx, account, c))
-	k.wantErr("second save", k.Save(k.ctx, account, c), gateway.ErrExists)
-	k.check("delete", k.Save(k.ctx, account, gateway.Change{Kind: gateway.RecordContact, Name: "c1"}))
-	k.check("save after delete", k.Save(k.ctx, account, c))
+	k.check("save", k.Save(k.Context(), account, c))
+	k.wantErr("second save", k.Save(k.Context(), account, c), gateway.ErrExists)
+	k.check("delete", k.Save(k.Context(), account, gateway.Change{Kind: gateway.RecordContact, Name: "c1"}))
+	k.check("save after delete", k.Save(k.Context(), account, c))
 
 	s := gateway.Change{Kind: gateway.RecordSession, Name: "s1", Value: []byte("x"), TTL: k.o.Short, IfAbsent: true}
-	k.check("save of an expiring record", k.Save(k.ctx, user, s))
-	k.wantErr("second save", k.Save(k.ctx, user, s), gateway.ErrExists)
+	k.check("save of an expiring record", k.Save(k.Context(), user, s))
+	k.wantErr("second save", k.Save(k.Context(), user, s), gateway.ErrExists)
 	k.o.Advance(2 * k.o.Short)
-	k.check("save after it expired", k.Save(k.ctx, user, s))
+	k.check("save after it expired", k.Save(k.Context(), user, s))
 }
 
 func (k *kit) recordsExpire() {
@@ -98,15 +98,15 @@ func (k *kit) recordsExpire() {
 		return gateway.Change{Kind: gateway.RecordSession, Name: name, Value: []byte(name), TTL: ttl}
 	}
 	short := session("s1", k.o.Short)
-	k.check("save", k.Save(k.ctx, user, short, session("s2", time.Hour), gateway.Change{Kind: gateway.RecordUser, Name: "u", Value: []byte("u")}))
+	k.check("save", k.Save(k.Context(), user, short, session("s2", time.Hour), gateway.Change{Kind: gateway.RecordUser, Name: "u", Value: []byte("u")}))
 	k.want("values", k.load(user, "session/s1", "session/s2", "user/u"), "s1 s2 u")
 	k.o.Advance(2 * k.o.Short)
 	k.want("values", k.load(user, "session/s1", "session/s2", "user/u"), "- s2 u")
-	k.check("delete", k.Save(k.ctx, user, gateway.Change{Kind: gateway.RecordSession, Name: "s2"}))
+	k.check("delete", k.Save(k.Context(), user, gateway.Change{Kind: gateway.RecordSession, Name: "s2"}))
 	k.want("values", k.load(user, "session/s2"), "-")
-	k.check("save", k.Save(k.ctx, user, short))
+	k.check("save", k.Save(k.Context(), user, short))
 	k.want("saved again", k.load(user, "session/s1"), "s1")
-	page, next, err := k.List(k.ctx, user, gateway.RecordSession, "", 10)
+	page, next, err := k.List(k.Context(), user, gateway.RecordSession, "", 10)
 	k.check("list", err)
 	k.want("listed expiring records", len(page)+len(next), 0)
 }
@@ -117,7 +117,7 @@ func (k *kit) recordsTable() {
 		"an expiring kind without a time":    {Kind: gateway.RecordSession, Name: "n", Value: []byte("v")},
 		"a lasting kind with a time to live": {Kind: gateway.RecordUser, Name: "n", Value: []byte("v"), TTL: k.o.Short},
 	} {
-		if err := k.Save(k.ctx, user, contact("first", "v"), c); err == nil {
+		if err := k.Save(k.Context(), user, contact("first", "v"), c); err == nil {
 			k.Errorf("save of %s: got no error, want one", what)
 		}
 		k.want("saved beside "+what, k.load(user, "contact/first"), "-")
@@ -129,13 +129,13 @@ func (k *kit) recordsList() {
 	for i := range 300 {
 		name := fmt.Sprintf("c%03d", i)
 		want[name] = "v" + name
-		k.check("save", k.Save(k.ctx, account, contact(name, want[name])))
+		k.check("save", k.Save(k.Context(), account, contact(name, want[name])))
 	}
-	k.check("save", k.Save(k.ctx, account, gateway.Change{Kind: gateway.RecordAccount, Name: "x", Value: []byte("x")}))
+	k.check("save", k.Save(k.Context(), account, gateway.Change{Kind: gateway.RecordAccount, Name: "x", Value: []byte("x")}))
 	got := map[string]string{}
 	cursor, pages := "", 0
 	for {
-		page, next, err := k.List(k.ctx, account, gateway.RecordContact, cursor, 50)
+		page, next, err := k.List(k.Context(), account, gateway.RecordContact, cursor, 50)
 		k.check("list", err)
 		for n, v := range page {
 			got[n] = string(v)
@@ -148,7 +148,7 @@ func (k *kit) recordsList() {
 		}
 	}
 	k.want("records", got, want)
-	page, next, err := k.List(k.ctx, "a:nobody", gateway.RecordContact, "", 50)
+	page, next, err := k.List(k.Context(), "a:nobody", gateway.RecordContact, "", 50)
 	k.check("list", err)
 	k.want("records of nobody", len(page)+len(next), 0)
 }
@@ -156,15 +156,15 @@ func (k *kit) recordsList() {
 func (k *kit) recordsErase() {
 	for _, o := range []gateway.Owner{user, account} {
 		for _, r := range gateway.RetentionTable() {
-			k.check("save", k.Save(k.ctx, o, gateway.Change{Kind: r.Kind, Name: "n1", Value: []byte("v"), TTL: r.TTL}, gateway.Change{Kind: r.Kind, Name: "n2", Value: []byte("v"), TTL: r.TTL}))
+			k.check("save", k.Save(k.Context(), o, gateway.Change{Kind: r.Kind, Name: "n1", Value: []byte("v"), TTL: r.TTL}, gateway.Change{Kind: r.Kind, Name: "n2", Value: []byte("v"), TTL: r.TTL}))
 		}
 	}
-	k.check("erase", k.Erase(k.ctx, user))
+	k.check("erase", k.Erase(k.Context(), user))
 	for _, r := range gateway.RetentionTable() {
 		k.want("erased "+string(r.Kind), k.load(user, string(r.Kind)+"/n1", string(r.Kind)+"/n2"), "- -")
 		k.want("kept "+string(r.Kind), k.load(account, string(r.Kind)+"/n1", string(r.Kind)+"/n2"), "v v")
 	}
-	k.check("second erase", k.Erase(k.ctx, user))
-	k.check("save after erase", k.Save(k.ctx, user, contact("c", "v")))
+	k.check("second erase", k.Erase(k.Context(), user))
+	k.check("save after erase", k.Save(k.Context(), user, contact("c", "v")))
 	k.want("saved again", k.load(user, "contact/c"), "v")
 }

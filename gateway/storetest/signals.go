@@ -21,12 +21,12 @@ var raceCases = []testCase{
 }
 
 func (k *kit) signalsReach() {
-	ctx, cancel := context.WithCancel(k.ctx)
+	ctx, cancel := context.WithCancel(k.Context())
 	defer cancel()
-	a, b, other := k.Subscribe(ctx, "t1"), k.Subscribe(k.ctx, "t1"), k.Subscribe(ctx, "t2")
+	a, b, other := k.Subscribe(ctx, "t1"), k.Subscribe(k.Context(), "t1"), k.Subscribe(ctx, "t2")
 	for _, ch := range []<-chan []byte{a, b} {
 		k.eventually("signal", func() bool {
-			k.check("publish", k.Publish(k.ctx, "t1", []byte("x\x00\xff")))
+			k.check("publish", k.Publish(k.Context(), "t1", []byte("x\x00\xff")))
 			select {
 			case got := <-ch:
 				k.want("payload", string(got), "x\x00\xff")
@@ -51,7 +51,7 @@ func (k *kit) signalsReach() {
 		}
 	})
 	k.eventually("signal to who stayed", func() bool {
-		k.check("publish", k.Publish(k.ctx, "t1", []byte("y")))
+		k.check("publish", k.Publish(k.Context(), "t1", []byte("y")))
 		select {
 		case got := <-b:
 			return string(got) == "y"
@@ -62,13 +62,13 @@ func (k *kit) signalsReach() {
 }
 
 func (k *kit) signalsSlow() {
-	k.Subscribe(k.ctx, "t") // never read
-	quick := k.Subscribe(k.ctx, "t")
+	k.Subscribe(k.Context(), "t") // never read
+	quick := k.Subscribe(k.Context(), "t")
 	for i := range 2000 {
-		k.check("publish", k.Publish(k.ctx, "t", []byte(fmt.Sprint(i))))
+		k.check("publish", k.Publish(k.Context(), "t", []byte(fmt.Sprint(i))))
 	}
 	k.eventually("signal", func() bool {
-		k.check("publish", k.Publish(k.ctx, "t", []byte("last")))
+		k.check("publish", k.Publish(k.Context(), "t", []byte("last")))
 		select {
 		case got := <-quick:
 			return string(got) == "last"
@@ -78,12 +78,12 @@ func (k *kit) signalsSlow() {
 	})
 }
 
-func (k *kit) storeReady() { k.check("ready", k.Ready(k.ctx)) }
+func (k *kit) storeReady() { k.check("ready", k.Ready(k.Context())) }
 
 func (k *kit) raceOrder() {
 	const lanes, each = 8, 40
 	l := k.acquire("r1", long)
-	ctx, cancel := context.WithCancel(k.ctx)
+	ctx, cancel := context.WithCancel(k.Context())
 	defer cancel()
 	hints := k.Watch(ctx, shard)
 	var wg sync.WaitGroup
@@ -92,7 +92,7 @@ func (k *kit) raceOrder() {
 			for i := range each {
 				o := gateway.IngestOptions{Dedupe: fmt.Sprintf("%d-%d", lane, i), DedupeFor: time.Minute}
 				for range 2 { // each one twice
-					if _, _, err := k.Ingest(k.ctx, shard, in, entry(fmt.Sprint(lane), fmt.Sprint(i)), o); err != nil {
+					if _, _, err := k.Ingest(k.Context(), shard, in, entry(fmt.Sprint(lane), fmt.Sprint(i)), o); err != nil {
 						k.Errorf("ingest: got %v, want none", err)
 					}
 				}
@@ -101,16 +101,16 @@ func (k *kit) raceOrder() {
 	}
 	next, after := map[string]int{}, gateway.EntryID("")
 	for done := 0; done < lanes*each; {
-		es, err := k.Read(k.ctx, shard, in, after, 16)
+		es, err := k.Read(k.Context(), shard, in, after, 16)
 		k.check("read", err)
 		for _, e := range es {
 			k.want("order in lane "+e.Lane, string(e.Payload), fmt.Sprint(next[e.Lane]))
 			next[e.Lane]++
 			after = e.ID
 			wg.Go(func() {
-				_, err := k.Begin(k.ctx, l, in, e.ID, []gateway.MapEntry{{Lane: e.Lane, Field: string(e.Payload), Value: e.Payload}})
+				_, err := k.Begin(k.Context(), l, in, e.ID, []gateway.MapEntry{{Lane: e.Lane, Field: string(e.Payload), Value: e.Payload}})
 				if err == nil {
-					err = k.Finish(k.ctx, l, in, []gateway.EntryID{e.ID}, nil)
+					err = k.Finish(k.Context(), l, in, []gateway.EntryID{e.ID}, nil)
 				}
 				if err != nil {
 					k.Errorf("begin and finish: got %v, want none", err)
@@ -137,7 +137,7 @@ func (k *kit) raceLimit() {
 	stored := 0
 	for i := range 4 * limit {
 		wg.Go(func() {
-			_, _, err := k.Ingest(k.ctx, shard, in, entry("l", fmt.Sprint(i)), gateway.IngestOptions{LaneMax: limit})
+			_, _, err := k.Ingest(k.Context(), shard, in, entry("l", fmt.Sprint(i)), gateway.IngestOptions{LaneMax: limit})
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -147,7 +147,7 @@ func (k *kit) raceLimit() {
 	}
 	wg.Wait()
 	k.want("stored", stored, limit)
-	n, _, err := k.Depth(k.ctx, shard, in)
+	n, _, err := k.Depth(k.Context(), shard, in)
 	k.check("depth", err)
 	k.want("depth", n, limit)
 }

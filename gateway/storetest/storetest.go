@@ -3,7 +3,6 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -36,7 +35,7 @@ func Run(t *testing.T, open func(*testing.T) gateway.Store, o Options) {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				o.Around(t, func(t *testing.T) {
-					c.run(&kit{T: t, Store: open(t), o: o, ctx: t.Context()})
+					c.run(&kit{T: t, Store: open(t), o: o})
 				})
 			})
 		}
@@ -59,8 +58,7 @@ const (
 type kit struct {
 	*testing.T
 	gateway.Store
-	o   Options
-	ctx context.Context //nolint:containedctx // the case's own context, for its length only
+	o Options
 }
 
 func (k *kit) check(what string, err error) {
@@ -95,7 +93,7 @@ func (k *kit) put(q gateway.Queue, lane, names string) []gateway.EntryID {
 	k.Helper()
 	var ids []gateway.EntryID
 	for _, n := range strings.Fields(names) {
-		id, dup, err := k.Ingest(k.ctx, shard, q, entry(lane, n), gateway.IngestOptions{})
+		id, dup, err := k.Ingest(k.Context(), shard, q, entry(lane, n), gateway.IngestOptions{})
 		k.check("ingest", err)
 		k.want("duplicate", dup, false)
 		ids = append(ids, id)
@@ -106,7 +104,7 @@ func (k *kit) put(q gateway.Queue, lane, names string) []gateway.EntryID {
 // names reads a queue from its start and returns the payloads in order.
 func (k *kit) names(q gateway.Queue) string {
 	k.Helper()
-	es, err := k.Read(k.ctx, shard, q, "", 1000)
+	es, err := k.Read(k.Context(), shard, q, "", 1000)
 	k.check("read", err)
 	return payloads(es)
 }
@@ -123,7 +121,7 @@ func payloads(es []gateway.Entry) string {
 func (k *kit) wantQueue(q gateway.Queue, want string) {
 	k.Helper()
 	k.want("queue "+string(q), k.names(q), want)
-	n, _, err := k.Depth(k.ctx, shard, q)
+	n, _, err := k.Depth(k.Context(), shard, q)
 	k.check("depth", err)
 	k.want("depth of "+string(q), n, len(strings.Fields(want)))
 }
@@ -132,7 +130,7 @@ func (k *kit) wantQueue(q gateway.Queue, want string) {
 func (k *kit) room(q gateway.Queue, lane string, limit int) int {
 	k.Helper()
 	for n := range limit + 1 {
-		_, _, err := k.Ingest(k.ctx, shard, q, entry(lane, fmt.Sprintf("fill%d", n)), gateway.IngestOptions{LaneMax: limit})
+		_, _, err := k.Ingest(k.Context(), shard, q, entry(lane, fmt.Sprintf("fill%d", n)), gateway.IngestOptions{LaneMax: limit})
 		if err != nil {
 			k.wantErr("ingest into a full lane", err, gateway.ErrFull)
 			return n
@@ -144,26 +142,26 @@ func (k *kit) room(q gateway.Queue, lane string, limit int) int {
 
 func (k *kit) acquire(replica string, ttl time.Duration) gateway.Lease {
 	k.Helper()
-	l, err := k.Acquire(k.ctx, shard, replica, ttl)
+	l, err := k.Acquire(k.Context(), shard, replica, ttl)
 	k.check("acquire", err)
 	return l
 }
 
 func (k *kit) begin(l gateway.Lease, q gateway.Queue, id gateway.EntryID) gateway.Attempt {
 	k.Helper()
-	a, err := k.Begin(k.ctx, l, q, id, nil)
+	a, err := k.Begin(k.Context(), l, q, id, nil)
 	k.check("begin", err)
 	return a
 }
 
 func (k *kit) finish(l gateway.Lease, q gateway.Queue, ids ...gateway.EntryID) {
 	k.Helper()
-	k.check("finish", k.Finish(k.ctx, l, q, ids, nil))
+	k.check("finish", k.Finish(k.Context(), l, q, ids, nil))
 }
 
 func (k *kit) lookup(lane string, fields ...string) map[string]string {
 	k.Helper()
-	m, err := k.Lookup(k.ctx, shard, lane, fields)
+	m, err := k.Lookup(k.Context(), shard, lane, fields)
 	k.check("lookup", err)
 	got := map[string]string{}
 	for f, v := range m {
@@ -174,14 +172,14 @@ func (k *kit) lookup(lane string, fields ...string) map[string]string {
 
 func (k *kit) dead() []gateway.DeadLetter {
 	k.Helper()
-	d, err := k.ListDead(k.ctx, shard, "", 1000)
+	d, err := k.ListDead(k.Context(), shard, "", 1000)
 	k.check("list dead", err)
 	return d
 }
 
 func (k *kit) parked() []gateway.ParkedLane {
 	k.Helper()
-	p, err := k.Parked(k.ctx, shard)
+	p, err := k.Parked(k.Context(), shard)
 	k.check("parked", err)
 	return p
 }

@@ -21,18 +21,18 @@ func (k *kit) workerAttempts() {
 	ids := k.put(in, "l", "a b")
 	id := ids[0]
 	k.want("first try", k.begin(l, in, id), gateway.Attempt{Number: 1})
-	k.check("fail", k.Fail(k.ctx, l, in, id))
+	k.check("fail", k.Fail(k.Context(), l, in, id))
 	k.want("try after a failure", k.begin(l, in, id), gateway.Attempt{Number: 2})
 	k.want("try after one without an end", k.begin(l, in, id), gateway.Attempt{Number: 3, Unfinished: true})
 	k.want("another entry", k.begin(l, in, ids[1]), gateway.Attempt{Number: 1})
 
 	l = k.acquire("r1", long)
 	k.want("try by the next owner", k.begin(l, in, id), gateway.Attempt{Number: 4, Unfinished: true})
-	k.check("fail", k.Fail(k.ctx, l, in, id))
-	k.check("second fail", k.Fail(k.ctx, l, in, id))
+	k.check("fail", k.Fail(k.Context(), l, in, id))
+	k.check("second fail", k.Fail(k.Context(), l, in, id))
 	k.want("try after the failure", k.begin(l, in, id), gateway.Attempt{Number: 5})
 
-	k.check("fail before any try", k.Fail(k.ctx, l, out, k.put(out, "l", "c")[0]))
+	k.check("fail before any try", k.Fail(k.Context(), l, out, k.put(out, "l", "c")[0]))
 	k.wantQueue(in, "a b")
 }
 
@@ -52,17 +52,17 @@ func (k *kit) workerFinish() {
 func (k *kit) workerMaps() {
 	l := k.acquire("r1", long)
 	ids := k.put(in, "l", "a")
-	_, err := k.Begin(k.ctx, l, in, ids[0], []gateway.MapEntry{{Lane: "l", Field: "f1", Value: []byte("v1\x00\xff")}})
+	_, err := k.Begin(k.Context(), l, in, ids[0], []gateway.MapEntry{{Lane: "l", Field: "f1", Value: []byte("v1\x00\xff")}})
 	k.check("begin", err)
 	k.want("after begin", k.lookup("l", "f1", "f2"), map[string]string{"f1": "v1\x00\xff"})
-	k.check("finish", k.Finish(k.ctx, l, in, ids, []gateway.MapEntry{
+	k.check("finish", k.Finish(k.Context(), l, in, ids, []gateway.MapEntry{
 		{Lane: "l", Field: "f1", Value: []byte("new")}, {Lane: "l", Field: "\x00\x01\xfe", Value: []byte("v2")}, {Lane: "l2", Field: "f1", Value: []byte("other")},
 	}))
 	k.want("after finish", k.lookup("l", "f1", "\x00\x01\xfe", "nope"), map[string]string{"f1": "new", "\x00\x01\xfe": "v2"})
 	k.want("another lane", k.lookup("l2", "f1", "f2"), map[string]string{"f1": "other"})
 	k.want("a lane without maps", k.lookup("l3", "f1"), nil2map)
 	k.want("no fields", k.lookup("l"), nil2map)
-	other, err := k.Lookup(k.ctx, "s08", "l", []string{"f1"})
+	other, err := k.Lookup(k.Context(), "s08", "l", []string{"f1"})
 	k.check("lookup", err)
 	k.want("another partition", len(other), 0)
 }
@@ -77,7 +77,7 @@ func (k *kit) workerMapMany() {
 		for i := range 400 {
 			f := fmt.Sprintf("field%03d", i)
 			want[f] = value + f
-			k.check("finish", k.Finish(k.ctx, l, in, nil, []gateway.MapEntry{{Lane: "l", Field: f, Value: []byte(want[f])}}))
+			k.check("finish", k.Finish(k.Context(), l, in, nil, []gateway.MapEntry{{Lane: "l", Field: f, Value: []byte(want[f])}}))
 		}
 	}
 	write("old")
@@ -92,7 +92,7 @@ func (k *kit) workerMapMany() {
 func (k *kit) workerMapBuckets() {
 	write := func(field, value string) {
 		l := k.acquire("r1", k.o.Short)
-		k.check("finish", k.Finish(k.ctx, l, in, nil, []gateway.MapEntry{{Lane: "l", Field: field, Value: []byte(value)}}))
+		k.check("finish", k.Finish(k.Context(), l, in, nil, []gateway.MapEntry{{Lane: "l", Field: field, Value: []byte(value)}}))
 	}
 	write("f1", "old")
 	write("f2", "old")
@@ -111,13 +111,13 @@ func (k *kit) workerMapBuckets() {
 func (k *kit) fencedSteps(l gateway.Lease, id gateway.EntryID, parkedLane string) map[string]error {
 	maps := []gateway.MapEntry{{Lane: "l", Field: "fenced", Value: []byte("x")}}
 	got := map[string]error{}
-	_, got["renew"] = k.Renew(k.ctx, l, long)
-	_, got["begin"] = k.Begin(k.ctx, l, in, id, maps)
-	got["fail"] = k.Fail(k.ctx, l, in, id)
-	got["finish"] = k.Finish(k.ctx, l, in, []gateway.EntryID{id}, maps)
-	got["park"] = k.Park(k.ctx, l, in, "l", []gateway.EntryID{id}, time.Now(), gateway.ParkRetry)
-	_, got["unpark"] = k.Unpark(k.ctx, l, in, parkedLane)
-	got["dead"] = k.Dead(k.ctx, l, in, id, gateway.DeadReason{})
+	_, got["renew"] = k.Renew(k.Context(), l, long)
+	_, got["begin"] = k.Begin(k.Context(), l, in, id, maps)
+	got["fail"] = k.Fail(k.Context(), l, in, id)
+	got["finish"] = k.Finish(k.Context(), l, in, []gateway.EntryID{id}, maps)
+	got["park"] = k.Park(k.Context(), l, in, "l", []gateway.EntryID{id}, time.Now(), gateway.ParkRetry)
+	_, got["unpark"] = k.Unpark(k.Context(), l, in, parkedLane)
+	got["dead"] = k.Dead(k.Context(), l, in, id, gateway.DeadReason{})
 	return got
 }
 
@@ -125,7 +125,7 @@ func (k *kit) workerFenced() {
 	a := k.acquire("r1", k.o.Short)
 	id := k.put(in, "l", "a")[0]
 	k.begin(a, in, id)
-	k.check("park", k.Park(k.ctx, a, in, "p", nil, time.UnixMilli(1000), gateway.ParkReauth))
+	k.check("park", k.Park(k.Context(), a, in, "p", nil, time.UnixMilli(1000), gateway.ParkReauth))
 	k.o.Advance(2 * k.o.Short)
 	b := k.acquire("r2", long)
 
