@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// archivePage is how many messages one question asks for.
-const archivePage = 100
+// archivePage is how many messages one question asks for: Prosody gives no more at once by default.
+const archivePage = 50
 
 // Archive returns what the server keeps of the user's messages since a time, oldest first (XEP-0313); the zero time asks for
 // all. It asks page by page (XEP-0059), so that any number comes.

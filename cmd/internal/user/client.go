@@ -67,6 +67,7 @@ type Client struct {
 	running chan struct{} // closed when the reading goroutine has ended; nil before the first Connect
 	stop    context.CancelFunc
 	lastErr error // why the last connection ended
+	over    bool  // nothing will come any more, until Connect
 	logins  int
 	read    int
 	record  []*Stanza
@@ -135,7 +136,7 @@ func (c *Client) Connect(ctx context.Context) error {
 	runCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	c.mu.Lock()
-	c.running, c.stop = done, stop
+	c.running, c.stop, c.over = done, stop, false
 	c.mu.Unlock()
 	if err := c.up(l); err != nil {
 		stop()

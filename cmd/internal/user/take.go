@@ -124,6 +124,10 @@ func (c *Client) WaitAfter(ctx context.Context, n int, match func(*Stanza) bool)
 			return s, nil
 		}
 	}
+	if c.over {
+		c.mu.Unlock()
+		return nil, c.ended("wait")
+	}
 	w := &waiter{match: match, found: make(chan *Stanza, 1)}
 	c.waiters[w] = struct{}{}
 	c.mu.Unlock()
@@ -161,7 +165,7 @@ func (c *Client) ended(what string) error {
 func (c *Client) failWaiters(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastErr = err
+	c.lastErr, c.over = err, true
 	for w := range c.waiters {
 		delete(c.waiters, w)
 		close(w.found)
