@@ -34,6 +34,13 @@ func TestStore(t *testing.T) {
 type recorder struct {
 	mu   sync.Mutex
 	sent [][]any
+	pipe []int // how many commands each pipeline had
+}
+
+func (r *recorder) sizes() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprint(r.pipe)
 }
 
 func (r *recorder) record(cmds ...redis.Cmder) {
@@ -56,6 +63,9 @@ func (r *recorder) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func (r *recorder) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		r.record(cmds...)
+		r.mu.Lock()
+		r.pipe = append(r.pipe, len(cmds))
+		r.mu.Unlock()
 		return next(ctx, cmds)
 	}
 }
