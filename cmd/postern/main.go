@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
 )
 
 // Exit codes.
@@ -34,6 +35,8 @@ type console struct {
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, without calling anybody."`
+	Init    initCmd    `cmd:"" help:"Write a configuration, its secrets and the lines for the XMPP server."`
+	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe gatekeeper with a web page, to try the gateway with."`
 	Version versionCmd `cmd:"" help:"Say which build this is."`
 }
 
@@ -59,6 +62,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (code int) {
 			panic(p)
 		}
 	}()
+	redis.SetLogger(silent{})
 	var c cli
 	parser, err := kong.New(&c, kong.Name("postern"), kong.Description(description), kong.UsageOnError(), kong.Writers(out, errs),
 		kong.Exit(func(n int) { panic(exited(n)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}))
@@ -86,3 +90,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) (code int) {
 
 // errSaid is a failure that the command has explained itself.
 var errSaid = errors.New("said")
+
+// silent keeps the Redis library from writing to standard error by itself: what it has to say comes back as errors too.
+type silent struct{}
+
+// Printf implements the library's logger.
+func (silent) Printf(context.Context, string, ...any) {}

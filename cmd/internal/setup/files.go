@@ -1,0 +1,179 @@
+package setup
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"postern/cmd/internal/app"
+	"postern/deploy"
+)
+
+//go:embed postern.yaml.tmpl
+var configTemplate string
+
+// systemDir is where a package keeps its configuration; its state then goes where the system keeps state.
+const systemDir = "/etc/postern"
+
+// Written is one file that Write left behind.
+type Written struct {
+	Path string
+	// Kept is true for a key or secret that was there already.
+	Kept bool
+}
+
+// Result is what Write did.
+type Result struct {
+	Files []Written
+	// Config is the path of postern.yaml, Snippet that of the lines for the XMPP server, Lines those lines.
+	Config, Snippet, Lines string
+	// Install says where Snippet goes.
+	Install string
+}
+
+// ErrExists: a file is there already and nothing was written.
+var ErrExists = errors.New("setup: files exist already")
+
+// file is one file to write. A secret that exists is never written over: what it opens would be lost.
+type file struct {
+	name   string
+	secret bool
+	text   func() (string, error)
+}
+
+// Write makes all files in a.Dir, readable by their owner only. Without force it writes nothing when one is there. With
+// force it writes the configuration and the server's lines anew; keys and secrets that exist are kept.
+func Write(a Answers, force bool) (Result, error) {
+	secretFile := a.Adapter + ".secret"
+	secrets := []file{
+		{"store.key", true, func() (string, error) { return app.NewKey(), nil }},
+		{secretFile, true, func() (string, error) { return token() + "\n", nil }},
+		{"gatekeeper.pem", true, newSigningKey},
+		{"gatekeeper.webhook", true, func() (string, error) { return "whsec_" + base64.StdEncoding.EncodeToString(random(32)) + "\n", nil }},
+	}
+	snippetName := map[string]string{string(deploy.Prosody): "postern.cfg.lua", string(deploy.Ejabberd): "postern.yml"}[a.Server]
+	r := Result{Config: filepath.Join(a.Dir, "postern.yaml"), Snippet: filepath.Join(a.Dir, snippetName), Install: install(a.Server, filepath.Join(a.Dir, snippetName))}
+	rest := []file{
+		{snippetName, false, func() (text string, err error) {
+			secret, err := os.ReadFile(filepath.Join(a.Dir, secretFile))
+			if err != nil {
+				return "", err
+			}
+			r.Lines, err = deploy.Snippet(deploy.Server(a.Server), a.JID, a.Domain, strings.TrimSpace(string(secret)), a.Component)
+			return r.Lines, err
+		}},
+		{"postern.yaml", false, func() (string, error) { return config(a) }},
+	}
+	all := slices.Concat(secrets, rest)
+	if !force {
+		if there := existing(a.Dir, all); len(there) > 0 {
+			return Result{}, fmt.Errorf("%w: %s (--force writes the configuration anew and keeps keys and secrets; --out chooses another folder)", ErrExists, strings.Join(there, ", "))
+		}
+	}
+	if err := os.MkdirAll(a.Dir, 0o750); err != nil {
+		return Result{}, err
+	}
+	for _, f := range all {
+		w, err := f.write(a.Dir)
+		if err != nil {
+			return Result{}, fmt.Errorf("setup: write %s: %w", f.name, err)
+		}
+		r.Files = append(r.Files, w)
+	}
+	return r, nil
+}
+
+func existing(dir string, files []file) []string {
+	var out []string
+	for _, f := range files {
+		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
+			out = append(out, filepath.Join(dir, f.name))
+		}
+	}
+	return out
+}
+
+// write puts the text beside its place and moves it there, so that a crash leaves the old file or the new one.
+func (f file) write(dir string) (Written, error) {
+	path := filepath.Join(dir, f.name)
+	if _, err := os.Lstat(path); err == nil && f.secret {
+		return Written{path, true}, nil
+	}
+	text, err := f.text()
+	if err != nil {
+		return Written{}, err
+	}
+	tmp, err := os.CreateTemp(dir, "."+f.name+".*") // mode 0600
+	if err != nil {
+		return Written{}, err
+	}
+	_, err = tmp.WriteString(text)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return Written{}, errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return Written{path, false}, nil
+}
+
+// config renders postern.yaml.
+func config(a Answers) (string, error) {
+	t, err := template.New("postern.yaml").Funcs(template.FuncMap{"q": strconv.Quote}).Parse(configTemplate)
+	if err != nil {
+		return "", err
+	}
+	state := "state"
+	if filepath.Clean(a.Dir) == systemDir {
+		state = app.DefaultConfig().StateDir
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, struct {
+		Answers
+		State string
+	}{a, state})
+	return b.String(), err
+}
+
+func install(server, snippet string) string {
+	if server == string(deploy.Ejabberd) {
+		return fmt.Sprintf("cp %s /etc/ejabberd/postern.yml, include it in /etc/ejabberd/ejabberd.yml as its first lines say, and restart ejabberd", snippet)
+	}
+	return fmt.Sprintf("cp %s /etc/prosody/conf.d/postern.cfg.lua and restart Prosody", snippet)
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	return b
+}
+
+// token is a secret that needs no quoting in any of the files: 32 characters, 192 bits.
+func token() string { return base64.RawURLEncoding.EncodeToString(random(24)) }
+
+// newSigningKey makes the P-256 key that our assertions are signed with (ES256), in PEM.
+func newSigningKey() (string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+}
