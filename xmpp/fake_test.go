@@ -17,6 +17,7 @@ import (
 // fails the test when a user of another provider reaches it.
 type fakeGateway struct {
 	t        *testing.T
+	domain   string                                      // of the users served
 	contacts map[gateway.UserID]map[gateway.Alias]string // names; a user without an entry is not registered
 	caps     gateway.Caps
 	greet    []gateway.Rendering
@@ -35,14 +36,14 @@ type fakeGateway struct {
 }
 
 func newFakeGateway(t *testing.T) *fakeGateway {
-	return &fakeGateway{t: t, caps: testDescriptor().Caps, contacts: map[gateway.UserID]map[gateway.Alias]string{
+	return &fakeGateway{t: t, domain: "@example", caps: testDescriptor().Caps, contacts: map[gateway.UserID]map[gateway.Alias]string{
 		"romeo@example":  {"anna7": "Anna Secret-A"},
 		"juliet@example": {"bruno9": "Bruno Secret-B"},
 	}}
 }
 
 func (f *fakeGateway) vet(u gateway.UserID) {
-	if !strings.HasSuffix(string(u), "@example") {
+	if !strings.HasSuffix(string(u), f.domain) {
 		f.t.Errorf("the gateway was asked by %s", u)
 	}
 }

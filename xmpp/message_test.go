@@ -120,3 +120,46 @@ func TestPayloadDigest(t *testing.T) {
 		t.Error("another text makes the same message")
 	}
 }
+
+// Whatever a client sends, reading it gives at most one thing to do and never a
+// body that the guard has found to be encrypted.
+func FuzzReadMessage(f *testing.F) {
+	for _, seed := range []string{
+		`<body>hi</body>`, `<body>a🎂b</body><reply xmlns='urn:xmpp:reply:0' id='1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='1' end='2'/></fallback>`,
+		`<encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted><body>x</body>`, `<subject>s</subject><body>geo:1,2</body><x xmlns='jabber:x:oob'><url>https://x/y.png</url></x>`,
+		`<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>x</reaction></reactions>`, `<apply-to xmlns='urn:xmpp:fasten:0' id='1'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to>`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, inner string) {
+		el, err := ParseElement([]byte("<message type='chat' from='romeo@example/phone' to='anna7@gw.example' id='u1'>" + inner + "</message>"))
+		if err != nil {
+			return
+		}
+		r := readMessage(el)
+		if r.op != nil && r.refused != "" {
+			t.Errorf("got %+v: to do and refused", r)
+		}
+		if guard(el) != cipherNone && r.op != nil {
+			t.Errorf("got %+v of an encrypted message", r)
+		}
+		if r.op != nil {
+			if _, err := payloadDigest(r.op); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkReadMessage(b *testing.B) {
+	el, err := ParseElement([]byte("<message type='chat' from='romeo@example/phone' to='anna7@gw.example' id='u1'><body>how are you?</body>" +
+		"<active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/><markable xmlns='urn:xmpp:chat-markers:0'/><origin-id xmlns='urn:xmpp:sid:0' id='u1'/></message>"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := payloadDigest(readMessage(el).op); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -280,3 +280,37 @@ func TestProfileCaps(t *testing.T) {
 		t.Error("announces limits of reactions without reactions")
 	}
 }
+
+// Styles of any shape over any text give text that XML can carry and that holds
+// every character of the original.
+func FuzzStyled(f *testing.F) {
+	f.Add("bold 🎂 it\nmore", 0, 7, 5, 30)
+	f.Add("x", -4, 1<<40, 1, -1)
+	f.Fuzz(func(t *testing.T, s string, a, al, b, bl int) {
+		got := styled(gateway.Text{Text: s, Spans: []gateway.Span{
+			{Start: a, Length: al, Style: gateway.SpanStrong}, {Start: b, Length: bl, Style: gateway.SpanQuote}, {Start: b, Length: al, Style: gateway.SpanCode},
+		}})
+		rest := []rune(got)
+		for _, r := range []rune(s) {
+			i := 0
+			for i < len(rest) && rest[i] != r {
+				i++
+			}
+			if i == len(rest) {
+				t.Fatalf("%q became %q: %q is missing or out of order", s, got, r)
+			}
+			rest = rest[i+1:]
+		}
+	})
+}
+
+func BenchmarkRender(b *testing.B) {
+	r := testRenderer()
+	g := rendering("", gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("how are you?")})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Render(g); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
