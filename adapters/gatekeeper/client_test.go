@@ -1,0 +1,243 @@
+package gatekeeper_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/adapters/gatekeeper"
+	"postern/gateway"
+)
+
+// scripted answers requests without a network, so that the adapter runs under virtual time.
+type scripted struct {
+	mu         sync.Mutex
+	tokens     int
+	refuse     int           // so many messages are answered 401 unauthenticated
+	hang       string        // a path that is never answered
+	lifetime   time.Duration // of tokens
+	features   string
+	calls      map[string]int
+	bearers    []string
+	assertions []string
+}
+
+func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[r.URL.Path]++
+	if r.URL.Path == s.hang {
+		s.mu.Unlock()
+		<-r.Context().Done()
+		s.mu.Lock()
+		return nil, r.Context().Err()
+	}
+	status, body := http.StatusOK, ""
+	switch r.URL.Path {
+	case "/.well-known/gia":
+		body = fmt.Sprintf(`{"issuer":"https://issuer.example","features":%s,"limits":{"text_bytes":100,"edit_window_s":60,"retract_window_s":120,"reactions_per_user":2},"terms":{"version":"1","sha256":"x"}}`, s.features)
+	case "/oauth/token":
+		s.tokens++
+		body = fmt.Sprintf(`{"access_token":"t%d","token_type":"Bearer","expires_in":%d}`, s.tokens, int(s.lifetime/time.Second))
+	case "/v1/messages":
+		s.bearers = append(s.bearers, r.Header.Get("Authorization"))
+		s.assertions = append(s.assertions, r.Header.Get("GIA-User-Assertion"))
+		status, body = http.StatusAccepted, `{"message_id":"msg_1","conversation":"cnv_1","accepted_at":"2026-11-22T14:00:00.000Z"}`
+		if s.refuse > 0 {
+			s.refuse--
+			status, body = http.StatusUnauthorized, `{"code":"unauthenticated"}`
+		}
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+const allFeatures = `{"text":"native","reply":"native","edit":"native","retract":"native","react":"native","delivered":"native","read":"native","typing":"native"}`
+
+func script(t *testing.T, change func(*scripted)) (*scripted, *gatekeeper.Adapter) {
+	t.Helper()
+	s := &scripted{lifetime: 5 * time.Minute, features: allFeatures, calls: map[string]int{}}
+	change(s)
+	a, err := gatekeeper.New(*config(t, "https://gatekeeper.example"), &http.Client{Transport: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, a
+}
+
+var romeo = gateway.Credentials{Endpoint: "usr_1", Secret: []byte(`{"enlistment":"enl_1","subject":"romeo@montague.example"}`)}
+
+func hello() gateway.Op {
+	return gateway.Op{ID: "01JD4Q0MXY0000000000000000", Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "gku_1"}, Body: gateway.OpMessage{Content: gateway.PlainText("hello")}}
+}
+
+func TestTokenLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := script(t, func(*scripted) {})
+		send := func() {
+			t.Helper()
+			if _, err := a.Send(t.Context(), romeo, hello()); err != nil {
+				t.Fatalf("Send: %v", err)
+			}
+		}
+		for range 3 {
+			send()
+		}
+		<-time.After(4*time.Minute + 31*time.Second)
+		send()
+		if s.tokens != 2 || s.calls["/.well-known/gia"] != 1 {
+			t.Errorf("got %d tokens and %d directories, want 2 and 1", s.tokens, s.calls["/.well-known/gia"])
+		}
+		<-time.After(time.Hour)
+		send()
+		if s.calls["/.well-known/gia"] != 2 {
+			t.Errorf("after an hour: got %d directories, want 2", s.calls["/.well-known/gia"])
+		}
+	})
+}
+
+func TestBearerRefused(t *testing.T) {
+	for refusals, want := range map[int]gateway.Class{1: 0, 2: gateway.Retryable} {
+		s, a := script(t, func(s *scripted) { s.refuse = refusals })
+		_, err := a.Send(t.Context(), romeo, hello())
+		if refusals == 1 && err != nil || refusals == 2 && gateway.ClassOf(err) != want {
+			t.Errorf("refused %d times: got %v", refusals, err)
+		}
+		if got, want := strings.Join(s.bearers, ", "), "Bearer t1, Bearer t2"; got != want {
+			t.Errorf("refused %d times: got %s, want %s", refusals, got, want)
+		}
+	}
+}
+
+// TestAssertion wants the claims that the document lists, and the assertion to be used again until well before its end.
+func TestAssertion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := script(t, func(*scripted) {})
+		for range 3 {
+			if _, err := a.Send(t.Context(), romeo, hello()); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(2*time.Minute + time.Second)
+		}
+		if s.assertions[0] != s.assertions[1] || s.assertions[1] == s.assertions[2] {
+			t.Errorf("assertions of 0, 2 and 4 minutes: got equal %v and %v, want true and false", s.assertions[0] == s.assertions[1], s.assertions[1] == s.assertions[2])
+		}
+		parts := strings.Split(s.assertions[0], ".")
+		raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c struct {
+			Iss, Sub, Jti  string
+			Aud            []string
+			Iat, Exp       int64
+			RegionAttested bool   `json:"region_attested"`
+			RegionMethod   string `json:"region_method"`
+		}
+		if err := json.Unmarshal(raw, &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Iss != clientID || c.Sub != "romeo@montague.example" || len(c.Aud) != 1 || c.Aud[0] != "https://issuer.example" || c.Jti == "" || !c.RegionAttested || c.RegionMethod != "provider" {
+			t.Errorf("claims: got %+v", c)
+		}
+		if life := time.Duration(c.Exp-c.Iat) * time.Second; life <= 0 || life > 10*time.Minute {
+			t.Errorf("life: got %s, want at most 10m", life)
+		}
+	})
+}
+
+// TestDeadline wants a send to end within its time-out wherever it hangs, and to say whether it may have been taken.
+func TestDeadline(t *testing.T) {
+	for _, path := range []string{"/.well-known/gia", "/oauth/token", "/v1/messages"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, a := script(t, func(s *scripted) { s.hang = path })
+				began := time.Now()
+				_, err := a.Send(context.Background(), romeo, hello())
+				if took := time.Since(began); took != 8*time.Second {
+					t.Errorf("got %s, want 8s", took)
+				}
+				if gateway.ClassOf(err) != gateway.Retryable {
+					t.Errorf("nothing reached a wire: got %v, want class retryable", err)
+				}
+			})
+		})
+	}
+}
+
+func TestDirectoryNarrowsCaps(t *testing.T) {
+	s, a := script(t, func(s *scripted) {
+		s.features = `{"text":"native","edit":"native","react":"unavailable","typing":"native"}`
+	})
+	direct := gateway.ChatFacts{Kind: gateway.ChatDirect}
+	if c := a.Caps(direct); c.TextMax != 65536 || !c.Has(gateway.FeatureReact) {
+		t.Errorf("before the directory: got %d bytes and react %v, want the document's best", c.TextMax, c.Has(gateway.FeatureReact))
+	}
+	if _, err := a.Send(t.Context(), romeo, hello()); err != nil {
+		t.Fatal(err)
+	}
+	c := a.Caps(direct)
+	if c.TextMax != 100 || c.EditFor != time.Minute || c.RetractFor != 2*time.Minute || c.ReactionsMax != 2 {
+		t.Errorf("limits: got %d, %s, %s, %d; want the directory's", c.TextMax, c.EditFor, c.RetractFor, c.ReactionsMax)
+	}
+	for f, want := range map[gateway.Feature]bool{
+		gateway.FeatureText: true, gateway.FeatureEdit: true, gateway.FeatureReact: false, gateway.FeatureReply: false, gateway.FeatureTypingIn: true, gateway.FeatureReadOut: false,
+	} {
+		if c.Has(f) != want {
+			t.Errorf("%s: got %v, want %v", f, c.Has(f), want)
+		}
+	}
+	before := len(s.bearers)
+	long := hello()
+	long.Body = gateway.OpMessage{Content: gateway.PlainText(strings.Repeat("x", 101))}
+	if _, err := a.Send(t.Context(), romeo, long); gateway.ClassOf(err) != gateway.Unsupported || len(s.bearers) != before {
+		t.Errorf("one byte too many: got %v and %d requests, want class unsupported and none", err, len(s.bearers)-before)
+	}
+	if a.Descriptor().Caps.TextMax != 65536 {
+		t.Error("Descriptor changed with the directory: it must stay the same")
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	s, a := script(t, func(*scripted) {})
+	for _, secret := range []string{"", "{}", "null", "canary-hunter2"} {
+		account := romeo
+		account.Secret = []byte(secret)
+		_, err := a.Send(t.Context(), account, hello())
+		if gateway.ClassOf(err) != gateway.ReauthNeeded || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("secret of %d bytes: got %v, want class reauth_needed", len(secret), err)
+		}
+	}
+	if len(s.calls) != 0 {
+		t.Errorf("got requests %v, want none", s.calls)
+	}
+}
+
+// TestTermsVersion refuses to enlist under terms that the disclosure did not name.
+func TestTermsVersion(t *testing.T) {
+	s, _ := script(t, func(*scripted) {})
+	c := config(t, "https://gatekeeper.example")
+	c.TermsVersion = "2"
+	a, err := gatekeeper.New(*c, &http.Client{Transport: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Link(t.Context(), gateway.LinkInput{}); gateway.ClassOf(err) != gateway.Permanent {
+		t.Errorf("got %v, want class permanent", err)
+	}
+	if _, err := a.Link(t.Context(), gateway.LinkInput{State: []byte("not ours")}); gateway.ClassOf(err) != gateway.Permanent {
+		t.Errorf("foreign state: got %v, want class permanent", err)
+	}
+}
