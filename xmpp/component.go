@@ -1,7 +1,6 @@
 package xmpp
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,70 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"postern/gateway"
-)
-
-// Conversations takes what users say to contacts.
-type Conversations interface {
-	// Ask takes one op; nil means that it is stored (typing is passed on at once, or dropped). A *gateway.Refusal goes to
-	// the sender. digest tells resends of one stanza from two stanzas with one id.
-	Ask(ctx context.Context, out gateway.Outbound, digest []byte) error
-	// Bounced reports that the server returned a stanza of ours.
-	Bounced(ctx context.Context, adapter gateway.AdapterID, alias gateway.Alias, user gateway.UserID, id gateway.StanzaID, condition string) error
-	// Show stores renderings for the outbox.
-	Show(ctx context.Context, adapter gateway.AdapterID, r ...gateway.Rendering) error
-}
-
-// Presences decides about presence and knows what a contact can do.
-type Presences interface {
-	// Presence returns what to show at once; the alias is empty for the gateway itself.
-	Presence(ctx context.Context, v gateway.Visitor, alias gateway.Alias, kind gateway.PresenceKind) ([]gateway.Rendering, error)
-	// Greet yields what every registered user is shown when the component connects, Farewell when it stops.
-	Greet(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
-	Farewell(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
-	// Caps returns what a visitor's chat with a contact supports. gateway.ErrNoContact when it is not theirs.
-	Caps(ctx context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.Caps, *gateway.Contact, error)
-}
-
-// Gateway is the domain as a component needs it; *gateway.Gateway implements it.
-type Gateway interface {
-	Conversations
-	Presences
-}
-
-// Dialogues runs what users ask of the gateway itself, step by step.
-type Dialogues interface {
-	Start(ctx context.Context, v gateway.Visitor, node string) (gateway.Reply, error)
-	Continue(ctx context.Context, v gateway.Visitor, session string, act gateway.Action, answers map[string]string) (gateway.Reply, error)
-	Say(ctx context.Context, v gateway.Visitor, text string) (gateway.Reply, error)
-	Remove(ctx context.Context, v gateway.Visitor) (gateway.Reply, error)
-}
-
-// Desk is the front desk; *gateway.Desk implements it.
-type Desk interface {
-	Dialogues
-	Commands(ctx context.Context, v gateway.Visitor) ([]gateway.Command, error)
-	Registered(ctx context.Context, v gateway.Visitor) (shown string, ok bool, err error)
-	Resolve(ctx context.Context, v gateway.Visitor, query string) (gateway.Alias, error)
-	Prompt(v gateway.Visitor) (desc, prompt string)
-}
-
-// Outbox holds the component's lease and the stanzas that wait; *gateway.Outbox
-// implements it.
-type Outbox interface {
-	Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error)
-	// Pump writes what waits until ctx ends or the wire fails.
-	Pump(ctx context.Context, w gateway.Wire) error
-}
-
-var (
-	_ Gateway = (*gateway.Gateway)(nil)
-	_ Desk    = (*gateway.Desk)(nil)
-	_ Outbox  = (*gateway.Outbox)(nil)
 )
 
 // Config says which component to be and how to reach the server. Adapter,
@@ -116,6 +55,7 @@ type Component struct {
 	render   Renderer
 	profile  *profile
 	errands  *errands
+	typists  typists
 	gateway  map[iqKind]iqRoute
 	contacts map[iqKind]iqRoute
 	log      *slog.Logger
@@ -123,12 +63,6 @@ type Component struct {
 	live atomic.Pointer[session]
 	// gate is closed once the session of the newest stream can be answered on.
 	gate atomic.Pointer[chan struct{}]
-}
-
-// session is what lives as long as one stream.
-type session struct {
-	stream *stream
-	wire   *wire
 }
 
 const (
@@ -175,140 +109,6 @@ func New(cfg Config, gw Gateway, desk Desk, outbox Outbox) (*Component, error) {
 	c.render = Renderer{texts: cfg.Texts, profiles: map[string]*profile{self.Domain(): c.profile}}
 	c.gateway, c.contacts = c.gatewayRoutes(), c.contactRoutes()
 	return c, nil
-}
-
-// Run keeps the component connected until ctx ends. It then says goodbye, ends
-// the stream in order, takes everything that was still under way, and returns
-// when all that it started has stopped.
-func (c *Component) Run(ctx context.Context) {
-	drain := cmp.Or(c.cfg.Drain, 15*time.Second)
-	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	defer abandon()
-	streamCtx, endStream := context.WithCancel(context.WithoutCancel(ctx))
-	defer endStream()
-	stopped := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-stopped:
-			return
-		}
-		timer := time.AfterFunc(drain, abandon)
-		defer timer.Stop()
-		c.farewell(work, drain/3)
-		endStream()
-		<-stopped
-	})
-	c.errands.run(work, func() {
-		d := dispatcher{handle: c.handle, log: c.log, count: c.count}
-		d.run(work, func(take func(context.Context, *Element)) {
-			v := supervisor{
-				stream: streamConfig{
-					domain: c.self.Domain(), server: c.cfg.Server, secret: c.cfg.Secret, dial: c.cfg.Dial, tls: c.cfg.TLS,
-					maxBytes: c.cfg.MaxStanza, log: c.cfg.Log, count: c.count,
-				},
-				lease: &heldLease{outbox: c.outbox}, leaseTTL: cmp.Or(c.cfg.LeaseTTL, 15*time.Second),
-				handle: c.opened(take), session: c.session(ctx), state: c.state, log: c.cfg.Log,
-			}
-			v.Run(streamCtx)
-		})
-	})
-	close(stopped)
-	wg.Wait()
-}
-
-// session works on one live stream: presence for everybody, what is said in
-// passing, and the outbox. stop is the end of the process rather than of the
-// stream.
-func (c *Component) session(stop context.Context) func(context.Context, *stream) error {
-	return func(ctx context.Context, s *stream) error {
-		live := &session{stream: s, wire: newWire(s, c.self)}
-		c.live.Store(live)
-		close(*c.gate.Load())
-		defer c.live.CompareAndSwap(live, nil)
-		ctx, cancel := context.WithCancel(ctx)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		defer cancel()
-		wg.Go(func() {
-			err := c.gw.Greet(ctx, c.cfg.Adapter, func(g gateway.Rendering) error { return c.present(ctx, s, g) })
-			if err != nil && ctx.Err() == nil {
-				c.log.Warn("not everybody was greeted", "error", err.Error())
-			}
-		})
-		wg.Go(func() { c.passing(ctx, s) })
-		err := c.outbox.Pump(ctx, live.wire)
-		if stop.Err() != nil {
-			<-ctx.Done() // the stream goes on until farewell has been said
-			return nil
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-}
-
-// opened holds the first stanzas of a stream back until there is somebody to
-// write the answers.
-func (c *Component) opened(take func(context.Context, *Element)) func(context.Context, *Element) {
-	return func(ctx context.Context, el *Element) {
-		select {
-		case <-*c.gate.Load():
-		case <-ctx.Done():
-		}
-		take(ctx, el)
-	}
-}
-
-// present renders and writes what is told anew on every stream.
-func (c *Component) present(ctx context.Context, s *stream, g gateway.Rendering) error {
-	stanzas, err := c.render.Render(g)
-	if err != nil {
-		c.log.Error("not shown", "error", err.Error())
-		return nil
-	}
-	for _, b := range stanzas {
-		if err := s.write(ctx, b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// passing writes typing and the like as it comes.
-func (c *Component) passing(ctx context.Context, s *stream) {
-	if c.cfg.Ephemeral == nil {
-		return
-	}
-	stanzas := c.cfg.Ephemeral(ctx)
-	for {
-		select {
-		case b, ok := <-stanzas:
-			if !ok || s.write(ctx, b) != nil {
-				return
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// farewell lets the open batch of the outbox be confirmed and tells everybody
-// that the gateway goes.
-func (c *Component) farewell(ctx context.Context, budget time.Duration) {
-	live := c.live.Load()
-	if live == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	live.wire.stop(ctx)
-	err := c.gw.Farewell(ctx, c.cfg.Adapter, func(g gateway.Rendering) error { return c.present(ctx, live.stream, g) })
-	if err != nil {
-		c.log.Warn("not everybody was told goodbye", "error", err.Error())
-	}
 }
 
 // handle takes one stanza on a dispatch worker.
@@ -373,33 +173,3 @@ func (c *Component) reply(ctx context.Context, el *Element) {
 		c.log.Debug("answer not sent", "kind", el.Name.Local, "error", err.Error())
 	}
 }
-
-func (c *Component) state(s linkState, err error) {
-	if s == linkUp {
-		gate := make(chan struct{})
-		c.gate.Store(&gate)
-	}
-	if c.cfg.State != nil {
-		c.cfg.State(string(s), err)
-	}
-}
-
-func (c *Component) count(e wireEvent) {
-	if c.cfg.Count != nil {
-		c.cfg.Count(string(e))
-	}
-}
-
-// heldLease makes the outbox's lease the supervisor's.
-type heldLease struct {
-	outbox  Outbox
-	release func()
-}
-
-func (h *heldLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
-	lost, release, err := h.outbox.Acquire(ctx)
-	h.release = release
-	return lost, err
-}
-
-func (h *heldLease) Release() { h.release() }

@@ -55,6 +55,9 @@ func (c *Component) ask(ctx context.Context, el *Element) {
 		c.refuse(ctx, el, refusal)
 		return
 	}
+	if typing, ok := r.op.(gateway.OpTyping); ok && !c.typists.pass(v.User, gateway.Alias(el.To().Local()), typing.On) {
+		return
+	}
 	digest, err := payloadDigest(r.op)
 	if err == nil {
 		err = c.gw.Ask(ctx, c.outbound(el, v, r.op), digest)

@@ -1,0 +1,66 @@
+package xmpp
+
+import (
+	"context"
+
+	"postern/gateway"
+)
+
+// Conversations takes what users say to contacts.
+type Conversations interface {
+	// Ask takes one op; nil means that it is stored (typing is passed on at once, or dropped). A *gateway.Refusal goes to
+	// the sender. digest tells resends of one stanza from two stanzas with one id.
+	Ask(ctx context.Context, out gateway.Outbound, digest []byte) error
+	// Bounced reports that the server returned a stanza of ours.
+	Bounced(ctx context.Context, adapter gateway.AdapterID, alias gateway.Alias, user gateway.UserID, id gateway.StanzaID, condition string) error
+	// Show stores renderings for the outbox.
+	Show(ctx context.Context, adapter gateway.AdapterID, r ...gateway.Rendering) error
+}
+
+// Presences decides about presence and knows what a contact can do.
+type Presences interface {
+	// Presence returns what to show at once; the alias is empty for the gateway itself.
+	Presence(ctx context.Context, v gateway.Visitor, alias gateway.Alias, kind gateway.PresenceKind) ([]gateway.Rendering, error)
+	// Greet yields what every registered user is shown when the component connects, Farewell when it stops.
+	Greet(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
+	Farewell(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
+	// Caps returns what a visitor's chat with a contact supports. gateway.ErrNoContact when it is not theirs.
+	Caps(ctx context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.Caps, *gateway.Contact, error)
+}
+
+// Gateway is the domain as a component needs it; *gateway.Gateway implements it.
+type Gateway interface {
+	Conversations
+	Presences
+}
+
+// Dialogues runs what users ask of the gateway itself, step by step.
+type Dialogues interface {
+	Start(ctx context.Context, v gateway.Visitor, node string) (gateway.Reply, error)
+	Continue(ctx context.Context, v gateway.Visitor, session string, act gateway.Action, answers map[string]string) (gateway.Reply, error)
+	Say(ctx context.Context, v gateway.Visitor, text string) (gateway.Reply, error)
+	Remove(ctx context.Context, v gateway.Visitor) (gateway.Reply, error)
+}
+
+// Desk is the front desk; *gateway.Desk implements it.
+type Desk interface {
+	Dialogues
+	Commands(ctx context.Context, v gateway.Visitor) ([]gateway.Command, error)
+	Registered(ctx context.Context, v gateway.Visitor) (shown string, ok bool, err error)
+	Resolve(ctx context.Context, v gateway.Visitor, query string) (gateway.Alias, error)
+	Prompt(v gateway.Visitor) (desc, prompt string)
+}
+
+// Outbox holds the component's lease and the stanzas that wait; *gateway.Outbox
+// implements it.
+type Outbox interface {
+	Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error)
+	// Pump writes what waits until ctx ends or the wire fails.
+	Pump(ctx context.Context, w gateway.Wire) error
+}
+
+var (
+	_ Gateway = (*gateway.Gateway)(nil)
+	_ Desk    = (*gateway.Desk)(nil)
+	_ Outbox  = (*gateway.Outbox)(nil)
+)
