@@ -38,6 +38,7 @@ func (s *Server) controlRoutes() http.Handler {
 		r.Patch("/people/{person}", s.do(patchPerson))
 		r.Get("/people/{person}", s.do(getPerson))
 		r.Post("/people/{person}/messages", s.do(postSay))
+		r.Post("/people/{person}/open", s.do(postOpen))
 		r.Post("/people/{person}/typing", s.do(postTyping))
 		r.Post("/people/{person}/read", s.do(postRead))
 		r.Post("/people/{person}/answer", s.do(postAnswer))
@@ -309,6 +310,19 @@ func postSay(c *controlCall) (any, error) {
 	}
 	m, e := c.say(chat, raw, in.ReplyTo)
 	return said(m, e), nil
+}
+
+// postOpen gives the chat with a user, and begins it when there is none.
+func postOpen(c *controlCall) (any, error) {
+	var in struct{ To string }
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	chat, err := c.chatWith(in.To)
+	if err != nil {
+		return nil, err
+	}
+	return chat.view(c.cfg.Now(), false), nil
 }
 
 // contentOf makes content from a text, or takes it as it is: the control API may send what a gatekeeper should not.

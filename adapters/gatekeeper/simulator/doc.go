@@ -27,6 +27,7 @@
 //	GET    /people/{id}               the person with its chats
 //	GET    /chats/{conversation}      one chat with its messages in order of acceptance
 //	POST   /people/{id}/messages      {to, text | content, reply_to}: say something; {message_id, conversation, event_id, seq}
+//	POST   /people/{id}/open          {to}: the chat with a user, begun when there is none
 //	POST   /people/{id}/typing        {to, state: composing | paused}
 //	POST   /people/{id}/read          {to, up_to}: read what the user wrote, all or up to a message
 //	POST   /people/{id}/answer        {to, accept}: answer the contact request of a user

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
@@ -36,6 +37,10 @@ type operation struct {
 	asUser  bool // needs GIA-User-Assertion
 	keyed   bool // needs Idempotency-Key
 }
+
+// compiled gives the contract. The document is a constant of the program and compiling it takes most of a second, so it is done
+// once; nothing changes a contract afterwards, apart from the validator's own caches.
+var compiled = sync.OnceValues(newContract)
 
 func newContract() (*contract, error) {
 	doc, err := libopenapi.NewDocument(openapi.Document())
@@ -121,6 +126,9 @@ func explain(errs []*verrors.ValidationError) *problem {
 	param, detail := e.ParameterName, e.Message
 	if len(e.SchemaValidationErrors) > 0 {
 		param, detail = deepest(e, param)
+	}
+	if param == "" && e.ValidationType == helpers.RequestBodyValidation {
+		param = "body"
 	}
 	return invalid(param, detail)
 }

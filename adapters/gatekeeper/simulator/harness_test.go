@@ -37,6 +37,9 @@ const (
 	romeo  = "romeo@montague.example"
 )
 
+// eventSchemas checks webhooks; it keeps what it compiled.
+var eventSchemas = sync.OnceValue(func() schema_validation.SchemaValidator { return schema_validation.NewSchemaValidator() })
+
 // document is the OpenAPI document, read once for all tests.
 var document = sync.OnceValues(func() (validator.Validator, *v3.Document) {
 	doc, err := libopenapi.NewDocument(openapi.Document())
@@ -113,7 +116,7 @@ func (b *sandbox) checkEvent(body []byte) {
 		b.t.Fatal("the document has no webhook named event")
 	}
 	media, _ := item.Post.RequestBody.Content.Get("application/json")
-	if ok, errs := schema_validation.NewSchemaValidator().ValidateSchemaBytes(media.Schema.Schema(), body); !ok {
+	if ok, errs := eventSchemas().ValidateSchemaBytes(media.Schema.Schema(), body); !ok {
 		b.t.Errorf("webhook does not follow the document: %s\n%s", errs[0].Reason, body)
 	}
 }
@@ -375,4 +378,24 @@ func verify(t testing.TB, e *hookEvent) error {
 		t.Fatal(err)
 	}
 	return wh.VerifyIgnoringTimestamp(e.body, e.header)
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// answerWith makes the partner answer webhooks; nil is 204 to all.
+func (b *sandbox) answerWith(sink func(*hookEvent) int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sink = sink
+}
+
+// ledger gives the delivery attempts.
+func (b *sandbox) ledger() []obj {
+	b.t.Helper()
+	var out []obj
+	for _, item := range b.control("GET", "/ledger/webhooks", nil)["items"].([]any) {
+		out = append(out, item.(obj))
+	}
+	return out
 }

@@ -362,6 +362,7 @@ func sendTyping(c *call) (answer, *problem) {
 		chat.userTyping = time.Time{}
 		if in.State == "composing" {
 			chat.userTyping = c.now.Add(typingLife)
+			c.after(typingLife, c.touch) // then the page looks again
 		}
 		c.touch()
 	}

@@ -82,7 +82,7 @@ func New(cfg Config) (*Server, error) {
 		}
 		cfg.SigningKey = key
 	}
-	c, err := newContract()
+	c, err := compiled()
 	if err != nil {
 		return nil, err
 	}

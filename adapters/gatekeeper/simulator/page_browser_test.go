@@ -1,0 +1,139 @@
+//go:build servers
+
+package simulator_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"postern/adapters/gatekeeper/simulator"
+)
+
+const hostile = `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
+
+// browser opens headless Chromium.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.UserDataDir(t.TempDir()), chromedp.ExecPath("chromium"))
+	ctx, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(cancelAlloc)
+	ctx, cancel := chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancelTime := context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(cancelTime)
+	return ctx
+}
+
+// shot keeps a picture when the test runs with -artifacts.
+func shot(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatalf("screenshot %s: %v", name, err)
+	}
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), png, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// act makes a step of an action whose result does not matter.
+func act[T any](a chromedp.Action[T]) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := chromedp.Run(ctx, a)
+		return err
+	}
+}
+
+// poll waits until an expression of the page is true.
+func poll(expression string) func(context.Context) error {
+	return act(chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond)))
+}
+
+// A person accepts a request on the page, chats, edits and sets a fault; names and texts of strangers stay text.
+func TestPageInBrowser(t *testing.T) {
+	b := newSandbox(t, func(c *simulator.Config) { c.Name = "Verona Messenger" })
+	defer b.run()()
+	server := httptest.NewServer(b.sim.Handler())
+	defer server.Close()
+	defer server.CloseClientConnections() // the page holds its stream open
+	usr := b.enlist(romeo)
+	body := enlistment("mallory@evil.example")
+	body["display"] = hostile
+	b.must(201, "POST", "/v1/enlistments", "mallory@evil.example", body)
+	b.must(201, "POST", "/v1/contact-requests", romeo, obj{"to": "gku_juliet", "message": "But soft, what light through yonder window breaks?"})
+
+	ctx := browser(t)
+	step := func(what string, actions ...func(context.Context) error) {
+		t.Helper()
+		for _, do := range actions {
+			if err := do(ctx); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+	}
+	step("open", act(chromedp.EmulateViewport(1180, 760)), act(chromedp.Navigate(server.URL+"/#juliet")), act(chromedp.WaitVisible(".request")))
+	b.must(201, "POST", "/v1/contact-requests", "mallory@evil.example", obj{"to": "gku_juliet", "message": hostile})
+	step("hostile request arrives", poll(`document.querySelectorAll('.request').length === 2`))
+	shot(ctx, t, "requests")
+	step("accept", act(chromedp.Click(`.request .buttons button:last-child`)), act(chromedp.WaitVisible("#compose")))
+
+	sent := b.must(202, "POST", "/v1/messages", romeo, message("c1", usr, "gku_juliet", "It is the east, and Juliet is the sun."))
+	b.must(202, "POST", "/v1/messages", romeo, message("c2", usr, "gku_juliet", hostile))
+	step("messages arrive", poll(`document.querySelectorAll('#messages li[data-id]').length === 2`))
+	got := b.control("POST", "/wait", obj{"kind": "message", "person": "juliet", "status": "read", "direction": "to_person", "min": 2, "timeout_ms": 10000})
+	if got["ok"] != true {
+		t.Errorf("got %v, want both messages read because the page shows them", got)
+	}
+	step("answer", act(chromedp.SendKeys("#text", "O Romeo, Romeo! wherefore art thou Romeo?")), act(chromedp.Click("#compose button")), poll(`document.querySelectorAll('#messages li.mine').length === 1`))
+	mine := b.control("POST", "/wait", obj{"kind": "message", "person": "juliet", "direction": "to_user", "text": "O Romeo, Romeo! wherefore art thou Romeo?", "timeout_ms": 10000})
+	if mine["ok"] != true {
+		t.Fatalf("got %v, want the message of the page", mine)
+	}
+	b.must(202, "POST", "/v1/receipts", romeo, obj{"receipts": []obj{{"conversation": sent.str("conversation"), "state": "read", "up_to": mine["items"].([]any)[0].(obj)["id"]}}})
+	b.must(204, "PUT", "/v1/messages/"+sent.str("message_id")+"/reactions/%E2%9D%A4%EF%B8%8F", romeo, nil)
+	b.must(204, "POST", "/v1/conversations/gku_juliet/typing", romeo, obj{"state": "composing"}, "Idempotency-Key", "")
+	step("read mark and typing", poll(`!!document.querySelector('#messages .status.read')`), poll(`document.getElementById('typing').textContent.includes('typing')`))
+	shot(ctx, t, "chat")
+
+	step("edit", act(chromedp.Click(`#messages li.mine .act`)), act(chromedp.SetValue("#text", "Deny thy father and refuse thy name.")), act(chromedp.Click("#compose button")),
+		poll(`document.querySelector('#messages li.mine .body').textContent.startsWith('Deny')`))
+	step("fault", act(chromedp.Click("#faults-open")), act(chromedp.WaitVisible("#faults")), act(chromedp.SetValue(`#faults input[name=error_rate]`, "0.25")))
+	shot(ctx, t, "faults")
+	step("apply", act(chromedp.Click("#faults-apply")), poll(`!document.getElementById('faults-on').hidden`))
+	if got := b.control("GET", "/faults", nil)["error_rate"]; got != 0.25 {
+		t.Errorf("got error_rate %v, want 0.25", got)
+	}
+	b.control("PUT", "/faults", obj{})
+
+	title, err := chromedp.Run(ctx, chromedp.Title())
+	if err != nil {
+		t.Fatal(err)
+	}
+	html, err := chromedp.Run(ctx, chromedp.InnerHTML("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if title != "Verona Messenger" {
+		t.Errorf("got title %q, want Verona Messenger: a stranger's name ran as markup", title)
+	}
+	if strings.Contains(html, "<img src=\"x\"") || !strings.Contains(html, "&lt;img src=x onerror=") {
+		t.Error("the hostile name is not shown as text")
+	}
+	step("phone", act(chromedp.EmulateViewport(390, 780, chromedp.EmulateScale(2))), poll(`document.documentElement.scrollWidth <= 390`))
+	shot(ctx, t, "phone-chat")
+	step("back", act(chromedp.Click("#back")), poll(`document.getElementById('app').dataset.view === 'list'`))
+	shot(ctx, t, "phone-list")
+	step("opt out", act(chromedp.Click("#optin")), poll(`document.getElementById('optin-text').textContent.includes('cannot be found')`))
+	if got := b.must(404, "POST", "/v1/messages", romeo, message("c3", usr, "gku_juliet", "Wilt thou leave me so unsatisfied?")); got.str("code") != "unavailable" {
+		t.Errorf("got code %q, want unavailable", got.str("code"))
+	}
+}
