@@ -103,9 +103,9 @@ func ejabberdEnv(dir string, dist int, libs string) []string {
 // registerByAPI adds a user through mod_http_api, which the lab opens to loopback: the command line would start
 // another Erlang machine for each user.
 func (x *XMPP) registerByAPI(ctx context.Context, u Login) error {
-	status, err := x.api(ctx, "register", map[string]string{"user": u.User, "host": x.domain, "password": u.Password})
+	status, err := x.api(ctx, "register", map[string]string{"user": u.User, "host": u.Domain, "password": u.Password})
 	if status == http.StatusConflict {
-		_, err = x.api(ctx, "change_password", map[string]string{"user": u.User, "host": x.domain, "newpass": u.Password})
+		_, err = x.api(ctx, "change_password", map[string]string{"user": u.User, "host": u.Domain, "newpass": u.Password})
 	}
 	return err
 }

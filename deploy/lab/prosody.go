@@ -47,7 +47,7 @@ func (l *Lab) StartProsody(ctx context.Context, cfg XMPPConfig) (*XMPP, error) {
 	x.log = filepath.Join(x.dir, "prosody.log")
 	x.command = command{path: bin, args: []string{"--config", config, "-F"}, as: acct}
 	x.addUser = func(ctx context.Context, u Login) error {
-		cmd := exec.CommandContext(ctx, ctl, "--config", config, "register", u.User, x.domain, u.Password)
+		cmd := exec.CommandContext(ctx, ctl, "--config", config, "register", u.User, u.Domain, u.Password)
 		cmd.Dir = x.dir
 		cmd.SysProcAttr = acct.attr()
 		if out, err := cmd.CombinedOutput(); err != nil {

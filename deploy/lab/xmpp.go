@@ -28,12 +28,14 @@ type Component struct {
 // Login is a user of an XMPP server of the lab.
 type Login struct {
 	User     string // localpart
+	Domain   string // the server's own, or one of XMPPConfig.Hosts; the server's own when empty
 	Password string
 }
 
 // XMPPConfig describes an XMPP server. The zero value serves localhost without components and users.
 type XMPPConfig struct {
-	Domain     string // host of the users; localhost when empty
+	Domain     string   // host of the users; localhost when empty
+	Hosts      []string // further hosts, whose users no gateway is told to serve
 	Components []Component
 	Users      []Login
 }
@@ -43,6 +45,7 @@ type XMPP struct {
 	*Server
 	kind           deploy.Server
 	domain         string
+	hosts          []string
 	c2s, comp, web int
 	addUser        func(context.Context, Login) error
 }
@@ -78,7 +81,12 @@ func (x *XMPP) WebSocketURL() string {
 }
 
 // AddUser creates a user, or sets the password of one that exists, while the server runs.
-func (x *XMPP) AddUser(ctx context.Context, u Login) error { return x.addUser(ctx, u) }
+func (x *XMPP) AddUser(ctx context.Context, u Login) error {
+	if u.Domain == "" {
+		u.Domain = x.domain
+	}
+	return x.addUser(ctx, u)
+}
 
 // prepare picks ports and a directory, and writes the configuration of either server: the lab's file named
 // conf, which includes the snippet that operators copy.
@@ -91,7 +99,7 @@ func (l *Lab) prepare(ctx context.Context, cfg XMPPConfig, kind deploy.Server, a
 	if err != nil {
 		return nil, err
 	}
-	x := &XMPP{kind: kind, domain: domain, c2s: ports[0], comp: ports[1], web: ports[2]}
+	x := &XMPP{kind: kind, domain: domain, hosts: cfg.Hosts, c2s: ports[0], comp: ports[1], web: ports[2]}
 	name := l.name(string(kind))
 	dir, err := l.home(name, acct)
 	if err != nil {
@@ -140,7 +148,7 @@ func (x *XMPP) render(file string) (string, error) {
 	}
 	var b strings.Builder
 	err = t.Execute(&b, map[string]any{
-		"Dir": x.dir, "Domain": x.domain, "Upload": x.Upload(), "Rooms": x.Rooms(), "C2S": x.c2s, "HTTP": x.web,
+		"Dir": x.dir, "Domain": x.domain, "Hosts": x.hosts, "Upload": x.Upload(), "Rooms": x.Rooms(), "C2S": x.c2s, "HTTP": x.web,
 	})
 	if err != nil {
 		return "", fmt.Errorf("lab: render %s: %w", file, err)

@@ -1,0 +1,134 @@
+//go:build servers
+
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/deploy"
+	"postern/deploy/lab"
+)
+
+const (
+	// gateways is how many component names each XMPP server knows: every stage takes one of its own.
+	gateways = 40
+	// secret is shared by all of them.
+	secret = "a secret of the stage"
+	// foreign is the second host of each XMPP server, whose users the gateways do not serve.
+	foreign = "elsewhere.localhost"
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "story")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	ground.dir, ground.lab = dir, lab.New(filepath.Join(dir, "lab"), nil)
+	code := m.Run()
+	if err := errors.Join(ground.lab.Close(), os.RemoveAll(dir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// ground is what all stories stand on: servers are slow to start, so each kind starts once, when the first story asks.
+var ground struct {
+	dir string
+	lab *lab.Lab
+
+	prosody, ejabberd server
+	redis             lazy[*lab.Redis]
+	cluster           lazy[*lab.RedisCluster]
+	binary            lazy[string]
+}
+
+// server is one XMPP server with the component names that no stage has taken yet.
+type server struct {
+	lazy[*lab.XMPP]
+	mu    sync.Mutex
+	taken int
+}
+
+// lazy makes its value on first use.
+type lazy[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+func (l *lazy[T]) use(t *testing.T, start func(context.Context) (T, error)) T {
+	t.Helper()
+	l.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		l.value, l.err = start(ctx)
+	})
+	if l.err != nil {
+		t.Fatal(l.err)
+	}
+	return l.value
+}
+
+// name takes the next free component name.
+func (s *server) name(t *testing.T) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken++; s.taken > gateways {
+		t.Fatalf("more than %d stages on one server", gateways)
+	}
+	return gatewayName(s.taken)
+}
+
+func gatewayName(n int) string { return fmt.Sprintf("gw%02d.localhost", n) }
+
+func xmppServer(t *testing.T, kind deploy.Server) (*server, *lab.XMPP) {
+	t.Helper()
+	cfg := lab.XMPPConfig{Hosts: []string{foreign}}
+	for n := range gateways {
+		cfg.Components = append(cfg.Components, lab.Component{Domain: gatewayName(n + 1), Secret: secret})
+	}
+	if kind == deploy.Ejabberd {
+		return &ground.ejabberd, ground.ejabberd.use(t, func(ctx context.Context) (*lab.XMPP, error) { return ground.lab.StartEjabberd(ctx, cfg) })
+	}
+	return &ground.prosody, ground.prosody.use(t, func(ctx context.Context) (*lab.XMPP, error) { return ground.lab.StartProsody(ctx, cfg) })
+}
+
+// Stores that a stage may stand on.
+const (
+	onRedis   = "redis"
+	onCluster = "cluster"
+)
+
+func storeURL(t *testing.T, kind string) string {
+	t.Helper()
+	if kind == onCluster {
+		return ground.cluster.use(t, func(ctx context.Context) (*lab.RedisCluster, error) { return ground.lab.StartRedisCluster(ctx, 3) }).URL()
+	}
+	return ground.redis.use(t, func(ctx context.Context) (*lab.Redis, error) {
+		return ground.lab.StartRedis(ctx, lab.RedisConfig{AppendOnly: true})
+	}).URL()
+}
+
+// binary is the program itself, for stories in which a process is ended.
+func binary(t *testing.T) string {
+	t.Helper()
+	return ground.binary.use(t, func(ctx context.Context) (string, error) {
+		path := filepath.Join(ground.dir, "postern")
+		out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "postern/cmd/postern").CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("build: %w: %s", err, out)
+		}
+		return path, nil
+	})
+}

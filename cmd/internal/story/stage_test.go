@@ -1,0 +1,180 @@
+//go:build servers
+
+package story
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/cmd/internal/app"
+	"postern/cmd/internal/user"
+	"postern/deploy"
+	"postern/deploy/lab"
+)
+
+// storyTimeout bounds one story on one server; the machine may be busy.
+const storyTimeout = 90 * time.Second
+
+// stage is where one story plays: its own component name, users and prefix in the store, on servers that all stories share.
+type stage struct {
+	*testing.T
+	ctx  context.Context
+	kind deploy.Server
+	xmpp *lab.XMPP
+	gw   string // the component's domain
+	dir  string
+	yaml string // postern.yaml
+	hook string // host:port of webhooks
+
+	*sandbox
+	*postern
+}
+
+// both plays a story on Prosody and on ejabberd at once, each with one Redis.
+func both(t *testing.T, play func(*stage)) {
+	t.Helper()
+	for _, kind := range []deploy.Server{deploy.Prosody, deploy.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, kind, onRedis)
+			s.start()
+			play(s)
+		})
+	}
+}
+
+// newStage prepares everything but starts no Postern.
+func newStage(t *testing.T, kind deploy.Server, store string) *stage {
+	t.Helper()
+	srv, x := xmppServer(t, kind)
+	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
+	t.Cleanup(cancel)
+	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t)}
+	s.sandbox = newSandbox(t, "http://"+s.hook+"/.well-known/gia-partner/jwks.json")
+	s.writeFiles(storeURL(t, store), string(kind)+"-"+store+"-"+s.gw+":")
+	s.postern = &postern{t: t}
+	return s
+}
+
+const posternYAML = `
+server: {component: %q, domain: localhost}
+store: {redis: %q, key_file: store.key, prefix: %q}
+http: {public: %q, admin: "127.0.0.1:0", public_url: %q}
+log: {level: debug, format: json}
+delivery: {drain: 5s}
+state_dir: state
+adapters:
+  gatekeeper:
+    type: gatekeeper
+    jid: %s
+    secret_file: component.secret
+    base_url: %q
+    client_id: postern
+    key_file: gatekeeper.pem
+    webhook_secret_file: webhook.secret
+`
+
+func (s *stage) writeFiles(store, prefix string) {
+	s.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		s.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	var hookKey [32]byte
+	_, _ = rand.Read(hookKey[:])
+	s.file("gatekeeper.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	s.file("webhook.secret", "whsec_"+base64.StdEncoding.EncodeToString(hookKey[:])+"\n")
+	s.file("component.secret", secret+"\n")
+	s.file("store.key", app.NewKey())
+	s.yaml = s.file("postern.yaml", fmt.Sprintf(posternYAML,
+		s.xmpp.ComponentAddr(), store, prefix, s.hook, "http://"+s.hook, s.gw, s.sandbox.url))
+}
+
+// file writes one that only its owner reads, and returns its path.
+func (s *stage) file(name, text string) string {
+	s.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
+// start runs Postern and waits until the server has accepted its component.
+func (s *stage) start() {
+	s.Helper()
+	s.run(s.yaml)
+	s.said("xmpp stream up", 1)
+	s.said("webhook address told to the platform", 1)
+}
+
+// login adds a user to the server and logs in with a client that agrees to every subscription.
+func (s *stage) login(name string) *user.Client {
+	return s.loginAs(user.Config{JID: name, Accept: true, Receipts: true})
+}
+
+func (s *stage) loginAs(cfg user.Config) *user.Client {
+	s.Helper()
+	host := "localhost"
+	if name, at, ok := strings.Cut(cfg.JID, "@"); ok {
+		cfg.JID, host = name, at
+	}
+	local := cfg.JID + strings.TrimSuffix(s.gw, ".localhost") // no other story's
+	if err := s.xmpp.AddUser(s.ctx, lab.Login{User: local, Domain: host, Password: "p"}); err != nil {
+		s.Fatal(err)
+	}
+	cfg.JID, cfg.Password, cfg.Addr = local+"@"+host, "p", s.xmpp.ClientAddr()
+	c, err := user.Dial(s.ctx, cfg)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = c.Close() }) // how a client leaves is not the story
+	return c
+}
+
+// see waits for a stanza that came, or comes, after the n-th of a client.
+func (s *stage) see(c *user.Client, n int, what string, match func(*user.Stanza) bool) *user.Stanza {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
+	defer cancel()
+	got, err := c.WaitAfter(ctx, n, match)
+	if err != nil {
+		for _, st := range c.Stanzas(n) {
+			s.Log(st.XML())
+		}
+		s.Fatalf("%s: %v\n%s", what, err, s.log.tail())
+	}
+	return got
+}
+
+// presence matches a presence stanza from a bare address.
+func presence(from, typ string) func(*user.Stanza) bool {
+	return func(p *user.Stanza) bool { return p.Kind == user.Presence && bare(p.From) == from && p.Type == typ }
+}
+
+// text matches a message with a body from a bare address, carbons excluded.
+func text(from, body string) func(*user.Stanza) bool {
+	return func(m *user.Stanza) bool {
+		return m.Kind == user.Message && m.Carbon == "" && bare(m.From) == from && m.Body == body && m.Type != "error"
+	}
+}
+
+func bare(jid string) string {
+	b, _, _ := strings.Cut(jid, "/")
+	return b
+}
