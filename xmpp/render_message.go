@@ -34,7 +34,7 @@ func (r Renderer) messages(g gateway.Rendering, s speaker, w gateway.ShowMessage
 		return nil, errNoStanzaID
 	}
 	var out []*Element
-	for n, part := range w.Content.Parts {
+	for n, part := range r.shownParts(g, w.Content) {
 		id := w.IDs[min(n, len(w.IDs)-1)]
 		id = derivedID(id, max(0, n-len(w.IDs)+1))
 		for k, p := range r.pieces(g, part) {
@@ -58,6 +58,25 @@ func (r Renderer) messages(g gateway.Rendering, s speaker, w gateway.ShowMessage
 		el.Add(originID(gateway.StanzaID(el.ID())))
 	}
 	return out, nil
+}
+
+// shownParts leaves out texts of nothing. A message of which nothing is left is
+// shown as such: it was sent, so it does not vanish.
+func (r Renderer) shownParts(g gateway.Rendering, c gateway.Content) []gateway.Part {
+	out := slices.Clone(c.Parts)
+	something := false
+	for i, part := range out {
+		t, isText := part.(gateway.Text)
+		if isText && strings.TrimSpace(cleaned(t.Text)) == "" {
+			out[i] = nil // its place stays: ids go by it
+		} else {
+			something = true
+		}
+	}
+	if !something {
+		return []gateway.Part{gateway.Text{Text: r.say(g.Lang, gateway.TextEmpty)}}
+	}
+	return out
 }
 
 // addRequests asks for a receipt and for a displayed marker.
@@ -106,7 +125,7 @@ func (r Renderer) edit(g gateway.Rendering, s speaker, w gateway.ShowEdit) (*Ele
 		return nil, err
 	}
 	var bodies []string
-	for _, part := range w.Content.Parts {
+	for _, part := range r.shownParts(g, w.Content) {
 		for _, p := range r.pieces(g, part) {
 			bodies = append(bodies, p.body)
 		}
@@ -126,6 +145,8 @@ func (r Renderer) edit(g gateway.Rendering, s speaker, w gateway.ShowEdit) (*Ele
 // pieces turns one part into what clients can show.
 func (r Renderer) pieces(g gateway.Rendering, part gateway.Part) []piece {
 	switch p := part.(type) {
+	case nil:
+		return nil
 	case gateway.Text:
 		return texts(styled(p))
 	case gateway.Media:

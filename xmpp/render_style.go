@@ -48,9 +48,8 @@ func styled(t gateway.Text) string {
 	return b.String()
 }
 
-func within(n, max int) int { return min(safe(n), max) }
-
-func safe(n int) int { return max(0, n) }
+// within brings an offset that came from outside into a text of that length.
+func within(n, length int) int { return min(max(0, n), length) }
 
 // marks returns what stands around a run of text in a style.
 func marks(s gateway.Span, text string) (open, shut string) {

@@ -62,6 +62,8 @@ func renderCases() map[string]gateway.Shown {
 		"message-poll":     gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.Poll{Question: "When?", Options: []string{"now", "later"}})},
 		"message-interactive": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(
 			gateway.Interactive{Header: "Shop", Body: "Pick one", Footer: "thanks", Choices: []gateway.Choice{{ID: "a", Title: "Red"}, {ID: "b", Title: "Blue"}}})},
+		"message-empty":       gateway.ShowMessage{IDs: []gateway.StanzaID{"m1", "m2"}, Content: parts(gateway.Text{Text: "\x00 "}, gateway.Text{})},
+		"message-half":        gateway.ShowMessage{IDs: []gateway.StanzaID{"m1", "m2"}, Content: parts(gateway.Text{}, gateway.Text{Text: "second"})},
 		"message-sticker":     gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.Sticker{Emoji: "🎂"})},
 		"message-unsupported": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.UnsupportedPart{Type: "dice", Excerpt: "6"})},
 		"message-styled": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("bold 🎂 it\nand more, code, see here",
