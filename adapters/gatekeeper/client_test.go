@@ -22,6 +22,7 @@ type scripted struct {
 	mu         sync.Mutex
 	tokens     int
 	refuse     int           // so many messages are answered 401 unauthenticated
+	stranger   bool          // tokens are refused
 	hang       string        // a path that is never answered
 	lifetime   time.Duration // of tokens
 	features   string
@@ -52,6 +53,9 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	case "/oauth/token":
 		s.tokens++
 		body = fmt.Sprintf(`{"access_token":"t%d","token_type":"Bearer","expires_in":%d}`, s.tokens, int(s.lifetime/time.Second))
+		if s.stranger {
+			status, body = http.StatusUnauthorized, `{"error":"invalid_client","error_description":"who?"}`
+		}
 	case "/v1/messages":
 		s.bearers = append(s.bearers, r.Header.Get("Authorization"))
 		s.assertions = append(s.assertions, r.Header.Get("GIA-User-Assertion"))
@@ -118,6 +122,16 @@ func TestBearerRefused(t *testing.T) {
 		if got, want := strings.Join(s.bearers, ", "), "Bearer t1, Bearer t2"; got != want {
 			t.Errorf("refused %d times: got %s, want %s", refusals, got, want)
 		}
+	}
+}
+
+// TestTokenRefused wants a partner that the gatekeeper does not know to be the operator's matter, not the user's: the op waits.
+func TestTokenRefused(t *testing.T) {
+	_, a := script(t, func(s *scripted) { s.stranger = true })
+	_, err := a.Send(t.Context(), romeo, hello())
+	se, ok := err.(*gateway.SendError)
+	if !ok || se.Class != gateway.Retryable || se.Code != "invalid_client" {
+		t.Errorf("got %v, want class retryable, code invalid_client", err)
 	}
 }
 

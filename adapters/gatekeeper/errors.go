@@ -75,6 +75,10 @@ func sendError(err error) *gateway.SendError {
 	if re.Status != 0 && re.Decode(&p) == nil {
 		out.Code = rest.Code(p.Code)
 	}
+	var t tokenError
+	if re.Status != 0 && out.Code == "" && re.Decode(&t) == nil {
+		out.Code = rest.Code(t.Error)
+	}
 	out.RetryAfter = re.RetryAfter
 	if out.RetryAfter == 0 && p.Retry.AfterS > 0 {
 		out.RetryAfter = min(time.Duration(p.Retry.AfterS), 24*60*60) * time.Second
