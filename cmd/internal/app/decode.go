@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,6 +61,12 @@ type decoder struct {
 
 func (d *decoder) wrong(n ast.Node, key, text string, args ...any) {
 	p := Problem{File: d.at.file, Key: key, Text: fmt.Sprintf(text, args...)}
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		n = m.Values[0]
+	}
+	if v, ok := n.(*ast.MappingValueNode); ok {
+		n = v.Key // the tokens of both are the colon
+	}
 	if n != nil && n.GetToken() != nil && n.GetToken().Position != nil {
 		p.Line, p.Column = n.GetToken().Position.Line, n.GetToken().Position.Column
 	}
@@ -230,7 +237,11 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 		d.list(path, key, n, into)
 	default:
 		if err := yaml.NodeToValue(n, into.Addr().Interface(), yaml.Strict()); err != nil || !fits(n, into.Kind()) {
-			d.wrong(n, path, "want %s, got %s", wanted(into.Kind()), kindOf(n))
+			got := kindOf(n)
+			if s, ok := n.(*ast.StringNode); ok {
+				got = strconv.Quote(s.Value)
+			}
+			d.wrong(n, path, "want %s, got %s", wanted(into.Kind()), got)
 		}
 	}
 }
@@ -318,17 +329,16 @@ func (d *decoder) text(path string, n ast.Node) (string, bool) {
 		d.wrong(n, path, "want text, got %s%s", kindOf(n), hint)
 		return "", false
 	}
-	ok := true
 	s = variable.ReplaceAllStringFunc(s, func(m string) string {
 		name := m[2 : len(m)-1]
 		v, set := d.env(name)
 		if !set {
 			d.wrong(n, path, "the environment variable %s is not set", name)
-			ok = false
+			return m // there is something, though not what was meant: nothing else is wrong with the key
 		}
 		return v
 	})
-	return s, ok
+	return s, true
 }
 
 // file makes the value of a *_file or *_dir key relative to the configuration's folder.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,16 +22,18 @@ import (
 // injected reads the faults from the environment:
 //
 //	POSTERN_CHAOS_KILL=after-send:20       SIGKILL to this process the 20th time that it passes the point
+//	POSTERN_CHAOS_KILL=after-send:3@usr1   the same, counted from SIGUSR1 on
 //	POSTERN_CHAOS_OFF=barrier,dedupe,fence switches these safeguards off, so that a test can show that it needs them
 func injected() (faults, error) {
 	var f faults
 	if v := os.Getenv("POSTERN_CHAOS_KILL"); v != "" {
 		point, count, _ := strings.Cut(v, ":")
+		count, armed := strings.CutSuffix(count, "@usr1")
 		n, err := strconv.ParseInt(count, 10, 64)
 		if err != nil || n < 1 || point == "" {
-			return f, fmt.Errorf("app: POSTERN_CHAOS_KILL: got %q, want point:n", v)
+			return f, fmt.Errorf("app: POSTERN_CHAOS_KILL: got %q, want point:n or point:n@usr1", v)
 		}
-		f.probe = killAt(point, n)
+		f.probe = killAt(point, n, armed)
 	}
 	for off := range strings.SplitSeq(os.Getenv("POSTERN_CHAOS_OFF"), ",") {
 		before := f.onStore
@@ -51,10 +54,21 @@ func injected() (faults, error) {
 	return f, nil
 }
 
-func killAt(point string, n int64) func(string) {
+// killAt counts passes of a point, from the start or from SIGUSR1 on.
+func killAt(point string, n int64, armed bool) func(string) {
 	var passed atomic.Int64
+	var live atomic.Bool
+	live.Store(!armed)
+	if armed {
+		arm := make(chan os.Signal, 1)
+		signal.Notify(arm, syscall.SIGUSR1)
+		go func() { // until the process ends, which is what it is for
+			<-arm
+			live.Store(true)
+		}()
+	}
 	return func(at string) {
-		if at == point && passed.Add(1) == n {
+		if at == point && live.Load() && passed.Add(1) == n {
 			_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 			select {} // nothing happens after the point
 		}

@@ -1,0 +1,253 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"postern/adapters/gatekeeper"
+)
+
+// env is the environment of the tests.
+func env(name string) (string, bool) {
+	v, ok := map[string]string{"GATEKEEPER_SECRET": "from: the environment", "EMPTY": ""}[name]
+	return v, ok
+}
+
+// valid is the smallest configuration; tests change one thing.
+const valid = `server: {domain: example.org}
+adapters:
+  gatekeeper:
+    type: gatekeeper
+    jid: gatekeeper.example.org
+    secret: s
+    base_url: https://interop.example.com
+    client_id: postern
+    key_file: k.pem
+    webhook_secret_file: w
+`
+
+func TestMistakes(t *testing.T) {
+	tests := []struct {
+		name, yaml string
+		want       []string // after "postern.yaml:"
+	}{
+		{"empty file", "", []string{
+			" adapters: is missing: want at least one adapter",
+			" server.domain: is missing: want a domain such as example.org",
+		}},
+		{"unknown key", "sever: {}\n" + valid, []string{`1:1: sever: unknown key (did you mean "server"?)`}},
+		{"unknown nested key", valid + "http:\n  publik: ':1'\n", []string{`12:3: http.publik: unknown key (did you mean "public"?)`}},
+		{"key like nothing", valid + "http:\n  zzzzzzzzz: 1\n", []string{`12:3: http.zzzzzzzzz: unknown key (known: admin, public, public_url, tls, trusted_proxies)`}},
+		{"unknown key of an adapter", strings.Replace(valid, "client_id", "clientid", 1), []string{
+			`3:3: adapters.gatekeeper.client_id: is missing`,
+			`8:5: adapters.gatekeeper.clientid: unknown key (did you mean "client_id"?)`,
+		}},
+		{"key twice", valid + "log: {level: info}\nlog: {level: debug}\n", []string{`12:1: mapping key "log" already defined at [11:1]`}},
+		{"number for text", valid + "state_dir: 5\n", []string{`11:12: state_dir: want text, got a number (put it in quotes)`}},
+		{"text for number", valid + "delivery: {parallel: many}\n", []string{`11:22: delivery.parallel: want a whole number, got "many"`}},
+		{"fraction for number", valid + "delivery: {parallel: 1.5}\n", []string{`11:22: delivery.parallel: want a whole number, got a number`}},
+		{"number too large", valid + "delivery: {parallel: 99999999999999999999}\n", []string{`11:22: delivery.parallel: want a whole number, got "99999999999999999999"`}},
+		{"text for bool", valid + "store: {memory: maybe}\n", []string{`11:17: store.memory: want true or false, got "maybe"`}},
+		{"text for list", valid + "access: {domains: example.org}\n", []string{`11:19: access.domains: want a list, got text`}},
+		{"list for section", valid + "log: [info]\n", []string{`11:6: log: want a section with keys of its own, got a list`}},
+		{"text for section", valid + "log: info\n", []string{`11:6: log: want a section with keys of its own, got text`}},
+		{"bad duration", valid + "delivery: {give_up: soon}\n", []string{`11:21: delivery.give_up: want a time such as 10s, 5m or 24h, got "soon"`}},
+		{"number for duration", valid + "delivery: {give_up: 5}\n", []string{`11:21: delivery.give_up: want text, got a number (put it in quotes)`}},
+		{"alias", "server: &s {domain: example.org}\n" + strings.Replace(valid, "server: {domain: example.org}\n", "", 1), []string{
+			`1:1: server.domain: is missing: want a domain such as example.org`,
+			`1:9: server: want a section with keys of its own, got an anchor or alias (write the value out)`,
+		}},
+		{"syntax", valid + "log: {level: info\n", []string{`11:6: could not find flow mapping end token '}'`}},
+		{"two documents", valid + "---\nlog: {}\n", []string{`12:1: a second document: the configuration is one document`}},
+		{"control character", valid + "log: {level: \"in\x00fo\"}\n", []string{`11:17: control character`}},
+		{"not a mapping", "- a\n", []string{
+			" adapters: is missing: want at least one adapter",
+			" server.domain: is missing: want a domain such as example.org",
+			`1:1: want a section with keys of its own, got a list`,
+		}},
+		{"missing variable", strings.Replace(valid, "secret: s", "secret: ${NO_SUCH_SECRET}", 1), []string{
+			`6:13: adapters.gatekeeper.secret: the environment variable NO_SUCH_SECRET is not set`,
+		}},
+		{"two secrets", strings.Replace(valid, "secret: s", "secret: s\n    secret_file: f", 1), []string{`6:5: adapters.gatekeeper.secret: and secret_file are alternatives: remove one`}},
+		{"no secret", strings.Replace(valid, "    secret: s\n", "", 1), []string{`3:3: adapters.gatekeeper.secret_file: is missing: it holds the secret of this component, as in the XMPP server's configuration`}},
+		{"unknown type", strings.Replace(valid, "type: gatekeeper", "type: gatekeper", 1), []string{`4:5: adapters.gatekeeper.type: unknown type "gatekeper" (did you mean "gatekeeper"?)`}},
+		{"no type", strings.Replace(valid, "    type: gatekeeper\n", "", 1), []string{`3:3: adapters.gatekeeper.type: is missing (known: gatekeeper)`}},
+		{"adapter's own mistake", strings.Replace(valid, "https://interop.example.com", "interop.example.com", 1), []string{
+			`7:5: adapters.gatekeeper.base_url: want an absolute https:// or http:// URL without user, query and fragment`,
+		}},
+		{"bad name", strings.Replace(valid, "  gatekeeper:", "  Gate Keeper:", 1), []string{`3:3: adapters.Gate Keeper: a name has 1 to 40 of a-z, 0-9, - and _`}},
+		{"jid is the server's", strings.Replace(valid, "jid: gatekeeper.example.org", "jid: example.org", 1), []string{
+			`5:5: adapters.gatekeeper.jid: is the server's own domain: a component has a domain of its own, such as telegram.example.org`,
+		}},
+		{"jid is no domain", strings.Replace(valid, "jid: gatekeeper.example.org", "jid: me@example.org", 1), []string{
+			`5:5: adapters.gatekeeper.jid: "me@example.org" is no domain: want one such as telegram.example.org`,
+		}},
+		{"redis and memory", valid + "store: {memory: true, redis: 'redis://h:1'}\n", []string{`11:9: store.memory: true and store.redis are alternatives: remove one`}},
+		{"redis with another scheme", valid + "store: {redis: 'http://h:1'}\n", []string{
+			`11:9: store.redis: want a URL that begins with redis://, rediss://, redis+cluster:// or rediss+cluster:// (or store.memory: true for trying out)`,
+		}},
+		{"listeners on one address", valid + "http: {public: ':1', admin: ':1'}\n", []string{
+			`11:22: http.admin: must not be the address of http.public: whoever reaches it needs no password`,
+		}},
+		{"no port", valid + "server2: {}\nhttp: {public: localhost}\n", []string{
+			`11:1: server2: unknown key (did you mean "server"?)`,
+			`12:8: http.public: "localhost" is no address: want host:port`,
+		}},
+		{"public url with a path", valid + "http: {public_url: 'https://h/hooks'}\n", []string{`11:8: http.public_url: want an origin such as https://gateway.example.org`}},
+		{"certificate without key", valid + "http: {tls: {cert_file: c.pem}}\n", []string{`11:8: http.tls: cert_file and key_file go together`}},
+		{"bad proxy", valid + "http: {trusted_proxies: [10.0.0.0/8, nginx]}\n", []string{`11:38: http.trusted_proxies.1: "nginx" is no address or network, such as 10.0.0.0/8`}},
+		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
+			`11:7: log.level: got "loud", want debug, info, warn or error`,
+			`12:12: delivery.parallel: got 0, want 1 or more`,
+			`12:25: delivery.send_timeout: got 1m0s, want more than 0s and less than 10s`,
+			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, operator, server, state_dir, store)`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("postern.yaml", []byte(tt.yaml), env)
+			var got []string
+			for _, p := range problemsOf(err) {
+				got = append(got, strings.TrimPrefix(p.Error(), "postern.yaml:"))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSecondJIDIsRefused(t *testing.T) {
+	_, adapter, _ := strings.Cut(valid, "  gatekeeper:\n")
+	_, err := Parse("postern.yaml", []byte(valid+"  other:\n"+adapter), env)
+	want := "postern.yaml:13:5: adapters.other.jid: gatekeeper.example.org is the jid of adapters.gatekeeper: each adapter is a component of its own"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+func TestValues(t *testing.T) {
+	cfg, err := Parse("/etc/postern/postern.yaml", []byte(strings.NewReplacer("secret: s", "secret: ${GATEKEEPER_SECRET}").Replace(valid)+
+		"state_dir: state\nhttp: {tls: {cert_file: /c.pem, key_file: k.pem}, public: }\naccess: {domains: [a.example, b.example]}\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := cfg.Adapters["gatekeeper"]
+	own, ok := a.Own.(*gatekeeper.Config)
+	if !ok {
+		t.Fatalf("own configuration: got %T, want *gatekeeper.Config", a.Own)
+	}
+	for _, tt := range []struct{ name, got, want string }{
+		{"a secret from the environment", string(a.Secret), "from: the environment"},
+		{"a printed secret", fmt.Sprintf("%v %#v", a.Secret, a.Secret), "(hidden) (hidden)"},
+		{"a relative folder", cfg.StateDir, "/etc/postern/state"},
+		{"an absolute file", cfg.HTTP.TLS.CertFile, "/c.pem"},
+		{"a relative file", cfg.HTTP.TLS.KeyFile, "/etc/postern/k.pem"},
+		{"an adapter's file", own.KeyFile, "/etc/postern/k.pem"},
+		{"a key without a value", cfg.HTTP.Public, ":8443"},
+		{"a list", strings.Join(cfg.Access.Domains, " "), "a.example b.example"},
+		{"an adapter's default", own.Timeout.String(), "8s"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+// example is the configuration that shows everything.
+func example(t testing.TB) (string, []byte) {
+	t.Helper()
+	file := filepath.Join("..", "..", "..", "deploy", "postern.yaml")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, raw
+}
+
+func TestExampleIsTheDefaults(t *testing.T) {
+	file, raw := example(t)
+	got, err := Parse(file, raw, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DefaultConfig()
+	want.Server.Domain = "example.org"
+	own := gatekeeper.DefaultConfig()
+	own.BaseURL, own.ClientID = "https://interop.example.com", "postern"
+	own.KeyFile, own.WebhookSecretFile = "/etc/postern/gatekeeper.pem", "/etc/postern/gatekeeper.webhook"
+	want.Adapters = map[string]Adapter{"gatekeeper": {
+		Type: "gatekeeper", JID: "gatekeeper.example.org", SecretFile: "/etc/postern/gatekeeper.secret", Own: own,
+	}}
+	if diff := cmp.Diff(want, *got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("deploy/postern.yaml and the defaults (-defaults +example):\n%s", diff)
+	}
+}
+
+func TestExampleShowsEveryKey(t *testing.T) {
+	_, raw := example(t)
+	shown := positions{file: "postern.yaml", keys: map[string]position{}}
+	d := &decoder{at: shown, env: env}
+	body, ok := d.document(raw)
+	if !ok {
+		t.Fatal(d.problems)
+	}
+	var cfg Config
+	d.structure("", body, reflect.ValueOf(&cfg).Elem())
+	var keys []string
+	for path, v := range fieldsOf(reflect.ValueOf(&cfg).Elem()) {
+		keys = append(keys, leaves(path, v)...)
+	}
+	for path, v := range fieldsOf(reflect.ValueOf(&Adapter{}).Elem()) {
+		keys = append(keys, leaves("adapters.gatekeeper."+path, v)...)
+	}
+	for path, v := range fieldsOf(reflect.ValueOf(&gatekeeper.Config{}).Elem()) {
+		keys = append(keys, leaves("adapters.gatekeeper."+path, v)...)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if _, ok := shown.keys[k]; !ok && k != "adapters.gatekeeper.secret" { // the alternative to secret_file, in a comment
+			t.Errorf("%s is not in deploy/postern.yaml", k)
+		}
+	}
+}
+
+// leaves lists the paths below a field.
+func leaves(path string, v reflect.Value) []string {
+	if v.Kind() != reflect.Struct {
+		return []string{path}
+	}
+	var out []string
+	for k, f := range fieldsOf(v) {
+		out = append(out, leaves(path+"."+k, f)...)
+	}
+	return out
+}
+
+// FuzzConfig looks for a file that makes Parse panic, or that it refuses without saying why.
+func FuzzConfig(f *testing.F) {
+	_, raw := example(f)
+	f.Add(raw)
+	for _, s := range []string{valid, small, "", "a: [", "? {a: b}\n: c", "<<: *x", "!!binary x", "a: |\n  b", "{}", "- - -", "a: ${", "\"\\u0000\": 1"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		cfg, err := Parse("postern.yaml", raw, env)
+		if (cfg == nil) == (err == nil) {
+			t.Fatalf("got config %v and error %v, want exactly one", cfg != nil, err)
+		}
+		var problems Problems
+		if err != nil && (!errors.As(err, &problems) || len(problems) == 0 || strings.TrimSpace(problems[0].Text) == "") {
+			t.Errorf("got error %q, want problems with a text", err)
+		}
+	})
+}
