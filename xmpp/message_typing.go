@@ -45,7 +45,8 @@ func (t *typists) pass(user gateway.UserID, alias gateway.Alias, on bool) bool {
 	return true
 }
 
-// evict makes room: what is over first, then whatever comes first.
+// evict makes room: what is over first, then whatever comes first, down to half
+// so that a crowd does not pay for it at every notice.
 func (t *typists) evict(now time.Time) {
 	for key, at := range t.since {
 		if now.Sub(at) >= typingLasts {
@@ -53,7 +54,7 @@ func (t *typists) evict(now time.Time) {
 		}
 	}
 	for key := range t.since {
-		if len(t.since) < maxTypists {
+		if len(t.since) <= maxTypists/2 {
 			return
 		}
 		delete(t.since, key)
