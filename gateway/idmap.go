@@ -2,20 +2,20 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/binary"
+	"encoding/hex"
 )
 
 // mapped is what an id map's line says of a message; it is sealed with the account's key.
 type mapped struct {
 	// Stanza is the XMPP id, IDs are the platform's.
-	Stanza StanzaID    `json:"s,omitempty"`
-	IDs    []MessageID `json:"n,omitempty"`
-	// Mine is true when our user wrote it. Resource is the client that did.
-	Mine     bool   `json:"m,omitempty"`
-	Resource string `json:"r,omitempty"`
+	Stanza StanzaID
+	IDs    []MessageID
+	// Mine is true when our user wrote it. Resource is the client that did, where a line keeps it.
+	Mine     bool
+	Resource string
 	// Receipt and Markable are what the client asked for.
-	Receipt  bool `json:"a,omitempty"`
-	Markable bool `json:"k,omitempty"`
+	Receipt, Markable bool
 }
 
 // Kinds of field in an id map.
@@ -26,14 +26,99 @@ const (
 	byStep   = "p" // what a split op has sent already
 )
 
+// Bits of a line's first byte.
+const (
+	mapMine byte = 1 << iota
+	mapReceipt
+	mapMarkable
+	mapUUID // the XMPP id is a UUID, written as 16 bytes
+)
+
+// encode writes a line as flags, XMPP id, resource and platform ids, each with its length. Lines are the bulk of what a
+// store holds: a chat of a hundred messages has hundreds, and Redis packs values of up to 64 bytes.
+func (m mapped) encode() []byte {
+	var flags byte
+	for _, f := range []struct {
+		on  bool
+		bit byte
+	}{{m.Mine, mapMine}, {m.Receipt, mapReceipt}, {m.Markable, mapMarkable}} {
+		if f.on {
+			flags |= f.bit
+		}
+	}
+	id := []byte(m.Stanza)
+	if raw, ok := parseUUID(string(m.Stanza)); ok {
+		flags, id = flags|mapUUID, raw
+	}
+	out := appendField([]byte{flags}, id)
+	out = appendField(out, []byte(m.Resource))
+	for _, n := range m.IDs {
+		out = appendField(out, []byte(n))
+	}
+	return out
+}
+
+// decodeMapped reads what encode wrote; ok is false for anything else.
+func decodeMapped(b []byte) (m mapped, ok bool) {
+	if len(b) == 0 {
+		return m, false
+	}
+	flags, b := b[0], b[1:]
+	m.Mine, m.Receipt, m.Markable = flags&mapMine != 0, flags&mapReceipt != 0, flags&mapMarkable != 0
+	id, b, ok := cutField(b)
+	if !ok {
+		return m, false
+	}
+	if m.Stanza = StanzaID(id); flags&mapUUID != 0 {
+		m.Stanza = StanzaID(formatUUID(id))
+	}
+	resource, b, ok := cutField(b)
+	m.Resource = string(resource)
+	for ok && len(b) > 0 {
+		var n []byte
+		if n, b, ok = cutField(b); ok {
+			m.IDs = append(m.IDs, MessageID(n))
+		}
+	}
+	return m, ok
+}
+
+func appendField(out, field []byte) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(field))), field...)
+}
+
+func cutField(b []byte) (field, rest []byte, ok bool) {
+	n, used := binary.Uvarint(b)
+	if used <= 0 || n > uint64(len(b)-used) {
+		return nil, nil, false
+	}
+	return b[used : used+int(n)], b[used+int(n):], true
+}
+
+// parseUUID reads the form that clients use for message ids, lower case with dashes (RFC 9562 §4).
+func parseUUID(s string) ([]byte, bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return nil, false
+	}
+	raw, err := hex.DecodeString(s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:])
+	return raw, err == nil && formatUUID(raw) == s
+}
+
+func formatUUID(raw []byte) string {
+	s := hex.EncodeToString(raw)
+	if len(s) != 32 {
+		return s
+	}
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
 // mapPlace authenticates a line with its lane and field.
 func mapPlace(lane, field string) string { return "map/" + lane + "/" + field }
 
 // mapEntry seals one line.
 func (g *Gateway) mapEntry(a *Account, lane, kind, id string, m mapped) MapEntry {
 	field := g.keys.MapField(kind, id)
-	plain, _ := json.Marshal(m) // strings and bools always marshal
-	return MapEntry{Lane: lane, Field: field, Value: a.Keys.Data.Seal(mapPlace(lane, field), plain)}
+	return MapEntry{Lane: lane, Field: field, Value: a.Keys.Data.Seal(mapPlace(lane, field), m.encode())}
 }
 
 // lookup reads lines by kind and id; what is absent or does not open is absent.
@@ -52,8 +137,7 @@ func (o *ownership) lookup(ctx context.Context, a *Account, lane, kind string, i
 		if err != nil {
 			continue
 		}
-		var m mapped
-		if json.Unmarshal(plain, &m) == nil {
+		if m, ok := decodeMapped(plain); ok {
 			out[id] = m
 		}
 	}

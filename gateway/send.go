@@ -53,12 +53,9 @@ func (w *outWalk) remember(ids []MessageID) {
 	if w.out.Stanza == "" || len(ids) == 0 {
 		return
 	}
-	m := w.mine(ids)
-	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), m))
+	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), mapped{IDs: ids, Mine: true}))
 	for _, id := range ids {
-		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), mapped{
-			Stanza: m.Stanza, Mine: true, Resource: m.Resource, Receipt: m.Receipt, Markable: m.Markable,
-		}))
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), w.mine(nil)))
 	}
 }
 
