@@ -36,7 +36,7 @@ type ShowMessage struct {
 	Name string
 	// Own is true for what the user wrote elsewhere.
 	Own bool
-	// Type is "headline" for service notices that need no answer; empty for chat.
+	// Notice is true for the gateway's own words: no receipt or marker is asked for them.
 	Notice bool
 }
 

@@ -63,6 +63,7 @@ const (
 	TextEdited          TextKey = "edited"
 	TextRetracted       TextKey = "retracted"
 	TextReacted         TextKey = "reacted"
+	TextTookBack        TextKey = "took_back"
 	TextCall            TextKey = "call"
 	TextSuspended       TextKey = "suspended"
 	TextReconsent       TextKey = "reconsent"
@@ -91,6 +92,7 @@ func english() map[TextKey]string {
 		TextEdited:          "Edited: %s",
 		TextRetracted:       "Took back: %s",
 		TextReacted:         "Reacted with %s",
+		TextTookBack:        "/me took back an earlier message, but this app cannot hide it.",
 		TextCall:            "Incoming call on %s: answer it there.",
 		TextSuspended:       "Your account on %s is suspended there.",
 		TextReconsent:       "The terms of %s have changed. Send \"register\" to %s to read and accept them.",

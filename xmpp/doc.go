@@ -20,4 +20,15 @@
 //	liveness.go    keepalive, ping, dead-peer detection, the ping barrier
 //	supervisor.go  lease, dial, session, close, back off, again
 //	dispatch.go    ordered in-process queues between reader and handlers
+//
+// What a component does with stanzas, by feature:
+//
+//	component.go     one component: its parts, its run, its IQ routes (component_*.go)
+//	message.go       a user's message -> gateway.Outbound (message_*.go, encryption.go)
+//	presence.go      subscriptions and probes
+//	disco.go         what the gateway and each contact can do
+//	register.go      the front desk as a form, command.go as commands, chat.go as
+//	                 text, prompt.go as an address prompt; errands.go runs them
+//	render.go        what a user is shown -> stanzas (render_*.go)
+//	outbox_wire.go   the outbox's view of a live stream
 package xmpp

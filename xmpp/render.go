@@ -90,7 +90,7 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 	case gateway.ShowEdit:
 		return one(r.edit(g, s, w))
 	case gateway.ShowRetract:
-		return one(retraction(s, w))
+		return one(r.retraction(g, s, w))
 	case gateway.ShowReact:
 		return one(reaction(s, w))
 	case gateway.ShowReceipt:

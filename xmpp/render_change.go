@@ -5,10 +5,8 @@ import (
 )
 
 const (
-	// retractFallback is what clients without XEP-0424 show.
-	retractFallback = "/me took back an earlier message, but this app cannot hide it."
-	maxEmojis       = 64
-	maxEmoji        = 16 // code points of one reaction
+	maxEmojis = 64
+	maxEmoji  = 16 // code points of one reaction
 )
 
 // stored is a message without a body that must survive all the same: archives
@@ -21,13 +19,13 @@ func stored(s speaker, id gateway.StanzaID, payload *Element) (*Element, error) 
 	return el.Add(payload, originID(id), hint("store")), nil
 }
 
-// retraction takes a message back (XEP-0424 §5.1).
-func retraction(s speaker, w gateway.ShowRetract) (*Element, error) {
+// retraction takes a message back (XEP-0424 §5.1). Clients without the XEP show the text.
+func (r Renderer) retraction(g gateway.Rendering, s speaker, w gateway.ShowRetract) (*Element, error) {
 	el, err := envelopeOf(s, w.ID)
 	if err != nil {
 		return nil, err
 	}
-	return el.AddTextChild("body", retractFallback).Add(
+	return el.AddTextChild("body", r.say(g.Lang, gateway.TextTookBack)).Add(
 		NewElement(nsRetract, "retract", "id", string(w.Of)),
 		NewElement(nsFallback, "fallback", "for", nsRetract),
 		originID(w.ID), hint("store")), nil
