@@ -36,6 +36,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, without calling anybody."`
 	Init    initCmd    `cmd:"" help:"Write a configuration, its secrets and the lines for the XMPP server."`
+	Demo    demoCmd    `cmd:"" help:"Play a conversation on real servers, then stay up to join in."`
 	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe gatekeeper with a web page, to try the gateway with."`
 	Version versionCmd `cmd:"" help:"Say which build this is."`
 }
