@@ -37,6 +37,8 @@ type stage struct {
 	yaml string // postern.yaml
 	hook string // host:port of webhooks
 
+	store, prefix string // URL of the store, and what keys begin with
+
 	*sandbox
 	*postern
 }
@@ -62,9 +64,22 @@ func newStage(t *testing.T, kind deploy.Server, store string) *stage {
 	t.Cleanup(cancel)
 	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t)}
 	s.sandbox = newSandbox(t, "http://"+s.hook+"/.well-known/gia-partner/jwks.json")
-	s.writeFiles(storeURL(t, store), string(kind)+"-"+store+"-"+s.gw+":")
+	s.store, s.prefix = storeURL(t, store), string(kind)+"-"+s.gw+":"
+	s.writeFiles()
 	s.postern = &postern{t: t}
 	return s
+}
+
+// act plays a part of a story as a subtest of its own.
+func (s *stage) act(name string, play func(*stage)) {
+	s.Helper()
+	s.Run(name, func(t *testing.T) {
+		part := *s
+		part.T = t
+		part.sandbox.t, part.postern.t = t, t
+		defer func() { part.sandbox.t, part.postern.t = s.T, s.T }()
+		play(&part)
+	})
 }
 
 const posternYAML = `
@@ -85,7 +100,7 @@ adapters:
     webhook_secret_file: webhook.secret
 `
 
-func (s *stage) writeFiles(store, prefix string) {
+func (s *stage) writeFiles() {
 	s.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -102,7 +117,7 @@ func (s *stage) writeFiles(store, prefix string) {
 	s.file("component.secret", secret+"\n")
 	s.file("store.key", app.NewKey())
 	s.yaml = s.file("postern.yaml", fmt.Sprintf(posternYAML,
-		s.xmpp.ComponentAddr(), store, prefix, s.hook, "http://"+s.hook, s.gw, s.sandbox.url))
+		s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, "http://"+s.hook, s.gw, s.sandbox.url))
 }
 
 // file writes one that only its owner reads, and returns its path.
