@@ -194,13 +194,21 @@ func TestServesAndStopsInOrder(t *testing.T) {
 		}
 	}
 
-	// An IQ that is on its way when the stop begins is still answered: the stream is read to its end.
-	stopped := make(chan error, 1)
-	go func() { stopped <- r.stop() }()
 	c.Send(t, "<iq type='get' id='q1' from='romeo@example.org/orchard' to='"+domain+"'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 	c.Expect(t, "id='q1'")
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.stop() }()
 	if !c.WaitEnd(t) {
 		t.Error("stream: got a dropped connection, want </stream:stream>")
+	}
+	// Until the server ends the stream too, stanzas may be on their way: nothing else stops before.
+	select {
+	case err := <-stopped:
+		t.Fatalf("run: returned %v before the server had ended the stream", err)
+	default:
+	}
+	if status, _ := get(t, public+"/hooks/gatekeeper"); status != http.StatusNotFound {
+		t.Errorf("the public listener while the components stop: got %d, want it to answer", status)
 	}
 	if status, _ := get(t, admin+"/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("readyz while stopping: got %d, want 503", status)

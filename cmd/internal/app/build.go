@@ -79,10 +79,14 @@ func Build(ctx context.Context, cfg *Config, o Options) (app *App, err error) {
 	if err := b.instances(); err != nil {
 		return nil, err
 	}
+	kek, err := b.kek()
+	if err != nil {
+		return nil, err
+	}
 	if err := b.open(ctx, a); err != nil {
 		return nil, err
 	}
-	if err := b.graph(ctx, a); err != nil {
+	if err := b.graph(ctx, a, kek); err != nil {
 		return nil, err
 	}
 	return a, b.listeners(a)
@@ -200,11 +204,7 @@ func (b *builder) kek() ([]byte, error) {
 }
 
 // graph makes what works between the store and the listeners.
-func (b *builder) graph(ctx context.Context, a *App) error {
-	kek, err := b.kek()
-	if err != nil {
-		return err
-	}
+func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 	keys, err := gateway.OpenKeyring(ctx, a.store, kek)
 	if err != nil {
 		return err
