@@ -151,6 +151,12 @@ type Registrar interface {
 	Register(ctx context.Context, account Credentials, url string) error
 }
 
+// Backlog fetches events whose webhook was lost, where the platform keeps them.
+type Backlog interface {
+	// Missing returns the events of a chat after a sequence number, oldest first, up to a page of the platform's.
+	Missing(ctx context.Context, account Credentials, chat Chat, after int64) ([]Event, error)
+}
+
 // Publisher offers documents that the platform reads from us, such as a JWKS.
 type Publisher interface {
 	// WellKnown returns JSON documents by path below the public address, each starting with "/.well-known/".

@@ -11,12 +11,15 @@ import (
 // does not hold its chat up for longer.
 const gapWait = 5 * time.Second
 
+// gapAsk is when the platform is asked for what is missing: an event that another webhook carries has come by then.
+const gapAsk = time.Second
+
 const seqField = "seq"
 
 // order puts the waiting event that comes next by the platform's numbering at the head of an `in` lane. It reports false
 // when ctx ended while it waited.
 func (o *ownership) order(ctx context.Context, l *lane) bool {
-	var deadline time.Time
+	var deadline, ask time.Time
 	for {
 		o.mu.Lock()
 		items := slices.Clone(l.waiting)
@@ -31,10 +34,18 @@ func (o *ownership) order(ctx context.Context, l *lane) bool {
 			return true
 		}
 		if deadline.IsZero() {
-			deadline = time.Now().Add(gapWait)
+			ask, deadline = time.Now().Add(gapAsk), time.Now().Add(gapWait)
+		}
+		if !ask.IsZero() && !time.Now().Before(ask) {
+			ask = time.Time{}
+			o.fetchMissing(ctx, *first.in, last)
+			continue
 		}
 		left := time.Until(deadline)
-		if left <= 0 {
+		if !ask.IsZero() {
+			left = time.Until(ask)
+		}
+		if left <= 0 && ask.IsZero() {
 			o.g.log.Warn("event missing, going on without it", "partition", o.part, "adapter", string(first.in.Adapter))
 			o.promote(l, first)
 			return true
@@ -106,4 +117,33 @@ func (o *ownership) seqEntry(lane string, seq int64) []MapEntry {
 		return nil
 	}
 	return []MapEntry{{Lane: lane, Field: seqField, Value: strconv.AppendInt(nil, seq, 10)}}
+}
+
+// fetchMissing asks the platform for the events before one that came too early, and takes them in as if their webhook had
+// come: what was not lost is a duplicate.
+func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) {
+	inst, ok := o.g.instance(early.Adapter)
+	backlog, is := inst.Adapter.(Backlog)
+	if !ok || !is {
+		return
+	}
+	a, err := o.g.identity.ByID(ctx, early.Account)
+	if err != nil {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, gapWait-gapAsk)
+	defer cancel()
+	events, err := backlog.Missing(call, a.Credentials(), early.Event.Chat, last)
+	if err != nil {
+		o.g.log.Warn("missing events not fetched", "adapter", string(early.Adapter), "err", err)
+		return
+	}
+	for _, ev := range events {
+		if Ephemeral(ev.Body) || ev.Chat.Contact != early.Event.Chat.Contact {
+			continue
+		}
+		if err := o.g.ingestEvent(ctx, a, early.Alias, ev); err != nil {
+			return
+		}
+	}
 }

@@ -121,6 +121,7 @@ type rig struct {
 	identity *gateway.Identity
 	gw       *gateway.Gateway
 	platform *platform
+	adapter  gateway.Adapter // the platform, or something around it
 	wire     *wire
 	account  *gateway.Account
 	stop     func()
@@ -128,7 +129,7 @@ type rig struct {
 
 func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
 	t.Helper()
-	r := &rig{t: t, platform: p, wire: &wire{}, store: memstore.New()}
+	r := &rig{t: t, platform: p, adapter: p, wire: &wire{}, store: memstore.New()}
 	var err error
 	if r.keys, err = gateway.OpenKeyring(r.t.Context(), r.store, make([]byte, gateway.KeySize)); err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func (r *rig) start(cfg gateway.Config) {
 	metrics := gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
 		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: gatewaytest.Renderer{}, Texts: gateway.NewTexts(),
-		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.platform}},
+		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
@@ -279,6 +280,44 @@ func TestTextInOnceAndInOrder(t *testing.T) {
 			lines = append(lines, l[strings.Index(l, `"`):])
 		}
 		diff(t, "lines", lines, []string{`"line 1"`, `"line 2"`, `"line 3"`, `"line 5"`})
+	})
+}
+
+// missing is a platform that keeps events whose webhook was lost.
+type missing struct {
+	*platform
+	asked []int64
+	kept  []gateway.Event
+}
+
+func (m *missing) Missing(_ context.Context, _ gateway.Credentials, _ gateway.Chat, after int64) ([]gateway.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = append(m.asked, after)
+	return m.kept, nil
+}
+
+func TestLostWebhookIsFetched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		m := &missing{platform: p, kept: []gateway.Event{said("juliet", "n2", "line 2", 2), said("juliet", "n3", "line 3", 3)}}
+		r := newRig(t, p, gateway.Config{})
+		r.stop()
+		r.adapter = m
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		for _, seq := range []int64{1, 3} {
+			if err := r.event(said("juliet", fmt.Sprint("n", seq), fmt.Sprint("line ", seq), seq)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gatewaytest.Advance(2 * time.Second)
+		var lines []string
+		for _, l := range texts(r.wire.lines())[1:] {
+			lines = append(lines, l[strings.Index(l, `"`):])
+		}
+		diff(t, "lines", lines, []string{`"line 1"`, `"line 2"`, `"line 3"`})
+		diff(t, "asked after", m.asked, []int64{1})
 	})
 }
 

@@ -320,3 +320,36 @@ func TestInboundFromSandbox(t *testing.T) {
 		})
 	}
 }
+
+// TestMissing: what a webhook lost, the backlog still tells, under the same dedupe key and to its own user alone.
+func TestMissing(t *testing.T) {
+	b := newSandbox(t)
+	a := b.open(config(t, b.url), adapters.Deps{HTTP: newClient(t)})
+	if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
+		t.Fatal(err)
+	}
+	romeo := enlist(t, a, "romeo@montague.example")
+	for _, text := range []string{"one", "two", "three"} {
+		b.say("juliet", string(romeo.Endpoint), text)
+	}
+	var seen gateway.Event
+	b.waitFor(a, func(e gateway.Event) bool {
+		m, ok := e.Body.(gateway.Message)
+		if ok && m.Content.Parts[0].(gateway.Text).Text == "two" {
+			seen = e
+		}
+		return seen.Dedupe != ""
+	})
+	got, err := a.Missing(t.Context(), romeo, seen.Chat, 1)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("got %d events, %v, want two after the first", len(got), err)
+	}
+	if got[0].Dedupe != seen.Dedupe || got[0].Seq != 2 || got[1].Seq != 3 {
+		t.Errorf("got %+v, want the events of the webhooks", got)
+	}
+	other := romeo
+	other.Endpoint = "usr_somebodyelse"
+	if got, err := a.Missing(t.Context(), other, seen.Chat, 0); err != nil || len(got) != 0 {
+		t.Errorf("got %d events for another user, %v, want none", len(got), err)
+	}
+}

@@ -14,6 +14,7 @@
 //	Unlink       DELETE /v1/enlistments/{id}                ContactUpdate  contact.*, consent.changed
 //	Resolve      POST /v1/directory:lookup, /v1/contact-requests
 //	Register     PUT /v1/webhook
+//	Missing      GET /v1/events?conversation=&after_seq=
 //
 // Deliberate omissions: relay mode and keys (an envelope that comes in becomes a notice), media, groups, blocks, reports,
 // privacy jobs and calls. Events about those, types that the document adds later, and message.status retry_requested, which

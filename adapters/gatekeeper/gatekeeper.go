@@ -21,6 +21,7 @@ var (
 	_ gateway.Linker    = (*Adapter)(nil)
 	_ gateway.Directory = (*Adapter)(nil)
 	_ gateway.Registrar = (*Adapter)(nil)
+	_ gateway.Backlog   = (*Adapter)(nil)
 	_ gateway.Publisher = (*Adapter)(nil)
 )
 

@@ -173,6 +173,10 @@ type event struct {
 	Data       json.RawMessage `json:"data"`
 }
 
+type eventPage struct {
+	Events []json.RawMessage `json:"events"`
+}
+
 type eventSubject struct {
 	Conversation string `json:"conversation"`
 	To           string `json:"to"`
