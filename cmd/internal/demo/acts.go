@@ -304,6 +304,9 @@ func (p *play) kill(ctx context.Context) error {
 	if err := p.speak(ctx, textWhile); err != nil {
 		return err
 	}
+	if err := p.dead(ctx); err != nil {
+		return err
+	}
 	second, err := p.romeo.Send(ctx, p.alias, textBounced)
 	if err != nil {
 		return err
@@ -319,6 +322,20 @@ func (p *play) kill(ctx context.Context) error {
 	}
 	p.note("postern is started again, pid %d", p.postern.PID())
 	return p.afterKill(ctx, first, second)
+}
+
+// dead waits until the server knows that the gateway is gone. What it writes into the dead connection before is lost without
+// an error: XEP-0114 has no acknowledgements.
+func (p *play) dead(ctx context.Context) error {
+	for ctx.Err() == nil {
+		once, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		_, err := p.romeo.Ping(once, gateway)
+		cancel()
+		if _, refused := errors.AsType[*user.Error](err); refused {
+			return nil
+		}
+	}
+	return &failure{"the server to notice that the gateway is gone", ctx.Err()}
 }
 
 func (p *play) faults(ctx context.Context, f simulator.Faults) error {

@@ -32,6 +32,8 @@ type failure struct {
 func (f *failure) Error() string { return "expected " + f.expected + ": " + f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
+var errStopped = errors.New("demo: stopped before its end")
+
 // act is one step of the script.
 type act struct {
 	title string
@@ -55,9 +57,10 @@ func (p *play) run(ctx context.Context, acts []act) error {
 		if err == nil {
 			continue
 		}
-		if ctx.Err() == nil { // else somebody stopped the demo
-			p.explain(ctx, a.title, err)
+		if ctx.Err() != nil {
+			return errStopped
 		}
+		p.explain(ctx, a.title, err)
 		return fmt.Errorf("demo: step %d, %s: %w", p.steps, strings.ToLower(a.title[:1])+a.title[1:], err)
 	}
 	return nil
