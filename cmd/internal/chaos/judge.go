@@ -33,7 +33,7 @@ type Violation struct {
 
 // Minimum is what a run must have done for its result to mean anything.
 type Minimum struct {
-	Messages int     // per direction
+	Messages int     // delivered per direction
 	Rate     float64 // messages per second and direction while sending
 	Pending  int     // at each fault whose kind is in Faults
 	Twice    int     // messages sent twice at once
@@ -180,14 +180,17 @@ func (j *judge) order() {
 
 // causes checks that something was broken when an error was answered.
 func (j *judge) causes() {
-	j.report.Conditions = map[string]int{}
+	j.report.Conditions, j.report.Errors = map[string]int{}, make([]int, len(j.h.Faults))
 	for _, r := range j.h.Refusals {
 		j.report.Conditions[r.Condition]++
-		if !slices.ContainsFunc(j.h.Faults, func(f Fault) bool {
+		cause := slices.IndexFunc(j.h.Faults, func(f Fault) bool {
 			return !r.At.Before(f.From) && !r.At.After(f.To.Add(refusalGrace))
-		}) {
+		})
+		if cause < 0 {
 			j.violate(Causeless, "%s: %s", r.Key, r.Condition)
+			continue
 		}
+		j.report.Errors[cause]++
 	}
 }
 
@@ -197,8 +200,8 @@ func (j *judge) minimum(least Minimum) {
 		dir   Direction
 		count Count
 	}{{In, j.report.In}, {Out, j.report.Out}} {
-		if d.count.Sent < least.Messages {
-			j.violate(Shortfall, "%s: sent %d messages, want at least %d", d.dir, d.count.Sent, least.Messages)
+		if d.count.Delivered < least.Messages {
+			j.violate(Shortfall, "%s: delivered %d messages, want at least %d", d.dir, d.count.Delivered, least.Messages)
 		}
 	}
 	for _, b := range rates(j.h.Bursts) {

@@ -25,6 +25,7 @@ type Report struct {
 	In, Out    Count
 	Conditions map[string]int // of errors
 	Faults     []Fault
+	Errors     []int   // answered to users while each fault lasted
 	Bursts     []Burst // one per direction
 	Violations []Violation
 }
@@ -65,9 +66,9 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "errors: %s\n", counts(r.Conditions))
 	}
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nfault\tdown\tpending\tby queue")
-	for _, f := range r.Faults {
-		fmt.Fprintf(w, "%s\t%.1f s\t%d\t%s\n", f.Kind, f.To.Sub(f.From).Seconds(), f.Total(), counts(f.Pending))
+	fmt.Fprintln(w, "\nfault\tdown\terrors\tpending\tby queue")
+	for n, f := range r.Faults {
+		fmt.Fprintf(w, "%s\t%.1f s\t%d\t%d\t%s\n", f.Kind, f.To.Sub(f.From).Seconds(), r.Errors[n], f.Total(), counts(f.Pending))
 	}
 	_ = w.Flush()
 	kinds := r.Kinds()

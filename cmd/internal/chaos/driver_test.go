@@ -1,0 +1,257 @@
+//go:build servers && chaos
+
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
+	"postern/cmd/internal/user"
+)
+
+const (
+	rate        = 230 // messages per second and direction
+	tick        = 5 * time.Millisecond
+	twiceRate   = 0.05
+	resendAfter = 20 * time.Second
+)
+
+// talk sends both ways until stop is called. While the gateway is not available, users hold their messages; people go on.
+func (r *rig) talk(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.pace(ctx, chaos.In, func() bool { return true }, r.sayNext) })
+	wg.Go(func() { r.pace(ctx, chaos.Out, r.available.Load, r.writeNext) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// pace calls send at the rate while open, and books the rate that came of it.
+func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, send func(chat int) bool) {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	order := r.shuffled()
+	var active time.Duration
+	sent, at := 0, time.Now()
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			if sent > 0 {
+				r.burst(chaos.Burst{Dir: dir, N: sent, Time: active})
+			}
+			return
+		}
+		now := time.Now()
+		if open() {
+			active += now.Sub(at)
+			for sent < int(rate*active.Seconds()) && open() {
+				if !send(order[sent%chats]) {
+					break
+				}
+				sent++
+			}
+		}
+		at = now
+	}
+}
+
+func (r *rig) shuffled() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.Perm(chats)
+}
+
+func (r *rig) sayNext(chat int) bool {
+	k := r.begin(chaos.In, chat, false, "")
+	event, err := r.say(chat, k.String())
+	if err != nil {
+		r.t.Errorf("say: %v", err)
+		return false
+	}
+	r.said(k, event)
+	return true
+}
+
+func (r *rig) writeNext(chat int) bool {
+	r.mu.Lock()
+	twice := r.rng.Float64() < twiceRate
+	r.mu.Unlock()
+	k := r.begin(chaos.Out, chat, twice, r.run)
+	err := r.write(k)
+	if errors.Is(err, user.ErrOffline) {
+		r.undo(k) // it never left
+		return false
+	}
+	if twice && err == nil {
+		err = r.write(k)
+	}
+	return err == nil // a message that was cut off is sent again later
+}
+
+// write sends an outbound message, the first time or again.
+func (r *rig) write(k chaos.Key) error {
+	_, err := r.clients[r.sides[k.Chat].user].SendMessage(context.Background(), user.Outgoing{
+		To: r.address(k.Chat), Body: k.String(), ID: r.run + k.String(), Receipt: true, OriginID: true,
+	})
+	return err
+}
+
+// resend repeats what has neither receipt nor error for a while.
+func (r *rig) resend() {
+	if !r.available.Load() {
+		return
+	}
+	for _, k := range r.overdue(resendAfter) {
+		_ = r.write(k) // what cannot be sent now is overdue again later
+	}
+}
+
+// settle waits until nothing is under way any more: no webhook, no entry, no message without an end. It reports what was
+// still open when the time was up.
+func (r *rig) settle(ctx context.Context, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return stand.Poll(ctx, func() error {
+		r.resend()
+		open := r.open()
+		left, err := r.pending(ctx)
+		if err != nil {
+			return err
+		}
+		waiting := struct{ Count int }{}
+		if err := r.control("POST", "/wait", map[string]any{"kind": "idle"}, &waiting); err != nil {
+			return err
+		}
+		if open > 0 || len(left) > 0 || waiting.Count > 0 {
+			return fmt.Errorf("%d messages without an end, %v in queues, %d webhooks waiting", open, left, waiting.Count)
+		}
+		return nil
+	})
+}
+
+// collect adds what is read at the end: the archives, the platform's ledger, the results of the webhooks.
+func (r *rig) collect(ctx context.Context) (chaos.History, error) {
+	var archived []chaos.Arrival
+	for n, c := range r.clients {
+		all, err := c.Archive(ctx, time.Time{})
+		if err != nil {
+			return chaos.History{}, err
+		}
+		for _, s := range all {
+			if s.Kind == user.Message {
+				r.book(n, s, chaos.Archive, func(a chaos.Arrival) { archived = append(archived, a) })
+			}
+		}
+	}
+	posted, err := r.posts()
+	if err != nil {
+		return chaos.History{}, err
+	}
+	taken, err := r.taken()
+	if err != nil {
+		return chaos.History{}, err
+	}
+	h := r.history()
+	h.Arrivals = slices.Concat(h.Arrivals, archived, posted)
+	for i, s := range h.Sent {
+		h.Sent[i].Taken = taken[s.Key]
+	}
+	slices.SortFunc(h.Sent, func(a, b chaos.Sent) int { return a.At.Compare(b.At) })
+	return h, nil
+}
+
+// posts reads the ledger of accepted messages.
+func (r *rig) posts() ([]chaos.Arrival, error) {
+	var out []chaos.Arrival
+	for after := int64(0); ; {
+		var page struct {
+			Items []struct {
+				Key     string `json:"idempotency_key"`
+				Replays int    `json:"replays"`
+				Sender  string `json:"sender"`
+				To      string `json:"to"`
+				Text    string `json:"text"`
+			} `json:"items"`
+			Next int64 `json:"next"`
+		}
+		if err := r.control("GET", fmt.Sprintf("/ledger/messages?limit=10000&after=%d", after), nil, &page); err != nil {
+			return nil, err
+		}
+		if len(page.Items) == 0 {
+			return out, nil
+		}
+		senders, err := r.senders()
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Items {
+			k, ok := chaos.ParseKey(p.Text)
+			if !ok {
+				r.stray(p.Text)
+				continue
+			}
+			chat := slices.IndexFunc(r.sides, func(s side) bool {
+				return senders[p.Sender] == fmt.Sprintf("u%d@localhost", s.user) && p.To == "gku_"+s.person
+			})
+			out = append(out, chaos.Arrival{Key: k, Place: chaos.Platform, Chat: chat, ID: p.Key, Replays: p.Replays})
+		}
+		after = page.Next
+	}
+}
+
+// senders maps the platform's ids of our users to their addresses.
+func (r *rig) senders() (map[string]string, error) {
+	var state struct {
+		Users []struct {
+			ID         string `json:"internal_id"`
+			Identifier struct{ Value string }
+		}
+	}
+	if err := r.control("GET", "/state", nil, &state); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, u := range state.Users {
+		out[u.ID] = u.Identifier.Value
+	}
+	return out, nil
+}
+
+// taken reads which messages' webhooks were answered 200.
+func (r *rig) taken() (map[chaos.Key]bool, error) {
+	r.mu.Lock()
+	byEvent := maps.Clone(r.byEvent)
+	r.mu.Unlock()
+	out := map[chaos.Key]bool{}
+	for after := int64(0); ; {
+		var page struct {
+			Items []struct {
+				Event  string `json:"event_id"`
+				Result string `json:"result"`
+			} `json:"items"`
+			Next int64 `json:"next"`
+		}
+		if err := r.control("GET", fmt.Sprintf("/ledger/webhooks?limit=10000&after=%d", after), nil, &page); err != nil {
+			return nil, err
+		}
+		if len(page.Items) == 0 {
+			return out, nil
+		}
+		for _, d := range page.Items {
+			if k, ok := byEvent[d.Event]; ok && d.Result == "200" {
+				out[k] = true
+			}
+		}
+		after = page.Next
+	}
+}

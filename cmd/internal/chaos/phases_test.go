@@ -1,0 +1,256 @@
+//go:build servers && chaos
+
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
+)
+
+// Kinds of faults that are no point of the path.
+const (
+	prosodyRestart = "prosody-restart"
+	redisRestart   = "redis-restart"
+	ownerStopped   = "owner-stopped"
+)
+
+// kill is a point of the path at which Postern kills itself.
+type kill struct {
+	point string
+	// still: Prosody stands still, so that what is on its way to users gathers.
+	still bool
+	// moves: Prosody goes on before the point, which is not reached otherwise.
+	moves bool
+}
+
+// kills are all points, those on the way to users first. The webhook's and the stanza's ingest are one point with two directions.
+func kills() []kill {
+	return []kill{
+		{point: "after-ingest-in", still: true},
+		{point: "after-render", still: true},
+		{point: "after-outbox", still: true},
+		{point: "after-write", still: true, moves: true},
+		{point: "after-barrier", still: true, moves: true},
+		{point: "after-ingest-out"},
+		{point: "after-send"},
+		{point: "before-finish"},
+	}
+}
+
+const (
+	// backlog is what waits before a fault; more than the minimum of pending entries, since it shrinks until the fault.
+	backlog    = 90
+	minPending = 50
+	// perFault is how many messages users write before each fault.
+	perFault  = 200
+	upTimeout = 40 * time.Second
+)
+
+// armed is the environment of a process that kills itself at a point, the third time it passes it after SIGUSR1.
+func (k kill) armed() string { return "POSTERN_CHAOS_KILL=" + k.point + ":3@usr1" }
+
+// strike kills p at the point while messages flow, and starts it again with env.
+func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...string) error {
+	defer r.talk(ctx)()
+	if err := errors.Join(r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault), r.waitBacklog(ctx, backlog)); err != nil {
+		return err
+	}
+	if k.still {
+		r.available.Store(false)
+		if err := r.Prosody.Pause(); err != nil {
+			return err
+		}
+		if err := r.waitSaid(ctx, backlog); err != nil {
+			return err
+		}
+	}
+	from := time.Now()
+	if err := p.Signal(syscall.SIGUSR1); err != nil {
+		return err
+	}
+	if k.moves {
+		if err := r.Prosody.Resume(); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(upTimeout):
+		return fmt.Errorf("the point was not reached in %s", upTimeout)
+	}
+	r.available.Store(false)
+	pending, err := r.pending(ctx)
+	if err != nil {
+		return err
+	}
+	if k.still && !k.moves {
+		if err := r.Prosody.Resume(); err != nil {
+			return err
+		}
+	}
+	if err := p.Start(ctx, env...); err != nil {
+		return err
+	}
+	return r.whole(ctx, chaos.Fault{Kind: k.point, From: from, Pending: pending})
+}
+
+// whole waits until the gateway is connected again and books the fault that is over.
+func (r *rig) whole(ctx context.Context, f chaos.Fault) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	if err := r.up(ctx); err != nil {
+		return fmt.Errorf("%s: not up again: %w", f.Kind, err)
+	}
+	f.To = time.Now()
+	r.fault(f)
+	r.available.Store(true)
+	return nil
+}
+
+// waitBacklog waits until so many entries are pending.
+func (r *rig) waitBacklog(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	return stand.Poll(ctx, func() error {
+		have, err := r.pending(ctx)
+		if err != nil {
+			return err
+		}
+		if f := (chaos.Fault{Pending: have}); f.Total() < n {
+			return fmt.Errorf("%d entries pending, want %d", f.Total(), n)
+		}
+		return nil
+	})
+}
+
+// waitSaid waits until people have said so much more.
+func (r *rig) waitSaid(ctx context.Context, n int) error {
+	return r.waitCount(ctx, chaos.In, r.count(chaos.In)+n)
+}
+
+// waitCount waits until so many messages of a direction were sent in all.
+func (r *rig) waitCount(ctx context.Context, dir chaos.Direction, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	return stand.Poll(ctx, func() error {
+		if have := r.count(dir); have < n {
+			return fmt.Errorf("%d messages sent %s, want %d", have, dir, n)
+		}
+		return nil
+	})
+}
+
+// restartProsody stops Prosody while stanzas lie in its socket, and starts it again.
+func (r *rig) restartProsody(ctx context.Context) error {
+	defer r.talk(ctx)()
+	if err := errors.Join(r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault), r.waitBacklog(ctx, backlog)); err != nil {
+		return err
+	}
+	r.available.Store(false) // what a client without XEP-0198 writes to a server that stops is the client's loss
+	from := time.Now()
+	if err := r.Prosody.Pause(); err != nil {
+		return err
+	}
+	if err := r.waitSaid(ctx, 2*backlog); err != nil {
+		return err
+	}
+	pending, err := r.pending(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.Prosody.Restart(ctx); err != nil {
+		return err
+	}
+	return r.whole(ctx, chaos.Fault{Kind: prosodyRestart, From: from, Pending: pending})
+}
+
+// restartRedis restarts Redis in order while messages flow; users see errors meanwhile.
+func (r *rig) restartRedis(ctx context.Context) error {
+	defer r.talk(ctx)()
+	if err := r.waitBacklog(ctx, backlog); err != nil {
+		return err
+	}
+	pending, err := r.pending(ctx)
+	if err != nil {
+		return err
+	}
+	from := time.Now()
+	if err := r.Redis.Restart(ctx); err != nil {
+		return err
+	}
+	return r.whole(ctx, chaos.Fault{Kind: redisRestart, From: from, Pending: pending})
+}
+
+// leaseTime is how long a lease lives and how long the next owner may take to look, with room to spare.
+const leaseTime = 15*time.Second + 8*time.Second
+
+// stopOwner freezes the owner of everything until its leases have run out and second has taken over, wakes it up, lets
+// things settle, and then sends messages that must each take the path once.
+func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env ...string) error {
+	if err := second.Start(ctx, env...); err != nil {
+		return err
+	}
+	stop := r.talk(ctx)
+	defer func() { stop() }()
+	if err := r.waitBacklog(ctx, backlog); err != nil {
+		return err
+	}
+	from := time.Now()
+	if err := owner.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	r.Hook(second)
+	if err := r.waitSaid(ctx, backlog); err != nil { // users do not know yet: they write on
+		return err
+	}
+	r.available.Store(false)
+	stop()
+	stop = func() {}
+	pending, err := r.pending(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.pass(ctx, leaseTime-time.Since(from)); err != nil {
+		return err
+	}
+	if err := owner.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	if err := r.whole(ctx, chaos.Fault{Kind: ownerStopped, From: from, Pending: pending}); err != nil {
+		return err
+	}
+	r.slow(0)
+	_ = r.settle(ctx, resendAfter+20*time.Second) // what is left open then is for the judge
+	return r.afterwards(ctx)
+}
+
+// afterwards sends what must take the path once each.
+func (r *rig) afterwards(ctx context.Context) error {
+	r.slow(latencyMS)
+	r.settled(true)
+	defer r.settled(false)
+	stop := r.talk(ctx)
+	defer stop()
+	if err := r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+200); err != nil {
+		return err
+	}
+	return nil
+}
+
+// pass lets time go by.
+func (r *rig) pass(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

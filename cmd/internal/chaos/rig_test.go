@@ -1,0 +1,301 @@
+//go:build servers && chaos
+
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postern/adapters/gatekeeper/simulator"
+	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
+	"postern/cmd/internal/user"
+	"postern/deploy/lab"
+)
+
+const (
+	users  = 5
+	people = 10
+	chats  = users * people
+	// latency of the platform per request: with one request at a time per chat it takes less than is sent, so that a backlog builds.
+	latencyMS = 400
+)
+
+// rig is an installation with its users and people, and the journal of what they do.
+type rig struct {
+	*stand.Stand
+	*journal
+	t       *testing.T
+	rng     *rand.Rand
+	sandbox *simulator.Server
+	clients []*user.Client
+	sides   []side // by chat
+	// chatOf finds a chat by user and the contact's address.
+	chatOf sync.Map
+	// available is false while a polite client holds its messages: the gateway is not connected.
+	available atomic.Bool
+	run       string // makes stanza ids unique
+}
+
+// side is a chat as both ends name it.
+type side struct {
+	user    int
+	person  string
+	address string // of the contact, once known
+}
+
+// binary is the gateway built with its faults, once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "postern-chaos-")
+	if err != nil {
+		return "", err
+	}
+	return stand.Build(context.Background(), dir, "postern/cmd/postern", "chaos")
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the system's folder for such
+	}
+	os.Exit(code)
+}
+
+// newRig starts everything but Postern.
+func newRig(t *testing.T, seed uint64) *rig {
+	t.Helper()
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, journal: newJournal(chats), rng: rand.New(rand.NewPCG(seed, 1)), run: fmt.Sprintf("c%d-", seed)}
+	var who []simulator.Person
+	for n := range people {
+		who = append(who, simulator.Person{ID: fmt.Sprintf("p%d", n), Display: fmt.Sprintf("Person %d", n), OptedIn: true, Accepts: simulator.AccessOpen})
+	}
+	r.sides = make([]side, chats)
+	for chat := range r.sides {
+		r.sides[chat] = side{user: chat / people, person: who[chat%people].ID}
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.sandbox.API().ServeHTTP(w, req) })
+	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), fastLab(t), stand.Config{Dir: t.TempDir(), Binary: program, Users: users, Platform: handler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sandbox, err = simulator.New(simulator.Config{
+		Partners: []simulator.Partner{{ClientID: stand.ClientID, JWKSURL: "http://" + stand.HookHost + "/.well-known/gia-partner/jwks.json"}},
+		People:   who, Seed: seed, RetryBase: 50 * time.Millisecond, RetryMax: 400 * time.Millisecond, Client: r.HookClient(10 * time.Second),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = r.sandbox.Run(ctx) }) // ends with its context
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	return r
+}
+
+// fastLab is a lab whose files wait for no disk, where that is possible.
+func fastLab(t *testing.T) *lab.Lab {
+	t.Helper()
+	l, dir, err := stand.FastLab(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l == nil {
+		return lab.ForTest(t)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(l.Close(), os.RemoveAll(dir)); err != nil {
+			t.Errorf("lab: %v", err)
+		}
+	})
+	return l
+}
+
+// process makes a Postern that ends with the test.
+func (r *rig) process(name string) *stand.Process {
+	r.t.Helper()
+	p, err := r.Process(r.t.Context(), name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		p.Kill()
+		if r.t.Failed() {
+			r.t.Logf("%s:\n%s", name, p.Tail())
+		}
+	})
+	return p
+}
+
+// login connects the clients, registers them and makes every person known to every user.
+func (r *rig) login(ctx context.Context) error {
+	for n := range users {
+		c, err := user.Dial(ctx, user.Config{
+			JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.Prosody.ClientAddr(), Resource: "chaos",
+			Accept: true, Reconnect: true, Sink: func(s *user.Stanza) { r.sink(n, s) },
+		})
+		if err != nil {
+			return err
+		}
+		r.t.Cleanup(func() { _ = c.Close() })
+		r.clients = append(r.clients, c)
+		if err := stand.Poll(ctx, func() error { return r.register(ctx, c) }); err != nil {
+			return err
+		}
+	}
+	for chat, s := range r.sides {
+		if _, err := r.say(chat, fmt.Sprintf("hello %d", chat)); err != nil {
+			return fmt.Errorf("%s: %w", s.person, err)
+		}
+	}
+	return stand.Poll(ctx, func() error {
+		for chat := range r.sides {
+			if _, ok := r.chatOf.Load(chat); !ok {
+				return fmt.Errorf("chat %d has no address", chat)
+			}
+		}
+		return nil
+	})
+}
+
+func (r *rig) register(ctx context.Context, c *user.Client) error {
+	form, err := c.Registration(ctx, stand.Domain)
+	if err != nil || form.Registered {
+		return err
+	}
+	return c.Register(ctx, stand.Domain, form, form.Form.Agree())
+}
+
+// sink books one stanza of a client's live stream.
+func (r *rig) sink(n int, s *user.Stanza) {
+	if s.Kind == user.Message {
+		r.book(n, s, chaos.Live, r.saw)
+	}
+}
+
+// book reads one stanza of a user, from the live stream or the archive.
+func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arrival)) {
+	from, _, _ := strings.Cut(s.From, "/")
+	if !strings.HasSuffix(from, "@"+stand.Domain) {
+		return // the gateway's own words, and what the user wrote
+	}
+	switch {
+	case s.Type == "error":
+		if place == chaos.Live {
+			r.refused(s.ID, s.Condition)
+		}
+	case s.Received != "":
+		r.receipt(s.Received)
+	case strings.HasPrefix(s.Body, "hello "):
+		var chat int
+		if _, err := fmt.Sscanf(s.Body, "hello %d", &chat); err == nil && r.sides[chat].user == n {
+			r.chatOf.Store(chat, from)
+			r.chatOf.Store(fmt.Sprint(n, " ", from), chat)
+		}
+	case s.Body != "":
+		k, ok := chaos.ParseKey(s.Body)
+		if !ok || k.Dir != chaos.In {
+			r.stray(s.Body)
+			return
+		}
+		chat, known := r.chatOf.Load(fmt.Sprint(n, " ", from))
+		if !known {
+			chat = -1
+		}
+		saw(chaos.Arrival{Key: k, Place: place, Chat: chat.(int), ID: s.ID})
+	}
+}
+
+// address is the contact of a chat.
+func (r *rig) address(chat int) string {
+	a, _ := r.chatOf.Load(chat)
+	s, _ := a.(string)
+	return s
+}
+
+// say makes the person of a chat say something and returns the event's id.
+func (r *rig) say(chat int, text string) (string, error) {
+	s := r.sides[chat]
+	var out struct {
+		Event string `json:"event_id"`
+	}
+	err := r.control(http.MethodPost, "/people/"+s.person+"/messages", map[string]string{"to": fmt.Sprintf("u%d@localhost", s.user), "text": text}, &out)
+	return out.Event, err
+}
+
+// control calls the sandbox's control API in this process.
+func (r *rig) control(method, path string, in, out any) error {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return err
+		}
+	}
+	req := httptest.NewRequest(method, "/sandbox/v1"+path, &body)
+	w := httptest.NewRecorder()
+	r.sandbox.Control().ServeHTTP(w, req)
+	if w.Code != http.StatusOK {
+		return fmt.Errorf("control: %s %s: %d: %s", method, path, w.Code, w.Body)
+	}
+	return json.Unmarshal(w.Body.Bytes(), out)
+}
+
+// slow sets the platform's latency.
+func (r *rig) slow(ms int) {
+	r.t.Helper()
+	if err := r.control(http.MethodPut, "/faults", simulator.Faults{LatencyMS: ms}, &struct{}{}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// pending counts what the queues in Redis hold.
+func (r *rig) pending(ctx context.Context) (map[string]int, error) {
+	const script = "local out = {} for _, k in ipairs(redis.call('KEYS', 'p:{*}:q:*')) do out[#out + 1] = k out[#out + 1] = redis.call('XLEN', k) end return out"
+	answer, err := r.Redis.Do(ctx, "EVAL", script, "0")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	list, _ := answer.([]any)
+	for n := 0; n+1 < len(list); n += 2 {
+		key, _ := list[n].(string)
+		length, _ := list[n+1].(int64)
+		_, queue, _ := strings.Cut(key, "}:q:")
+		queue, _, _ = strings.Cut(queue, ":")
+		if length > 0 {
+			out[queue] += int(length)
+		}
+	}
+	return out, nil
+}
+
+// up waits until the gateway answers as a component.
+func (r *rig) up(ctx context.Context) error {
+	return stand.Poll(ctx, func() error {
+		call, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		for _, c := range r.clients {
+			if err := c.Online(call); err != nil {
+				return err
+			}
+		}
+		_, err := r.clients[0].Ping(call, stand.Domain)
+		return err
+	})
+}

@@ -1,0 +1,250 @@
+package stand
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	readyTimeout = 60 * time.Second
+	pollEvery    = 20 * time.Millisecond
+)
+
+// Process is one Postern with a state_dir of its own. It can be started again after it has ended.
+type Process struct {
+	// Public and Admin are host:port of its listeners.
+	Public, Admin string
+	// Log is the file with what it writes, over all its lives.
+	Log string
+
+	binary, config string
+
+	mu   sync.Mutex
+	pid  int
+	done chan struct{} // closed when the current life has ended
+}
+
+// Process makes one more process of the stand, not started yet.
+func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
+	p := &Process{
+		binary: s.cfg.Binary, config: filepath.Join(s.cfg.Dir, name+".yaml"), Log: filepath.Join(s.cfg.Dir, name+".log"), done: make(chan struct{}),
+	}
+	close(p.done)
+	var err error
+	if p.Public, err = freeAddr(ctx); err != nil {
+		return nil, err
+	}
+	if p.Admin, err = freeAddr(ctx); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(`server: {component: %q, domain: localhost}
+store: {redis: %q, key_file: store.key}
+http: {public: %q, admin: %q, public_url: "http://%s"}
+log: {level: info, format: text}
+state_dir: %s
+adapters:
+  %s:
+    type: gatekeeper
+    jid: %s
+    secret: %q
+    base_url: %q
+    client_id: %s
+    key_file: partner.pem
+    webhook_secret_file: webhook.secret
+%s`, s.Prosody.ComponentAddr(), s.Redis.URL(), p.Public, p.Admin, HookHost, filepath.Join(s.cfg.Dir, name+".state"),
+		Adapter, Domain, s.secret, s.Platform, ClientID, s.cfg.Settings)
+	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("stand: %w", err)
+	}
+	return p, nil
+}
+
+// Start runs the process with these variables added to its environment, and waits until it says that it is ready.
+func (p *Process) Start(ctx context.Context, env ...string) error {
+	if err := p.launch(ctx, env); err != nil {
+		return fmt.Errorf("stand: start: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	err := Poll(ctx, func() error {
+		select {
+		case <-p.Done():
+			return &ended{p.tail()}
+		default:
+		}
+		return p.answers(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("stand: start: %w", err)
+	}
+	return nil
+}
+
+// ended stops a wait for a process that is gone.
+type ended struct{ log string }
+
+func (e *ended) Error() string { return "ended before it was ready:\n" + e.log }
+
+func (p *Process) answers(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Admin+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("readyz: %s", resp.Status)
+	}
+	return nil
+}
+
+// launch starts the child. The goroutine ends with it.
+func (p *Process) launch(ctx context.Context, env []string) error {
+	out, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.binary, "serve", "-c", p.config)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	done, started := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(done)
+		defer out.Close()
+		// PR_SET_PDEATHSIG fires when the thread that forked ends (prctl(2)), so that thread stays here.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		p.mu.Lock()
+		p.pid, p.done = cmd.Process.Pid, done
+		p.mu.Unlock()
+		started <- nil
+		_ = cmd.Wait() // how it ended is in its log
+	}()
+	return <-started
+}
+
+// Done is closed when the current life has ended.
+func (p *Process) Done() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
+// PID is the current life's process id.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
+}
+
+// Signal sends a signal to the process, if it still lives.
+func (p *Process) Signal(sig syscall.Signal) error {
+	select {
+	case <-p.Done():
+		return os.ErrProcessDone
+	default:
+	}
+	return syscall.Kill(p.PID(), sig)
+}
+
+// Stop ends the process in order and waits for it; when ctx ends first it is killed, which is an error.
+func (p *Process) Stop(ctx context.Context) error {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return nil //nolint:nilerr // it has ended already
+	}
+	select {
+	case <-p.Done():
+		return nil
+	case <-ctx.Done():
+		p.Kill()
+		return errors.New("stand: stop: killed, it did not end in time")
+	}
+}
+
+// Kill ends the process at once and waits for it.
+func (p *Process) Kill() {
+	if p.Signal(syscall.SIGKILL) == nil {
+		<-p.Done()
+	}
+}
+
+// Use is what a process has used so far.
+type Use struct {
+	CPU time.Duration // user and system
+	RSS int64         // bytes resident now
+}
+
+// Use reads proc(5) of the running process.
+func (p *Process) Use() (Use, error) { return UseOf(p.PID()) }
+
+// UseOf is Use of any process.
+func UseOf(pid int) (Use, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return Use{}, fmt.Errorf("stand: use: %w", err)
+	}
+	// The name in parentheses may hold spaces; field 3 follows its last closing one.
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(f) < 22 {
+		return Use{}, errors.New("stand: use: short stat")
+	}
+	num := func(n int) int64 {
+		v, _ := strconv.ParseInt(f[n-3], 10, 64) // the kernel writes numbers
+		return v
+	}
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
+	return Use{CPU: time.Duration(num(14)+num(15)) * tick, RSS: num(24) * int64(os.Getpagesize())}, nil
+}
+
+// Tail returns the end of what the process wrote.
+func (p *Process) tail() string {
+	const limit = 3000
+	data, err := os.ReadFile(p.Log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data[max(0, len(data)-limit):])
+}
+
+// Tail returns the last lines of the log.
+func (p *Process) Tail() string { return p.tail() }
+
+// Poll asks until ok answers nil or ctx ends.
+func Poll(ctx context.Context, ok func() error) error {
+	for {
+		err := ok()
+		if err == nil {
+			return nil
+		}
+		if _, gone := errors.AsType[*ended](err); gone {
+			return err
+		}
+		t := time.NewTimer(pollEvery)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return fmt.Errorf("%w (last answer: %w)", ctx.Err(), err)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package stand
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	mrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"postern/deploy/lab"
+)
+
+// Names that every stand uses.
+const (
+	Adapter  = "gk"           // the adapter instance
+	Domain   = "gk.localhost" // its component
+	ClientID = "stand"        // how the platform knows the gateway
+)
+
+// Config describes a stand.
+type Config struct {
+	// Dir takes all files. Binary is the program to run as Postern.
+	Dir, Binary string
+	// Users is how many users Prosody has: u0, u1, ...
+	Users int
+	// NoArchives runs Prosody without archives, offline messages and carbons.
+	NoArchives bool
+	// Platform answers the gateway's calls.
+	Platform http.Handler
+	// Settings are more lines of postern.yaml, at its top level.
+	Settings string
+}
+
+// Stand is an installation. Prosody, Redis and the platform run; Postern is started by the caller.
+type Stand struct {
+	Prosody *lab.XMPP
+	Redis   *lab.Redis
+	// Platform is the origin of the platform, Secret what it signs webhooks with.
+	Platform, Secret string
+
+	cfg    Config
+	secret string // of the component
+	hooks  atomic.Pointer[string]
+}
+
+// New starts Redis and Prosody in their labs and writes the secrets. What it starts ends with these, and the platform's listener
+// with ctx.
+func New(ctx context.Context, redis, prosody *lab.Lab, cfg Config) (*Stand, error) {
+	s := &Stand{cfg: cfg, secret: randomText(16), Secret: "whsec_" + randomKey(32)}
+	users := make([]lab.Login, cfg.Users)
+	for i := range users {
+		users[i] = lab.Login{User: fmt.Sprintf("u%d", i), Password: "secret"}
+	}
+	var err error
+	if s.Redis, err = redis.StartRedis(ctx, lab.RedisConfig{AppendOnly: true}); err != nil {
+		return nil, err
+	}
+	s.Prosody, err = prosody.StartProsody(ctx, lab.XMPPConfig{Components: []lab.Component{{Domain: Domain, Secret: s.secret}}, Users: users})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.NoArchives {
+		if err := s.dropArchives(ctx); err != nil {
+			return nil, err
+		}
+	}
+	server := httptest.NewServer(cfg.Platform)
+	context.AfterFunc(ctx, server.Close)
+	s.Platform = server.URL
+	return s, s.writeSecrets()
+}
+
+// FastLab returns a lab on a file system in memory where there is one: Prosody's archive in SQLite waits for the disk after every
+// message. The caller closes it and removes dir, which is empty when there is no such file system.
+func FastLab(log io.Writer) (l *lab.Lab, dir string, err error) {
+	const memory = "/dev/shm" // shm_overview(7)
+	if _, err := os.Stat(memory); err != nil {
+		return nil, "", nil //nolint:nilerr // then there is none
+	}
+	if dir, err = os.MkdirTemp(memory, "postern-"); err != nil {
+		return nil, "", fmt.Errorf("stand: %w", err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // Prosody runs as its own user
+		return nil, "", fmt.Errorf("stand: %w", err)
+	}
+	return lab.New(dir, log), dir, nil
+}
+
+// dropArchives restarts Prosody without what keeps messages.
+func (s *Stand) dropArchives(ctx context.Context) error {
+	file := filepath.Join(s.Prosody.Dir(), "prosody.cfg.lua")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("stand: %w", err)
+	}
+	text := strings.Replace(string(raw), `"carbons", "mam", "smacks", "csi_simple", "offline",`, `"carbons", "smacks",`, 1)
+	if text == string(raw) {
+		return errors.New("stand: prosody: the module list is not where it was")
+	}
+	if err := os.WriteFile(file, []byte(text), 0o640); err != nil {
+		return fmt.Errorf("stand: %w", err)
+	}
+	return s.Prosody.Restart(ctx)
+}
+
+// writeSecrets makes what postern.yaml names.
+func (s *Stand) writeSecrets() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("stand: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("stand: %w", err)
+	}
+	for name, data := range map[string]string{
+		"partner.pem":    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"webhook.secret": s.Secret + "\n",
+		"store.key":      randomKey(32) + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(s.cfg.Dir, name), []byte(data), 0o600); err != nil {
+			return fmt.Errorf("stand: %w", err)
+		}
+	}
+	return nil
+}
+
+// HookClient is an HTTP client for the platform: whatever the address, it calls the process that Hook named last, as a load
+// balancer before several processes does.
+func (s *Stand) HookClient(timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: &balancer{s, &http.Transport{MaxIdleConnsPerHost: 128}}}
+}
+
+// Hook makes p the process that webhooks go to.
+func (s *Stand) Hook(p *Process) { s.hooks.Store(&p.Public) }
+
+// HookHost is where the webhooks of all processes go, as they tell the platform.
+const HookHost = "hooks.localhost"
+
+type balancer struct {
+	s    *Stand
+	next http.RoundTripper
+}
+
+var errNoProcess = errors.New("stand: no process takes webhooks")
+
+func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	to := b.s.hooks.Load()
+	if to == nil {
+		return nil, errNoProcess
+	}
+	out := r.Clone(r.Context())
+	out.URL.Scheme, out.URL.Host = "http", *to
+	return b.next.RoundTrip(out)
+}
+
+// Build compiles a program of this module with build tags and returns its path. It is run from the package's folder.
+func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error) {
+	out := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-tags", strings.Join(tags, ","), "-o", out, pkg)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("stand: build %s: %w\n%s", pkg, err, text)
+	}
+	return out, nil
+}
+
+// freeAddr picks a loopback address below the range of outgoing connections, so that it stays free while its process is down.
+func freeAddr(ctx context.Context) (string, error) {
+	const first, count = 22_500, 8_000 // above those of package lab
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", first+mrand.IntN(count))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		if err != nil {
+			continue
+		}
+		return addr, l.Close()
+	}
+	return "", errors.New("stand: no free loopback port")
+}
+
+func randomKey(n int) string {
+	raw := make([]byte, n)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+func randomText(n int) string {
+	return strings.NewReplacer("+", "a", "/", "b", "=", "").Replace(randomKey(n))
+}
