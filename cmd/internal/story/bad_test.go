@@ -86,7 +86,10 @@ var badStanzas = []badInput{
 		// Servers write an apostrophe as &apos;, so that a stanza that the server takes from a client becomes six times as long.
 		n := s.c.Count()
 		s.send(`<message to="` + s.jid + `" id="long" type="chat"><body>` + strings.Repeat("'", 200_000) + `</body></message>`)
-		s.see(s.c, n, "error", func(m *user.Stanza) bool { return m.ID == "long" && m.Type == "error" })
+		e := s.see(s.c, n, "error", func(m *user.Stanza) bool { return m.ID == "long" && m.Type == "error" })
+		if e.Condition != "policy-violation" || bare(e.From) != s.jid || !strings.Contains(s.log.String(), "reason=too_long") {
+			s.Errorf("got %s, want policy-violation, and the log to say so", e.XML())
+		}
 	}},
 	{"answers to questions nobody asked", func(s *scene) {
 		n := s.c.Count()

@@ -36,6 +36,7 @@ type stage struct {
 	dir  string
 	yaml string // postern.yaml
 	hook string // host:port of webhooks
+	site string // host:port of health and metrics
 
 	store, prefix string // URL of the store, and what keys begin with
 
@@ -62,7 +63,7 @@ func newStage(t *testing.T, kind deploy.Server, store string) *stage {
 	srv, x := xmppServer(t, kind)
 	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
 	t.Cleanup(cancel)
-	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t)}
+	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t), site: freeAddr(t)}
 	s.sandbox = newSandbox(t, "http://"+s.hook+"/.well-known/gia-partner/jwks.json")
 	s.store, s.prefix = storeURL(t, store), string(kind)+"-"+s.gw+":"
 	s.writeFiles()
@@ -85,7 +86,7 @@ func (s *stage) act(name string, play func(*stage)) {
 const posternYAML = `
 server: {component: %q, domain: localhost}
 store: {redis: %q, key_file: store.key, prefix: %q}
-http: {public: %q, admin: "127.0.0.1:0", public_url: %q}
+http: {public: %q, admin: %q, public_url: %q}
 log: {level: debug, format: json}
 delivery: {drain: 5s}
 state_dir: state
@@ -117,7 +118,7 @@ func (s *stage) writeFiles() {
 	s.file("component.secret", secret+"\n")
 	s.file("store.key", app.NewKey())
 	s.yaml = s.file("postern.yaml", fmt.Sprintf(posternYAML,
-		s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, "http://"+s.hook, s.gw, s.sandbox.url))
+		s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.gw, s.sandbox.url))
 }
 
 // file writes one that only its owner reads, and returns its path.
@@ -134,6 +135,12 @@ func (s *stage) file(name, text string) string {
 func (s *stage) start() {
 	s.Helper()
 	s.run(s.yaml)
+	s.ready()
+}
+
+// ready waits until the server has accepted the component, and the sandbox knows where webhooks go.
+func (s *stage) ready() {
+	s.Helper()
 	s.said("xmpp stream up", 1)
 	s.said("webhook address told to the platform", 1)
 }
