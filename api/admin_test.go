@@ -41,7 +41,7 @@ func TestAdmin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			down = tt.down
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("GET", tt.path, nil))
+			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", tt.path, nil))
 			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
 				t.Errorf("got %d %q, want %d and %q", w.Code, w.Body.String(), tt.status, tt.want)
 			}

@@ -65,6 +65,8 @@ func (h *hooks) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := read(w, r)
 	<-h.reading
+	// The time that the body took is not the answer's. Who does not support deadlines has none.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err != nil {
 		h.unread(w, a, err)
 		return

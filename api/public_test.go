@@ -110,7 +110,7 @@ func TestHookStatuses(t *testing.T) {
 				tt.method = "POST"
 			}
 			w := httptest.NewRecorder()
-			public(f, &logs).ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body)))
+			public(f, &logs).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, strings.NewReader(tt.body)))
 			if w.Code != tt.status {
 				t.Errorf("status: got %d, want %d", w.Code, tt.status)
 			}
@@ -148,7 +148,7 @@ func TestChallengeAndDocumentBodies(t *testing.T) {
 	h := public(&receiver{}, io.Discard)
 	for path, want := range map[string]string{"/hooks/one/t?challenge=abc": "abc", "/.well-known/keys.json": `{"keys":[]}`} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
 		if got := w.Body.String(); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
@@ -159,7 +159,7 @@ func TestInstancesStayApart(t *testing.T) {
 	f := &receiver{}
 	h := public(f, io.Discard)
 	for _, path := range []string{"/hooks/one", "/hooks/two/t1", "/hooks/two?token=mine", "/hooks/two/t2?token=forged"} {
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", path, strings.NewReader(path)))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(path)))
 	}
 	want := []call{
 		{"one", "/hooks/one", ""},
@@ -200,10 +200,11 @@ func serve(t *testing.T, h http.Handler) func() net.Conn {
 			wg.Add(1)
 		case http.StateClosed:
 			wg.Done()
+		default:
 		}
 	}
 	wg.Go(func() { _ = srv.Serve(l) })
-	t.Cleanup(func() { srv.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = srv.Close(); wg.Wait() })
 	return func() net.Conn {
 		ours, theirs := net.Pipe()
 		l.conns <- theirs
@@ -270,10 +271,10 @@ func TestWorkingCap(t *testing.T) {
 		h := Public(PublicConfig{Receiver: f, Hooks: []gateway.AdapterID{"one"}, Working: 1, Log: slog.New(slog.DiscardHandler)})
 		first, second := httptest.NewRecorder(), httptest.NewRecorder()
 		var wg sync.WaitGroup
-		wg.Go(func() { h.ServeHTTP(first, httptest.NewRequest("POST", "/hooks/one", nil)) })
+		wg.Go(func() { h.ServeHTTP(first, httptest.NewRequestWithContext(t.Context(), "POST", "/hooks/one", nil)) })
 		synctest.Wait()
 		start := time.Now()
-		h.ServeHTTP(second, httptest.NewRequest("POST", "/hooks/one", nil))
+		h.ServeHTTP(second, httptest.NewRequestWithContext(t.Context(), "POST", "/hooks/one", nil))
 		if got := time.Since(start); got != slotPatience {
 			t.Errorf("waited %v, want %v", got, slotPatience)
 		}
@@ -300,7 +301,7 @@ func TestCaller(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := httptest.NewRequest("POST", "/", nil)
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/", nil)
 			r.RemoteAddr = tt.peer
 			if tt.forwarded != "" {
 				r.Header.Set("X-Forwarded-For", tt.forwarded)

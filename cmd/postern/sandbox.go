@@ -88,7 +88,7 @@ func (c *sandboxCmd) config(log *slog.Logger) (simulator.Config, error) {
 		if err != nil {
 			return simulator.Config{}, fmt.Errorf("--webhook-secret-file: %w", err)
 		}
-		for _, line := range strings.Fields(string(raw)) {
+		for line := range strings.FieldsSeq(string(raw)) {
 			if strings.HasPrefix(line, "whsec_") && p.WebhookSecret == "" {
 				p.WebhookSecret = line
 			}

@@ -217,7 +217,7 @@ func TestServesAndStopsInOrder(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Errorf("run: got %v, want nil", err)
 	}
-	if _, err := net.DialTimeout("tcp", r.PublicAddr(), time.Second); err == nil {
+	if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.PublicAddr()); err == nil {
 		t.Error("the public listener still answers")
 	}
 	log := r.log.String()
@@ -322,11 +322,11 @@ func TestBuildNamesTheFile(t *testing.T) {
 func TestListenSaysWhichAddress(t *testing.T) {
 	dir := t.TempDir()
 	writeKeys(t, dir)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() { _ = taken.Close() })
 	cfg := configured(t, dir)
 	cfg.HTTP.Public = taken.Addr().String()
 	a, err := Build(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})

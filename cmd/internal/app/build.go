@@ -184,7 +184,7 @@ func (b *builder) open(ctx context.Context, a *App) error {
 	}
 	a.store = b.faults.onStore(s)
 	for _, w := range s.Warnings(ctx) {
-		a.log.Warn("redis: " + w)
+		a.log.Warn("redis may lose data", "warning", w)
 	}
 	return nil
 }

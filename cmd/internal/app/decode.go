@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -105,8 +106,7 @@ func (d *decoder) document(raw []byte) (body ast.Node, ok bool) {
 
 func (d *decoder) syntax(err error) {
 	p := Problem{File: d.at.file, Text: err.Error()}
-	var ye yaml.Error
-	if errors.As(err, &ye) {
+	if ye, ok := errors.AsType[yaml.Error](err); ok {
 		p.Text = ye.GetMessage()
 		if t := ye.GetToken(); t != nil && t.Position != nil {
 			p.Line, p.Column = t.Position.Line, t.Position.Column
@@ -373,12 +373,8 @@ func (d *decoder) instance(path string, n ast.Node) Adapter {
 	}
 	own := fieldsOf(reflect.ValueOf(a.Own).Elem())
 	all := map[string]reflect.Value{}
-	for k, v := range fields {
-		all[k] = v
-	}
-	for k, v := range own {
-		all[k] = v
-	}
+	maps.Copy(all, fields)
+	maps.Copy(all, own)
 	for _, p := range entries {
 		switch _, common := fields[p.key]; {
 		case common:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"postern/adapters"
@@ -63,10 +64,8 @@ func types() []string {
 
 func oneOf(known ...string) func(string) error {
 	return func(s string) error {
-		for _, k := range known {
-			if s == k {
-				return nil
-			}
+		if slices.Contains(known, s) {
+			return nil
 		}
 		return fmt.Errorf("want %s", strings.Join(known, " or "))
 	}
