@@ -178,7 +178,7 @@ func (b *builder) open(ctx context.Context, a *App) error {
 		a.log.Warn("the store is in memory: a restart loses every registration and every message in transit")
 		return nil
 	}
-	s, err := redisstore.Open(ctx, string(b.cfg.Store.Redis), redisstore.Options{Prefix: b.cfg.Store.Prefix, WaitReplicas: b.cfg.Store.WaitReplicas})
+	s, err := b.redis(ctx)
 	if err != nil {
 		return fmt.Errorf("app: store.redis: %w", err)
 	}
@@ -187,6 +187,25 @@ func (b *builder) open(ctx context.Context, a *App) error {
 		a.log.Warn("redis may lose data", "warning", w)
 	}
 	return nil
+}
+
+// Redis may start beside us, and reads its file before it answers.
+const (
+	redisPatience = 30 * time.Second
+	redisRetry    = time.Second
+)
+
+func (b *builder) redis(ctx context.Context) (*redisstore.Store, error) {
+	for began := time.Now(); ; {
+		s, err := redisstore.Open(ctx, string(b.cfg.Store.Redis), redisstore.Options{Prefix: b.cfg.Store.Prefix, WaitReplicas: b.cfg.Store.WaitReplicas})
+		if err == nil || time.Since(began) > redisPatience {
+			return s, err
+		}
+		b.o.Log.Warn("store not reached, trying again", "err", err, "retry_in", redisRetry)
+		if !sleep(ctx, redisRetry) {
+			return nil, err
+		}
+	}
 }
 
 // kek returns the key that the store's keys are wrapped with. A store in memory dies with the process, and so does its key.
