@@ -74,10 +74,13 @@ func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v v
 			v = o.panicked(ctx, q, it, r)
 		}
 	}()
+	// A walk that has begun goes to its end, also when the process stops or the lease is lost: cut off in a call to the
+	// platform, its effect would be uncertain. What it writes is fenced, and its calls are bounded (Config.SendTimeout).
+	whole := context.WithoutCancel(ctx)
 	if l.id.queue == QueueIn {
-		return o.walkIn(ctx, q, it)
+		return o.walkIn(whole, q, it)
 	}
-	return o.walkOut(ctx, q, it)
+	return o.walkOut(whole, q, it)
 }
 
 func (o *ownership) panicked(ctx context.Context, q Queue, it *item, r any) verdict {

@@ -39,7 +39,10 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	events, err := parse(hook, r)
 	if err != nil {
 		g.metrics.Webhook(a, "malformed")
-		return errors.Join(fmt.Errorf("%w: %w", ErrMalformed, err), g.buryRaw(ctx, a, r))
+		if lost := g.buryRaw(ctx, a, r); lost != nil {
+			return lost // not kept: the platform shall try again
+		}
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	for _, ev := range events {
 		if err := g.take(ctx, inst, ev); err != nil {

@@ -32,10 +32,12 @@ var someInstant = time.Date(2026, 11, 1, 12, 30, 0, 0, time.UTC)
 type platform struct {
 	mu   sync.Mutex
 	send func(op gateway.Op) (gateway.Sent, error)
-	sent []string
-	caps gateway.Caps
-	hook func(r gateway.Request) ([]gateway.Event, error)
-	desc gateway.Descriptor
+	// sendCtx is called first with the call's context.
+	sendCtx func(context.Context)
+	sent    []string
+	caps    gateway.Caps
+	hook    func(r gateway.Request) ([]gateway.Event, error)
+	desc    gateway.Descriptor
 }
 
 func (p *platform) Descriptor() gateway.Descriptor {
@@ -53,7 +55,10 @@ func (p *platform) Verify(r gateway.Request) error {
 }
 func (p *platform) Parse(r gateway.Request) ([]gateway.Event, error) { return p.hook(r) }
 
-func (p *platform) Send(_ context.Context, _ gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
+func (p *platform) Send(ctx context.Context, _ gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
+	if p.sendCtx != nil {
+		p.sendCtx(ctx)
+	}
 	p.mu.Lock()
 	f := p.send
 	p.mu.Unlock()
@@ -477,6 +482,53 @@ func TestRestartSendsWhatWasLeftOnce(t *testing.T) {
 			}
 		}
 		diff(t, "first arrivals", first, []string{"juliet 0", "juliet 1", "juliet 2", "juliet 3", "juliet 4"})
+	})
+}
+
+// TestStopLetsACallFinish: a process that stops waits for the platform's answer and records it.
+func TestStopLetsACallFinish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		p.sendCtx = func(ctx context.Context) {
+			select {
+			case <-time.After(2 * time.Second):
+			case <-ctx.Done():
+				t.Error("the call was cut off")
+			}
+		}
+		r := newRig(t, p, gateway.Config{})
+		juliet := r.contact("juliet")
+		r.mustAsk(juliet, "s1", "1")
+		gatewaytest.Advance(time.Second)
+		r.stop()
+		diff(t, "sent", r.platform.taken(), []string{"juliet 1"})
+		n, _, err := r.store.Depth(t.Context(), gateway.LaneKey{Adapter: wall, Local: juliet}.Shard(), gateway.QueueOut)
+		if err != nil || n != 0 {
+			t.Errorf("got %d entries left, %v, want none", n, err)
+		}
+	})
+}
+
+// deaf is a store that keeps no dead letters.
+type deaf struct{ gateway.Store }
+
+func (deaf) Bury(context.Context, gateway.Partition, gateway.Queue, gateway.Entry, gateway.DeadReason) error {
+	return errors.New("store down")
+}
+
+// TestMalformedIsAskedForAgainWhenNotKept: a body that could not be kept is not answered 400, or it would be lost.
+func TestMalformedIsAskedForAgainWhenNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop()
+		r.store = deaf{r.store}
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		r.platform.hook = func(gateway.Request) ([]gateway.Event, error) { return nil, errors.New("not JSON") }
+		err := r.gw.Receive(t.Context(), wall, gateway.Request{Header: map[string][]string{"Signature": {"good"}}})
+		if err == nil || errors.Is(err, gateway.ErrMalformed) {
+			t.Errorf("got %v, want an error that makes the platform try again", err)
+		}
 	})
 }
 
