@@ -45,6 +45,8 @@ type Contact struct {
 	Pending bool `json:"p,omitempty"`
 	// LastInbound is when they last wrote, Unix seconds; kept only where the platform has a reply window.
 	LastInbound int64 `json:"w,omitempty"`
+	// Intro names the event that made the contact, where one did: a second try of that event introduces them once more.
+	Intro string `json:"e,omitempty"`
 }
 
 // accountKeyRecord is the unsealed frame around an account's wrapped key: Owner says whose key unwraps it.

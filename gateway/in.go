@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 )
 
@@ -21,7 +20,7 @@ type inWalk struct {
 	inst    Instance
 	account *Account
 	contact *Contact
-	fresh   bool // the contact was created by this event
+	fresh   bool // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
 }
@@ -74,8 +73,9 @@ func (w *inWalk) resolve(ctx context.Context) *verdict {
 		return nil
 	}
 	c, err := w.o.g.identity.Contact(ctx, a, w.in.Alias)
+	intro := w.o.g.keys.Name("intro", string(a.ID), w.in.Event.Dedupe)[:8]
 	if err == nil {
-		w.contact = c
+		w.contact, w.fresh = c, c.Intro == intro
 		return w.learn(ctx)
 	}
 	if !errors.Is(err, ErrNoContact) {
@@ -85,7 +85,7 @@ func (w *inWalk) resolve(ctx context.Context) *verdict {
 		return new(w.finish(ctx)) // a signal about somebody we do not know says nothing to anybody
 	}
 	w.fresh = true
-	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event.Body)})
+	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event.Body), Intro: intro})
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
@@ -157,10 +157,10 @@ func (w *inWalk) begin(ctx context.Context) *verdict {
 }
 
 // append hands the stanzas to the component's outbox. A replay of this hop is absorbed by its dedupe name, which stands
-// for the event and not for the entry.
+// for the event and what is shown of it, not for the entry: what a second try shows in another place is still the same.
 func (w *inWalk) append(ctx context.Context) *verdict {
-	for n, r := range w.show {
-		name := w.o.g.keys.Name("hop", string(w.account.ID), w.in.Event.Dedupe, strconv.Itoa(n))
+	for _, r := range w.show {
+		name := w.o.g.keys.Name("hop", string(w.account.ID), w.in.Event.Dedupe, shownKind(r.What))
 		if err := w.o.g.show(ctx, w.inst.ID, w.account, r, w.shownAt(), name); err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}

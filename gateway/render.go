@@ -105,6 +105,35 @@ type ShowPresence struct {
 // ShowProbe asks the user's server who is online, to heal presence after a restart (RFC 6121 §4.3).
 type ShowProbe struct{}
 
+// shownKind names a Shown in dedupe names. One event shows at most one of each kind.
+func shownKind(s Shown) string {
+	switch s.(type) {
+	case ShowMessage:
+		return "message"
+	case ShowEdit:
+		return "edit"
+	case ShowRetract:
+		return "retract"
+	case ShowReact:
+		return "react"
+	case ShowReceipt:
+		return "receipt"
+	case ShowDisplayed:
+		return "displayed"
+	case ShowTyping:
+		return "typing"
+	case ShowError:
+		return "error"
+	case ShowSubscription:
+		return "subscription"
+	case ShowPresence:
+		return "presence"
+	case ShowProbe:
+		return "probe"
+	}
+	return ""
+}
+
 func (ShowProbe) shown()        {}
 func (ShowMessage) shown()      {}
 func (ShowEdit) shown()         {}

@@ -1,0 +1,123 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+// blips is a store that fails where a test says so.
+type blips struct {
+	gateway.Store
+	mu   sync.Mutex
+	fail func(verb string, q gateway.Queue) bool
+}
+
+var errBlip = errors.New("blip")
+
+func (b *blips) at(verb string, q gateway.Queue) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail != nil && b.fail(verb, q) {
+		return errBlip
+	}
+	return nil
+}
+
+func (b *blips) on(fail func(verb string, q gateway.Queue) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = fail
+}
+
+func (b *blips) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
+	if err := b.at("ingest", q); err != nil {
+		return "", false, err
+	}
+	return b.Store.Ingest(ctx, p, q, e, o)
+}
+
+func (b *blips) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, after gateway.EntryID, n int) ([]gateway.Entry, error) {
+	if err := b.at("read", q); err != nil {
+		return nil, err
+	}
+	return b.Store.Read(ctx, p, q, after, n)
+}
+
+func (b *blips) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
+	if err := b.at("load", ""); err != nil {
+		return nil, err
+	}
+	return b.Store.Load(ctx, keys...)
+}
+
+func (b *blips) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+	if err := b.at("finish", q); err != nil {
+		return err
+	}
+	return b.Store.Finish(ctx, l, q, ids, maps)
+}
+
+// Acquire counts as a blip that does not fail.
+func (b *blips) Acquire(ctx context.Context, p gateway.Partition, replica string, ttl time.Duration) (gateway.Lease, error) {
+	_ = b.at("acquire", "")
+	return b.Store.Acquire(ctx, p, replica, ttl)
+}
+
+// newBlipRig is a rig on a store that can fail.
+func newBlipRig(t *testing.T, p *platform) (*rig, *blips) {
+	t.Helper()
+	r := newRig(t, p, gateway.Config{})
+	r.stop()
+	b := &blips{Store: r.store}
+	r.store = b
+	r.identity = gateway.NewIdentity(b, r.keys)
+	r.start(gateway.Config{})
+	return r, b
+}
+
+// once fails the nth call of a verb on a queue.
+func once(verb string, q gateway.Queue, nth int) func(string, gateway.Queue) bool {
+	n := 0
+	return func(v string, on gateway.Queue) bool {
+		if v != verb || on != q {
+			return false
+		}
+		n++
+		return n == nth
+	}
+}
+
+func (r *rig) dead(p gateway.Partition) []gateway.DeadLetter {
+	r.t.Helper()
+	got, err := r.store.ListDead(r.t.Context(), p, "", 10)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return got
+}
+
+func TestFirstMessageSurvivesABlip(t *testing.T) {
+	for nth := 1; nth <= 2; nth++ {
+		synctest.Test(t, func(t *testing.T) {
+			r, b := newBlipRig(t, &platform{caps: textCaps()})
+			defer r.stop()
+			b.on(once("ingest", gateway.QueueXMPP, nth))
+			if err := r.event(said("juliet", "n1", "hello", 0)); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(10 * time.Second)
+			got := texts(r.wire.lines())
+			if len(got) != 2 || !strings.HasPrefix(got[0], "subscribe") || !strings.HasSuffix(got[1], `"hello"`) {
+				t.Errorf("blip at %d: got %q, want a subscription request and the text", nth, got)
+			}
+		})
+	}
+}
