@@ -121,3 +121,31 @@ func TestFirstMessageSurvivesABlip(t *testing.T) {
 		})
 	}
 }
+
+func TestBlipIsNoDeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, b := newBlipRig(t, &platform{caps: textCaps()})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		r.stop()
+		r.identity = gateway.NewIdentity(b, r.keys)
+		lane := gateway.LaneKey{Adapter: wall, Local: juliet}
+		r.start(gateway.Config{})
+		r.mustAsk(juliet, "s1", "out")
+		if err := r.event(said("juliet", "n1", "in", 0)); err != nil {
+			t.Fatal(err)
+		}
+		r.identity.Forget(r.account.ID)
+		b.on(func(verb string, _ gateway.Queue) bool { return verb == "load" })
+		gatewaytest.Advance(2 * time.Second)
+		b.on(nil)
+		gatewaytest.Advance(10 * time.Second)
+		if dead := r.dead(lane.Shard()); len(dead) != 0 {
+			t.Errorf("got %d dead letters (%v), want none", len(dead), dead[0].Why)
+		}
+		diff(t, "sent", r.platform.taken(), []string{"juliet out"})
+		if got := texts(r.wire.lines()); len(got) != 1 || !strings.HasSuffix(got[0], `"in"`) {
+			t.Errorf("shown: got %q, want the message", got)
+		}
+	})
+}

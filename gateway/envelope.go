@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -33,12 +34,22 @@ func (i *Identity) Open(ctx context.Context, e Entry) ([]byte, error) {
 	return key.Open(queuePlace(e.Kind), e.Payload)
 }
 
-// openJSON unseals and decodes an entry.
+// errUnreadable: no later try opens or decodes the entry either.
+var errUnreadable = errors.New("entry not readable")
+
+// openJSON unseals and decodes an entry. ErrNoAccount when its key is gone, errUnreadable when it never can be read; any
+// other error is the store's and passes.
 func openJSON[T any](ctx context.Context, i *Identity, e Entry) (T, error) {
 	var v T
 	plain, err := i.Open(ctx, e)
+	if errors.Is(err, ErrSealed) {
+		return v, errUnreadable
+	}
 	if err != nil {
 		return v, err
 	}
-	return v, json.Unmarshal(plain, &v)
+	if json.Unmarshal(plain, &v) != nil { // what it says may quote the content
+		return v, errUnreadable
+	}
+	return v, nil
 }

@@ -42,10 +42,10 @@ func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
 	switch {
 	case errors.Is(err, ErrNoAccount):
 		return w.finish(ctx) // erased, and its mail with it
-	case err != nil && fatal(ctx, err):
-		return verdict{end: stop}
-	case err != nil:
+	case errors.Is(err, errUnreadable):
 		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
+	case err != nil:
+		return o.storeFailed(ctx, err)
 	}
 	for _, stage := range inStages {
 		if v := stage(w, ctx); v != nil {

@@ -31,10 +31,10 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	switch {
 	case errors.Is(err, ErrNoAccount):
 		return w.finish(ctx) // the account was erased, and what it had to say with it
-	case err != nil && fatal(ctx, err):
-		return verdict{end: stop}
-	case err != nil:
+	case errors.Is(err, errUnreadable):
 		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
+	case err != nil:
+		return o.storeFailed(ctx, err)
 	}
 	for _, stage := range outStages {
 		if v := stage(w, ctx); v != nil {
