@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
 )
 
 var seed = flag.Uint64("seed", 1, "of the order of messages and of the platform's dice")
@@ -18,6 +19,7 @@ const (
 	runLimit  = 6 * time.Minute
 	redLimit  = 2 * time.Minute
 	lastWords = 60 * time.Second // for what is under way at the end
+	redWords  = 12 * time.Second // the same where something will be missing
 )
 
 // TestChaosKill kills Postern at every point of the path, restarts what stands around it, and checks that nothing is lost.
@@ -26,17 +28,11 @@ func TestChaosKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), runLimit)
 	defer cancel()
 	r := newRig(t, *seed)
-	p := r.process("postern")
 	all := kills()
-	if err := p.Start(ctx, all[0].armed()); err != nil {
+	p, err := r.ready(ctx, all[0].armed())
+	if err != nil {
 		t.Fatal(err)
 	}
-	r.Hook(p)
-	if err := r.login(ctx); err != nil {
-		t.Fatal(err)
-	}
-	r.slow(latencyMS)
-	r.available.Store(true)
 	least := chaos.Minimum{
 		Messages: quota, Rate: 200, Pending: minPending, Twice: quota / 50, Refused: 0.2,
 		Faults: map[string]int{prosodyRestart: 1, redisRestart: 1, ownerStopped: 1},
@@ -61,7 +57,7 @@ func TestChaosKill(t *testing.T) {
 		t.Fatalf("%v\n%s", err, p.Tail())
 	}
 	stop := r.talk(ctx)
-	err := r.waitCount(ctx, chaos.Out, quota)
+	err = r.waitCount(ctx, chaos.Out, quota+quota/4) // some are refused
 	stop()
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +67,7 @@ func TestChaosKill(t *testing.T) {
 		t.Fatalf("%v\n%s", err, p.Tail())
 	}
 	t.Logf("%5.1f s  what is under way arrives", time.Since(began).Seconds())
-	report := r.finish(ctx, least)
+	report := r.finish(ctx, least, lastWords)
 	t.Logf("seed %d, %.0f s\n%s", *seed, time.Since(began).Seconds(), report)
 	if len(report.Violations) > 0 {
 		t.Errorf("got %d violations, want none", len(report.Violations))
@@ -79,10 +75,10 @@ func TestChaosKill(t *testing.T) {
 }
 
 // finish lets everything arrive and judges the run.
-func (r *rig) finish(ctx context.Context, least chaos.Minimum) chaos.Report {
+func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
 	r.t.Helper()
 	r.slow(0)
-	if err := r.settle(ctx, lastWords); err != nil {
+	if err := r.settle(ctx, patience); err != nil {
 		r.t.Logf("not settled: %v", err)
 	}
 	h, err := r.collect(ctx)
@@ -90,4 +86,68 @@ func (r *rig) finish(ctx context.Context, least chaos.Minimum) chaos.Report {
 		r.t.Fatal(err)
 	}
 	return chaos.Judge(h, least)
+}
+
+// TestChaosTurnsRed switches one safeguard off at a time and checks that the same faults and the same checker then find what it
+// guards against.
+func TestChaosTurnsRed(t *testing.T) {
+	for _, c := range []struct {
+		off  string
+		want chaos.Kind
+		run  func(ctx context.Context, r *rig, env string) error
+	}{
+		// Prosody stops with stanzas in its socket that nobody has proved it took.
+		{"barrier", chaos.TakenMissing, func(ctx context.Context, r *rig, env string) error {
+			if _, err := r.ready(ctx, env); err != nil {
+				return err
+			}
+			return r.restartProsody(ctx)
+		}},
+		// What a client sends twice becomes two messages with two idempotency keys.
+		{"dedupe", chaos.OtherIdentity, func(ctx context.Context, r *rig, env string) error {
+			if _, err := r.ready(ctx, env); err != nil {
+				return err
+			}
+			defer r.talk(ctx)()
+			return r.waitCount(ctx, chaos.Out, 3*perFault)
+		}},
+		// A process that lost its leases while it stood still goes on beside the one that took them.
+		{"fence", chaos.Repeated, func(ctx context.Context, r *rig, env string) error {
+			p, err := r.ready(ctx, env)
+			if err != nil {
+				return err
+			}
+			return r.stopOwner(ctx, p, r.process("second"), env)
+		}},
+	} {
+		t.Run(c.off, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), redLimit)
+			defer cancel()
+			r := newRig(t, *seed)
+			if err := c.run(ctx, r, "POSTERN_CHAOS_OFF="+c.off); err != nil {
+				t.Fatal(err)
+			}
+			report := r.finish(ctx, chaos.Minimum{}, redWords)
+			t.Logf("without the %s\n%s", c.off, report)
+			if report.Kinds()[c.want] == 0 {
+				t.Errorf("violations of kind %s: got none, want some", c.want)
+			}
+		})
+	}
+}
+
+// ready starts a Postern, connects users and people, and opens the conversation.
+func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) {
+	r.t.Helper()
+	p := r.process("postern")
+	if err := p.Start(ctx, env...); err != nil {
+		return nil, err
+	}
+	r.Hook(p)
+	if err := r.login(ctx); err != nil {
+		return nil, err
+	}
+	r.slow(latencyMS)
+	r.available.Store(true)
+	return p, nil
 }

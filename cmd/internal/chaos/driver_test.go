@@ -176,11 +176,12 @@ func (r *rig) posts() ([]chaos.Arrival, error) {
 	for after := int64(0); ; {
 		var page struct {
 			Items []struct {
-				Key     string `json:"idempotency_key"`
-				Replays int    `json:"replays"`
-				Sender  string `json:"sender"`
-				To      string `json:"to"`
-				Text    string `json:"text"`
+				At      time.Time `json:"at"`
+				Key     string    `json:"idempotency_key"`
+				Replays int       `json:"replays"`
+				Sender  string    `json:"sender"`
+				To      string    `json:"to"`
+				Text    string    `json:"text"`
 			} `json:"items"`
 			Next int64 `json:"next"`
 		}
@@ -203,7 +204,7 @@ func (r *rig) posts() ([]chaos.Arrival, error) {
 			chat := slices.IndexFunc(r.sides, func(s side) bool {
 				return senders[p.Sender] == fmt.Sprintf("u%d@localhost", s.user) && p.To == "gku_"+s.person
 			})
-			out = append(out, chaos.Arrival{Key: k, Place: chaos.Platform, Chat: chat, ID: p.Key, Replays: p.Replays})
+			out = append(out, chaos.Arrival{Key: k, Place: chaos.Platform, Chat: chat, At: p.At, ID: p.Key, Replays: p.Replays})
 		}
 		after = page.Next
 	}

@@ -54,8 +54,9 @@ type Sent struct {
 	At  time.Time
 	// Twice: it was sent twice at once with one id, as a client does that resumes its stream.
 	Twice bool
-	// Resent: it had neither receipt nor error for a while and was sent again with the same id. Its order is not judged.
-	Resent bool
+	// ResentAt is when it was first sent again with the same id, since it had neither receipt nor error for a while; zero: it was
+	// not. What arrives only after that has no order.
+	ResentAt time.Time
 	// Taken: the gateway answered 200 to its webhook. Only for In.
 	Taken bool
 	// Once: it was sent when everything had settled; it must reach the platform by one request.
@@ -68,6 +69,8 @@ type Arrival struct {
 	Place Place
 	// Chat is where it was seen, which should be Key.Chat.
 	Chat int
+	// At is when; needed at Platform only.
+	At time.Time
 	// ID is the stanza id, or the idempotency key of the request.
 	ID string
 	// Replays is how many more requests with the same ID the platform answered from memory.

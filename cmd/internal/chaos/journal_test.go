@@ -106,7 +106,10 @@ func (j *journal) overdue(after time.Duration) []chaos.Key {
 		if k.Dir != chaos.Out || j.ended[k] || time.Since(s.At) < after || time.Since(j.resent[k]) < after {
 			continue
 		}
-		s.Resent, j.resent[k] = true, time.Now()
+		j.resent[k] = time.Now()
+		if s.ResentAt.IsZero() {
+			s.ResentAt = j.resent[k]
+		}
 		out = append(out, k)
 	}
 	return out

@@ -126,7 +126,7 @@ func (j *judge) ends() {
 		}
 		count.Sent++
 		count.Twice += one(s.Twice)
-		count.Resent += one(s.Resent)
+		count.Resent += one(!s.ResentAt.IsZero())
 		count.Taken += one(s.Taken)
 		count.Once += one(s.Once)
 		count.Delivered += one(delivered)
@@ -165,10 +165,14 @@ func (j *judge) order() {
 		if first[a.Place] == nil {
 			first[a.Place] = map[Key]bool{}
 		}
-		if first[a.Place][a.Key] || j.sent[a.Key].Resent {
+		if first[a.Place][a.Key] {
 			continue
 		}
 		first[a.Place][a.Key] = true
+		if again := j.sent[a.Key].ResentAt; !again.IsZero() && a.At.After(again) {
+			j.report.Out.Unordered++
+			continue
+		}
 		at := line{a.Key.Dir, a.Key.Chat, a.Place}
 		if before, ok := last[at]; ok && before.N > a.Key.N {
 			j.violate(Disorder, "%s at %s after %s", a.Key, a.Place, before)

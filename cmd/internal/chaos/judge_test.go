@@ -23,7 +23,7 @@ func whole() History {
 			for _, p := range []Place{Live, Archive} {
 				h.Arrivals = append(h.Arrivals, Arrival{Key: in, Place: p, Chat: chat, ID: "stanza " + in.String()})
 			}
-			h.Arrivals = append(h.Arrivals, Arrival{Key: out, Place: Platform, Chat: chat, ID: "op " + out.String()})
+			h.Arrivals = append(h.Arrivals, Arrival{Key: out, Place: Platform, Chat: chat, At: at, ID: "op " + out.String()})
 			h.Receipts = append(h.Receipts, out)
 		}
 	}
@@ -60,6 +60,14 @@ func (h *History) drop(f func(Arrival) bool) {
 		}
 	}
 	h.Arrivals = kept
+}
+
+func resend(h *History, k Key, at time.Time) {
+	for i := range h.Sent {
+		if h.Sent[i].Key == k {
+			h.Sent[i].ResentAt = at
+		}
+	}
 }
 
 func TestJudgeViolations(t *testing.T) {
@@ -104,13 +112,17 @@ func TestJudgeViolations(t *testing.T) {
 		"out of order live":             {swap(Live, In), map[Kind]int{Disorder: 1}},
 		"out of order in the archive":   {swap(Archive, In), map[Kind]int{Disorder: 1}},
 		"out of order on the platform":  {swap(Platform, Out), map[Kind]int{Disorder: 1}},
-		"what was resent has no order": {
+		"what arrives after it was resent has no order": {
 			func(h *History) {
 				swap(Platform, Out)(h)
-				for i := range h.Sent {
-					h.Sent[i].Resent = h.Sent[i].Key == Key{Out, 0, 1}
-				}
+				resend(h, Key{Out, 0, 1}, start().Add(-time.Second))
 			}, map[Kind]int{},
+		},
+		"what arrives before it was resent has": {
+			func(h *History) {
+				swap(Platform, Out)(h)
+				resend(h, Key{Out, 0, 1}, start().Add(time.Second))
+			}, map[Kind]int{Disorder: 1},
 		},
 		"late duplicate, same id":      {add(Arrival{Key: Key{In, 1, 1}, Place: Live, Chat: 1, ID: "stanza in 1 1"}), map[Kind]int{}},
 		"duplicate, other stanza id":   {add(Arrival{Key: in, Place: Live, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},

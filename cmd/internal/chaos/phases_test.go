@@ -235,12 +235,8 @@ func (r *rig) afterwards(ctx context.Context) error {
 	r.slow(latencyMS)
 	r.settled(true)
 	defer r.settled(false)
-	stop := r.talk(ctx)
-	defer stop()
-	if err := r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+200); err != nil {
-		return err
-	}
-	return nil
+	defer r.talk(ctx)()
+	return r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault)
 }
 
 // pass lets time go by.

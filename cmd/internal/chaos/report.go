@@ -11,13 +11,14 @@ import (
 // Count is what became of the messages of one direction.
 type Count struct {
 	Sent, Delivered int
-	// Twice were sent twice at once; Resent again after they had neither receipt nor error; Once when all had settled.
-	Twice, Resent, Once int
-	Taken               int // webhooks answered 200
-	Receipted           int // messages with at least one receipt
-	Refused             int // messages answered with an error
-	RefusedYetDelivered int // an error and the message all the same: the answer of the store was lost
-	Duplicates          int // arrivals or requests beyond the first, all under the same id
+	// Twice were sent twice at once; Resent again after they had neither receipt nor error; Unordered of these arrived only
+	// then; Once were sent when all had settled.
+	Twice, Resent, Unordered, Once int
+	Taken                          int // webhooks answered 200
+	Receipted                      int // messages with at least one receipt
+	Refused                        int // messages answered with an error
+	RefusedYetDelivered            int // an error and the message all the same: the answer of the store was lost
+	Duplicates                     int // arrivals or requests beyond the first, all under the same id
 }
 
 // Report is what Judge found.
@@ -51,6 +52,7 @@ func (r Report) String() string {
 	row("sent", r.In.Sent, r.Out.Sent)
 	row("sent twice at once", r.In.Twice, r.Out.Twice)
 	row("sent again after 20 s", r.In.Resent, r.Out.Resent)
+	row("arrived only then", r.In.Unordered, r.Out.Unordered)
 	row("webhook answered 200", r.In.Taken, 0)
 	row("delivered", r.In.Delivered, r.Out.Delivered)
 	row("with a receipt", 0, r.Out.Receipted)

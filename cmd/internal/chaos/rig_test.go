@@ -200,6 +200,9 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		if place == chaos.Live {
 			r.refused(s.ID, s.Condition)
 		}
+		if s.Condition == "remote-server-timeout" {
+			r.available.Store(false) // the server says that the component is not there: a polite client waits
+		}
 	case s.Received != "":
 		r.receipt(s.Received)
 	case strings.HasPrefix(s.Body, "hello "):
