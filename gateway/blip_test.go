@@ -149,3 +149,53 @@ func TestBlipIsNoDeadLetter(t *testing.T) {
 		}
 	})
 }
+
+func TestBlipEndsNoStreamAndNoLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, b := newBlipRig(t, &platform{caps: textCaps()})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		gatewaytest.Advance(time.Second)
+		reads, leases := 0, 0
+		down := true
+		b.on(func(verb string, _ gateway.Queue) bool {
+			switch verb {
+			case "read":
+				if reads++; reads > 5000 {
+					down = false // it spins: let the test end
+				}
+				return down
+			case "acquire":
+				leases++
+			}
+			return false
+		})
+		gatewaytest.Advance(10 * time.Second)
+		b.mu.Lock()
+		down = false
+		gotReads, gotLeases := reads, leases
+		b.mu.Unlock()
+		if gotReads > 2000 || gotLeases > 0 {
+			t.Errorf("got %d reads and %d leases in 10 s, want a read a second and no new lease", gotReads, gotLeases)
+		}
+		r.mustAsk(juliet, "s1", "after")
+		gatewaytest.Advance(3 * time.Second)
+		diff(t, "sent", r.platform.taken(), []string{"juliet after"})
+	})
+}
+
+func TestConfirmedBatchIsNotWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, b := newBlipRig(t, &platform{caps: textCaps()})
+		defer r.stop()
+		r.contact("juliet")
+		b.on(once("finish", gateway.QueueXMPP, 1))
+		if err := r.event(said("juliet", "n1", "hello", 0)); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(10 * time.Second)
+		if got := texts(r.wire.lines()); len(got) != 1 {
+			t.Errorf("got %q, want one message", got)
+		}
+	})
+}

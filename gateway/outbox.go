@@ -125,7 +125,11 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	wake := o.store.Watch(ctx, o.part)
 	var after EntryID
 	for {
-		entries, err := o.store.Read(ctx, o.part, QueueXMPP, after, o.width(after))
+		var entries []Entry
+		err := o.insist(ctx, func() (err error) {
+			entries, err = o.store.Read(ctx, o.part, QueueXMPP, after, o.width(after))
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -139,6 +143,21 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 			return err
 		}
 		after = entries[len(entries)-1].ID
+	}
+}
+
+// insist tries something of the store until it works: a store that fails for a moment does not end the stream, and what the
+// server has confirmed is not written again. A longer failure ends with the lease, and so with ctx.
+func (o *Outbox) insist(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil || fatal(ctx, err) {
+			return err
+		}
+		o.log.Warn("store not reached, trying again", "partition", o.part, "err", err)
+		if !sleep(ctx, jitter(outboxPoll)) {
+			return ctx.Err()
+		}
 	}
 }
 
@@ -167,7 +186,12 @@ func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry
 			return o.store.Dead(ctx, lease, QueueXMPP, entries[0].ID, DeadReason{Class: Permanent, Code: "stream-ended"})
 		}
 	}
-	stanzas, ids, err := o.open(ctx, entries)
+	var stanzas []Waiting
+	var ids []EntryID
+	err := o.insist(ctx, func() (err error) {
+		stanzas, ids, err = o.open(ctx, entries)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -179,7 +203,8 @@ func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry
 		}
 	}
 	o.probe("after-barrier")
-	if err := o.store.Finish(ctx, lease, QueueXMPP, ids, nil); err != nil {
+	err = o.insist(ctx, func() error { return o.store.Finish(ctx, lease, QueueXMPP, ids, nil) })
+	if err != nil {
 		return err
 	}
 	o.metrics.carried(o.adapter, len(stanzas), time.Since(start))

@@ -45,7 +45,7 @@ func (s *shard) run(ctx context.Context) {
 		o.lanes.Wait()
 		s.g.metrics.shards.Dec()
 		s.release(ctx, lease)
-		if ctx.Err() != nil {
+		if !sleep(ctx, jitter(shardPoll)) { // what ended the ownership may last
 			return
 		}
 	}

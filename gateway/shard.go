@@ -93,9 +93,11 @@ func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 func (o *ownership) read(ctx context.Context) {
 	defer o.lose()
 	parked, err := o.g.store.Parked(ctx, o.part)
-	if err != nil {
-		o.g.log.Warn("shard not read", "partition", o.part, "err", err)
-		return
+	for err != nil {
+		if !o.later(ctx, err) {
+			return
+		}
+		parked, err = o.g.store.Parked(ctx, o.part)
 	}
 	for _, p := range parked {
 		o.parked[laneID{p.From, p.Lane}] = p
@@ -109,10 +111,7 @@ func (o *ownership) read(ctx context.Context) {
 		n := 0
 		for _, q := range []Queue{QueueIn, QueueOut} {
 			read, err := o.fill(ctx, q, cursor)
-			if err != nil {
-				if !fatal(ctx, err) {
-					o.g.log.Warn("shard not read", "partition", o.part, "err", err)
-				}
+			if err != nil && !o.later(ctx, err) {
 				return
 			}
 			n += read
@@ -122,6 +121,16 @@ func (o *ownership) read(ctx context.Context) {
 		}
 		o.idle(ctx, hint, next)
 	}
+}
+
+// later waits a little after the store failed: a short failure costs neither the lease nor what the lanes have begun, a
+// long one costs the lease when its time is up. It reports false when work must stop.
+func (o *ownership) later(ctx context.Context, err error) bool {
+	if fatal(ctx, err) {
+		return false
+	}
+	o.g.log.Warn("shard not read, trying again", "partition", o.part, "err", err)
+	return sleep(ctx, jitter(shardPoll))
 }
 
 // idle waits for a hint, for room, for the next parked lane, or a poll's time.
