@@ -1,3 +1,47 @@
 // Package story plays whole conversations: a real XMPP server, a real Redis, the sandbox gatekeeper, Postern, and a user's
 // client of their own. It holds nothing but tests, which carry the build tag servers.
+//
+// Every story plays on Prosody and on ejabberd, each with one Redis; TestConversationOnCluster on a Redis Cluster of three
+// nodes. Servers start once for all stories; a story has a component name, users and a store prefix of its own. Postern runs in
+// the test's process through package app, and as the program itself where a process is ended.
+//
+//	what has to hold                                        test
+//	onboarding by form, command and chat text; consent      TestRegister/{form,command,chat}
+//	  first, receipt, enlistment with the receipt's hash
+//	adding contacts, consent of the person, roster flow     TestContacts
+//	text, receipts, markers, typing, corrections,           TestConversation, TestConversationOnCluster
+//	  retractions, reactions, replies, order, both ways
+//	a user who is away                                      TestUserIsAway
+//	a server that is away; delay stamps                     TestServerIsAway
+//	orderly stop under traffic, restart at once             TestOrderlyStop
+//	kill, restart at once                                   TestKill
+//	service discovery, capabilities, ping, version,         TestDiscovery
+//	  unknown requests, errors without answers
+//	leaving                                                 TestUnregister
+//	two users of one gateway                                TestUsersAreApart
+//	a client that nobody here wrote (slixmpp)               TestOtherClient
+//
+// Bad input, where each costs at most itself: a message passes after each, over the same stream.
+//
+//	unknown configuration key                               package app, TestMistakes; cmd/postern, TestScripts/check
+//	wrong component secret                                  TestServerIsAway
+//	oversized webhook                                       TestBadInput/webhook too large
+//	unsigned webhook                                        TestBadInput/webhook without a signature
+//	stale webhook                                           TestBadInput/webhook from long ago
+//	replayed webhook                                        TestBadInput/webhook twice
+//	malformed webhook                                       TestBadInput/webhook nobody understands
+//	message to an unknown contact                           TestBadInput/unknown contact
+//	message from an unregistered user                       TestBadInput/unregistered user
+//	message from a foreign domain                           TestBadInput/foreign domain
+//	encrypted message                                       TestBadInput/encrypted
+//	illegal XML characters in names and texts               TestBadInput/illegal characters in names and texts
+//	nested body in an unknown payload                       TestBadInput/nested body in an unknown payload
+//	prefixed from attribute                                 TestBadInput/prefixed from
+//	message inside a message                                TestBadInput/message inside a message
+//	priority of 999                                         TestBadInput/priority of 999
+//	time with an offset                                     TestBadInput/history time with an offset, delay with an offset
+//	stanza too deep                                         TestBadInput/200 levels deep
+//	stanza too long                                         TestBadInput/stanza too long
+//	answer from the wrong peer                              TestBadInput/answers to questions nobody asked; with the id of an
+//	                                                        open question, which no user of a server can know: package xmpp, TestIQAnswers
 package story

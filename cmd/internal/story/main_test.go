@@ -125,6 +125,8 @@ func binary(t *testing.T) string {
 	t.Helper()
 	return ground.binary.use(t, func(ctx context.Context) (string, error) {
 		path := filepath.Join(ground.dir, "postern")
+		began := time.Now()
+		defer func() { t.Logf("built within %s", time.Since(began).Round(time.Millisecond)) }()
 		out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "postern/cmd/postern").CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("build: %w: %s", err, out)

@@ -89,6 +89,8 @@ func (p *postern) exec(program, file string) (signal func(syscall.Signal)) {
 	var once sync.Once
 	signal = func(sig syscall.Signal) {
 		once.Do(func() {
+			began := time.Now()
+			defer func() { p.t.Logf("%s: ended within %s", sig, time.Since(began).Round(time.Millisecond)) }()
 			_ = cmd.Process.Signal(sig)
 			if err := <-ended; err != nil && sig == syscall.SIGTERM {
 				p.t.Errorf("postern after SIGTERM: %v\n%s", err, p.log.tail())
