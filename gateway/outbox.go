@@ -21,8 +21,12 @@ type Wire interface {
 	Write(ctx context.Context, stanzas []Waiting) error
 	// Barrier returns nil when the server has taken everything written before. XEP-0114 has no acknowledgements, but a
 	// server works a stream off in order, so any answer to a ping proves it (XEP-0199).
+	// The error wraps ErrBlameless where no stanza can have ended the stream.
 	Barrier(ctx context.Context) error
 }
+
+// ErrBlameless: the stream ended for a reason of its own, such as a server that shuts down.
+var ErrBlameless = errors.New("stream ended for a reason of its own")
 
 const (
 	outboxBatch  = 256
@@ -46,6 +50,7 @@ type Outbox struct {
 
 	mu      sync.Mutex
 	lease   Lease
+	drop    func()  // ends the renewal of lease, and so its holding
 	suspect EntryID // the stream ended with entries up to this one unconfirmed: they go one by one
 }
 
@@ -56,12 +61,12 @@ func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release fun
 	if err != nil {
 		return nil, nil, err
 	}
-	o.mu.Lock()
-	o.lease = l
-	o.mu.Unlock()
-	o.metrics.leader(o.adapter, true)
 	gone := make(chan struct{})
 	renew, stop := context.WithCancel(context.WithoutCancel(ctx))
+	o.mu.Lock()
+	o.lease, o.drop = l, stop
+	o.mu.Unlock()
+	o.metrics.leader(o.adapter, true)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(gone)
@@ -117,11 +122,26 @@ func holdLease(ctx context.Context, s Leaser, l Lease, log *slog.Logger) {
 
 // Pump writes what waits to the wire and forgets it once the server has confirmed it, until ctx ends or the stream or the
 // lease fails. Entries left unconfirmed by a stream that ended go one by one the next time, so that one that the server
-// cannot bear is found and set aside.
+// cannot bear is found and set aside. A lease that the store no longer knows is lost at once, before anybody connects again.
 func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	o.mu.Lock()
-	lease := o.lease
+	lease, drop, suspects := o.lease, o.drop, o.suspect != ""
 	o.mu.Unlock()
+	var err error
+	if suspects {
+		err = w.Barrier(ctx) // a stream that does not live is no suspect's fault
+	}
+	if err == nil {
+		err = o.pump(ctx, w, lease)
+	}
+	if errors.Is(err, ErrFenced) {
+		o.metrics.fenced.Inc()
+		drop()
+	}
+	return err
+}
+
+func (o *Outbox) pump(ctx context.Context, w Wire, lease Lease) error {
 	wake := o.store.Watch(ctx, o.part)
 	var after EntryID
 	for {
@@ -175,21 +195,10 @@ func (o *Outbox) width(after EntryID) int {
 // carry writes one batch and finishes it after the barrier.
 func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry) error {
 	alone := len(entries) == 1 && o.isSuspect(entries[0].ID)
-	if alone {
-		try, err := o.store.Begin(ctx, lease, QueueXMPP, entries[0].ID, nil)
-		if err != nil {
-			return err
-		}
-		if try.Number > poisonTries {
-			o.metrics.deadLetter("outbox")
-			o.log.Error("stanza set aside: the stream ended each time it was written", "partition", o.part, "entry", entries[0].ID)
-			return o.store.Dead(ctx, lease, QueueXMPP, entries[0].ID, DeadReason{Class: Permanent, Code: "stream-ended"})
-		}
-	}
 	var stanzas []Waiting
 	var ids []EntryID
 	err := o.insist(ctx, func() (err error) {
-		stanzas, ids, err = o.open(ctx, entries)
+		stanzas, ids, err = o.open(ctx, lease, entries)
 		return err
 	})
 	if err != nil {
@@ -197,13 +206,20 @@ func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry
 	}
 	start := time.Now()
 	if len(stanzas) > 0 {
-		if err := o.confirm(ctx, w, stanzas); err != nil {
+		written, err := o.confirm(ctx, w, stanzas)
+		if err != nil {
 			o.mark(entries[len(entries)-1].ID)
+			if alone && written && !errors.Is(err, ErrBlameless) {
+				o.blame(ctx, lease, entries[0].ID)
+			}
 			return err
 		}
 	}
 	o.probe("after-barrier")
-	err = o.insist(ctx, func() error { return o.store.Finish(ctx, lease, QueueXMPP, ids, nil) })
+	// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again.
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenewal)
+	defer cancel()
+	err = o.insist(rest, func() error { return o.store.Finish(rest, lease, QueueXMPP, ids, nil) })
 	if err != nil {
 		return err
 	}
@@ -211,28 +227,52 @@ func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry
 	return nil
 }
 
-func (o *Outbox) confirm(ctx context.Context, w Wire, stanzas []Waiting) error {
+// confirm writes stanzas and waits until the server has taken them.
+func (o *Outbox) confirm(ctx context.Context, w Wire, stanzas []Waiting) (written bool, err error) {
 	if err := w.Write(ctx, stanzas); err != nil {
-		return err
+		return false, err
 	}
 	o.probe("after-write")
-	return w.Barrier(ctx)
+	return true, w.Barrier(ctx)
 }
 
-// open unseals a batch. What belongs to an erased account has no key any more and goes in silence: that is the erasure.
-func (o *Outbox) open(ctx context.Context, entries []Entry) ([]Waiting, []EntryID, error) {
+// blame counts that the stream ended while an entry was alone on it, and sets the entry aside when that is too often.
+func (o *Outbox) blame(ctx context.Context, lease Lease, id EntryID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenewal) // ctx ends with the stream
+	defer cancel()
+	try, err := o.store.Begin(ctx, lease, QueueXMPP, id, nil)
+	if err == nil && try.Number >= poisonTries {
+		o.metrics.deadLetter("outbox")
+		o.log.Error("stanza set aside: the stream ended each time it was written", "partition", o.part, "entry", id)
+		err = o.store.Dead(ctx, lease, QueueXMPP, id, DeadReason{Class: Permanent, Code: "stream-ended"})
+	}
+	if err != nil {
+		o.log.Warn("end of the stream not counted", "partition", o.part, "entry", id, "err", err)
+	}
+}
+
+// open unseals a batch. What belongs to an erased account has no key any more and goes in silence: that is the erasure. What
+// its key does not open is a dead letter.
+func (o *Outbox) open(ctx context.Context, lease Lease, entries []Entry) ([]Waiting, []EntryID, error) {
 	out, ids := make([]Waiting, 0, len(entries)), make([]EntryID, 0, len(entries))
 	for _, e := range entries {
-		ids = append(ids, e.ID)
 		plain, err := o.identity.Open(ctx, e)
-		if errors.Is(err, ErrNoAccount) || errors.Is(err, ErrSealed) {
-			o.log.Warn("stanza without a key dropped", "partition", o.part, "entry", e.ID)
+		switch {
+		case errors.Is(err, ErrSealed):
+			o.metrics.deadLetter("outbox")
+			o.log.Error("stanza not readable", "partition", o.part, "entry", e.ID)
+			if err := o.store.Dead(ctx, lease, QueueXMPP, e.ID, DeadReason{Class: Permanent, Code: "unreadable"}); err != nil {
+				return nil, nil, err
+			}
 			continue
-		}
-		if err != nil {
+		case errors.Is(err, ErrNoAccount):
+			o.log.Info("stanza of an erased account dropped", "partition", o.part, "entry", e.ID)
+		case err != nil:
 			return nil, nil, err
+		default:
+			out = append(out, Waiting{Bytes: plain, At: e.At})
 		}
-		out = append(out, Waiting{Bytes: plain, At: e.At})
+		ids = append(ids, e.ID)
 	}
 	return out, ids, nil
 }

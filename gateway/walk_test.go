@@ -38,6 +38,9 @@ type platform struct {
 	caps    gateway.Caps
 	hook    func(r gateway.Request) ([]gateway.Event, error)
 	desc    gateway.Descriptor
+	// chat and final are what every answer says besides the id.
+	chat  gateway.ChatID
+	final bool
 }
 
 func (p *platform) Descriptor() gateway.Descriptor {
@@ -74,7 +77,7 @@ func (p *platform) Send(ctx context.Context, _ gateway.Credentials, op gateway.O
 		body = m.Content.Parts[0].(gateway.Text).Text
 	}
 	p.sent = append(p.sent, string(op.Chat.Contact)+" "+body)
-	return gateway.Sent{IDs: []gateway.MessageID{gateway.MessageID(fmt.Sprintf("m%d", len(p.sent)))}}, nil
+	return gateway.Sent{IDs: []gateway.MessageID{gateway.MessageID(fmt.Sprintf("m%d", len(p.sent)))}, Chat: p.chat, Final: p.final}, nil
 }
 
 func (p *platform) taken() []string {
@@ -110,6 +113,13 @@ func (w *wire) Barrier(context.Context) error {
 	w.took = append(w.took, w.pending...)
 	w.pending = nil
 	return nil
+}
+
+// discard forgets what was written on a stream that ended.
+func (w *wire) discard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = nil
 }
 
 func (w *wire) lines() []string {
@@ -149,7 +159,12 @@ func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
 }
 
 // start runs a new gateway process on the store.
-func (r *rig) start(cfg gateway.Config) {
+func (r *rig) start(cfg gateway.Config) { r.startOn(cfg, r.wire) }
+
+// carry runs a new gateway process on another stream.
+func (r *rig) carry(w gateway.Wire) { r.startOn(gateway.Config{}, w) }
+
+func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	if cfg.Replica == "" {
 		cfg.Replica = "r1"
 	}
@@ -169,7 +184,7 @@ func (r *rig) start(cfg gateway.Config) {
 			if err != nil {
 				return
 			}
-			_ = out.Pump(ctx, r.wire) // a stream that ends is followed by the next
+			_ = out.Pump(ctx, w) // a stream that ends is followed by the next
 			release()
 		}
 	})

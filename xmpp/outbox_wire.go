@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -58,15 +59,37 @@ func (w *wire) Write(ctx context.Context, stanzas []gateway.Waiting) error {
 // Barrier returns nil when the server has taken everything written before.
 func (w *wire) Barrier(ctx context.Context) error {
 	if err := w.stream.barrier(ctx); err != nil {
-		return err
+		return w.because(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.open = false
-	if w.stopping {
+	if w.open && w.stopping {
 		close(w.settled)
 	}
+	w.open = false
 	return nil
+}
+
+// because says why a barrier failed: the end of the stream cancels whoever waits, which is no reason. A stanza that the
+// server cannot bear makes it complain or close; silence, a shutdown or another connection is no stanza's doing.
+func (w *wire) because(err error) error {
+	if isClosed(w.stream.ended) {
+		err = w.stream.reason
+	}
+	var refused *StreamError
+	switch {
+	case errors.As(err, &refused):
+		switch refused.Condition {
+		case "system-shutdown", "conflict", "connection-timeout", "resource-constraint", "see-other-host", "reset":
+		default:
+			return err
+		}
+	case errors.Is(err, errBarrierTimeout), errors.Is(err, errDead), errors.Is(err, errLocalClose),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %w", gateway.ErrBlameless, err)
 }
 
 // stop refuses further batches and waits until the open one is confirmed, so that
