@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -39,9 +41,20 @@ func (g *Gateway) carryFleeting(ctx context.Context) {
 	}
 }
 
-func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) string {
+// sendFleeting sends one notice, where the account may act: what pauses messages pauses typing too. A panic costs the notice.
+func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) {
+	defer func() {
+		if r := recover(); r != nil {
+			g.metrics.panics.Inc()
+			g.log.Error("panic contained", "adapter", string(f.out.Adapter), "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+			result = "dropped"
+		}
+	}()
 	inst, ok := g.instance(f.out.Adapter)
 	if !ok || time.Now().After(f.until) {
+		return "dropped"
+	}
+	if s := f.account.StandingUnder(inst.Adapter.Descriptor()); s != AccountActive && s != AccountExpiring {
 		return "dropped"
 	}
 	c, err := g.identity.Contact(ctx, f.account, f.out.Alias)

@@ -1,0 +1,54 @@
+package gateway_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+func TestPanicInTypingIsContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		p.caps.Levels[gateway.FeatureTypingOut] = gateway.Native
+		p.send = func(op gateway.Op) (gateway.Sent, error) {
+			if _, typing := op.Body.(gateway.OpTyping); typing {
+				panic("typing")
+			}
+			return gateway.Sent{}, nil
+		}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		out := gateway.Outbound{Adapter: wall, Alias: juliet, User: romeo, Op: gateway.Op{Body: gateway.OpTyping{On: true}}}
+		for range 20 {
+			if err := r.gw.Ask(t.Context(), out, nil); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(time.Millisecond)
+		}
+		r.mustAsk(juliet, "s1", "hi")
+		gatewaytest.Advance(time.Second)
+		diff(t, "sent", r.platform.taken(), []string{"juliet hi"})
+	})
+}
+
+func TestTypingNeedsAWorkingAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Version: 2}}
+		p.caps.Levels[gateway.FeatureTypingOut] = gateway.Native
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		out := gateway.Outbound{Adapter: wall, Alias: juliet, User: romeo, Op: gateway.Op{Body: gateway.OpTyping{On: true}}}
+		if err := r.gw.Ask(t.Context(), out, nil); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Second)
+		if got := r.platform.taken(); len(got) != 0 {
+			t.Errorf("sent %q under terms that the user has not agreed to", got)
+		}
+	})
+}
