@@ -25,8 +25,13 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	if time.Since(w.entry.At) > w.o.g.cfg.GiveUp {
-		return w.giveUp(ctx, &SendError{Class: Retryable, Code: "too-old"})
+	// A first try is made at any age: an operator who replays what was given up on means it.
+	if try.Number > 1 && time.Since(w.entry.At) > w.o.g.cfg.GiveUp {
+		old := &SendError{Class: Retryable, Code: "too-old"}
+		if try.Unfinished {
+			old.Class = Uncertain
+		}
+		return w.giveUp(ctx, old)
 	}
 	var ids []MessageID
 	for n, op := range w.planned.Ops {
@@ -62,7 +67,7 @@ func (w *outWalk) remember(ids []MessageID) {
 // sendPiece sends one op of a plan. A step that an earlier try finished is read from the id map instead.
 func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps Caps) (Sent, *verdict) {
 	step := string(op.ID)
-	if try.Number > 1 && len(w.planned.Ops) > 1 {
+	if len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
 		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
 		if err != nil {
 			return Sent{}, new(w.o.storeFailed(ctx, err))
@@ -72,7 +77,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 	}
 	if try.Unfinished && !caps.Idempotent {
-		if sent, found, v := w.reconcile(ctx, op); found || v != nil {
+		if sent, found, v := w.reconcile(ctx, op, try); found || v != nil {
 			return sent, v
 		}
 	}
@@ -95,7 +100,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 }
 
 // reconcile asks the platform whether an op whose answer was lost took effect.
-func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
+func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool, *verdict) {
 	r, ok := w.inst.Adapter.(Reconciler)
 	if !ok {
 		return Sent{}, false, nil
@@ -104,7 +109,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 	defer cancel()
 	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
 	if err != nil {
-		return Sent{}, false, &verdict{end: again, after: backoff(1), why: ParkRetry}
+		return Sent{}, false, &verdict{end: again, after: backoff(try.Number), why: ParkRetry}
 	}
 	return sent, found, nil
 }
