@@ -40,7 +40,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 			return v
 		}
 		ids = append(ids, sent.IDs...)
-		if v := w.settle(ctx, sent); v != nil {
+		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
 		}
 	}
@@ -133,19 +133,34 @@ func (w *outWalk) record(ctx context.Context, op Op, err error, try Attempt, too
 		"class", class, "code", code, "attempt", try.Number, "duration", took)
 }
 
-// settle tells the user what the platform's answer already proves.
-func (w *outWalk) settle(ctx context.Context, sent Sent) *verdict {
+// settle keeps the chat's id and, after the last piece, tells the user what the platform's answer already proves.
+func (w *outWalk) settle(ctx context.Context, sent Sent, last bool) *verdict {
 	if sent.Chat != "" && sent.Chat != w.contact.Chat {
-		c := *w.contact
-		c.Chat = sent.Chat
-		if _, err := w.o.g.identity.PutContact(ctx, w.account, c); err != nil {
-			return new(w.o.storeFailed(ctx, err))
+		if v := w.keepChat(ctx, sent.Chat); v != nil {
+			return v
 		}
 	}
-	if !sent.Final || !w.out.Receipt || w.out.Stanza == "" {
+	if !last || !sent.Final || !w.out.Receipt || w.out.Stanza == "" {
 		return nil
 	}
 	return w.tell(ctx, "receipt", ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}, "")
+}
+
+// keepChat writes the chat's id into the contact as it is by now: the user may have changed it during the call.
+func (w *outWalk) keepChat(ctx context.Context, chat ChatID) *verdict {
+	now, err := w.o.g.identity.Contact(ctx, w.account, w.out.Alias)
+	if errors.Is(err, ErrNoContact) {
+		return nil
+	}
+	if err == nil {
+		c := *now
+		c.Chat = chat
+		w.contact, err = w.o.g.identity.PutContact(ctx, w.account, c)
+	}
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
 }
 
 // react does what the class of a failure asks for.

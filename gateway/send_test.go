@@ -37,3 +37,41 @@ func TestReplayOfAnOldOp(t *testing.T) {
 		diff(t, "sent", r.platform.taken(), []string{"juliet late"})
 	})
 }
+
+func TestSendKeepsWhatChangedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), chat: "conv-1"}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			_, err := r.gw.Presence(t.Context(), gateway.Visitor{Adapter: wall, User: romeo, Resource: "phone"}, juliet, gateway.PresenceSubscribe)
+			return gateway.Sent{}, err
+		}
+		r.mustAsk(juliet, "s1", "hi")
+		gatewaytest.Advance(time.Second)
+		c, err := r.identity.Contact(t.Context(), r.account, juliet)
+		if err != nil || !c.Subscribed || c.Chat != "conv-1" {
+			t.Errorf("got %+v, %v, want subscribed and the chat's id", c, err)
+		}
+	})
+}
+
+func TestReceiptOfASplitMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), final: true}
+		p.caps.TextMax = 5
+		n := 0
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			if n++; n == 2 {
+				return gateway.Sent{}, &gateway.SendError{Class: gateway.NotReachable}
+			}
+			return gateway.Sent{}, nil
+		}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		r.mustAsk(r.contact("juliet"), "s1", "aaaaabbbbb")
+		gatewaytest.Advance(time.Second)
+		diff(t, "told", texts(r.wire.lines()), []string{"error recipient-unavailable for s1"})
+	})
+}
