@@ -76,7 +76,7 @@ type Gateway struct {
 	fleeting  chan fleeting         // typing on its way out
 	pauses    *cache[string, pause] // accounts that a platform told to slow down
 	healing   *cache[string, bool]  // users who have not heard of their contacts since this process started
-	replugged sync.Map              // partition -> func(AccountID): wakes lanes that wait for an account
+	replugged sync.Map              // partition -> func(): wakes the lanes that wait for an account
 }
 
 type pause struct{ until time.Time }

@@ -189,6 +189,12 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 	return a, nil
 }
 
+// reload is ByID without what was cached, for whoever is about to change the account.
+func (i *Identity) reload(ctx context.Context, id AccountID) (*Account, error) {
+	i.Forget(id)
+	return i.ByID(ctx, id)
+}
+
 // wrapper returns the key that wraps an account's key: its user's, or the operator's for shared accounts.
 func (i *Identity) wrapper(ctx context.Context, owner Owner) (*DataKey, error) {
 	if owner == "" {

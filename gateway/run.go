@@ -64,7 +64,8 @@ func (g *Gateway) listen(ctx context.Context) {
 		select {
 		case id := <-changed:
 			g.identity.Forget(AccountID(id))
-		case <-unparked:
+		case id := <-unparked:
+			g.identity.Forget(AccountID(id)) // the other topic may come later
 			g.replugged.Range(func(_, wake any) bool {
 				if f, ok := wake.(func()); ok {
 					f()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -258,7 +259,16 @@ func (w *outWalk) reauth(ctx context.Context) *verdict {
 	if err := w.o.g.store.Fail(ctx, w.o.lease, w.q, w.entry.ID); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	if err := w.o.g.standing(ctx, w.account, AccountReauthNeeded); err != nil {
+	now, err := w.o.g.identity.reload(ctx, w.account.ID)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return new(w.finish(ctx))
+	case err != nil:
+		return new(w.o.storeFailed(ctx, err))
+	case !bytes.Equal(now.Secret, w.account.Secret): // renewed during the call: what was refused is not what is there now
+		return &verdict{end: again, after: backoff(1), why: ParkRetry}
+	}
+	if err := w.o.g.standing(ctx, now, AccountReauthNeeded); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return w.parkAccount(ctx)

@@ -75,3 +75,34 @@ func TestReceiptOfASplitMessage(t *testing.T) {
 		diff(t, "told", texts(r.wire.lines()), []string{"error recipient-unavailable for s1"})
 	})
 }
+
+func TestRenewalDuringARefusalStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		tries := 0
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			if tries++; tries > 1 {
+				return gateway.Sent{}, nil
+			}
+			renewed := *r.account
+			renewed.Secret = []byte("new")
+			if err := r.identity.Update(t.Context(), renewed); err != nil {
+				t.Error(err)
+			}
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.ReauthNeeded}
+		}
+		r.mustAsk(juliet, "s1", "hi")
+		gatewaytest.Advance(10 * time.Second)
+		a, err := r.identity.ByID(t.Context(), r.account.ID)
+		if err != nil || string(a.Secret) != "new" || a.Standing != gateway.AccountActive {
+			t.Errorf("got %q %s, %v, want the new secret, active", a.Secret, a.Standing, err)
+		}
+		diff(t, "sent", r.platform.taken(), []string{"juliet hi"})
+		if got := r.wire.lines(); len(got) != 0 {
+			t.Errorf("told %q, want nothing", got)
+		}
+	})
+}

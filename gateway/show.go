@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -43,7 +44,14 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	if !ok || a.Standing == s {
 		return nil
 	}
-	changed := *a
+	now, err := g.identity.reload(ctx, a.ID) // what a lane knows may be older than a renewal
+	if errors.Is(err, ErrNoAccount) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	changed := *now
 	changed.Standing = s
 	if err := g.identity.Update(ctx, changed); err != nil {
 		return err
