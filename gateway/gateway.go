@@ -12,7 +12,7 @@ import (
 type Config struct {
 	// Replica names this process among others; its leases are its own again after a restart.
 	Replica string
-	// Parallel is how many lanes work at once. A slow platform needs more, memory wants fewer.
+	// Parallel is how many lanes work at once in each direction. A slow platform needs more, memory wants fewer.
 	Parallel int
 	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
 	LaneMax, ShardMax int
@@ -72,7 +72,8 @@ type Gateway struct {
 	metrics   *Metrics
 	probe     func(string)
 
-	slots     chan struct{}         // one per lane at work
+	slotsIn   chan struct{}         // one per `in` lane at work
+	slotsOut  chan struct{}         // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
 	fleeting  chan fleeting         // typing on its way out
 	pauses    *cache[string, pause] // accounts that a platform told to slow down
 	healing   *cache[string, bool]  // users who have not heard of their contacts since this process started
@@ -87,7 +88,7 @@ func New(cfg Config, d Deps) *Gateway {
 	g := &Gateway{
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
-		slots: make(chan struct{}, cfg.Parallel), fleeting: make(chan fleeting, 1024),
+		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: make(chan fleeting, 1024),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
 	}
 	for _, i := range d.Instances {

@@ -63,12 +63,16 @@ func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict
 
 // handle runs the walk of one entry in a slot, and keeps a panic to that entry.
 func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v verdict) {
+	slots := o.g.slotsOut
+	if l.id.queue == QueueIn {
+		slots = o.g.slotsIn
+	}
 	select {
-	case o.g.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	case <-ctx.Done():
 		return verdict{end: stop}
 	}
-	defer func() { <-o.g.slots }()
+	defer func() { <-slots }()
 	defer func() {
 		if r := recover(); r != nil {
 			v = o.panicked(ctx, q, it, r)
