@@ -102,8 +102,8 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return nil
 	}
 	switch b := w.out.Op.Body.(type) {
-	case OpMessage: // an answer to something too old: the quote stays in the text
-		b.ReplyTo = nil
+	case OpMessage: // an answer to something too old: what the client quoted goes back into the text
+		b.Content, b.ReplyTo = quoted(b.ReplyTo.Excerpt, b.Content), nil
 		w.out.Op.Body = b
 		return nil
 	case OpEdit: // planned as a new message

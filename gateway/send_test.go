@@ -106,3 +106,20 @@ func TestRenewalDuringARefusalStays(t *testing.T) {
 		}
 	})
 }
+
+func TestAnswerToSomethingForgottenKeepsItsQuote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		p.caps.Levels[gateway.FeatureReply] = gateway.Native
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		out := gateway.Outbound{Adapter: wall, Alias: r.contact("juliet"), User: romeo, Stanza: "s1", Op: gateway.Op{Body: gateway.OpMessage{
+			Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "long-ago", Excerpt: "coming?"},
+		}}}
+		if err := r.gw.Ask(t.Context(), out, nil); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Second)
+		diff(t, "sent", r.platform.taken(), []string{"juliet > coming?\nyes"})
+	})
+}
