@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/rand"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -38,3 +39,10 @@ func NewOpID() OpID { return OpID(newULID()) }
 func NewAccountID() AccountID { return AccountID(newULID()) }
 
 func newULID() string { return ulid.MustNew(ulid.Timestamp(time.Now()), rand.Reader).String() }
+
+// timeOf returns when an op of ours was made; ok is false for what is no id of ours.
+func timeOf(id OpID) (at time.Time, ok bool) {
+	whole, _, _ := strings.Cut(string(id), ".")
+	u, err := ulid.ParseStrict(whole)
+	return ulid.Time(u.Time()), err == nil
+}

@@ -183,14 +183,20 @@ func (w *inWalk) failed(b Status, m mapped) {
 		case Uncertain, Retryable, RateLimited, ReauthNeeded, Unsupported, Permanent:
 		}
 	}
-	if time.Since(w.in.Event.At) < errorFresh && m.Resource != "" {
+	// Only our own id tells when the message was sent. A client that sent it long ago may be gone, and with it the error.
+	sent, known := timeOf(b.Ref)
+	if known && time.Since(sent) < errorFresh && m.Resource != "" {
 		w.show = append(w.show, Rendering{
 			Component: w.inst.Component, From: w.in.Alias, To: w.account.User, Resource: m.Resource, Lang: w.account.Lang,
 			What: ShowError{Of: m.Stanza, Refusal: *r},
 		})
 		return
 	}
-	w.add(ShowMessage{IDs: []StanzaID{w.derived("failed")}, Content: PlainText(r.Text), Notice: true})
+	text := r.Text
+	if known {
+		text = w.say(TextLate, sent.UTC().Format("15:04 UTC"), r.Text)
+	}
+	w.add(ShowMessage{IDs: []StanzaID{w.derived("failed")}, Content: PlainText(text), Notice: true})
 }
 
 // sentAs finds the message that a status speaks of, by our own id where the platform echoes it.
