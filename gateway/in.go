@@ -70,7 +70,7 @@ func (w *inWalk) resolve(ctx context.Context) *verdict {
 	}
 	w.account = a
 	if w.in.Event.Chat.Contact == "" {
-		return nil
+		return w.faceless(ctx)
 	}
 	c, err := w.o.g.identity.Contact(ctx, a, w.in.Alias)
 	intro := w.o.g.keys.Name("intro", string(a.ID), w.in.Event.Dedupe)[:8]
@@ -85,11 +85,24 @@ func (w *inWalk) resolve(ctx context.Context) *verdict {
 		return new(w.finish(ctx)) // a signal about somebody we do not know says nothing to anybody
 	}
 	w.fresh = true
-	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event.Body), Intro: intro})
+	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event), Intro: intro})
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil
+}
+
+// faceless passes on what concerns no contact. A message of a group has no address here to come from: it is kept for the
+// operator until groups have.
+func (w *inWalk) faceless(ctx context.Context) *verdict {
+	switch w.in.Event.Body.(type) {
+	case AccountState, Undeliverable:
+		return nil
+	case Message, Edited:
+		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Unsupported, Code: "no-contact"}))
+	case Retracted, Reacted, Status, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window:
+	}
+	return new(w.finish(ctx))
 }
 
 // learn keeps what an event tells of a contact we know, when it changed.
@@ -98,7 +111,7 @@ func (w *inWalk) learn(ctx context.Context) *verdict {
 	if id := w.in.Event.Chat.ID; id != "" {
 		c.Chat = id
 	}
-	if name := nameIn(w.in.Event.Body); name != "" {
+	if name := nameIn(w.in.Event); name != "" {
 		c.Name = name
 	}
 	if u, ok := w.in.Event.Body.(ContactUpdate); ok && u.Consent == ConsentAccepted {
@@ -131,8 +144,12 @@ func introduces(b EventBody) bool {
 	return false
 }
 
-func nameIn(b EventBody) string {
-	switch b := b.(type) {
+// nameIn returns the contact's name where an event tells it; what the user wrote elsewhere carries their own.
+func nameIn(ev Event) string {
+	if ev.FromMe {
+		return ""
+	}
+	switch b := ev.Body.(type) {
 	case Message:
 		return b.Name
 	case ContactUpdate:
