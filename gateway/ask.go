@@ -88,7 +88,7 @@ func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, u
 		return err
 	}
 	ev := Event{
-		Dedupe: "bounce:" + string(id) + ":" + condition, Chat: Chat{Kind: ChatDirect}, At: time.Now().UTC(),
+		Dedupe: "bounce:" + string(id), Chat: Chat{Kind: ChatDirect}, At: time.Now().UTC(),
 		Body: Undeliverable{Stanza: id, Condition: condition},
 	}
 	return g.ingestEvent(ctx, a, alias, ev)

@@ -52,3 +52,28 @@ func TestOwnNameIsNotTheContacts(t *testing.T) {
 		}
 	})
 }
+
+func TestBounces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		if err := r.event(said("juliet", "n1", "hello", 0)); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Second)
+		r.mustAsk(juliet, "mine", "hi")
+		gatewaytest.Advance(time.Second)
+		written := r.account.Keys.StanzaID("n1", 0)
+		for _, b := range []struct{ id, why string }{{string(written), "gone"}, {string(written), "item-not-found"}, {"made-up", "gone"}, {"mine", "gone"}} {
+			if err := r.gw.Bounced(t.Context(), wall, juliet, romeo, gateway.StanzaID(b.id), b.why); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gatewaytest.Advance(time.Second)
+		dead := r.dead(gateway.LaneKey{Adapter: wall, Local: juliet}.Shard())
+		if len(dead) != 1 || dead[0].Why.Code != "gone" {
+			t.Errorf("got %v, want the one message that was written", dead)
+		}
+	})
+}

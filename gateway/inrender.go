@@ -34,11 +34,24 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 			w.notice(w.say(TextCall, w.platform()), "call")
 		}
 	case Undeliverable:
-		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: NotReachable, Code: b.Condition}))
+		return w.bounced(ctx, b)
 	case Typing, Presence, MemberUpdate, Window:
 		// Typing and presence never come this way; groups and windows are told when their service exists.
 	}
 	return nil
+}
+
+// bounced keeps that a message could not be delivered. What the map does not know as a contact's was never written, or is no
+// message: a client can make up as many errors as it likes.
+func (w *inWalk) bounced(ctx context.Context, b Undeliverable) *verdict {
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStanza, string(b.Stanza))
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	if m, ok := got[string(b.Stanza)]; !ok || m.Mine {
+		return nil
+	}
+	return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: NotReachable, Code: b.Condition}))
 }
 
 func (w *inWalk) platform() string { return w.inst.Adapter.Descriptor().Platform }
@@ -97,7 +110,10 @@ func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
 			text = t.Text
 		}
 	}
-	return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.add(ShowEdit{ID: id, Of: of, Content: b.Content}) }, w.say(TextEdited, text))
+	return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) {
+		w.add(ShowEdit{ID: id, Of: of, Content: b.Content})
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), mapped{IDs: b.Target.IDs}))
+	}, w.say(TextEdited, text))
 }
 
 // about shows something that refers to an earlier message, or a plain line when that is not known any more.
