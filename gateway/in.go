@@ -32,6 +32,9 @@ var inStages = []func(*inWalk, context.Context) *verdict{
 
 // walkIn carries one event.
 func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
+	if it.Kind == EntryRaw {
+		return o.walkRaw(ctx, q, it)
+	}
 	w := &inWalk{o: o, q: q, entry: it.Entry}
 	var err error
 	if it.in != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -77,6 +78,34 @@ func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
 		return fmt.Errorf("gateway: keep malformed webhook: %w", err)
 	}
 	return nil
+}
+
+// walkRaw parses a kept body once more, when an operator replays it. It has no headers any more: Parse goes by the body.
+func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
+	body, err := o.g.identity.Open(ctx, it.Entry)
+	if err != nil {
+		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
+	}
+	for id, inst := range o.g.instances {
+		hook, is := inst.Adapter.(Webhook)
+		if !is || o.g.keys.Name("raw", string(id)) != it.Lane {
+			continue
+		}
+		events, err := parse(hook, Request{Method: http.MethodPost, Body: body, Now: it.At.Unix()})
+		if err != nil {
+			return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "malformed"})
+		}
+		for _, ev := range events {
+			if err := o.g.take(ctx, inst, ev); err != nil {
+				return o.storeFailed(ctx, err)
+			}
+		}
+		if err := o.g.store.Finish(ctx, o.lease, q, []EntryID{it.ID}, nil); err != nil {
+			return o.storeFailed(ctx, err)
+		}
+		return verdict{}
+	}
+	return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "no-adapter"})
 }
 
 // take makes one event durable, or passes a fleeting one on.

@@ -1,0 +1,48 @@
+package gateway_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+func TestReplayOfAMalformedWebhook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer r.stop()
+		var updated atomic.Bool
+		r.platform.hook = func(q gateway.Request) ([]gateway.Event, error) {
+			if !updated.Load() {
+				return nil, errors.New("not understood")
+			}
+			return []gateway.Event{said("juliet", "n1", string(q.Body), 0)}, nil
+		}
+		call := gateway.Request{Header: map[string][]string{"Signature": {"good"}}, Body: []byte("{}")}
+		if err := r.gw.Receive(t.Context(), wall, call); !errors.Is(err, gateway.ErrMalformed) {
+			t.Fatalf("got %v, want malformed", err)
+		}
+		replay := func() {
+			part := gateway.LaneKey{Adapter: wall}.Shard()
+			dead := r.dead(part)
+			if len(dead) != 1 || dead[0].Kind != gateway.EntryRaw {
+				t.Fatalf("got %v, want the body kept", dead)
+			}
+			if _, err := r.store.Replay(t.Context(), part, dead[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(3 * time.Second)
+		}
+		replay() // too early: it is kept once more
+		updated.Store(true)
+		replay()
+		if got := texts(r.wire.lines()); len(got) != 2 || !strings.HasSuffix(got[1], `"{}"`) {
+			t.Errorf("got %q, want the message", got)
+		}
+	})
+}
