@@ -22,7 +22,7 @@ const (
 	stop                // the lease is gone or the process stops
 )
 
-// poisonPanics is how often an entry may panic before it is a dead letter.
+// poisonPanics is how often an entry may panic under one owner before it is a dead letter.
 const poisonPanics = 3
 
 // work takes a lane's entries one after another until none is left, the lane parks, or the shard is lost.
@@ -90,12 +90,8 @@ func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v v
 func (o *ownership) panicked(ctx context.Context, q Queue, it *item, r any) verdict {
 	o.g.metrics.panics.Inc()
 	o.g.log.Error("panic contained", "partition", o.part, "queue", q, "entry", it.ID, "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-	try, err := o.g.store.Begin(ctx, o.lease, q, it.ID, nil)
-	if err != nil {
-		return o.storeFailed(ctx, err)
-	}
-	if try.Number < poisonPanics {
-		return verdict{end: again, after: backoff(try.Number), why: ParkRetry}
+	if it.panics++; it.panics < poisonPanics {
+		return verdict{end: again, after: backoff(it.panics), why: ParkRetry}
 	}
 	return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "panic"})
 }

@@ -63,7 +63,8 @@ type lane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	in *Inbound // decoded early where the platform numbers its events
+	in     *Inbound // decoded early where the platform numbers its events
+	panics int      // tries that panicked
 }
 
 // ownership is a shard for as long as this replica holds its lease.
