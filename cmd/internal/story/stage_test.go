@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ type stage struct {
 	hook string // host:port of webhooks
 	site string // host:port of health and metrics
 
+	users *[]string // bare addresses of all that logged in
+
 	store, prefix string // URL of the store, and what keys begin with
 
 	*sandbox
@@ -53,7 +56,23 @@ func both(t *testing.T, play func(*stage)) {
 			s := newStage(t, kind, onRedis)
 			s.start()
 			play(s)
+			s.discreet()
 		})
+	}
+}
+
+// discreet asserts that the log, at its most talkative, names neither users nor secrets.
+func (s *stage) discreet() {
+	s.Helper()
+	said := s.log.String()
+	hook, err := os.ReadFile(filepath.Join(s.dir, "webhook.secret"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, word := range append(slices.Clone(*s.users), secret, strings.TrimSpace(string(hook)), "Bearer ", "gku_") {
+		if at := strings.Index(said, word); at >= 0 {
+			s.Errorf("the log holds %q: %.300q", word, said[max(0, at-150):])
+		}
 	}
 }
 
@@ -63,7 +82,7 @@ func newStage(t *testing.T, kind deploy.Server, store string) *stage {
 	srv, x := xmppServer(t, kind)
 	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
 	t.Cleanup(cancel)
-	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t), site: freeAddr(t)}
+	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t), site: freeAddr(t), users: &[]string{}}
 	s.sandbox = newSandbox(t, "http://"+s.hook+"/.well-known/gia-partner/jwks.json")
 	s.store, s.prefix = storeURL(t, store), string(kind)+"-"+s.gw+":"
 	s.writeFiles()
@@ -117,8 +136,11 @@ func (s *stage) writeFiles() {
 	s.file("webhook.secret", "whsec_"+base64.StdEncoding.EncodeToString(hookKey[:])+"\n")
 	s.file("component.secret", secret+"\n")
 	s.file("store.key", app.NewKey())
-	s.yaml = s.file("postern.yaml", fmt.Sprintf(posternYAML,
-		s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.gw, s.sandbox.url))
+	s.yaml = s.file("postern.yaml", s.config())
+}
+
+func (s *stage) config() string {
+	return fmt.Sprintf(posternYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.gw, s.sandbox.url)
 }
 
 // file writes one that only its owner reads, and returns its path.
@@ -160,6 +182,7 @@ func (s *stage) loginAs(cfg user.Config) *user.Client {
 	if err := s.xmpp.AddUser(s.ctx, lab.Login{User: local, Domain: host, Password: "p"}); err != nil {
 		s.Fatal(err)
 	}
+	*s.users = append(*s.users, local+"@"+host)
 	cfg.JID, cfg.Password, cfg.Addr = local+"@"+host, "p", s.xmpp.ClientAddr()
 	c, err := user.Dial(s.ctx, cfg)
 	if err != nil {
