@@ -187,9 +187,12 @@ func (j *judge) causes() {
 	j.report.Conditions, j.report.Errors = map[string]int{}, make([]int, len(j.h.Faults))
 	for _, r := range j.h.Refusals {
 		j.report.Conditions[r.Condition]++
-		cause := slices.IndexFunc(j.h.Faults, func(f Fault) bool {
-			return !r.At.Before(f.From) && !r.At.After(f.To.Add(refusalGrace))
-		})
+		cause := -1 // the latest that it may be: one fault's grace reaches into the next
+		for n, f := range j.h.Faults {
+			if !r.At.Before(f.From) && !r.At.After(f.To.Add(refusalGrace)) {
+				cause = n
+			}
+		}
 		if cause < 0 {
 			j.violate(Causeless, "%s: %s", r.Key, r.Condition)
 			continue

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,33 +23,33 @@ const (
 	pollEvery    = 20 * time.Millisecond
 )
 
-// Process is one Postern with a state_dir of its own. It can be started again after it has ended.
+// Process is a gateway. It can be started again after it has ended.
 type Process struct {
-	// Public and Admin are host:port of its listeners.
+	// Public is host:port of what takes webhooks, Admin of Postern's other listener.
 	Public, Admin string
 	// Log is the file with what it writes, over all its lives.
 	Log string
 
-	binary, config string
+	binary string
+	args   []string
+	ready  func(context.Context) error
 
 	mu   sync.Mutex
 	pid  int
 	done chan struct{} // closed when the current life has ended
 }
 
-// Process makes one more process of the stand, not started yet.
+// Process makes one more Postern with a state_dir of its own, not started yet.
 func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
-	p := &Process{
-		binary: s.cfg.Binary, config: filepath.Join(s.cfg.Dir, name+".yaml"), Log: filepath.Join(s.cfg.Dir, name+".log"), done: make(chan struct{}),
-	}
-	close(p.done)
-	var err error
-	if p.Public, err = freeAddr(ctx); err != nil {
+	p, err := s.Other(ctx, name, s.cfg.Binary)
+	if err != nil {
 		return nil, err
 	}
 	if p.Admin, err = freeAddr(ctx); err != nil {
 		return nil, err
 	}
+	config := filepath.Join(s.cfg.Dir, name+".yaml")
+	p.args, p.ready = []string{"serve", "-c", config}, p.answers
 	text := fmt.Sprintf(`server: {component: %q, domain: localhost}
 store: {redis: %q, key_file: store.key}
 http: {public: %q, admin: %q, public_url: "http://%s"}
@@ -64,11 +65,31 @@ adapters:
     key_file: partner.pem
     webhook_secret_file: webhook.secret
 %s`, s.Prosody.ComponentAddr(), s.Redis.URL(), p.Public, p.Admin, HookHost, filepath.Join(s.cfg.Dir, name+".state"),
-		Adapter, Domain, s.secret, s.Platform, ClientID, s.cfg.Settings)
-	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+		Adapter, Domain, s.ComponentSecret, s.Platform, ClientID, s.cfg.Settings)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("stand: %w", err)
 	}
 	return p, nil
+}
+
+// Other makes a process of another program, which takes webhooks on "-listen host:port".
+func (s *Stand) Other(ctx context.Context, name, binary string, args ...string) (*Process, error) {
+	p := &Process{binary: binary, Log: filepath.Join(s.cfg.Dir, name+".log"), done: make(chan struct{})}
+	close(p.done)
+	var err error
+	if p.Public, err = freeAddr(ctx); err != nil {
+		return nil, err
+	}
+	p.args, p.ready = append(args, "-listen", p.Public), p.listens
+	return p, nil
+}
+
+func (p *Process) listens(ctx context.Context) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.Public)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // Start runs the process with these variables added to its environment, and waits until it says that it is ready.
@@ -84,7 +105,7 @@ func (p *Process) Start(ctx context.Context, env ...string) error {
 			return &ended{p.tail()}
 		default:
 		}
-		return p.answers(ctx)
+		return p.ready(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("stand: start: %w", err)
@@ -119,7 +140,7 @@ func (p *Process) launch(ctx context.Context, env []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.binary, "serve", "-c", p.config)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.binary, p.args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

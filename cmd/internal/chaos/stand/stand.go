@@ -52,16 +52,17 @@ type Stand struct {
 	Redis   *lab.Redis
 	// Platform is the origin of the platform, Secret what it signs webhooks with.
 	Platform, Secret string
+	// ComponentSecret is what the component logs in with.
+	ComponentSecret string
 
-	cfg    Config
-	secret string // of the component
-	hooks  atomic.Pointer[string]
+	cfg   Config
+	hooks atomic.Pointer[string]
 }
 
 // New starts Redis and Prosody in their labs and writes the secrets. What it starts ends with these, and the platform's listener
 // with ctx.
 func New(ctx context.Context, redis, prosody *lab.Lab, cfg Config) (*Stand, error) {
-	s := &Stand{cfg: cfg, secret: randomText(16), Secret: "whsec_" + randomKey(32)}
+	s := &Stand{cfg: cfg, ComponentSecret: randomText(16), Secret: "whsec_" + randomKey(32)}
 	users := make([]lab.Login, cfg.Users)
 	for i := range users {
 		users[i] = lab.Login{User: fmt.Sprintf("u%d", i), Password: "secret"}
@@ -70,7 +71,7 @@ func New(ctx context.Context, redis, prosody *lab.Lab, cfg Config) (*Stand, erro
 	if s.Redis, err = redis.StartRedis(ctx, lab.RedisConfig{AppendOnly: true}); err != nil {
 		return nil, err
 	}
-	s.Prosody, err = prosody.StartProsody(ctx, lab.XMPPConfig{Components: []lab.Component{{Domain: Domain, Secret: s.secret}}, Users: users})
+	s.Prosody, err = prosody.StartProsody(ctx, lab.XMPPConfig{Components: []lab.Component{{Domain: Domain, Secret: s.ComponentSecret}}, Users: users})
 	if err != nil {
 		return nil, err
 	}
