@@ -1,0 +1,341 @@
+//go:build servers && bench
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postern/adapters/gatekeeper/simulator"
+	"postern/cmd/internal/chaos/stand"
+	"postern/cmd/internal/user"
+	"postern/deploy/lab"
+)
+
+var (
+	out    = flag.String("out", "", "file for the figures as JSON")
+	length = flag.Duration("length", 4*time.Second, "of each load")
+)
+
+const (
+	dripRate  = 100
+	drainTime = 15 * time.Second
+)
+
+// rig is what all systems are measured on.
+type rig struct {
+	*stand.Stand
+	t        *testing.T
+	platform atomic.Pointer[http.Handler]
+	stub     *Stub
+	meter    atomic.Pointer[Meter]
+	clients  []*client
+	floor    string // the program
+}
+
+// TestBench measures the floor and Postern in one run and prints the figures.
+func TestBench(t *testing.T) {
+	r := newRig(t)
+	report := Report{Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine()}
+	report.Systems = append(report.Systems, r.measureFloor("floor: relay, no store"))
+	report.Systems = append(report.Systems, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
+	report.Systems = append(report.Systems, r.measurePostern("postern"))
+	report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
+	t.Logf("\n%s", report)
+	if *out != "" {
+		if err := report.Write(*out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range report.Systems {
+		if strings.HasPrefix(s.Name, "postern") && (sum(s, func(l *Load) int { return l.Disorder }) > 0 || sum(s, func(l *Load) int { return l.Missing }) > 0) {
+			t.Errorf("%s: messages out of order or missing", s.Name)
+		}
+	}
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	postern, err := stand.Build(t.Context(), dir, "postern/cmd/postern")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, stub: NewStub()}
+	if r.floor, err = stand.Build(t.Context(), dir, "postern/cmd/internal/bench/floor"); err != nil {
+		t.Fatal(err)
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { (*r.platform.Load()).ServeHTTP(w, req) })
+	r.use(r.stub)
+	l := lab.ForTest(t)
+	r.Stand, err = stand.New(t.Context(), l, l, stand.Config{Dir: dir, Binary: postern, Users: users, NoArchives: true, Platform: handler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.stub.Origin = func() string { return r.Platform }
+	r.stub.Arrived = r.arrived
+	return r
+}
+
+func (r *rig) use(h http.Handler) { r.platform.Store(&h) }
+
+// arrived tells the meter of the running load.
+func (r *rig) arrived(text string) {
+	if m := r.meter.Load(); m != nil {
+		m.arrived(text)
+	}
+}
+
+// login connects the clients of the load.
+func (r *rig) login(ctx context.Context) {
+	r.t.Helper()
+	r.clients = nil
+	for n := range users {
+		c, err := dial(ctx, r.Prosody.ClientAddr(), fmt.Sprintf("u%d", n), "secret", r.arrived)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.clients = append(r.clients, c)
+	}
+}
+
+func (r *rig) logout() {
+	for _, c := range r.clients {
+		c.close()
+	}
+}
+
+// gateway is a running process with its addresses.
+type gateway struct {
+	*stand.Process
+	hook    string                // path of webhooks
+	address func(chat int) string // of a chat's contact
+}
+
+func (r *rig) measureFloor(name string, args ...string) System {
+	r.t.Helper()
+	ctx := r.t.Context()
+	args = append(args, "-component", r.Prosody.ComponentAddr(), "-secret", r.ComponentSecret, "-domain", stand.Domain, "-platform", r.Platform)
+	p, err := r.Other(ctx, "floor", r.floor, args...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.start(p)
+	defer p.Kill()
+	r.login(ctx)
+	defer r.logout()
+	return r.measure(name, gateway{p, "/", func(chat int) string { return fmt.Sprintf("p%d@%s", chat%people, stand.Domain) }}, true)
+}
+
+func (r *rig) start(p *stand.Process) {
+	r.t.Helper()
+	if err := p.Start(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(p.Kill)
+}
+
+// measurePostern starts Postern on an empty store, registers the users and introduces the people.
+func (r *rig) measurePostern(name string) System {
+	r.t.Helper()
+	return r.withPostern(name, func(p *stand.Process, chat int) error {
+		return r.stub.Say(r.t.Context(), r.hook(p, "/hooks/"+stand.Adapter), chat, fmt.Sprintf("hello %d", chat))
+	}, true)
+}
+
+// measureSandbox does the same against the sandbox, towards the platform only: what it costs there is the sandbox's check of
+// every request against the document.
+func (r *rig) measureSandbox(name string) System {
+	r.t.Helper()
+	var who []simulator.Person
+	for n := range people {
+		who = append(who, simulator.Person{ID: fmt.Sprintf("p%d", n), OptedIn: true, Accepts: simulator.AccessOpen})
+	}
+	hooks := r.HookClient(10 * time.Second)
+	sandbox, err := simulator.New(simulator.Config{
+		Partners: []simulator.Partner{{ClientID: stand.ClientID, JWKSURL: "http://" + stand.HookHost + "/.well-known/gia-partner/jwks.json"}},
+		People:   who, Client: hooks, MessagesPerMinute: 10_000_000,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(r.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = sandbox.Run(ctx) }) // ends with its context
+	defer wg.Wait()
+	defer cancel()
+	r.use(r.watched(sandbox.API()))
+	return r.withPostern(name, func(_ *stand.Process, chat int) error {
+		body := fmt.Sprintf(`{"to": "u%d@localhost", "text": "hello %d"}`, chat/people, chat)
+		w := httptest.NewRecorder()
+		sandbox.Control().ServeHTTP(w, httptest.NewRequest(http.MethodPost, fmt.Sprintf("/sandbox/v1/people/p%d/messages", chat%people), strings.NewReader(body)))
+		if w.Code != http.StatusOK {
+			return fmt.Errorf("say: %d %s", w.Code, w.Body)
+		}
+		return nil
+	}, false)
+}
+
+// watched tells the meter of messages that the sandbox accepted.
+func (r *rig) watched(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method != http.MethodPost || req.URL.Path != "/v1/messages" {
+			next.ServeHTTP(w, req)
+			return
+		}
+		raw, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		req.Body = io.NopCloser(bytes.NewReader(raw))
+		next.ServeHTTP(w, req)
+		var in struct{ Content struct{ Text string } }
+		if json.Unmarshal(raw, &in) == nil {
+			r.arrived(in.Content.Text)
+		}
+	})
+}
+
+func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) error, both bool) System {
+	r.t.Helper()
+	ctx := r.t.Context()
+	r.stub.Reset()
+	if err := r.Redis.Flush(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	p, err := r.Process(ctx, strings.Fields(name)[len(strings.Fields(name))-1])
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.start(p)
+	r.Hook(p)
+	defer p.Kill()
+	addresses, err := r.introduce(ctx, p, hello)
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, p.Tail())
+	}
+	r.login(ctx)
+	defer r.logout()
+	s := r.measure(name, gateway{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }}, both)
+	if r.t.Failed() {
+		r.t.Logf("%s", p.Tail())
+	}
+	return s
+}
+
+// introduce registers every user and lets every person say hello, which tells the contacts' addresses.
+func (r *rig) introduce(ctx context.Context, p *stand.Process, hello func(*stand.Process, int) error) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	addresses := make([]string, chats)
+	for n := range users {
+		c, err := user.Dial(ctx, user.Config{JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.Prosody.ClientAddr(), Accept: true})
+		if err != nil {
+			return nil, err
+		}
+		err = stand.Poll(ctx, func() error {
+			form, err := c.Registration(ctx, stand.Domain)
+			if err != nil || form.Registered {
+				return err
+			}
+			return c.Register(ctx, stand.Domain, form, form.Form.Agree())
+		})
+		for chat := n * people; chat < (n+1)*people && err == nil; chat++ {
+			if err = hello(p, chat); err != nil {
+				break
+			}
+			want := fmt.Sprintf("hello %d", chat)
+			var s *user.Stanza
+			if s, err = c.WaitMessage(ctx, func(s *user.Stanza) bool { return s.Body == want }); err == nil {
+				addresses[chat], _, _ = strings.Cut(s.From, "/")
+			}
+		}
+		if err := errors.Join(err, c.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return addresses, nil
+}
+
+func (r *rig) hook(p *stand.Process, path string) Hook {
+	return Hook{URL: "http://" + p.Public + path, Secret: r.Secret, Client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: inFlight}}}
+}
+
+// measure puts all loads on one gateway.
+func (r *rig) measure(name string, g gateway, both bool) System {
+	r.t.Helper()
+	write := func(chat int, text string) error { return r.clients[chat/people].send(message(g.address(chat), text)) }
+	hook := r.hook(g.Process, g.hook)
+	say := func(chat int, text string) error { return r.stub.Say(r.t.Context(), hook, chat, text) }
+	r.load(g, ToPlatform, time.Second, (*Meter).flood, write) // warm
+	if both {
+		r.load(g, ToUser, time.Second, (*Meter).flood, say)
+	}
+	s := System{Name: name}
+	s.FloodOut = r.load(g, ToPlatform, *length, (*Meter).flood, write)
+	drip := func(m *Meter, ctx context.Context, send func(int, string) error) error {
+		return m.drip(ctx, dripRate, send)
+	}
+	s.DripOut = r.load(g, ToPlatform, *length, drip, write)
+	if both {
+		s.FloodIn = r.load(g, ToUser, *length, (*Meter).flood, say)
+		s.DripIn = r.load(g, ToUser, *length, drip, say)
+	}
+	if use, err := g.Use(); err == nil {
+		s.RSS = use.RSS
+	}
+	return s
+}
+
+// load runs one load and takes its figures.
+func (r *rig) load(g gateway, way Way, length time.Duration, run func(*Meter, context.Context, func(int, string) error) error, send func(int, string) error) *Load {
+	r.t.Helper()
+	m := newMeter(way)
+	r.meter.Store(m)
+	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.Prosody.PID(), redisCPU: r.Redis.PID()}
+	before := use(pids)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(r.t.Context(), length)
+	err := run(m, ctx, send)
+	cancel()
+	if err != nil {
+		r.t.Errorf("%s: %v", way, err)
+	}
+	took, seen := time.Since(began), m.seen.Load()
+	drain, cancel := context.WithTimeout(r.t.Context(), drainTime)
+	missing := m.settle(drain)
+	cancel()
+	after := use(pids)
+	l := &Load{
+		Messages: int(m.sent.Load()), Rate: float64(seen) / took.Seconds(), P50: milliseconds(m.percentile(0.5)), P99: milliseconds(m.percentile(0.99)),
+		CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),
+	}
+	for name := range pids {
+		l.CPU[name] = milliseconds(after[name]-before[name]) / float64(max(l.Messages, 1))
+	}
+	return l
+}
+
+func use(pids map[string]int) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for name, pid := range pids {
+		if u, err := stand.UseOf(pid); err == nil {
+			out[name] = u.CPU
+		}
+	}
+	return out
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,10 @@
+// Package bench measures the whole path, from a user's client through a real Prosody and Redis to a platform and back, beside
+// the least that any gateway must do.
+//
+// make bench runs TestBench (tags servers, bench) and prints a table; the floor (folder floor) is measured in the same run, so
+// that what travels to other machines is ratios.
+//
+//	load.go       users at their clients and people at the platform, sending and timing
+//	platform.go   the platform: a stub that answers the calls of the gatekeeper adapter and signs webhooks
+//	report.go     the table and the JSON file
+package bench

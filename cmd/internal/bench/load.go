@@ -1,0 +1,261 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	users    = 5
+	people   = 10
+	chats    = users * people
+	inFlight = 64 // messages sent and not arrived, per direction
+)
+
+// Way is a direction of the load.
+type Way string
+
+// The two ways.
+const (
+	ToPlatform Way = "x" // from a user's client to the platform
+	ToUser     Way = "p" // from the platform to a user's client
+)
+
+// Meter watches one direction: what is under way, how long it took, whether it kept its order.
+type Meter struct {
+	way    Way
+	window chan struct{}
+	sent   atomic.Int64
+	seen   atomic.Int64
+
+	mu       sync.Mutex
+	last     [chats]int
+	disorder int
+	times    []time.Duration
+}
+
+func newMeter(way Way) *Meter { return &Meter{way: way, window: make(chan struct{}, inFlight)} }
+
+// text makes the body of message n of a chat; it holds the time of sending.
+func (m *Meter) text(chat, n int) string {
+	return fmt.Sprintf("bench %s %d %d %d", m.way, chat, n, time.Now().UnixNano())
+}
+
+// enter waits until another message may be under way; false when ctx ended first.
+func (m *Meter) enter(ctx context.Context) bool {
+	select {
+	case m.window <- struct{}{}:
+		m.sent.Add(1)
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// arrived books a message that reached the other side; other texts are not ours.
+func (m *Meter) arrived(text string) {
+	f := strings.Fields(text)
+	if len(f) != 5 || f[0] != "bench" || f[1] != string(m.way) {
+		return
+	}
+	chat, err1 := strconv.Atoi(f[2])
+	n, err2 := strconv.Atoi(f[3])
+	at, err3 := strconv.ParseInt(f[4], 10, 64)
+	if err1 != nil || err2 != nil || err3 != nil || chat < 0 || chat >= chats {
+		return
+	}
+	took := time.Since(time.Unix(0, at))
+	m.mu.Lock()
+	if n < m.last[chat] {
+		m.disorder++
+	}
+	m.last[chat] = max(m.last[chat], n)
+	m.times = append(m.times, took)
+	m.mu.Unlock()
+	m.seen.Add(1)
+	select {
+	case <-m.window:
+	default: // a duplicate
+	}
+}
+
+// settle waits until all that was sent has arrived and reports how much has not when ctx ends.
+func (m *Meter) settle(ctx context.Context) int64 {
+	t := time.NewTicker(2 * time.Millisecond)
+	defer t.Stop()
+	for m.seen.Load() < m.sent.Load() {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return m.sent.Load() - m.seen.Load()
+		}
+	}
+	return 0
+}
+
+// percentile returns the p-th share of the times.
+func (m *Meter) percentile(p float64) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.times) == 0 {
+		return 0
+	}
+	slices.Sort(m.times)
+	return m.times[min(int(p*float64(len(m.times))), len(m.times)-1)]
+}
+
+// flood sends as fast as the window lets it until ctx ends. One chat's messages leave one after another.
+func (m *Meter) flood(ctx context.Context, send func(chat int, text string) error) error {
+	var wg sync.WaitGroup
+	errs := make([]error, chats)
+	for chat := range chats {
+		wg.Go(func() {
+			for n := 1; m.enter(ctx); n++ {
+				if errs[chat] = send(chat, m.text(chat, n)); errs[chat] != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// drip sends at a rate per second until ctx ends.
+func (m *Meter) drip(ctx context.Context, rate int, send func(chat int, text string) error) error {
+	t := time.NewTicker(time.Second / time.Duration(rate))
+	defer t.Stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	failed := make(chan error, 1)
+	for n := 0; ; n++ {
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if !m.enter(ctx) {
+			return nil
+		}
+		chat, text := n%chats, m.text(n%chats, n/chats+1)
+		wg.Go(func() {
+			if err := send(chat, text); err != nil {
+				select {
+				case failed <- err:
+				default:
+				}
+			}
+		})
+	}
+}
+
+// client is a user's client that costs next to nothing: it looks for bodies in what it reads.
+type client struct {
+	conn  net.Conn
+	write sync.Mutex
+	done  chan struct{}
+}
+
+// dial logs in over plain TCP with SASL PLAIN, which the lab's Prosody takes on loopback, and reads from then on.
+func dial(ctx context.Context, addr, user, password string, arrived func(body string)) (*client, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{conn: conn, done: make(chan struct{})}
+	const open = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>"
+	auth := base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
+	for _, step := range [][2]string{
+		{open, "</stream:features>"},
+		{"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + auth + "</auth>", "<success"},
+		{open, "</stream:features>"},
+		{"<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bench</resource></bind></iq>", "</iq>"},
+	} {
+		if err := c.step(step[0], step[1]); err != nil {
+			return nil, errors.Join(fmt.Errorf("bench: login of %s: %w", user, err), conn.Close())
+		}
+	}
+	if err := c.send("<presence/>"); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	go func() { // close waits for it
+		defer close(c.done)
+		c.read(arrived)
+	}()
+	return c, nil
+}
+
+func (c *client) step(say, want string) error {
+	if err := c.send(say); err != nil {
+		return err
+	}
+	if err := c.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return err
+	}
+	var got []byte
+	buf := make([]byte, 4096)
+	for !bytes.Contains(got, []byte(want)) {
+		n, err := c.conn.Read(buf)
+		if err != nil {
+			return fmt.Errorf("%w after %q", err, got)
+		}
+		got = append(got, buf[:n]...)
+		if bytes.Contains(got, []byte("<failure")) {
+			return fmt.Errorf("refused: %q", got)
+		}
+	}
+	return c.conn.SetReadDeadline(time.Time{})
+}
+
+func (c *client) send(xml string) error {
+	c.write.Lock()
+	defer c.write.Unlock()
+	_, err := c.conn.Write([]byte(xml))
+	return err
+}
+
+// message is a chat message as small as clients send it.
+func message(to, body string) string {
+	return "<message to='" + to + "' type='chat' id='" + strings.ReplaceAll(body, " ", "-") + "'><body>" + body + "</body></message>"
+}
+
+func (c *client) read(arrived func(string)) {
+	var rest []byte
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := c.conn.Read(buf)
+		if err != nil {
+			return
+		}
+		rest = append(rest, buf[:n]...)
+		for {
+			_, after, ok := bytes.Cut(rest, []byte("<body>"))
+			body, next, whole := bytes.Cut(after, []byte("</body>"))
+			if !ok || !whole {
+				break
+			}
+			arrived(string(body))
+			rest = append(rest[:0], next...)
+		}
+		if i := bytes.LastIndex(rest, []byte("<body>")); i < 0 && len(rest) > 16 {
+			rest = append(rest[:0], rest[len(rest)-16:]...)
+		}
+	}
+}
+
+func (c *client) close() {
+	_ = c.conn.Close() // the reader sees it
+	<-c.done
+}

@@ -1,0 +1,158 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Stub is a platform that does as little as the gatekeeper adapter lets it: it takes every call, remembers nothing, and tells
+// Arrived about each message.
+type Stub struct {
+	// Arrived is called with the text of each message, from many goroutines.
+	Arrived func(text string)
+	// Origin is the stub's own address, which its directory names.
+	Origin func() string
+
+	mux http.Handler
+	seq [chats]atomic.Int64
+}
+
+// ServeHTTP answers the calls of the Gatekeeper Interop API that the adapter makes.
+func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// NewStub returns a stub. The fields may be set until it serves.
+func NewStub() *Stub {
+	s := &Stub{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/gia", func(w http.ResponseWriter, _ *http.Request) {
+		features := map[string]string{}
+		for _, f := range []string{"text", "reply", "edit", "retract", "react", "delivered", "read", "typing"} {
+			features[f] = "native"
+		}
+		answer(w, http.StatusOK, map[string]any{
+			"issuer": s.Origin(), "name": "Stub", "features": features, "limits": map[string]int{"text_bytes": 65536},
+			"terms": map[string]string{"version": "1", "sha256": strings.Repeat("0", 64)},
+		})
+	})
+	mux.HandleFunc("POST /oauth/token", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"access_token": "stub", "token_type": "Bearer", "expires_in": 3600})
+	})
+	mux.HandleFunc("PUT /v1/webhook", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]string{}) })
+	mux.HandleFunc("POST /v1/enlistments", s.enlist)
+	mux.HandleFunc("POST /v1/messages", s.take)
+	s.mux = mux
+	return s
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a caller that left is its own loss
+}
+
+// enlist names u3@localhost usr_u3.
+func (s *Stub) enlist(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Identifier struct{ Value string } }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	name, _, _ := strings.Cut(in.Identifier.Value, "@")
+	answer(w, http.StatusCreated, map[string]any{"id": "enl_" + name, "internal_id": "usr_" + name, "state": "active", "identifier": in.Identifier})
+}
+
+// take accepts a message.
+func (s *Stub) take(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Client  string `json:"client_id"`
+		Sender  string
+		To      string
+		Content struct{ Text string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.Arrived(in.Content.Text)
+	answer(w, http.StatusAccepted, map[string]string{
+		"message_id": "msg_" + in.Client, "client_id": in.Client, "conversation": "cnv_" + in.Sender + in.To, "accepted_at": time.Now().UTC().Format(time.RFC3339Nano),
+	})
+}
+
+// Reset counts the events of every chat from 1 again, for a gateway with an empty store.
+func (s *Stub) Reset() {
+	for n := range s.seq {
+		s.seq[n].Store(0)
+	}
+}
+
+// Hook sends webhooks to a gateway.
+type Hook struct {
+	URL    string
+	Secret string // whsec_...
+	Client *http.Client
+}
+
+// Say sends the event of a new message in a chat and returns when the gateway has taken it.
+func (s *Stub) Say(ctx context.Context, h Hook, chat int, text string) error {
+	user, person := fmt.Sprintf("usr_u%d", chat/people), fmt.Sprintf("gku_p%d", chat%people)
+	id, conversation := ulid.Make().String(), "cnv_"+user+person
+	at := time.Now().UTC()
+	body, err := json.Marshal(map[string]any{
+		"id": "evt_" + id, "type": "message.received", "api_version": "2026-11-01", "occurred_at": at.Format(time.RFC3339Nano), "seq": s.seq[chat].Add(1),
+		"subject": map[string]string{"conversation": conversation, "to": user, "peer": person},
+		"data": map[string]any{
+			"message_id": "msg_" + id, "conversation": conversation, "from": person, "from_display": person, "to": user,
+			"sent_at": at.Format(time.RFC3339Nano), "mode": "plaintext", "content": map[string]string{"text": text},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return h.post(ctx, "evt_"+id, at, body)
+}
+
+// post signs and sends a webhook (Standard Webhooks, Signature scheme).
+func (h Hook) post(ctx context.Context, id string, at time.Time, body []byte) error {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(h.Secret, "whsec_"))
+	if err != nil {
+		return err
+	}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id + "." + stamp + "."))
+	mac.Write(body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("webhook-id", id)
+	req.Header.Set("webhook-timestamp", stamp)
+	req.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	resp, err := h.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("webhook: %s", resp.Status)
+	}
+	return nil
+}
