@@ -120,7 +120,8 @@ func (o *ownership) seqEntry(lane string, seq int64) []MapEntry {
 }
 
 // fetchMissing asks the platform for the events before one that came too early, and takes them in as if their webhook had
-// come: what was not lost is a duplicate.
+// come: what was not lost is a duplicate. What is older than duplicates are known, or than the account, is the chat's past:
+// a lane that forgot its number asks from the beginning.
 func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) {
 	inst, ok := o.g.instance(early.Adapter)
 	backlog, is := inst.Adapter.(Backlog)
@@ -139,6 +140,9 @@ func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64)
 		return
 	}
 	for _, ev := range events {
+		if ev.At.Before(a.CreatedAt) || time.Since(ev.At) > EventDedupe {
+			continue
+		}
 		if Ephemeral(ev.Body) || ev.Chat.Contact != early.Event.Chat.Contact {
 			continue
 		}
