@@ -118,7 +118,7 @@ func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
 	if err != nil {
 		return err
 	}
-	alias := accountAlias
+	alias := accountAlias + Alias(a.ID)
 	if ev.Chat.Contact != "" {
 		alias = a.Keys.Alias(ev.Chat.Contact)
 	}
@@ -129,5 +129,5 @@ func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
 	return g.ingestEvent(ctx, a, alias, ev)
 }
 
-// accountAlias names the lane of what concerns no chat. No alias looks like it.
+// accountAlias and an account's id name the lane of what concerns no chat. No alias looks like it.
 const accountAlias Alias = "~"

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,6 +44,26 @@ func TestReplayOfAMalformedWebhook(t *testing.T) {
 		replay()
 		if got := texts(r.wire.lines()); len(got) != 2 || !strings.HasSuffix(got[1], `"{}"`) {
 			t.Errorf("got %q, want the message", got)
+		}
+	})
+}
+
+func TestAccountEventsOfManyUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop() // nobody works them off
+		r.start(gateway.Config{LaneMax: 1})
+		r.stop()
+		for n := range 20 {
+			end := gateway.Endpoint(fmt.Sprint("end", n))
+			_, err := r.identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: end, User: gateway.UserID(fmt.Sprintf("u%d@example.org", n)), Standing: gateway.AccountActive})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ev := gateway.Event{Dedupe: "a", Endpoint: end, At: time.Now(), Body: gateway.AccountState{State: gateway.AccountExpiring}}
+			if err := r.event(ev); err != nil {
+				t.Fatalf("account %d: got %v, want its event taken", n, err)
+			}
 		}
 	})
 }
