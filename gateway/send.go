@@ -235,7 +235,7 @@ func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args 
 		return nil
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
-	if time.Since(w.out.Op.At) < errorFresh && w.out.Resource != "" {
+	if time.Since(w.out.Op.At) < errorFresh && w.out.Resource != "" && w.out.Stanza != "" { // an error without an id is about nothing
 		return w.tell(ctx, "error", ShowError{Of: w.out.Stanza, Refusal: *r}, w.out.Resource)
 	}
 	text := w.o.g.texts.Say(w.out.Op.Lang, TextLate, w.out.Op.At.UTC().Format("15:04 UTC"), r.Text)

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -121,5 +122,20 @@ func TestAnswerToSomethingForgottenKeepsItsQuote(t *testing.T) {
 		}
 		gatewaytest.Advance(time.Second)
 		diff(t, "sent", r.platform.taken(), []string{"juliet > coming?\nyes"})
+	})
+}
+
+func TestErrorForAMessageWithoutID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), send: func(gateway.Op) (gateway.Sent, error) {
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.NotReachable}
+		}}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		r.mustAsk(r.contact("juliet"), "", "hi")
+		gatewaytest.Advance(time.Second)
+		if got := texts(r.wire.lines()); len(got) != 1 || !strings.HasPrefix(got[0], "message") {
+			t.Errorf("got %q, want a message", got)
+		}
 	})
 }
