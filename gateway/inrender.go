@@ -166,7 +166,7 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 		return v
 	}
 	if !ok {
-		if time.Since(w.entry.At) < statusPatience {
+		if time.Since(w.entry.At).Abs() < statusPatience { // a clock that was set back holds nobody up
 			return &verdict{end: again, after: statusRetry, why: ParkRetry}
 		}
 		return nil // about a message sent elsewhere, or older than the map
