@@ -181,7 +181,10 @@ func (w *inWalk) begin(ctx context.Context) *verdict {
 func (w *inWalk) append(ctx context.Context) *verdict {
 	for _, r := range w.show {
 		name := w.o.g.keys.Name("hop", string(w.account.ID), w.in.Event.Dedupe, shownKind(r.What))
-		if err := w.o.g.show(ctx, w.inst.ID, w.account, r, w.shownAt(), name); err != nil {
+		if err := w.o.g.show(ctx, w.inst.ID, w.account, r, w.shownAt(), name); errors.Is(err, errRender) {
+			w.o.g.log.Error("event not shown", "adapter", string(w.inst.ID), "entry", w.entry.ID, "err", err)
+			return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Permanent, Code: "unrenderable"}))
+		} else if err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}
 	}

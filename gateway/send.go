@@ -248,7 +248,12 @@ func (w *outWalk) tell(ctx context.Context, purpose string, what Shown, resource
 	r := Rendering{
 		Component: w.inst.Component, From: w.out.Alias, To: w.out.User, Resource: resource, Lang: w.out.Op.Lang, What: what,
 	}
-	if err := w.o.g.show(ctx, w.inst.ID, w.account, r, time.Now(), w.o.g.keys.Name("tell", purpose, string(w.out.Op.ID))); err != nil {
+	err := w.o.g.show(ctx, w.inst.ID, w.account, r, time.Now(), w.o.g.keys.Name("tell", purpose, string(w.out.Op.ID)))
+	if errors.Is(err, errRender) { // the op has its end all the same
+		w.o.g.log.Error("answer not shown", "adapter", string(w.inst.ID), "entry", w.entry.ID, "err", err)
+		return nil
+	}
+	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil

@@ -18,11 +18,14 @@ func (g *Gateway) Show(ctx context.Context, a AdapterID, rs ...Rendering) error 
 	return nil
 }
 
+// errRender: no later try renders it either, since a Renderer is pure.
+var errRender = errors.New("gateway: render")
+
 // show renders and appends to the outbox. With a dedupe name a replay of the hop changes nothing.
 func (g *Gateway) show(ctx context.Context, a AdapterID, account *Account, r Rendering, at time.Time, dedupe string) error {
 	stanzas, err := g.renderer.Render(r)
 	if err != nil {
-		return fmt.Errorf("gateway: render %T: %w", r.What, err)
+		return fmt.Errorf("%w: %T: %w", errRender, r.What, err)
 	}
 	lane := g.keys.Name("outbox", string(r.To), string(r.From))
 	for n, raw := range stanzas {

@@ -136,7 +136,8 @@ type rig struct {
 	identity *gateway.Identity
 	gw       *gateway.Gateway
 	platform *platform
-	adapter  gateway.Adapter // the platform, or something around it
+	renderer gateway.Renderer // gatewaytest's when nil
+	adapter  gateway.Adapter  // the platform, or something around it
 	wire     *wire
 	account  *gateway.Account
 	stop     func()
@@ -165,12 +166,15 @@ func (r *rig) start(cfg gateway.Config) { r.startOn(cfg, r.wire) }
 func (r *rig) carry(w gateway.Wire) { r.startOn(gateway.Config{}, w) }
 
 func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
+	if r.renderer == nil {
+		r.renderer = gatewaytest.Renderer{}
+	}
 	if cfg.Replica == "" {
 		cfg.Replica = "r1"
 	}
 	metrics := gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
-		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: gatewaytest.Renderer{}, Texts: gateway.NewTexts(),
+		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Texts: gateway.NewTexts(),
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
