@@ -28,7 +28,8 @@ func config() lab.XMPPConfig {
 			{Domain: "gw.localhost", Secret: `s3"cr\et`, Privileged: true},
 			{Domain: "gw2.localhost", Secret: "other"},
 		},
-		Users: []lab.Login{{User: "alice", Password: "pw-alice"}},
+		Hosts: []string{"other.localhost"},
+		Users: []lab.Login{{User: "alice", Password: "pw-alice"}, {User: "iago", Domain: "other.localhost", Password: "pw-iago"}},
 	}
 }
 
@@ -97,6 +98,13 @@ func TestXMPPServer(t *testing.T) {
 		alice.send(`<iq type='set' id='q1'><query xmlns='urn:xmpp:mam:2'/></iq>`)
 		if got := alice.readUntil("<fin"); !strings.Contains(got, "to gw2") {
 			t.Errorf("archive: got %s, want the message in it", got)
+		}
+
+		if _, err := authenticateAt(t, x, "other.localhost", "iago", "pw-iago"); err != nil {
+			t.Errorf("user of a further host: %v", err)
+		}
+		if err := tryLogin(t, x, "iago", "pw-iago"); err == nil {
+			t.Error("user of a further host: got in at the first one as well")
 		}
 
 		if err := x.AddUser(ctx, lab.Login{User: "romeo", Password: "first"}); err != nil {

@@ -156,11 +156,16 @@ func tryLogin(t *testing.T, x *lab.XMPP, user, password string) error {
 
 func authenticate(t *testing.T, x *lab.XMPP, user, password string) (*stream, error) {
 	t.Helper()
+	return authenticateAt(t, x, x.Domain(), user, password)
+}
+
+func authenticateAt(t *testing.T, x *lab.XMPP, host, user, password string) (*stream, error) {
+	t.Helper()
 	s, err := dial(t, x.ClientAddr())
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.open("jabber:client", x.Domain()); err != nil {
+	if _, err := s.open("jabber:client", host); err != nil {
 		return nil, err
 	}
 	if _, err := s.next("</stream:features>"); err != nil {
@@ -179,7 +184,7 @@ func authenticate(t *testing.T, x *lab.XMPP, user, password string) (*stream, er
 		return nil, err
 	}
 	s.got = ""
-	if _, err := s.open("jabber:client", x.Domain()); err != nil {
+	if _, err := s.open("jabber:client", host); err != nil {
 		return nil, err
 	}
 	_, err = s.next("</stream:features>")

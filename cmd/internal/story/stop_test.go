@@ -114,6 +114,7 @@ func TestOrderlyStop(t *testing.T) {
 				}
 			}
 		}
+		s.Logf("of %d messages %d arrived, %d came back, %d were lost by the server", lines, len(got), lines-len(got)-len(lost), len(lost))
 		s.increasing(got, "out ")
 		s.talks(c, jid, "nurse")
 	})
