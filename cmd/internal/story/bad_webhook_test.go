@@ -73,7 +73,7 @@ var badWebhooks = []badInput{
 	}},
 	{"webhook for nobody here", func(s *scene) {
 		n, body := s.c.Count(), s.event("evt_gone", "for nobody")
-		body = strings.Replace(body, s.endpoint(), "usr_nobody", -1)
+		body = strings.ReplaceAll(body, s.endpoint(), "usr_nobody")
 		s.hooked(http.StatusOK, s.signed("evt_gone", time.Now(), body), body)
 		s.notShown(n, "for nobody")
 	}},
@@ -164,7 +164,7 @@ func (s *scene) dead() []gateway.DeadLetter {
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer store.Close()
+	defer store.Close() //nolint:errcheck // it was only read from
 	letters, err := store.ListDead(s.ctx, gateway.LaneKey{Adapter: "gatekeeper"}.Shard(), "", 100)
 	if err != nil {
 		s.Fatal(err)

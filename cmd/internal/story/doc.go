@@ -15,6 +15,12 @@
 //	a server that is away; delay stamps                     TestServerIsAway
 //	orderly stop under traffic, restart at once             TestOrderlyStop
 //	kill, restart at once                                   TestKill
+//	two replicas of one gateway                             TestSecondReplica
+//	presence over logins, stops and starts                  TestPresence
+//	a platform that fails, repeats and reorders             TestRoughPlatform
+//	a client that sends again                               TestSentTwice
+//	a contact blocked on the server                         TestBlockedOnTheServer
+//	the log names neither users nor secrets                 every story in this process
 //	service discovery, capabilities, ping, version,         TestDiscovery
 //	  unknown requests, errors without answers
 //	leaving                                                 TestUnregister

@@ -101,14 +101,6 @@ func (s *stage) unknown(c *user.Client) {
 	}
 }
 
-// register makes a user a member, with the quickest way.
-func (s *stage) register(c *user.Client) {
-	s.Helper()
-	n := c.Count()
-	byForm(s, c)
-	s.see(c, n, "presence of the gateway", presence(s.gw, ""))
-}
-
 var receipt = regexp.MustCompile(`(?s)SHA-256 of the text below: ([0-9a-f]{64})\n\n(.*)`)
 
 func TestRegister(t *testing.T) {

@@ -78,7 +78,8 @@ func (p *postern) run(file string) {
 func (p *postern) exec(program, file string) (signal func(syscall.Signal)) {
 	p.t.Helper()
 	p.log = &lines{}
-	cmd := exec.Command(program, "serve", "-c", file)
+	// It ends by signal alone.
+	cmd := exec.CommandContext(context.WithoutCancel(p.t.Context()), program, "serve", "-c", file)
 	cmd.Stderr = p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -127,10 +128,13 @@ func (p *postern) until(what string, ok func() bool) {
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(22100+rand.IntN(9000))))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(22100+rand.IntN(9000))))
 		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
+			addr := l.Addr().String()
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return addr
 		}
 	}
 	t.Fatal("no free port")

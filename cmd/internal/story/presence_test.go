@@ -77,7 +77,7 @@ func TestSecondReplica(t *testing.T) {
 		s.stop()
 		second.said("xmpp stream up", 1)
 		s.see(c, n, "presence by the second", presence(s.gw, ""))
-		s.postern.log = second.log
+		s.log = second.log
 		s.talks(c, jid, "nurse")
 	})
 }

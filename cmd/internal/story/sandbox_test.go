@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -73,7 +72,7 @@ func claims(h http.Header) string {
 	var out strings.Builder
 	for _, values := range h {
 		for _, v := range values {
-			for _, part := range strings.Split(v[strings.LastIndexByte(v, ' ')+1:], ".") {
+			for part := range strings.SplitSeq(v[strings.LastIndexByte(v, ' ')+1:], ".") {
 				raw, err := base64.RawURLEncoding.DecodeString(part)
 				if err == nil {
 					out.Write(raw)
@@ -202,12 +201,10 @@ func (b *sandbox) posts() int {
 	return got.Total
 }
 
-// said1 is what a chat holds, in order.
+// chat is what a chat holds, in order.
 func (b *sandbox) chat(conversation string) []message {
 	b.t.Helper()
 	var got struct{ Messages []message }
 	b.control(http.MethodGet, "/chats/"+url.PathEscape(conversation), nil, &got)
 	return got.Messages
 }
-
-func (b *sandbox) String() string { return fmt.Sprint("sandbox at ", b.url) }

@@ -30,7 +30,7 @@ const storyTimeout = 90 * time.Second
 // stage is where one story plays: its own component name, users and prefix in the store, on servers that all stories share.
 type stage struct {
 	*testing.T
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // the life of one story
 	kind deploy.Server
 	xmpp *lab.XMPP
 	gw   string // the component's domain
@@ -140,7 +140,7 @@ func (s *stage) writeFiles() {
 }
 
 func (s *stage) config() string {
-	return fmt.Sprintf(posternYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.gw, s.sandbox.url)
+	return fmt.Sprintf(posternYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.gw, s.url)
 }
 
 // file writes one that only its owner reads, and returns its path.
