@@ -32,7 +32,7 @@ check: ## vet, lint and the race detector, without the servers
 	$(GO) test -race -shuffle=on -count=3 ./...
 
 build: ## the program, as bin/postern
-	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/postern ./cmd/postern
+	$(GO) build -buildvcs=$(VCS) -o bin/postern ./cmd/postern
 
 lint: ## golangci-lint with .golangci.yml
 	$(LINT) run

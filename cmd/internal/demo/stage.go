@@ -136,7 +136,8 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	}
 }
 
-// adapt sets what postern init does not ask for: the two addresses, since the usual ones may be in use, and the operator.
+// adapt sets what postern init does not ask for: the two addresses, since the usual ones may be in use, the operator, and
+// the sandbox's terms.
 func (s *stage) adapt(file, public string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -144,6 +145,7 @@ func (s *stage) adapt(file, public string) error {
 	}
 	for _, change := range [][2]string{
 		{`public: ":8443"`, `public: "` + public + `"`}, {`admin: "127.0.0.1:8480"`, `admin: "` + s.admin + `"`}, {`name: ""`, `name: "The demo"`},
+		{`terms_url: ""`, `terms_url: "` + s.sandbox.url + `/page/terms.html"`}, {`terms_version: ""`, `terms_version: "1"`},
 	} {
 		changed := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
 		if bytes.Equal(changed, text) {
