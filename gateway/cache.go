@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// cache keeps up to max values for ttl each. It forgets by age first and at random when full, so memory stays bounded.
+// cache keeps up to max values for ttl each. When full it forgets one at random, so memory stays bounded; what is too old is
+// forgotten when somebody asks for it.
 type cache[K comparable, V any] struct {
 	mu  sync.Mutex
 	m   map[K]cached[V]

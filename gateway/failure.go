@@ -16,13 +16,13 @@ const (
 	Uncertain Class = iota
 	// Retryable: nothing was taken (dial error, 503 before the body). The lane waits with jittered backoff.
 	Retryable
-	// RateLimited: the platform says slow down. Exactly that scope pauses; no attempt is spent.
+	// RateLimited: the platform says slow down. The account pauses for as long as it says.
 	RateLimited
 	// ReauthNeeded: the account's credentials no longer work. The account parks, its user gets one notice.
 	ReauthNeeded
 	// WindowClosed: the platform's reply window is shut. Parked or refused by policy.
 	WindowClosed
-	// Unsupported: this kind, size or type is not possible here. The capability is downgraded and the op planned once more.
+	// Unsupported: this kind, size or type is not possible here. The sender hears so.
 	Unsupported
 	// NotReachable: the person is not on the network, opted out, or blocked us.
 	NotReachable

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"time"
 )
 
 // mapped is what an id map's line says of a message; it is sealed with the account's key.
@@ -16,6 +17,8 @@ type mapped struct {
 	Resource string
 	// Receipt and Markable are what the client asked for.
 	Receipt, Markable bool
+	// At is when the message was sent, to the minute; zero where a line does not keep it.
+	At time.Time
 }
 
 // Kinds of field in an id map.
@@ -31,17 +34,23 @@ const (
 	mapMine byte = 1 << iota
 	mapReceipt
 	mapMarkable
-	mapUUID // the XMPP id is a UUID, written as 16 bytes
+	mapUUID     // the XMPP id is a UUID, written as 16 bytes
+	mapStanza   // an XMPP id follows
+	mapResource // a resource follows
+	mapAt       // minutes since mapEpoch follow, in 3 bytes
 )
 
-// encode writes a line as flags, XMPP id, resource and platform ids, each with its length. Lines are the bulk of what a
+// mapEpoch is where a line's minutes begin; 3 bytes reach until 2056.
+var mapEpoch = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// encode writes a line as flags, then what they announce, then platform ids, each with its length. Lines are the bulk of what a
 // store holds: a chat of a hundred messages has hundreds, and Redis packs values of up to 64 bytes.
 func (m mapped) encode() []byte {
 	var flags byte
 	for _, f := range []struct {
 		on  bool
 		bit byte
-	}{{m.Mine, mapMine}, {m.Receipt, mapReceipt}, {m.Markable, mapMarkable}} {
+	}{{m.Mine, mapMine}, {m.Receipt, mapReceipt}, {m.Markable, mapMarkable}, {m.Stanza != "", mapStanza}, {m.Resource != "", mapResource}, {!m.At.IsZero(), mapAt}} {
 		if f.on {
 			flags |= f.bit
 		}
@@ -50,8 +59,17 @@ func (m mapped) encode() []byte {
 	if raw, ok := parseUUID(string(m.Stanza)); ok {
 		flags, id = flags|mapUUID, raw
 	}
-	out := appendField([]byte{flags}, id)
-	out = appendField(out, []byte(m.Resource))
+	out := []byte{flags}
+	if m.Stanza != "" {
+		out = appendField(out, id)
+	}
+	if m.Resource != "" {
+		out = appendField(out, []byte(m.Resource))
+	}
+	if !m.At.IsZero() {
+		n := uint32(max(m.At.Sub(mapEpoch), 0) / time.Minute)
+		out = append(out, byte(n>>16), byte(n>>8), byte(n))
+	}
 	for _, n := range m.IDs {
 		out = appendField(out, []byte(n))
 	}
@@ -65,15 +83,27 @@ func decodeMapped(b []byte) (m mapped, ok bool) {
 	}
 	flags, b := b[0], b[1:]
 	m.Mine, m.Receipt, m.Markable = flags&mapMine != 0, flags&mapReceipt != 0, flags&mapMarkable != 0
-	id, b, ok := cutField(b)
-	if !ok {
-		return m, false
+	ok = true
+	if flags&mapStanza != 0 {
+		var id []byte
+		if id, b, ok = cutField(b); flags&mapUUID != 0 {
+			m.Stanza = StanzaID(formatUUID(id))
+		} else {
+			m.Stanza = StanzaID(id)
+		}
 	}
-	if m.Stanza = StanzaID(id); flags&mapUUID != 0 {
-		m.Stanza = StanzaID(formatUUID(id))
+	if ok && flags&mapResource != 0 {
+		var resource []byte
+		resource, b, ok = cutField(b)
+		m.Resource = string(resource)
 	}
-	resource, b, ok := cutField(b)
-	m.Resource = string(resource)
+	if ok && flags&mapAt != 0 {
+		if len(b) < 3 {
+			return m, false
+		}
+		m.At = mapEpoch.Add(time.Duration(uint32(b[0])<<16|uint32(b[1])<<8|uint32(b[2])) * time.Minute)
+		b = b[3:]
+	}
 	for ok && len(b) > 0 {
 		var n []byte
 		if n, b, ok = cutField(b); ok {

@@ -27,6 +27,8 @@ type Target struct {
 	Stanza StanzaID `json:"stanza,omitempty"`
 	// Mine is true when our user wrote the message.
 	Mine bool `json:"mine,omitempty"`
+	// At is when it was sent, to the minute; zero when that is not known.
+	At time.Time `json:"at,omitzero"`
 	// Excerpt is the beginning of the message's text where known: it lets a platform without replies get a quote.
 	Excerpt string `json:"excerpt,omitempty"`
 }

@@ -96,7 +96,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	m, ok := got[string(t.Stanza)]
-	t.IDs, t.Mine = m.IDs, m.Mine
+	t.IDs, t.Mine, t.At = m.IDs, m.Mine, m.At
 	if ok {
 		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
 		return nil

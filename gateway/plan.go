@@ -35,6 +35,9 @@ func Plan(op Op, caps Caps, now time.Time) Planned {
 	case OpEdit:
 		return planEdit(op, b, caps, now)
 	case OpRetract:
+		if late(b.Target, caps.RetractFor, now) {
+			return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureRetract, Text: TextUnsupported}}
+		}
 		return planGuarded(op, caps, FeatureRetract)
 	case OpReact:
 		return planReact(op, b, caps)
@@ -77,10 +80,14 @@ func planReact(op Op, b OpReact, caps Caps) Planned {
 	return Planned{Ops: []Op{op}}
 }
 
+// late reports whether a message is too old to be changed. One whose age is not known is left to the platform to judge.
+func late(t Target, limit time.Duration, now time.Time) bool {
+	return limit > 0 && !t.At.IsZero() && now.Sub(t.At) > limit
+}
+
 // planEdit sends an edit where the platform can, and otherwise the new text as a new message that says so.
 func planEdit(op Op, b OpEdit, caps Caps, now time.Time) Planned {
-	young := caps.EditFor == 0 || now.Sub(op.At) <= caps.EditFor
-	if caps.Has(FeatureEdit) && young && len(b.Target.IDs) > 0 {
+	if caps.Has(FeatureEdit) && !late(b.Target, caps.EditFor, now) && len(b.Target.IDs) > 0 {
 		return Planned{Ops: []Op{op}}
 	}
 	op.Body = OpMessage{Content: prefixed("✎ ", b.Content)}

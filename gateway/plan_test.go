@@ -54,7 +54,8 @@ func TestPlan(t *testing.T) {
 	quick.EditFor = time.Minute
 	few := caps(FeatureReact)
 	few.ReactionsMax, few.Reactions = 1, []string{"👍", "❤️"}
-	edit := OpEdit{Target: Target{IDs: []MessageID{"m"}}, Content: PlainText("new")}
+	quick.Levels[FeatureRetract], quick.RetractFor = Native, time.Minute
+	edit := OpEdit{Target: Target{IDs: []MessageID{"m"}, At: someTime}, Content: PlainText("new")}
 	for _, tt := range []struct {
 		name string
 		body OpBody
@@ -75,6 +76,10 @@ func TestPlan(t *testing.T) {
 		{"empty", OpMessage{}, caps(), 0, []string{"refused empty text"}},
 		{"native edit", edit, caps(FeatureEdit), 0, []string{"op edit"}},
 		{"edit too late", edit, quick, 2 * time.Minute, []string{"op message ✎ new", "degraded edit"}},
+		{"edit in time", edit, quick, time.Minute, []string{"op edit"}},
+		{"edit of unknown age", OpEdit{Target: Target{IDs: []MessageID{"m"}}, Content: PlainText("new")}, quick, time.Hour, []string{"op edit"}},
+		{"retract in time", OpRetract{Target: Target{At: someTime}}, quick, time.Minute, []string{"op retract"}},
+		{"retract too late", OpRetract{Target: Target{At: someTime}}, quick, 2 * time.Minute, []string{"refused unsupported retract"}},
 		{"edit unknown", OpEdit{Content: PlainText("new")}, caps(FeatureEdit), 0, []string{"op message ✎ new", "degraded edit"}},
 		{"no edit", edit, caps(), 0, []string{"op message ✎ new", "degraded edit"}},
 		{"retract", OpRetract{}, caps(FeatureRetract), 0, []string{"op retract"}},

@@ -59,7 +59,7 @@ func (w *outWalk) remember(ids []MessageID) {
 	if w.out.Stanza == "" || len(ids) == 0 {
 		return
 	}
-	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), mapped{IDs: ids, Mine: true}))
+	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), mapped{IDs: ids, Mine: true, At: w.out.Op.At}))
 	for _, id := range ids {
 		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), w.mine(nil)))
 	}

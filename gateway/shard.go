@@ -174,10 +174,6 @@ func (o *ownership) fill(ctx context.Context, q Queue, cursor map[Queue]EntryID)
 // dispatch hands an entry to its lane, or behind what is parked of it.
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	id := laneID{q, e.Lane}
-	if e.Kind == EntryUnpark {
-		o.due(id)
-		return o.g.store.Finish(ctx, o.lease, q, []EntryID{e.ID}, nil)
-	}
 	o.mu.Lock()
 	l := o.byID[id]
 	p, isParked := o.parked[id]
@@ -216,17 +212,6 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 		}
 	}
 	return next
-}
-
-// due ends the waiting of one parked lane.
-func (o *ownership) due(id laneID) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if p, ok := o.parked[id]; ok {
-		p.Until = time.Time{}
-		o.parked[id] = p
-		tell(o.freed)
-	}
 }
 
 // dueNow ends the waiting of every lane that waits for an account: one whose account still does not work parks again.

@@ -59,7 +59,6 @@ const (
 	EntryEvent   EntryKind = "event"   // an Inbound
 	EntryOp      EntryKind = "op"      // an Outbound
 	EntryStanzas EntryKind = "stanzas" // rendered bytes for the stream
-	EntryUnpark  EntryKind = "unpark"  // wakes its lane
 	EntryRaw     EntryKind = "raw"     // a webhook body that could not be parsed
 )
 
