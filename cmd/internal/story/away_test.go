@@ -152,6 +152,7 @@ func (s *stage) health(addr string) int {
 // secretOnServer changes the secret of this stage's component in the server's configuration.
 func (s *stage) secretOnServer(now string) {
 	s.Helper()
+	s.keep()
 	file := filepath.Join(s.xmpp.Dir(), "postern.cfg.lua")
 	pattern := `(Component "` + regexp.QuoteMeta(s.gw) + `"\s+component_secret = ")([^"]*)`
 	if s.kind == deploy.Ejabberd {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 )
 
 const (
-	// gateways is how many component names each XMPP server knows: every stage takes one of its own.
-	gateways = 40
+	// gateways is how many component names each XMPP server knows: every stage takes one and gives it back.
+	gateways = 12
 	// secret is shared by all of them.
 	secret = "a secret of the stage"
 	// foreign is the second host of each XMPP server, whose users the gateways do not serve.
@@ -50,13 +51,15 @@ var ground struct {
 	redis             lazy[*lab.Redis]
 	cluster           lazy[*lab.RedisCluster]
 	binary            lazy[string]
+
+	stages atomic.Int64
 }
 
-// server is one XMPP server with the component names that no stage has taken yet.
+// server is one XMPP server with the component names that no stage has.
 type server struct {
 	lazy[*lab.XMPP]
 	mu    sync.Mutex
-	taken int
+	taken map[string]bool
 }
 
 // lazy makes its value on first use.
@@ -79,15 +82,30 @@ func (l *lazy[T]) use(t *testing.T, start func(context.Context) (T, error)) T {
 	return l.value
 }
 
-// name takes the next free component name.
-func (s *server) name(t *testing.T) string {
+// name takes a free component name for the time of a test. keep keeps it for good: nobody can use it afterwards.
+func (s *server) name(t *testing.T) (name string, keep func()) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken++; s.taken > gateways {
-		t.Fatalf("more than %d stages on one server", gateways)
+	if s.taken == nil {
+		s.taken = map[string]bool{}
 	}
-	return gatewayName(s.taken)
+	kept := false
+	for n := range gateways {
+		name := gatewayName(n + 1)
+		if s.taken[name] {
+			continue
+		}
+		s.taken[name] = true
+		t.Cleanup(func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.taken[name] = kept
+		})
+		return name, func() { kept = true }
+	}
+	t.Fatalf("more than %d stages on one server", gateways)
+	return "", nil
 }
 
 func gatewayName(n int) string { return fmt.Sprintf("gw%02d.localhost", n) }

@@ -23,7 +23,7 @@ func TestOtherClient(t *testing.T) {
 		t.Fatalf("slixmpp is missing: apt-get install python3-slixmpp: %v\n%s", err, out)
 	}
 	both(t, func(s *stage) {
-		local := "slix" + strings.TrimSuffix(s.gw, ".localhost")
+		local := "slix" + s.n
 		if err := s.xmpp.AddUser(s.ctx, lab.Login{User: local, Password: "p"}); err != nil {
 			s.Fatal(err)
 		}

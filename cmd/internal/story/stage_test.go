@@ -34,6 +34,8 @@ type stage struct {
 	kind deploy.Server
 	xmpp *lab.XMPP
 	gw   string // the component's domain
+	keep func() // the domain is not to be used by later stages
+	n    string // in names that no other stage has
 	dir  string
 	yaml string // postern.yaml
 	hook string // host:port of webhooks
@@ -80,11 +82,12 @@ func (s *stage) discreet() {
 func newStage(t *testing.T, kind deploy.Server, store string) *stage {
 	t.Helper()
 	srv, x := xmppServer(t, kind)
+	gw, keep := srv.name(t)
 	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
 	t.Cleanup(cancel)
-	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: srv.name(t), dir: t.TempDir(), hook: freeAddr(t), site: freeAddr(t), users: &[]string{}}
+	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: gw, keep: keep, n: fmt.Sprint(ground.stages.Add(1)), dir: t.TempDir(), hook: freeAddr(t), site: freeAddr(t), users: &[]string{}}
 	s.sandbox = newSandbox(t, "http://"+s.hook+"/.well-known/gia-partner/jwks.json")
-	s.store, s.prefix = storeURL(t, store), string(kind)+"-"+s.gw+":"
+	s.store, s.prefix = storeURL(t, store), "story"+s.n+":"
 	s.writeFiles()
 	s.postern = &postern{t: t}
 	return s
@@ -178,7 +181,7 @@ func (s *stage) loginAs(cfg user.Config) *user.Client {
 	if name, at, ok := strings.Cut(cfg.JID, "@"); ok {
 		cfg.JID, host = name, at
 	}
-	local := cfg.JID + strings.TrimSuffix(s.gw, ".localhost") // no other story's
+	local := cfg.JID + s.n // no other story's
 	if err := s.xmpp.AddUser(s.ctx, lab.Login{User: local, Domain: host, Password: "p"}); err != nil {
 		s.Fatal(err)
 	}
