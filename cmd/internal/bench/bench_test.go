@@ -180,7 +180,7 @@ func (r *rig) measureSandbox(name string) System {
 	return r.withPostern(name, func(_ *stand.Process, chat int) error {
 		body := fmt.Sprintf(`{"to": "u%d@localhost", "text": "hello %d"}`, chat/people, chat)
 		w := httptest.NewRecorder()
-		sandbox.Control().ServeHTTP(w, httptest.NewRequest(http.MethodPost, fmt.Sprintf("/sandbox/v1/people/p%d/messages", chat%people), strings.NewReader(body)))
+		sandbox.Control().ServeHTTP(w, httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, fmt.Sprintf("/sandbox/v1/people/p%d/messages", chat%people), strings.NewReader(body)))
 		if w.Code != http.StatusOK {
 			return fmt.Errorf("say: %d %s", w.Code, w.Body)
 		}
@@ -293,10 +293,22 @@ func (r *rig) measure(name string, g gateway, both bool) System {
 		s.FloodIn = r.load(g, ToUser, *length, (*Meter).flood, say)
 		s.DripIn = r.load(g, ToUser, *length, drip, say)
 	}
+	s.Idle = r.idle(g)
 	if use, err := g.Use(); err == nil {
 		s.RSS = use.RSS
 	}
 	return s
+}
+
+// idle is the percentage of one core that gateway and Redis use while nothing happens.
+func (r *rig) idle(g gateway) float64 {
+	pids := map[string]int{gatewayCPU: g.PID(), redisCPU: r.Redis.PID()}
+	before := use(pids)
+	t := time.NewTimer(*length)
+	defer t.Stop()
+	<-t.C
+	after := use(pids)
+	return 100 * float64(after[gatewayCPU]-before[gatewayCPU]+after[redisCPU]-before[redisCPU]) / float64(*length)
 }
 
 // load runs one load and takes its figures.

@@ -30,8 +30,9 @@ type System struct {
 	FloodIn  *Load `json:"flood_in,omitempty"`
 	DripOut  *Load `json:"drip_out,omitempty"`
 	DripIn   *Load `json:"drip_in,omitempty"`
-	// RSS is bytes resident after all loads.
-	RSS int64 `json:"rss_bytes"`
+	// RSS is bytes resident after all loads, Idle the percentage of one core used by gateway and Redis while nothing happens.
+	RSS  int64   `json:"rss_bytes"`
+	Idle float64 `json:"idle_cpu_percent"`
 }
 
 // Report is a run of the benchmark.
@@ -89,9 +90,9 @@ func (r Report) String() string {
 			cpu(s.FloodOut, redisCPU)+" / "+cpu(s.FloodIn, redisCPU),
 			sum(s, func(l *Load) int { return l.Disorder }), sum(s, func(l *Load) int { return l.Missing }), float64(s.RSS)/1e6)
 	}
-	fmt.Fprintln(w, "\n100/s\tx->p p50 / p99 ms\tp->x p50 / p99 ms\tCPU ms/msg x->p\tp->x")
+	fmt.Fprintln(w, "\n100/s\tx->p p50 / p99 ms\tp->x p50 / p99 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core")
 	for _, s := range r.Systems {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU), s.Idle)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	return b.String()

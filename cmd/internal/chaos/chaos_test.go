@@ -63,7 +63,7 @@ func TestChaosKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%5.1f s  the owner of all leases stands still", time.Since(began).Seconds())
-	if err := r.stopOwner(ctx, p, r.process("second")); err != nil {
+	if err := r.stopOwner(ctx, p, r.process(ctx, "second")); err != nil {
 		t.Fatalf("%v\n%s", err, p.Tail())
 	}
 	t.Logf("%5.1f s  what is under way arrives", time.Since(began).Seconds())
@@ -77,7 +77,7 @@ func TestChaosKill(t *testing.T) {
 // finish lets everything arrive and judges the run.
 func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
 	r.t.Helper()
-	r.slow(0)
+	r.slow(ctx, 0)
 	if err := r.settle(ctx, patience); err != nil {
 		r.t.Logf("not settled: %v", err)
 	}
@@ -117,7 +117,7 @@ func TestChaosTurnsRed(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return r.stopOwner(ctx, p, r.process("second"), env)
+			return r.stopOwner(ctx, p, r.process(ctx, "second"), env)
 		}},
 	} {
 		t.Run(c.off, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestChaosTurnsRed(t *testing.T) {
 // ready starts a Postern, connects users and people, and opens the conversation.
 func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) {
 	r.t.Helper()
-	p := r.process("postern")
+	p := r.process(ctx, "postern")
 	if err := p.Start(ctx, env...); err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) 
 	if err := r.login(ctx); err != nil {
 		return nil, err
 	}
-	r.slow(latencyMS)
+	r.slow(ctx, latencyMS)
 	r.available.Store(true)
 	return p, nil
 }

@@ -36,7 +36,7 @@ func (r *rig) talk(ctx context.Context) (stop func()) {
 }
 
 // pace calls send at the rate while open, and books the rate that came of it.
-func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, send func(chat int) bool) {
+func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, send func(ctx context.Context, chat int) bool) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	order := r.shuffled()
@@ -55,7 +55,7 @@ func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, s
 		if open() {
 			active += now.Sub(at)
 			for sent < int(rate*active.Seconds()) && open() {
-				if !send(order[sent%chats]) {
+				if !send(ctx, order[sent%chats]) {
 					break
 				}
 				sent++
@@ -71,9 +71,9 @@ func (r *rig) shuffled() []int {
 	return r.rng.Perm(chats)
 }
 
-func (r *rig) sayNext(chat int) bool {
+func (r *rig) sayNext(ctx context.Context, chat int) bool {
 	k := r.begin(chaos.In, chat, false, "")
-	event, err := r.say(chat, k.String())
+	event, err := r.say(ctx, chat, k.String())
 	if err != nil {
 		r.t.Errorf("say: %v", err)
 		return false
@@ -82,37 +82,38 @@ func (r *rig) sayNext(chat int) bool {
 	return true
 }
 
-func (r *rig) writeNext(chat int) bool {
+func (r *rig) writeNext(ctx context.Context, chat int) bool {
 	r.mu.Lock()
 	twice := r.rng.Float64() < twiceRate
 	r.mu.Unlock()
 	k := r.begin(chaos.Out, chat, twice, r.run)
-	err := r.write(k)
+	err := r.write(ctx, k)
 	if errors.Is(err, user.ErrOffline) {
 		r.undo(k) // it never left
 		return false
 	}
 	if twice && err == nil {
-		err = r.write(k)
+		err = r.write(ctx, k)
 	}
 	return err == nil // a message that was cut off is sent again later
 }
 
 // write sends an outbound message, the first time or again.
-func (r *rig) write(k chaos.Key) error {
-	_, err := r.clients[r.sides[k.Chat].user].SendMessage(context.Background(), user.Outgoing{
+func (r *rig) write(ctx context.Context, k chaos.Key) error {
+	// A message that was begun is sent, even when the talk ends now.
+	_, err := r.clients[r.sides[k.Chat].user].SendMessage(context.WithoutCancel(ctx), user.Outgoing{
 		To: r.address(k.Chat), Body: k.String(), ID: r.run + k.String(), Receipt: true, OriginID: true,
 	})
 	return err
 }
 
 // resend repeats what has neither receipt nor error for a while.
-func (r *rig) resend() {
+func (r *rig) resend(ctx context.Context) {
 	if !r.available.Load() {
 		return
 	}
 	for _, k := range r.overdue(resendAfter) {
-		_ = r.write(k) // what cannot be sent now is overdue again later
+		_ = r.write(ctx, k) // what cannot be sent now is overdue again later
 	}
 }
 
@@ -122,14 +123,14 @@ func (r *rig) settle(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	return stand.Poll(ctx, func() error {
-		r.resend()
+		r.resend(ctx)
 		open := r.open()
 		left, err := r.pending(ctx)
 		if err != nil {
 			return err
 		}
 		waiting := struct{ Count int }{}
-		if err := r.control("POST", "/wait", map[string]any{"kind": "idle"}, &waiting); err != nil {
+		if err := r.control(ctx, "POST", "/wait", map[string]any{"kind": "idle"}, &waiting); err != nil {
 			return err
 		}
 		if open > 0 || len(left) > 0 || waiting.Count > 0 {
@@ -153,11 +154,11 @@ func (r *rig) collect(ctx context.Context) (chaos.History, error) {
 			}
 		}
 	}
-	posted, err := r.posts()
+	posted, err := r.posts(ctx)
 	if err != nil {
 		return chaos.History{}, err
 	}
-	taken, err := r.taken()
+	taken, err := r.taken(ctx)
 	if err != nil {
 		return chaos.History{}, err
 	}
@@ -171,7 +172,7 @@ func (r *rig) collect(ctx context.Context) (chaos.History, error) {
 }
 
 // posts reads the ledger of accepted messages.
-func (r *rig) posts() ([]chaos.Arrival, error) {
+func (r *rig) posts(ctx context.Context) ([]chaos.Arrival, error) {
 	var out []chaos.Arrival
 	for after := int64(0); ; {
 		var page struct {
@@ -185,13 +186,13 @@ func (r *rig) posts() ([]chaos.Arrival, error) {
 			} `json:"items"`
 			Next int64 `json:"next"`
 		}
-		if err := r.control("GET", fmt.Sprintf("/ledger/messages?limit=10000&after=%d", after), nil, &page); err != nil {
+		if err := r.control(ctx, "GET", fmt.Sprintf("/ledger/messages?limit=10000&after=%d", after), nil, &page); err != nil {
 			return nil, err
 		}
 		if len(page.Items) == 0 {
 			return out, nil
 		}
-		senders, err := r.senders()
+		senders, err := r.senders(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -211,14 +212,14 @@ func (r *rig) posts() ([]chaos.Arrival, error) {
 }
 
 // senders maps the platform's ids of our users to their addresses.
-func (r *rig) senders() (map[string]string, error) {
+func (r *rig) senders(ctx context.Context) (map[string]string, error) {
 	var state struct {
 		Users []struct {
 			ID         string `json:"internal_id"`
 			Identifier struct{ Value string }
 		}
 	}
-	if err := r.control("GET", "/state", nil, &state); err != nil {
+	if err := r.control(ctx, "GET", "/state", nil, &state); err != nil {
 		return nil, err
 	}
 	out := map[string]string{}
@@ -229,7 +230,7 @@ func (r *rig) senders() (map[string]string, error) {
 }
 
 // taken reads which messages' webhooks were answered 200.
-func (r *rig) taken() (map[chaos.Key]bool, error) {
+func (r *rig) taken(ctx context.Context) (map[chaos.Key]bool, error) {
 	r.mu.Lock()
 	byEvent := maps.Clone(r.byEvent)
 	r.mu.Unlock()
@@ -242,7 +243,7 @@ func (r *rig) taken() (map[chaos.Key]bool, error) {
 			} `json:"items"`
 			Next int64 `json:"next"`
 		}
-		if err := r.control("GET", fmt.Sprintf("/ledger/webhooks?limit=10000&after=%d", after), nil, &page); err != nil {
+		if err := r.control(ctx, "GET", fmt.Sprintf("/ledger/webhooks?limit=10000&after=%d", after), nil, &page); err != nil {
 			return nil, err
 		}
 		if len(page.Items) == 0 {

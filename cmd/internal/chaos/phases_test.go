@@ -63,7 +63,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 	}
 	if k.still {
 		r.available.Store(false)
-		if err := r.Prosody.Pause(); err != nil {
+		if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 			return err
 		}
 		if err := r.waitSaid(ctx, backlog); err != nil {
@@ -154,7 +154,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	}
 	r.available.Store(false) // what a client without XEP-0198 writes to a server that stops is the client's loss
 	from := time.Now()
-	if err := r.Prosody.Pause(); err != nil {
+	if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		return err
 	}
 	if err := r.waitSaid(ctx, 2*backlog); err != nil {
@@ -225,14 +225,14 @@ func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env .
 	if err := r.whole(ctx, chaos.Fault{Kind: ownerStopped, From: from, Pending: pending}); err != nil {
 		return err
 	}
-	r.slow(0)
+	r.slow(ctx, 0)
 	_ = r.settle(ctx, resendAfter+20*time.Second) // what is left open then is for the judge
 	return r.afterwards(ctx)
 }
 
 // afterwards sends what must take the path once each.
 func (r *rig) afterwards(ctx context.Context) error {
-	r.slow(latencyMS)
+	r.slow(ctx, latencyMS)
 	r.settled(true)
 	defer r.settled(false)
 	defer r.talk(ctx)()

@@ -52,9 +52,8 @@ type rig struct {
 
 // side is a chat as both ends name it.
 type side struct {
-	user    int
-	person  string
-	address string // of the contact, once known
+	user   int
+	person string
 }
 
 // binary is the gateway built with its faults, once for all tests.
@@ -128,9 +127,9 @@ func fastLab(t *testing.T) *lab.Lab {
 }
 
 // process makes a Postern that ends with the test.
-func (r *rig) process(name string) *stand.Process {
+func (r *rig) process(ctx context.Context, name string) *stand.Process {
 	r.t.Helper()
-	p, err := r.Process(r.t.Context(), name)
+	p, err := r.Process(ctx, name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -160,7 +159,7 @@ func (r *rig) login(ctx context.Context) error {
 		}
 	}
 	for chat, s := range r.sides {
-		if _, err := r.say(chat, fmt.Sprintf("hello %d", chat)); err != nil {
+		if _, err := r.say(ctx, chat, fmt.Sprintf("hello %d", chat)); err != nil {
 			return fmt.Errorf("%s: %w", s.person, err)
 		}
 	}
@@ -233,24 +232,24 @@ func (r *rig) address(chat int) string {
 }
 
 // say makes the person of a chat say something and returns the event's id.
-func (r *rig) say(chat int, text string) (string, error) {
+func (r *rig) say(ctx context.Context, chat int, text string) (string, error) {
 	s := r.sides[chat]
 	var out struct {
 		Event string `json:"event_id"`
 	}
-	err := r.control(http.MethodPost, "/people/"+s.person+"/messages", map[string]string{"to": fmt.Sprintf("u%d@localhost", s.user), "text": text}, &out)
+	err := r.control(ctx, http.MethodPost, "/people/"+s.person+"/messages", map[string]string{"to": fmt.Sprintf("u%d@localhost", s.user), "text": text}, &out)
 	return out.Event, err
 }
 
 // control calls the sandbox's control API in this process.
-func (r *rig) control(method, path string, in, out any) error {
+func (r *rig) control(ctx context.Context, method, path string, in, out any) error {
 	var body bytes.Buffer
 	if in != nil {
 		if err := json.NewEncoder(&body).Encode(in); err != nil {
 			return err
 		}
 	}
-	req := httptest.NewRequest(method, "/sandbox/v1"+path, &body)
+	req := httptest.NewRequestWithContext(ctx, method, "/sandbox/v1"+path, &body)
 	w := httptest.NewRecorder()
 	r.sandbox.Control().ServeHTTP(w, req)
 	if w.Code != http.StatusOK {
@@ -260,9 +259,9 @@ func (r *rig) control(method, path string, in, out any) error {
 }
 
 // slow sets the platform's latency.
-func (r *rig) slow(ms int) {
+func (r *rig) slow(ctx context.Context, ms int) {
 	r.t.Helper()
-	if err := r.control(http.MethodPut, "/faults", simulator.Faults{LatencyMS: ms}, &struct{}{}); err != nil {
+	if err := r.control(ctx, http.MethodPut, "/faults", simulator.Faults{LatencyMS: ms}, &struct{}{}); err != nil {
 		r.t.Fatal(err)
 	}
 }

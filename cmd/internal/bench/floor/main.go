@@ -152,7 +152,7 @@ func (r *relay) post(stanza []byte) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r.store("floor:out", id, body)
+	r.store(context.Background(), "floor:out", id, body)
 	resp, err := r.client.Post(r.platform+"/v1/messages", "application/json", bytes.NewReader(body)) //nolint:noctx // a yardstick
 	if err != nil {
 		log.Fatal(err)
@@ -162,13 +162,13 @@ func (r *relay) post(stanza []byte) {
 }
 
 // store writes one message and one mapping.
-func (r *relay) store(queue, id string, body []byte) {
+func (r *relay) store(ctx context.Context, queue, id string, body []byte) {
 	if r.redis == nil {
 		return
 	}
-	_, err := r.redis.Pipelined(context.Background(), func(p redis.Pipeliner) error {
-		p.XAdd(context.Background(), &redis.XAddArgs{Stream: queue, Values: []any{"p", body}})
-		p.HSet(context.Background(), queue+":map", id, id)
+	_, err := r.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.XAdd(ctx, &redis.XAddArgs{Stream: queue, Values: []any{"p", body}})
+		p.HSet(ctx, queue+":map", id, id)
 		return nil
 	})
 	if err != nil {
@@ -193,7 +193,7 @@ func (r *relay) webhook(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	r.store("floor:in", e.ID, body)
+	r.store(req.Context(), "floor:in", e.ID, body)
 	stanza := "<message from='" + strings.TrimPrefix(e.Data.From, "gku_") + "@" + r.domain + "' to='" +
 		strings.TrimPrefix(e.Data.To, "usr_") + "@localhost' type='chat' id='" + e.ID + "'><body>" + e.Data.Content.Text + "</body></message>"
 	r.mu.Lock()

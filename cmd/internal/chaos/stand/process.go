@@ -269,3 +269,6 @@ func Poll(ctx context.Context, ok func() error) error {
 		}
 	}
 }
+
+// Config is the path of Postern's configuration.
+func (p *Process) Config() string { return p.args[2] }
