@@ -13,6 +13,18 @@ import (
 	"postern/adapters/gatekeeper/simulator"
 )
 
+// TestTypingBeforeTheFirstMessage: the other person's id names a conversation that does not exist yet, where they may be written to.
+func TestTypingBeforeTheFirstMessage(t *testing.T) {
+	b := newSandbox(t, nil)
+	b.enlist(romeo)
+	b.must(http.StatusNoContent, "POST", "/v1/conversations/gku_nurse/typing", romeo, obj{"state": "composing"}, "Idempotency-Key", "")
+	if got := b.control("POST", "/wait", obj{"kind": "typing", "person": "nurse", "user": romeo}); got["ok"] != true {
+		t.Errorf("got %v, want romeo typing", got)
+	}
+	b.must(http.StatusForbidden, "POST", "/v1/conversations/gku_juliet/typing", romeo, obj{"state": "composing"}, "Idempotency-Key", "")
+	b.must(http.StatusNotFound, "POST", "/v1/conversations/gku_nobody/typing", romeo, obj{"state": "composing"}, "Idempotency-Key", "")
+}
+
 func TestControlRefuses(t *testing.T) {
 	b := newSandbox(t, nil)
 	b.enlist(romeo)

@@ -355,6 +355,12 @@ func sendTyping(c *call) (answer, *problem) {
 		return answer{}, p
 	}
 	chat := c.namedChat(c.param("conversation"))
+	if who := c.param("conversation"); chat == nil && strings.HasPrefix(who, "gku_") {
+		var p *problem // typing before the first message: the person's id stands for the conversation
+		if chat, p = c.openChat(messageRequest{To: who}); p != nil {
+			return answer{}, p
+		}
+	}
 	if chat == nil {
 		return answer{}, fail("not_found", "no such conversation")
 	}

@@ -37,7 +37,6 @@ func converse(s *stage) {
 
 // texts are one text each way with all that is told about it.
 func (s *stage) texts(c *user.Client, jid string) {
-	s.talks(c, jid, "nurse") // the first message makes the conversation that typing belongs to
 	n := c.Count()
 	if err := c.Composing(s.ctx, jid); err != nil {
 		s.Fatal(err)
