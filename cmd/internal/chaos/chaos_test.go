@@ -148,6 +148,6 @@ func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) 
 		return nil, err
 	}
 	r.slow(ctx, latencyMS)
-	r.available.Store(true)
+	r.release()
 	return p, nil
 }

@@ -107,9 +107,10 @@ func (r *rig) write(ctx context.Context, k chaos.Key) error {
 	return err
 }
 
-// resend repeats what has neither receipt nor error for a while.
+// resend repeats what has neither receipt nor error for a while, during which the gateway was available: what waits in its
+// queues while it is not is not lost.
 func (r *rig) resend(ctx context.Context) {
-	if !r.available.Load() {
+	if !r.available.Load() || time.Since(time.Unix(0, r.since.Load())) < resendAfter {
 		return
 	}
 	for _, k := range r.overdue(resendAfter) {

@@ -62,7 +62,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.still {
-		r.available.Store(false)
+		r.hold()
 		if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 			return err
 		}
@@ -84,7 +84,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 	case <-time.After(upTimeout):
 		return fmt.Errorf("the point was not reached in %s", upTimeout)
 	}
-	r.available.Store(false)
+	r.hold()
 	pending, err := r.pending(ctx)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (r *rig) whole(ctx context.Context, f chaos.Fault) error {
 	}
 	f.To = time.Now()
 	r.fault(f)
-	r.available.Store(true)
+	r.release()
 	return nil
 }
 
@@ -152,7 +152,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	if err := errors.Join(r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault), r.waitBacklog(ctx, backlog)); err != nil {
 		return err
 	}
-	r.available.Store(false) // what a client without XEP-0198 writes to a server that stops is the client's loss
+	r.hold() // what a client without XEP-0198 writes to a server that stops is the client's loss
 	from := time.Now()
 	if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		return err
@@ -209,7 +209,7 @@ func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env .
 	if err := r.waitSaid(ctx, backlog); err != nil { // users do not know yet: they write on
 		return err
 	}
-	r.available.Store(false)
+	r.hold()
 	stop()
 	stop = func() {}
 	pending, err := r.pending(ctx)

@@ -47,7 +47,9 @@ type rig struct {
 	chatOf sync.Map
 	// available is false while a polite client holds its messages: the gateway is not connected.
 	available atomic.Bool
-	run       string // makes stanza ids unique
+	// since is when it became available, in nanoseconds of the Unix time.
+	since atomic.Int64
+	run   string // makes stanza ids unique
 }
 
 // side is a chat as both ends name it.
@@ -200,7 +202,7 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 			r.refused(s.ID, s.Condition)
 		}
 		if s.Condition == "remote-server-timeout" {
-			r.available.Store(false) // the server says that the component is not there: a polite client waits
+			r.hold() // the server says that the component is not there: a polite client waits
 		}
 	case s.Received != "":
 		r.receipt(s.Received)
@@ -300,4 +302,12 @@ func (r *rig) up(ctx context.Context) error {
 		_, err := r.clients[0].Ping(call, stand.Domain)
 		return err
 	})
+}
+
+// hold makes polite clients keep their messages, release lets them go.
+func (r *rig) hold() { r.available.Store(false) }
+
+func (r *rig) release() {
+	r.since.Store(time.Now().UnixNano())
+	r.available.Store(true)
 }
