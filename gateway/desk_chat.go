@@ -243,30 +243,32 @@ func (d *Desk) ask(v Visitor, s *session) string {
 	}
 	q := questions[s.Chat.At]
 	if q.consent {
-		text := d.say(v, textAskConsent)
+		var text strings.Builder
+		text.WriteString(d.say(v, textAskConsent))
 		for _, f := range q.fields {
-			text += "\n- " + f.Label
+			text.WriteString("\n- " + f.Label)
 		}
-		return text + "\n" + d.say(v, textAskYesNo)
+		return text.String() + "\n" + d.say(v, textAskYesNo)
 	}
 	f := q.fields[0]
-	text := f.Label
+	var text strings.Builder
+	text.WriteString(f.Label)
 	switch f.Kind {
 	case FieldBool:
-		text += " " + d.say(v, textAskYesNo)
+		text.WriteString(" " + d.say(v, textAskYesNo))
 	case FieldChoice:
 		for i, o := range f.Options {
-			text += "\n" + strconv.Itoa(i+1) + ". " + o.Title
+			text.WriteString("\n" + strconv.Itoa(i+1) + ". " + o.Title)
 		}
-		text += "\n" + d.say(v, textAskNumber)
+		text.WriteString("\n" + d.say(v, textAskNumber))
 	case FieldSecret:
-		text += "\n" + d.say(v, textAskSecret)
+		text.WriteString("\n" + d.say(v, textAskSecret))
 	case FieldText, FieldDisplay:
 	}
 	if !f.Required {
-		text += "\n" + d.say(v, textAskSkip)
+		text.WriteString("\n" + d.say(v, textAskSkip))
 	}
-	return text
+	return text.String()
 }
 
 // read takes an answer to a question.

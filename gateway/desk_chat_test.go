@@ -13,7 +13,7 @@ func (c *counter) converse(v gateway.Visitor, turns ...[2]string) gateway.Reply 
 	var r gateway.Reply
 	for _, turn := range turns {
 		r = c.say(v, turn[0])
-		for _, want := range strings.Split(turn[1], " & ") {
+		for want := range strings.SplitSeq(turn[1], " & ") {
 			if unwanted, not := strings.CutPrefix(want, "!"); not == strings.Contains(r.Text, strings.TrimPrefix(want, "!")) {
 				c.t.Fatalf("said %q, got %q, want %q (unwanted: %q)", turn[0], r.Text, want, unwanted)
 			}

@@ -29,11 +29,9 @@ type Wire interface {
 var ErrBlameless = errors.New("stream ended for a reason of its own")
 
 const (
-	outboxBatch  = 256
-	outboxPoll   = time.Second
-	poisonTries  = 2 // an entry that was alone on the stream when it ended, twice, is a dead letter
-	leaseTTL     = 15 * time.Second
-	leaseRenewal = 5 * time.Second
+	outboxBatch = 256
+	outboxPoll  = time.Second
+	poisonTries = 2 // an entry that was alone on the stream when it ended, twice, is a dead letter
 )
 
 // Outbox carries the rendered stanzas of one component from the store to its stream. It holds the component's lease:
@@ -49,75 +47,35 @@ type Outbox struct {
 	probe    func(point string)
 
 	mu      sync.Mutex
-	lease   Lease
-	drop    func()  // ends the renewal of lease, and so its holding
+	held    *holding
+	drop    func()  // ends the renewal of held, and so the holding
 	suspect EntryID // the stream ended with entries up to this one unconfirmed: they go one by one
 }
 
 // Acquire takes the component's lease, trying until ctx ends, and keeps renewing it. The channel closes when the lease is
 // lost. Release gives it back and must be called once for each Acquire that returned no error.
 func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error) {
-	l, err := o.await(ctx)
+	h, err := acquireLease(ctx, o.store, o.part, o.replica, o.log)
 	if err != nil {
 		return nil, nil, err
 	}
 	gone := make(chan struct{})
 	renew, stop := context.WithCancel(context.WithoutCancel(ctx))
 	o.mu.Lock()
-	o.lease, o.drop = l, stop
+	o.held, o.drop = h, stop
 	o.mu.Unlock()
 	o.metrics.leader(o.adapter, true)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(gone)
-		holdLease(renew, o.store, l, o.log)
+		h.keep(renew)
 		o.metrics.leader(o.adapter, false)
 	})
 	return gone, func() {
 		stop()
 		wg.Wait()
-		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if err := o.store.Release(free, l); err != nil {
-			o.log.Warn("lease not given back; it runs out by itself", "partition", o.part, "err", err)
-		}
+		h.giveBack(ctx)
 	}, nil
-}
-
-func (o *Outbox) await(ctx context.Context) (Lease, error) {
-	for {
-		l, err := o.store.Acquire(ctx, o.part, o.replica, leaseTTL)
-		if err == nil {
-			return l, nil
-		}
-		if !errors.Is(err, ErrHeld) {
-			o.log.Warn("lease not acquired", "partition", o.part, "err", err)
-		}
-		if !sleep(ctx, jitter(leaseRenewal)) {
-			return Lease{}, ctx.Err()
-		}
-	}
-}
-
-// holdLease renews a lease until ctx ends or it is lost. A store that does not answer loses it too, when its time is up:
-// another replica may have taken it by then.
-func holdLease(ctx context.Context, s Leaser, l Lease, log *slog.Logger) {
-	for sleep(ctx, leaseRenewal) {
-		call, cancel := context.WithDeadline(ctx, l.Until)
-		next, err := s.Renew(call, l, leaseTTL)
-		cancel()
-		switch {
-		case err == nil:
-			l = next
-		case ctx.Err() != nil:
-			return
-		case errors.Is(err, ErrFenced), !time.Now().Before(l.Until):
-			log.Warn("lease lost", "partition", l.Partition, "err", err)
-			return
-		default:
-			log.Warn("lease not renewed, trying again", "partition", l.Partition, "err", err)
-		}
-	}
 }
 
 // Pump writes what waits to the wire and forgets it once the server has confirmed it, until ctx ends or the stream or the
@@ -125,14 +83,14 @@ func holdLease(ctx context.Context, s Leaser, l Lease, log *slog.Logger) {
 // cannot bear is found and set aside. A lease that the store no longer knows is lost at once, before anybody connects again.
 func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	o.mu.Lock()
-	lease, drop, suspects := o.lease, o.drop, o.suspect != ""
+	held, drop, suspects := o.held, o.drop, o.suspect != ""
 	o.mu.Unlock()
 	var err error
 	if suspects {
 		err = w.Barrier(ctx) // a stream that does not live is no suspect's fault
 	}
 	if err == nil {
-		err = o.pump(ctx, w, lease)
+		err = o.pump(ctx, w, held)
 	}
 	if errors.Is(err, ErrFenced) {
 		o.metrics.fenced.Inc()
@@ -141,7 +99,7 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	return err
 }
 
-func (o *Outbox) pump(ctx context.Context, w Wire, lease Lease) error {
+func (o *Outbox) pump(ctx context.Context, w Wire, held *holding) error {
 	wake := o.store.Watch(ctx, o.part)
 	var after EntryID
 	for {
@@ -159,7 +117,7 @@ func (o *Outbox) pump(ctx context.Context, w Wire, lease Lease) error {
 			}
 			continue
 		}
-		if err := o.carry(ctx, w, lease, entries); err != nil {
+		if err := o.carry(ctx, w, held, entries); err != nil {
 			return err
 		}
 		after = entries[len(entries)-1].ID
@@ -193,7 +151,8 @@ func (o *Outbox) width(after EntryID) int {
 }
 
 // carry writes one batch and finishes it after the barrier.
-func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry) error {
+func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Entry) error {
+	lease := held.Lease
 	alone := len(entries) == 1 && o.isSuspect(entries[0].ID)
 	var stanzas []Waiting
 	var ids []EntryID
@@ -203,6 +162,9 @@ func (o *Outbox) carry(ctx context.Context, w Wire, lease Lease, entries []Entry
 	})
 	if err != nil {
 		return err
+	}
+	if held.expired() { // a stream cannot refuse what a former owner writes: the clock has to
+		return ErrFenced
 	}
 	start := time.Now()
 	if len(stanzas) > 0 {

@@ -27,7 +27,7 @@ func (g *Gateway) Run(ctx context.Context) {
 // run owns the shard whenever it can.
 func (s *shard) run(ctx context.Context) {
 	for {
-		lease, err := s.acquire(ctx)
+		held, err := acquireLease(ctx, s.g.store, s.part, s.g.cfg.Replica, s.g.log)
 		if err != nil {
 			return
 		}
@@ -35,16 +35,16 @@ func (s *shard) run(ctx context.Context) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			defer lose()
-			holdLease(owned, s.g.store, lease, s.g.log)
+			held.keep(owned)
 		})
 		s.g.metrics.shards.Inc()
-		o := s.own(lease, lose)
+		o := s.own(held.Lease, lose)
 		o.read(owned)
 		lose()
 		wg.Wait()
 		o.lanes.Wait()
 		s.g.metrics.shards.Dec()
-		s.release(ctx, lease)
+		held.giveBack(ctx)
 		if !sleep(ctx, jitter(shardPoll)) { // what ended the ownership may last
 			return
 		}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -19,30 +18,6 @@ const (
 type shard struct {
 	g    *Gateway
 	part Partition
-}
-
-// acquire takes the shard's lease as soon as it is free.
-func (s *shard) acquire(ctx context.Context) (Lease, error) {
-	for {
-		l, err := s.g.store.Acquire(ctx, s.part, s.g.cfg.Replica, leaseTTL)
-		if err == nil {
-			return l, nil
-		}
-		if !errors.Is(err, ErrHeld) && ctx.Err() == nil {
-			s.g.log.Warn("lease not acquired", "partition", s.part, "err", err)
-		}
-		if !sleep(ctx, jitter(leaseRenewal)) {
-			return Lease{}, ctx.Err()
-		}
-	}
-}
-
-func (s *shard) release(ctx context.Context, l Lease) {
-	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := s.g.store.Release(free, l); err != nil {
-		s.g.log.Warn("lease not given back; it runs out by itself", "partition", s.part, "err", err)
-	}
 }
 
 // laneID tells a chat's two lanes apart: a blocked answer never holds up what comes in.
