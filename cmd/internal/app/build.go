@@ -261,7 +261,11 @@ func (b *builder) components(a *App, texts *gateway.Texts) error {
 	dial := b.o.Dial
 	if dial == nil {
 		dial = func(ctx context.Context) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", s.Component)
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Component)
+			if err != nil {
+				return nil, err
+			}
+			return quick(conn), nil
 		}
 	}
 	watch := newComponentMetrics(b.registry, b.made)
