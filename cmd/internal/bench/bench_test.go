@@ -120,8 +120,9 @@ func (r *rig) logout() {
 // gateway is a running process with its addresses.
 type gateway struct {
 	*stand.Process
-	hook    string                // path of webhooks
-	address func(chat int) string // of a chat's contact
+	hook     string                // path of webhooks
+	address  func(chat int) string // of a chat's contact
+	confirms bool                  // it passes receipts on
 }
 
 func (r *rig) measureFloor(name string, args ...string) System {
@@ -136,7 +137,7 @@ func (r *rig) measureFloor(name string, args ...string) System {
 	defer p.Kill()
 	r.login(ctx)
 	defer r.logout()
-	return r.measure(name, gateway{p, "/", func(chat int) string { return fmt.Sprintf("p%d@%s", chat%people, stand.Domain) }}, true)
+	return r.measure(name, gateway{p, "/", func(chat int) string { return fmt.Sprintf("p%d@%s", chat%people, stand.Domain) }, false}, true)
 }
 
 func (r *rig) start(p *stand.Process) {
@@ -228,7 +229,7 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	}
 	r.login(ctx)
 	defer r.logout()
-	s := r.measure(name, gateway{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }}, both)
+	s := r.measure(name, gateway{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}, both)
 	if r.t.Failed() {
 		r.t.Logf("%s", p.Tail())
 	}
@@ -276,7 +277,9 @@ func (r *rig) hook(p *stand.Process, path string) Hook {
 // measure puts all loads on one gateway.
 func (r *rig) measure(name string, g gateway, both bool) System {
 	r.t.Helper()
-	write := func(chat int, text string) error { return r.clients[chat/people].send(message(g.address(chat), text)) }
+	write := func(chat int, text string) error {
+		return r.clients[chat/people].send(message(g.address(chat), text, ""))
+	}
 	hook := r.hook(g.Process, g.hook)
 	say := func(chat int, text string) error { return r.stub.Say(r.t.Context(), hook, chat, text) }
 	r.load(g, ToPlatform, time.Second, (*Meter).flood, write) // warm
@@ -293,11 +296,30 @@ func (r *rig) measure(name string, g gateway, both bool) System {
 		s.FloodIn = r.load(g, ToUser, *length, (*Meter).flood, say)
 		s.DripIn = r.load(g, ToUser, *length, drip, say)
 	}
+	if both && g.confirms {
+		s.FloodReceipt = r.receipts(g, hook)
+	}
 	s.Idle = r.idle(g)
 	if use, err := g.Use(); err == nil {
 		s.RSS = use.RSS
 	}
 	return s
+}
+
+// receipts floods the platform with messages that are under way until their receipt is back at the client.
+func (r *rig) receipts(g gateway, hook Hook) *Load {
+	r.t.Helper()
+	r.stub.Arrived = func(string) {}
+	r.stub.Confirm.Store(&hook)
+	defer func() {
+		r.stub.Confirm.Store(nil)
+		r.stub.Arrived = r.arrived
+	}()
+	l := r.load(g, ToPlatform, *length, (*Meter).flood, func(chat int, text string) error {
+		return r.clients[chat/people].send(message(g.address(chat), text, wantsReceipt))
+	})
+	l.Disorder = 0 // the stub confirms in any order
+	return l
 }
 
 // idle is the percentage of one core that gateway and Redis use while nothing happens.

@@ -226,11 +226,15 @@ func (c *client) send(xml string) error {
 	return err
 }
 
-// message is a chat message as small as clients send it.
-func message(to, body string) string {
-	return "<message to='" + to + "' type='chat' id='" + strings.ReplaceAll(body, " ", "-") + "'><body>" + body + "</body></message>"
+// message is a chat message as small as clients send it; extra is more XML in it.
+func message(to, body, extra string) string {
+	return "<message to='" + to + "' type='chat' id='" + strings.ReplaceAll(body, " ", "-") + "'><body>" + body + "</body>" + extra + "</message>"
 }
 
+// wantsReceipt asks for a delivery receipt (XEP-0184).
+const wantsReceipt = "<request xmlns='urn:xmpp:receipts'/>"
+
+// read tells the text of every message, and of every receipt the text of the message that it is for.
 func (c *client) read(arrived func(string)) {
 	var rest []byte
 	buf := make([]byte, 1<<16)
@@ -240,19 +244,35 @@ func (c *client) read(arrived func(string)) {
 			return
 		}
 		rest = append(rest, buf[:n]...)
+		taken := 0
 		for {
-			_, after, ok := bytes.Cut(rest, []byte("<body>"))
-			body, next, whole := bytes.Cut(after, []byte("</body>"))
-			if !ok || !whole {
+			length := bytes.Index(rest[taken:], []byte("</message>"))
+			if length < 0 {
 				break
 			}
-			arrived(string(body))
-			rest = append(rest[:0], next...)
+			if text := textOf(rest[taken : taken+length]); text != "" {
+				arrived(text)
+			}
+			taken += length + len("</message>")
 		}
-		if i := bytes.LastIndex(rest, []byte("<body>")); i < 0 && len(rest) > 16 {
-			rest = append(rest[:0], rest[len(rest)-16:]...)
-		}
+		rest = append(rest[:0], rest[taken:]...)
 	}
+}
+
+// textOf finds a message's body, or what a receipt (XEP-0184) names: ids are made from bodies.
+func textOf(stanza []byte) string {
+	if _, after, ok := bytes.Cut(stanza, []byte("<body>")); ok {
+		body, _, _ := bytes.Cut(after, []byte("</body>"))
+		return string(body)
+	}
+	_, after, _ := bytes.Cut(stanza, []byte("<received"))
+	tag, _, _ := bytes.Cut(after, []byte(">"))
+	_, value, ok := bytes.Cut(tag, []byte(" id="))
+	if !ok || len(value) == 0 {
+		return ""
+	}
+	id, _, _ := bytes.Cut(value[1:], value[:1])
+	return strings.ReplaceAll(string(id), "-", " ")
 }
 
 func (c *client) close() {

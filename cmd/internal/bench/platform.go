@@ -25,6 +25,8 @@ type Stub struct {
 	Arrived func(text string)
 	// Origin is the stub's own address, which its directory names.
 	Origin func() string
+	// Confirm, when it is set, tells the gateway that each message was delivered.
+	Confirm atomic.Pointer[Hook]
 
 	mux http.Handler
 	seq [chats]atomic.Int64
@@ -87,6 +89,9 @@ func (s *Stub) take(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.Arrived(in.Content.Text)
+	if h := s.Confirm.Load(); h != nil {
+		go s.confirm(*h, in.Sender, in.To, in.Client) // the load waits for what comes of it
+	}
 	answer(w, http.StatusAccepted, map[string]string{
 		"message_id": "msg_" + in.Client, "client_id": in.Client, "conversation": "cnv_" + in.Sender + in.To, "accepted_at": time.Now().UTC().Format(time.RFC3339Nano),
 	})
@@ -109,20 +114,36 @@ type Hook struct {
 // Say sends the event of a new message in a chat and returns when the gateway has taken it.
 func (s *Stub) Say(ctx context.Context, h Hook, chat int, text string) error {
 	user, person := fmt.Sprintf("usr_u%d", chat/people), fmt.Sprintf("gku_p%d", chat%people)
-	id, conversation := ulid.Make().String(), "cnv_"+user+person
-	at := time.Now().UTC()
+	return s.tell(ctx, h, "message.received", user, person, map[string]any{
+		"message_id": "msg_" + ulid.Make().String(), "from": person, "from_display": person, "to": user,
+		"sent_at": time.Now().UTC().Format(time.RFC3339Nano), "mode": "plaintext", "content": map[string]string{"text": text},
+	})
+}
+
+// confirm sends the event that a message of a user was delivered.
+func (s *Stub) confirm(h Hook, user, person, client string) {
+	_ = s.tell(context.Background(), h, "message.status", user, person, map[string]any{ // what is not told is missed by the load
+		"message_id": "msg_" + client, "client_id": client, "status": "delivered", "at": time.Now().UTC().Format(time.RFC3339Nano),
+	})
+}
+
+// tell sends an event of the chat between a user and a person.
+func (s *Stub) tell(ctx context.Context, h Hook, kind, user, person string, data map[string]any) error {
+	u, err1 := strconv.Atoi(strings.TrimPrefix(user, "usr_u"))
+	p, err2 := strconv.Atoi(strings.TrimPrefix(person, "gku_p"))
+	if chat := u*people + p; err1 != nil || err2 != nil || chat < 0 || chat >= chats {
+		return fmt.Errorf("bench: no chat of %q and %q", user, person)
+	}
+	id, at := "evt_"+ulid.Make().String(), time.Now().UTC()
+	data["conversation"] = "cnv_" + user + person
 	body, err := json.Marshal(map[string]any{
-		"id": "evt_" + id, "type": "message.received", "api_version": "2026-11-01", "occurred_at": at.Format(time.RFC3339Nano), "seq": s.seq[chat].Add(1),
-		"subject": map[string]string{"conversation": conversation, "to": user, "peer": person},
-		"data": map[string]any{
-			"message_id": "msg_" + id, "conversation": conversation, "from": person, "from_display": person, "to": user,
-			"sent_at": at.Format(time.RFC3339Nano), "mode": "plaintext", "content": map[string]string{"text": text},
-		},
+		"id": id, "type": kind, "api_version": "2026-11-01", "occurred_at": at.Format(time.RFC3339Nano), "seq": s.seq[u*people+p].Add(1),
+		"subject": map[string]any{"conversation": data["conversation"], "to": user, "peer": person}, "data": data,
 	})
 	if err != nil {
 		return err
 	}
-	return h.post(ctx, "evt_"+id, at, body)
+	return h.post(ctx, id, at, body)
 }
 
 // post signs and sends a webhook (Standard Webhooks, Signature scheme).

@@ -28,8 +28,10 @@ type System struct {
 	// Flood is with 64 messages in flight over 50 chats, Drip at 100 messages per second; Out goes to the platform, In to users.
 	FloodOut *Load `json:"flood_out,omitempty"`
 	FloodIn  *Load `json:"flood_in,omitempty"`
-	DripOut  *Load `json:"drip_out,omitempty"`
-	DripIn   *Load `json:"drip_in,omitempty"`
+	// FloodReceipt is FloodOut with messages under way until their receipt is back at the client.
+	FloodReceipt *Load `json:"flood_receipt,omitempty"`
+	DripOut      *Load `json:"drip_out,omitempty"`
+	DripIn       *Load `json:"drip_in,omitempty"`
 	// RSS is bytes resident after all loads, Idle the percentage of one core used by gateway and Redis while nothing happens.
 	RSS  int64   `json:"rss_bytes"`
 	Idle float64 `json:"idle_cpu_percent"`
@@ -95,6 +97,11 @@ func (r Report) String() string {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU), s.Idle)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
+	for _, s := range r.Systems {
+		if l := s.FloodReceipt; l != nil {
+			fmt.Fprintf(&b, "\n%s, x->p until the receipt is back: %.0f msg/s, p50 / p99 %s ms, CPU %s ms/msg\n", s.Name, l.Rate, times(l), cpu(l, gatewayCPU))
+		}
+	}
 	return b.String()
 }
 
@@ -132,7 +139,7 @@ func times(l *Load) string {
 
 func sum(s System, of func(*Load) int) int {
 	n := 0
-	for _, l := range []*Load{s.FloodOut, s.FloodIn, s.DripOut, s.DripIn} {
+	for _, l := range []*Load{s.FloodOut, s.FloodIn, s.DripOut, s.DripIn, s.FloodReceipt} {
 		if l != nil {
 			n += of(l)
 		}

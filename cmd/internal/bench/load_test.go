@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMeter(t *testing.T) {
+	m := newMeter(ToUser)
+	for range 4 {
+		if !m.enter(t.Context()) {
+			t.Fatal("enter: got false, want room")
+		}
+	}
+	second, first := m.text(3, 2), m.text(3, 1)
+	m.arrived(m.text(4, 1))
+	m.arrived(second)
+	m.arrived(first) // overtaken
+	m.arrived(m.text(5, 1))
+	for _, other := range []string{"", "hello 3", "bench x 1 1 1", "bench p 50 1 1", "bench p -1 1 1", "bench p a 1 1"} {
+		m.arrived(other)
+	}
+	if m.disorder != 1 || m.seen.Load() != 4 || m.settle(t.Context()) != 0 {
+		t.Errorf("got %d out of order, %d seen, want 1 and 4", m.disorder, m.seen.Load())
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	m := newMeter(ToUser)
+	if got := m.percentile(0.5); got != 0 {
+		t.Errorf("percentile of nothing: got %s, want 0", got)
+	}
+	for n := 100; n > 0; n-- {
+		m.times = append(m.times, time.Duration(n))
+	}
+	for p, want := range map[float64]time.Duration{0: 1, 0.5: 51, 0.99: 100, 1: 100} {
+		if got := m.percentile(p); got != want {
+			t.Errorf("percentile %v: got %d, want %d", p, got, want)
+		}
+	}
+}
+
+func TestTextOf(t *testing.T) {
+	for stanza, want := range map[string]string{
+		"<message from='a'><body>bench x 1 2 3</body><request/>":               "bench x 1 2 3",
+		"<message><received xmlns='urn:xmpp:receipts' id='bench-x-1-2-3'/>":    "bench x 1 2 3",
+		`<presence/><message><received id="bench-x-1-2-3" xmlns="u"/><store/>`: "bench x 1 2 3",
+		"<message><composing/>": "",
+	} {
+		if got := textOf([]byte(stanza)); got != want {
+			t.Errorf("textOf(%s): got %q, want %q", stanza, got, want)
+		}
+	}
+}
+
+func TestReportRatios(t *testing.T) {
+	r := Report{Systems: []System{
+		{Name: "floor", FloodOut: &Load{Rate: 1000}, RSS: 18e6},
+		{Name: "postern", FloodOut: &Load{Rate: 250, Disorder: 3}, DripIn: &Load{P50: 1.5, P99: 9, Missing: 2}, FloodReceipt: &Load{Rate: 77}},
+	}}
+	got := r.String()
+	for _, want := range []string{"250 (0.25)", "1.50 / 9.00", "until the receipt is back: 77 msg/s"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("report: %q is not in it:\n%s", want, got)
+		}
+	}
+	if d, m := sum(r.Systems[1], func(l *Load) int { return l.Disorder }), sum(r.Systems[1], func(l *Load) int { return l.Missing }); d != 3 || m != 2 {
+		t.Errorf("sums: got %d and %d, want 3 and 2", d, m)
+	}
+}
