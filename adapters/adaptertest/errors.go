@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func (h Harness) errors(t *testing.T) {
 				body = text("for an error")
 			}
 			_, err := b.send(t.Context(), 0, b.opTo(0, body))
-			se, ok := err.(*gateway.SendError)
+			se, ok := errors.AsType[*gateway.SendError](err) // send has checked that nothing wraps it
 			if !ok {
 				t.Fatalf("got %v, want class %s", err, c.Class)
 			}
@@ -53,7 +54,7 @@ func (h Harness) errors(t *testing.T) {
 			if err == nil || gateway.ClassOf(err) != g.want {
 				t.Errorf("got %v, want class %s", err, g.want)
 			}
-			if se, ok := err.(*gateway.SendError); ok && g.want == gateway.RateLimited && se.RetryAfter != 7*time.Second {
+			if se, ok := errors.AsType[*gateway.SendError](err); ok && g.want == gateway.RateLimited && se.RetryAfter != 7*time.Second {
 				t.Errorf("retry after: got %s, want 7s", se.RetryAfter)
 			}
 		})

@@ -77,7 +77,7 @@ func (b *bench) inspect() {
 	secrets := append([]string{canary}, b.Secrets...)
 	for _, a := range b.Accounts {
 		if len(a.Secret) > 0 {
-			secrets = append(secrets, string(a.Secret), fmt.Sprint(a.Secret))
+			secrets = append(secrets, string(a.Secret), fmt.Sprintf("%d", a.Secret))
 		}
 	}
 	b.mu.Lock()
@@ -133,7 +133,7 @@ func (b *bench) sendBy(ctx context.Context, a gateway.Adapter, account gateway.C
 		return sent, nil
 	}
 	b.tellError(err)
-	if se, ok := err.(*gateway.SendError); !ok || se == nil {
+	if se, ok := err.(*gateway.SendError); !ok || se == nil { //nolint:errorlint // Send promises the type itself, not one that wraps it
 		b.t.Errorf("Send %s: got an error of type %T, want *gateway.SendError itself", gateway.OpKind(op.Body), err)
 	}
 	return sent, err

@@ -32,7 +32,6 @@ type toyPlatform struct {
 	mu   sync.Mutex
 	keys map[string]string
 	got  []adaptertest.Received
-	gone map[string]bool
 }
 
 func (p *toyPlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
