@@ -3,6 +3,7 @@ package gatekeeper_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,8 +18,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"crypto/ecdsa"
 
 	"postern/adapters"
 	"postern/adapters/gatekeeper"

@@ -279,11 +279,11 @@ func algorithm(key jwk.Key) (jwa.SignatureAlgorithm, error) {
 
 // publicKey names a key by its thumbprint (RFC 7638), in both halves, and says what it is for.
 func publicKey(key jwk.Key, alg jwa.SignatureAlgorithm) (jwk.Key, error) {
-	print, err := key.Thumbprint(crypto.SHA256)
+	thumbprint, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}
-	if err := key.Set(jwk.KeyIDKey, base64.RawURLEncoding.EncodeToString(print)); err != nil {
+	if err := key.Set(jwk.KeyIDKey, base64.RawURLEncoding.EncodeToString(thumbprint)); err != nil {
 		return nil, err
 	}
 	public, err := key.PublicKey()

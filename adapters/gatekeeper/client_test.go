@@ -129,7 +129,7 @@ func TestBearerRefused(t *testing.T) {
 func TestTokenRefused(t *testing.T) {
 	_, a := script(t, func(s *scripted) { s.stranger = true })
 	_, err := a.Send(t.Context(), romeo, hello())
-	se, ok := err.(*gateway.SendError)
+	se, ok := err.(*gateway.SendError) //nolint:errorlint // Send promises the type itself
 	if !ok || se.Class != gateway.Retryable || se.Code != "invalid_client" {
 		t.Errorf("got %v, want class retryable, code invalid_client", err)
 	}

@@ -208,7 +208,7 @@ func (s *Server) issueToken(r *http.Request, form map[string]string) (int, any) 
 		return refuse(http.StatusUnauthorized, "invalid_client", "client_assertion: jti was used before")
 	}
 	buf := make([]byte, 32)
-	rand.Read(buf) //nolint:errcheck // crypto/rand.Read never fails
+	rand.Read(buf) // crypto/rand.Read never fails
 	value := base64.RawURLEncoding.EncodeToString(buf)
 	s.tokens.add(value, token{p, now.Add(s.cfg.TokenTTL)}, now.Add(s.cfg.TokenTTL), now)
 	return http.StatusOK, map[string]any{"access_token": value, "token_type": "Bearer", "expires_in": int(s.cfg.TokenTTL / time.Second)}

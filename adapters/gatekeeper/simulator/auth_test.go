@@ -121,7 +121,9 @@ func TestPartnerKeysAreFetched(t *testing.T) {
 	fetched := 0
 	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fetched++
-		w.Write(publicSet(t, key))
+		if _, err := w.Write(publicSet(t, key)); err != nil {
+			t.Error(err)
+		}
 	}))
 	defer keys.Close()
 	b := newSandbox(t, func(c *simulator.Config) {

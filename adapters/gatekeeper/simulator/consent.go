@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -48,7 +49,7 @@ func createContactRequest(c *call) (answer, *problem) {
 		return answer{}, fail("quota_first_contact", "the sandbox holds no more conversations").withRetry("backoff", 0)
 	}
 	open := chat.request != nil && chat.request.State == "pending" && c.now.Before(chat.request.Expires)
-	if !open && !(chat.request != nil && chat.request.State == "accepted" && chat.granted) {
+	if !open && (chat.request == nil || chat.request.State != "accepted" || !chat.granted) {
 		if chat.request != nil {
 			delete(c.requests, chat.request.ID)
 		}
@@ -84,8 +85,8 @@ func (s *Server) declineRequest(c *chat) {
 
 func listContactRequests(c *call) (answer, *problem) {
 	all := []requestView{}
-	for i := len(c.user.chats) - 1; i >= 0; i-- {
-		if chat := c.user.chats[i]; chat.request != nil {
+	for _, chat := range slices.Backward(c.user.chats) {
+		if chat.request != nil {
 			all = append(all, chat.requestView(c.now))
 		}
 	}

@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,9 +14,7 @@ func TestUndocumentedIsRefused(t *testing.T) {
 	good := message("c1", usr, "gku_nurse", "Hi")
 	with := func(k string, v any) obj {
 		m := obj{}
-		for key, value := range good {
-			m[key] = value
-		}
+		maps.Copy(m, good)
 		if v == nil {
 			delete(m, k)
 		} else {

@@ -20,13 +20,13 @@ type remembered struct {
 // once runs an operation, or gives its remembered answer. Callers hold the lock, so two requests with one key never run both.
 func (s *Server) once(op *operation, c *call, do implementation, id string) reply {
 	var key string
-	var print [sha256.Size]byte
+	var fingerprint [sha256.Size]byte
 	if op.keyed {
 		key = c.partner.ClientID + "\x00" + c.r.Header.Get("Idempotency-Key")
 		// The user is part of the request: one partner user never gets the answer meant for another.
-		print = sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", c.r.Method, c.r.URL.RequestURI(), c.subject, c.body))
+		fingerprint = sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", c.r.Method, c.r.URL.RequestURI(), c.subject, c.body))
 		if old, ok := s.remembered.get(key, c.now); ok {
-			if old.request != print {
+			if old.request != fingerprint {
 				return fail("idempotency_conflict", "the key was used for another request").reply(id)
 			}
 			if old.post != nil {
@@ -44,7 +44,7 @@ func (s *Server) once(op *operation, c *call, do implementation, id string) repl
 		out = prob.reply(id)
 	}
 	if op.keyed && out.status != 429 && out.status < 500 {
-		r := remembered{request: print, reply: out}
+		r := remembered{request: fingerprint, reply: out}
 		if s.posts.total > before {
 			r.post = s.posts.last()
 			r.post.IdempotencyKey = c.r.Header.Get("Idempotency-Key")

@@ -152,7 +152,7 @@ func TestEditRetractReact(t *testing.T) {
 		b := newSandbox(t, nil)
 		defer b.run()()
 		usr := b.enlist(romeo)
-		sent := b.must(202, "POST", "/v1/messages", romeo, message("c1", usr, "gku_nurse", "Teh moon"))
+		sent := b.must(202, "POST", "/v1/messages", romeo, message("c1", usr, "gku_nurse", "The mooon"))
 		path := "/v1/messages/" + sent.str("message_id")
 		for range 2 {
 			got := b.must(200, "PATCH", path, romeo, obj{"content": obj{"text": "The moon"}})
@@ -317,9 +317,13 @@ func TestPersonas(t *testing.T) {
 			got = append(got, seen{peer, e.Type, what, e.at.Sub(began)})
 		}
 		want := []seen{
-			{"echo", "message.status", "delivered", 0}, {"echo", "message.status", "read", 0}, {"echo", "message.received", "Hello", 0},
-			{"slow", "message.status", "delivered", 3 * time.Second}, {"slow", "message.status", "read", 6 * time.Second},
-			{"slow", "typing", "composing", 6 * time.Second}, {"slow", "message.received", "Hello", 9 * time.Second},
+			{"echo", "message.status", "delivered", 0},
+			{"echo", "message.status", "read", 0},
+			{"echo", "message.received", "Hello", 0},
+			{"slow", "message.status", "delivered", 3 * time.Second},
+			{"slow", "message.status", "read", 6 * time.Second},
+			{"slow", "typing", "composing", 6 * time.Second},
+			{"slow", "message.received", "Hello", 9 * time.Second},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)

@@ -19,7 +19,8 @@ func TestTextBothWays(t *testing.T) {
 		}})
 		want := []any{
 			obj{"result": "found", "internal_id": "gku_juliet", "display": "Juliet Capulet", "mode": "plaintext", "accepts": "request"},
-			obj{"result": "unavailable"}, obj{"result": "unavailable"},
+			obj{"result": "unavailable"},
+			obj{"result": "unavailable"},
 		}
 		if diff := cmp.Diff(want, found.body["items"]); diff != "" {
 			t.Errorf("lookup (-want +got):\n%s", diff)

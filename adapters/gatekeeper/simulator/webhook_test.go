@@ -206,7 +206,9 @@ func TestWebhookFaults(t *testing.T) {
 				b.control("PUT", "/faults", tt.fault)
 				b.answerWith(func(e *hookEvent) int { // a partner that checks
 					var ts int64
-					fmt.Sscan(e.header.Get("webhook-timestamp"), &ts)
+					if _, err := fmt.Sscan(e.header.Get("webhook-timestamp"), &ts); err != nil {
+						t.Errorf("webhook-timestamp: %v", err)
+					}
 					if verify(t, e) != nil || e.at.Sub(time.Unix(ts, 0)).Abs() > 5*time.Minute {
 						return 401
 					}
