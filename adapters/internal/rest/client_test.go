@@ -38,7 +38,7 @@ func newClient(t *testing.T, base string) *rest.Client {
 
 func asError(t *testing.T, err error) *rest.Error {
 	t.Helper()
-	e, ok := err.(*rest.Error)
+	e, ok := err.(*rest.Error) //nolint:errorlint // Do promises the type itself
 	if !ok {
 		t.Fatalf("got %v (%T), want *rest.Error", err, err)
 	}
@@ -66,7 +66,8 @@ func TestDo(t *testing.T) {
 	}{
 		{"get", rest.Call{Path: "/me"}, seen{"GET", "/api/me", "", "", "Test/1", "", ""}},
 		{
-			"json", rest.Call{Method: "POST", Path: rest.Path("a b", "../c", ".."), Query: url.Values{"q": {"x y"}}, Header: http.Header{"X-Extra": {"1"}}, Body: map[string]int{"n": 1}},
+			"json",
+			rest.Call{Method: "POST", Path: rest.Path("a b", "../c", ".."), Query: url.Values{"q": {"x y"}}, Header: http.Header{"X-Extra": {"1"}}, Body: map[string]int{"n": 1}},
 			seen{"POST", "/api/a%20b/..%2Fc/%2E%2E", "q=x+y", "application/json", "Test/1", "1", `{"n":1}`},
 		},
 		{"form", rest.Call{Method: "POST", Path: "/t", Form: url.Values{"a": {"1"}}}, seen{"POST", "/api/t", "", "application/x-www-form-urlencoded", "Test/1", "", "a=1"}},
@@ -136,7 +137,7 @@ func TestErrorAnswers(t *testing.T) {
 
 // TestWritten is what tells a retry that is safe from one that is not.
 func TestWritten(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

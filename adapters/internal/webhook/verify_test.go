@@ -145,8 +145,15 @@ func TestSecondImplementation(t *testing.T) {
 
 func TestNewVerifier(t *testing.T) {
 	for _, keys := range [][]string{
-		nil, {""}, {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, {"whsec_"}, {"whsec_plJ3nmyCDGBKInavdOK15jsl"}, {"whsec_%%%"},
-		{"whpk_AAAA"}, {vectorSecret, "whsk_AAAA"}, {"whsec_" + strings.Repeat("A", 88)},
+		nil,
+		{""},
+		{"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+		{"whsec_"},
+		{"whsec_plJ3nmyCDGBKInavdOK15jsl"},
+		{"whsec_%%%"},
+		{"whpk_AAAA"},
+		{vectorSecret, "whsk_AAAA"},
+		{"whsec_" + strings.Repeat("A", 88)},
 	} {
 		if _, err := webhook.NewVerifier(keys...); err == nil {
 			t.Errorf("NewVerifier(%q): got no error, want one", keys)
