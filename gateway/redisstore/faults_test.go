@@ -139,7 +139,7 @@ type proxy struct {
 
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func newProxy(t *testing.T, target string) *proxy {
 			if err != nil {
 				return
 			}
-			p.wg.Go(func() { p.serve(c) })
+			p.wg.Go(func() { p.serve(t.Context(), c) })
 		}
 	})
 	t.Cleanup(func() {
@@ -160,9 +160,9 @@ func newProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
-func (p *proxy) serve(c net.Conn) {
+func (p *proxy) serve(ctx context.Context, c net.Conn) {
 	defer func() { _ = c.Close() }()
-	up, err := net.Dial("tcp", p.target)
+	up, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		return
 	}

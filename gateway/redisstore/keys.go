@@ -68,6 +68,7 @@ func (s *Store) part(p gateway.Partition, rest string) string {
 }
 
 func (s *Store) stream(p gateway.Partition, q gateway.Queue) string { return s.part(p, "q:"+string(q)) }
+
 func (s *Store) tries(p gateway.Partition, q gateway.Queue) string {
 	return s.part(p, "try:"+string(q))
 }

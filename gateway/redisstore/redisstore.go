@@ -78,7 +78,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	s.ears = listen(client)
+	s.ears = listen(client) //nolint:contextcheck // it hears until Close, not until ctx ends
 	return s, nil
 }
 

@@ -54,7 +54,7 @@ func TestDial(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,11 +128,11 @@ func TestScripts(t *testing.T) {
 	for name, sc := range scripts {
 		got = append(got, name)
 		for line := range strings.Lines(sc.src) {
-			call := strings.Index(line, "redis.call('")
-			if call < 0 {
+			_, call, ok := strings.Cut(line, "redis.call('")
+			if !ok {
 				continue
 			}
-			_, args, _ := strings.Cut(line[call+len("redis.call('"):], "'")
+			_, args, _ := strings.Cut(call, "'")
 			args = strings.TrimPrefix(args, ", ")
 			if !strings.HasPrefix(args, "KEYS[") && !strings.HasPrefix(args, "to") && !strings.HasPrefix(args, "ARGV[4], '')") && !strings.HasPrefix(args, "ARGV[2], '')") && !strings.HasPrefix(args, ")") {
 				t.Errorf("%s.lua: %s: got a key from elsewhere, want one of KEYS", name, strings.TrimSpace(line))

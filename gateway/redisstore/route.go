@@ -70,7 +70,7 @@ func (s *Store) submit(ctx context.Context, key string, c *call) error {
 		s.batches[addr] = b
 	}
 	s.mu.Unlock()
-	return b.submit(node, c)
+	return b.submit(node, c) //nolint:contextcheck // a pipeline serves many callers
 }
 
 // await waits for a call and repeats it where that is right.
@@ -168,7 +168,7 @@ func (s *Store) ask(ctx context.Context, addr string, args [][]any) ([]any, erro
 		for _, a := range args {
 			c.args = append(c.args, []any{"asking"}, a)
 		}
-		send(node, []*call{c})
+		send(node, []*call{c}) //nolint:contextcheck // send ends by its connection's timeouts
 		all, err := results(c)
 		for i := 1; i < len(all); i += 2 {
 			out = append(out, all[i])

@@ -3,6 +3,7 @@
 package redisstore
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -63,7 +64,7 @@ func TestSentinel(t *testing.T) {
 // startSentinel starts one Sentinel that fails over within seconds, and returns its address.
 func startSentinel(t *testing.T, host, port string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func startSentinel(t *testing.T, host, port string) string {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("redis-server", conf, "--sentinel")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "redis-server", conf, "--sentinel")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func startSentinel(t *testing.T, host, port string) string {
 		_ = cmd.Wait()
 	})
 	eventually(t, "Sentinel", func() bool {
-		c, err := net.Dial("tcp", addr)
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
 		if err == nil {
 			_ = c.Close()
 		}

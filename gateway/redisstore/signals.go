@@ -87,7 +87,7 @@ func (e *ears) add(ctx context.Context, channel string, l *ear) {
 		e.mu.Lock()
 		e.drop(channel, l)
 		e.mu.Unlock()
-		e.sync(context.Background(), channel)
+		e.sync(context.WithoutCancel(ctx), channel)
 	})
 }
 

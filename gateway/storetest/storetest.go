@@ -92,7 +92,7 @@ func entry(lane, name string) gateway.Entry {
 func (k *kit) put(q gateway.Queue, lane, names string) []gateway.EntryID {
 	k.Helper()
 	var ids []gateway.EntryID
-	for _, n := range strings.Fields(names) {
+	for n := range strings.FieldsSeq(names) {
 		id, dup, err := k.Ingest(k.Context(), shard, q, entry(lane, n), gateway.IngestOptions{})
 		k.check("ingest", err)
 		k.want("duplicate", dup, false)
