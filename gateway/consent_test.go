@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func receiptOf(t *testing.T, c *counter, v gateway.Visitor) gateway.ConsentReceipt {
 	t.Helper()
-	got, err := c.desk.Consents(c.ctx, v.User)
+	got, err := c.desk.Consents(c.t.Context(), v.User)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("consents: got %d, %v, want one", len(got), err)
 	}
@@ -59,7 +59,7 @@ func TestConsentReceiptVerifies(t *testing.T) {
 	if !strings.Contains(body, hex.EncodeToString(sum[:])) || !strings.HasSuffix(body, text.String()) {
 		t.Errorf("user's copy lacks hash or text:\n%s", body)
 	}
-	if other, err := c.desk.Consents(c.ctx, c.juliet.User); len(other) != 0 || err != nil {
+	if other, err := c.desk.Consents(c.t.Context(), c.juliet.User); len(other) != 0 || err != nil {
 		t.Errorf("another user sees %v, %v", other, err)
 	}
 }
@@ -83,7 +83,7 @@ func TestConsentToTheOlderText(t *testing.T) {
 	c.platform.Play(script{Link: steps})
 	r := c.next(c.romeo, c.start(c.romeo, gateway.NodeRegister), agreed("number", "1"))
 	old := receiptOf(t, c, c.romeo)
-	r, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionPrev, nil)
+	r, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionPrev, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,11 +105,11 @@ func TestCancelForgetsTheConsent(t *testing.T) {
 	c.platform.Play(script{Link: steps})
 	r := c.next(c.romeo, c.start(c.romeo, gateway.NodeRegister), agreed("number", "1"))
 	receiptOf(t, c, c.romeo)
-	r, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionCancel, nil)
+	r, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionCancel, nil)
 	if err != nil || r.Status != gateway.ReplyCanceled {
 		t.Fatalf("got %s, %v, want canceled", r.Status, err)
 	}
-	if got, err := c.desk.Consents(c.ctx, c.romeo.User); len(got) != 0 || err != nil {
+	if got, err := c.desk.Consents(c.t.Context(), c.romeo.User); len(got) != 0 || err != nil {
 		t.Errorf("got %v, %v, want none", got, err)
 	}
 }

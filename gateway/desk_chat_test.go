@@ -74,7 +74,7 @@ func TestChatRegistersInSteps(t *testing.T) {
 		[2]string{"1", "Nickname"},
 		[2]string{"-", "registered with Wall as +49 ... 56 on p"},
 	)
-	if got, err := c.desk.Consents(c.ctx, c.romeo.User); len(got) != 1 || err != nil {
+	if got, err := c.desk.Consents(c.t.Context(), c.romeo.User); len(got) != 1 || err != nil {
 		t.Errorf("got %d consents, %v, want one", len(got), err)
 	}
 }
@@ -89,7 +89,7 @@ func TestChatRefusedFirstStep(t *testing.T) {
 		[2]string{"Montague", "already linked by another & Your name there & !Do you agree"},
 		[2]string{"Romeo", "registered with Wall as Romeo"},
 	)
-	if got, err := c.desk.Consents(c.ctx, c.romeo.User); len(got) != 1 || err != nil {
+	if got, err := c.desk.Consents(c.t.Context(), c.romeo.User); len(got) != 1 || err != nil {
 		t.Errorf("got %d consents, %v, want one", len(got), err)
 	}
 }

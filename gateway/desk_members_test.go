@@ -12,12 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"postern/gateway"
+	"postern/gateway/gatewaytest"
 )
 
 func TestCommandsFollowRegistration(t *testing.T) {
 	c := newCounter(t)
 	nodes := func(v gateway.Visitor) (out []string) {
-		cmds, err := c.desk.Commands(c.ctx, v)
+		cmds, err := c.desk.Commands(c.t.Context(), v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,10 +34,10 @@ func TestCommandsFollowRegistration(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, node := range []string{gateway.NodeStatus, gateway.NodeAdd, gateway.NodeContacts, gateway.NodeUnregister} {
-		_, err := c.desk.Start(c.ctx, c.romeo, node)
+		_, err := c.desk.Start(c.t.Context(), c.romeo, node)
 		c.refused(err, gateway.RegistrationRequired, "")
 	}
-	_, err := c.desk.Start(c.ctx, c.romeo, "make-me-admin")
+	_, err := c.desk.Start(c.t.Context(), c.romeo, "make-me-admin")
 	c.refused(err, gateway.ItemNotFound, "")
 	c.register(c.romeo, "Montague")
 	if diff := cmp.Diff([]string{"jabber:iq:register", "status", "add", "contacts", "unregister", "help"}, nodes(c.romeo)); diff != "" {
@@ -45,7 +46,7 @@ func TestCommandsFollowRegistration(t *testing.T) {
 	if diff := cmp.Diff([]string{"jabber:iq:register", "help"}, nodes(c.juliet)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := c.desk.Commands(c.ctx, gateway.Visitor{Adapter: "moat", User: "romeo@example.org"}); err != nil {
+	if _, err := c.desk.Commands(c.t.Context(), gateway.Visitor{Adapter: "moat", User: "romeo@example.org"}); err != nil {
 		t.Errorf("unknown instance: %v", err)
 	}
 }
@@ -69,7 +70,7 @@ func TestAddContact(t *testing.T) {
 	}
 
 	// Adding somebody again keeps what is known about them.
-	known, err := c.identity.PutContact(c.ctx, a, gateway.Contact{ID: "id-anna", Name: "anna", Subscribed: true, Chat: "chat7"})
+	known, err := c.identity.PutContact(c.t.Context(), a, gateway.Contact{ID: "id-anna", Name: "anna", Subscribed: true, Chat: "chat7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestAddContact(t *testing.T) {
 	if !strings.Contains(r.Text, "Anna has to accept") {
 		t.Errorf("got %q, want that Anna has to accept", r.Text)
 	}
-	got, err := c.identity.Contact(c.ctx, a, known.Alias)
+	got, err := c.identity.Contact(c.t.Context(), a, known.Alias)
 	want2 := gateway.Contact{Alias: known.Alias, ID: "id-anna", Name: "Anna", Subscribed: true, Chat: "chat7", Pending: true}
 	if err != nil || *got != want2 {
 		t.Errorf("got %+v, %v, want %+v", got, err, want2)
@@ -88,29 +89,29 @@ func TestAddContact(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	c := newCounter(t)
-	_, err := c.desk.Resolve(c.ctx, c.romeo, "anna")
+	_, err := c.desk.Resolve(c.t.Context(), c.romeo, "anna")
 	c.refused(err, gateway.RegistrationRequired, "")
 	c.register(c.romeo, "Montague")
 	if desc, prompt := c.desk.Prompt(c.romeo); prompt != "phone number or user name" || !strings.Contains(desc, "Wall") {
 		t.Errorf("got prompt %q %q", desc, prompt)
 	}
-	alias, err := c.desk.Resolve(c.ctx, c.romeo, " anna ")
+	alias, err := c.desk.Resolve(c.t.Context(), c.romeo, " anna ")
 	if a := c.account(c.romeo); err != nil || alias != a.Keys.Alias("id-anna") {
 		t.Fatalf("got %q, %v", alias, err)
 	}
-	if _, err := c.identity.Contact(c.ctx, c.account(c.romeo), alias); err != nil {
+	if _, err := c.identity.Contact(c.t.Context(), c.account(c.romeo), alias); err != nil {
 		t.Errorf("no contact behind the address: %v", err)
 	}
 	for _, query := range []string{"", "  ", strings.Repeat("x", 5000)} {
-		_, err := c.desk.Resolve(c.ctx, c.romeo, query)
+		_, err := c.desk.Resolve(c.t.Context(), c.romeo, query)
 		c.refused(err, gateway.NotAcceptable, "")
 	}
 	// Nobody, opted out and blocked are one answer: condition and text.
 	var texts []string
 	for _, reason := range []error{gateway.ErrNoPerson, fmt.Errorf("wall: %w", gateway.ErrNoPerson), &gateway.SendError{Class: gateway.NotReachable, Code: "opted_out"}} {
 		c.platform.Play(script{Resolve: func(string) (gateway.Person, error) { return gateway.Person{}, reason }})
-		_, err := c.desk.Resolve(c.ctx, c.romeo, "+49 30 1")
-		texts = append(texts, c.refused(err, gateway.ItemNotFound, "").Text)
+		_, err := c.desk.Resolve(c.t.Context(), c.romeo, "+49 30 1")
+		texts = append(texts, c.refused(err, gateway.ItemNotFound, ""))
 	}
 	if len(slices.Compact(texts)) != 1 {
 		t.Errorf("the answers tell nobody from opted out: %q", texts)
@@ -118,11 +119,11 @@ func TestResolve(t *testing.T) {
 	c.platform.Play(script{Resolve: func(string) (gateway.Person, error) {
 		return gateway.Person{}, &gateway.SendError{Class: gateway.Retryable}
 	}})
-	_, err = c.desk.Resolve(c.ctx, c.romeo, "+49 30 1")
+	_, err = c.desk.Resolve(c.t.Context(), c.romeo, "+49 30 1")
 	c.refused(err, gateway.RemoteServerTimeout, "")
 	bug := errors.New("bug")
 	c.platform.Play(script{Resolve: func(string) (gateway.Person, error) { return gateway.Person{}, bug }})
-	if _, err = c.desk.Resolve(c.ctx, c.romeo, "+49 30 1"); !errors.Is(err, bug) {
+	if _, err = c.desk.Resolve(c.t.Context(), c.romeo, "+49 30 1"); !errors.Is(err, bug) {
 		t.Errorf("got %v, want the bug itself", err)
 	}
 	if strings.Contains(c.log.String(), "+49") {
@@ -136,11 +137,11 @@ func TestResolveNeedsAWorkingAccount(t *testing.T) {
 		c.register(c.romeo, "Montague")
 		a := *c.account(c.romeo)
 		a.Standing = standing
-		if err := c.identity.Update(c.ctx, a); err != nil {
+		if err := c.identity.Update(c.t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		c.restart()
-		_, err := c.desk.Resolve(c.ctx, c.romeo, "anna")
+		_, err := c.desk.Resolve(c.t.Context(), c.romeo, "anna")
 		c.refused(err, gateway.NotAuthorized, "")
 		if slices.Contains(c.platform.Calls(), "resolve anna") {
 			t.Errorf("%s: the platform was asked", standing)
@@ -149,12 +150,12 @@ func TestResolveNeedsAWorkingAccount(t *testing.T) {
 	c := newCounter(t)
 	c.register(c.romeo, "Montague")
 	c.platform.Describe.Version++
-	_, err := c.desk.Resolve(c.ctx, c.romeo, "anna")
-	if text := c.refused(err, gateway.NotAuthorized, "").Text; !strings.Contains(text, "terms of Wall have changed") {
+	_, err := c.desk.Resolve(c.t.Context(), c.romeo, "anna")
+	if text := c.refused(err, gateway.NotAuthorized, ""); !strings.Contains(text, "terms of Wall have changed") {
 		t.Errorf("got %q, want that the terms changed", text)
 	}
 	c.register(c.romeo, "Montague")
-	if _, err := c.desk.Resolve(c.ctx, c.romeo, "anna"); err != nil {
+	if _, err := c.desk.Resolve(c.t.Context(), c.romeo, "anna"); err != nil {
 		t.Errorf("after the new consent: %v", err)
 	}
 }
@@ -165,20 +166,20 @@ func TestLookupBudget(t *testing.T) {
 		c.register(c.romeo, "Montague")
 		c.register(c.juliet, "Capulet")
 		for i := range 30 {
-			if _, err := c.desk.Resolve(c.ctx, c.romeo, fmt.Sprint("p", i)); err != nil {
+			if _, err := c.desk.Resolve(c.t.Context(), c.romeo, fmt.Sprint("p", i)); err != nil {
 				t.Fatalf("lookup %d: %v", i, err)
 			}
 		}
-		_, err := c.desk.Resolve(c.ctx, c.romeo, "one more")
+		_, err := c.desk.Resolve(c.t.Context(), c.romeo, "one more")
 		c.refused(err, gateway.ResourceConstraint, "")
 		if slices.Contains(c.platform.Calls(), "resolve one more") {
 			t.Error("the platform was asked all the same")
 		}
-		if _, err := c.desk.Resolve(c.ctx, c.juliet, "anna"); err != nil {
+		if _, err := c.desk.Resolve(c.t.Context(), c.juliet, "anna"); err != nil {
 			t.Errorf("another user pays: %v", err)
 		}
-		time.Sleep(time.Hour)
-		if _, err := c.desk.Resolve(c.ctx, c.romeo, "one more"); err != nil {
+		gatewaytest.Advance(time.Hour)
+		if _, err := c.desk.Resolve(c.t.Context(), c.romeo, "one more"); err != nil {
 			t.Errorf("an hour later: %v", err)
 		}
 	})
@@ -193,7 +194,7 @@ func TestStatusAndContacts(t *testing.T) {
 	}
 	a := c.account(c.romeo)
 	for _, name := range []string{"tybalt", "Anna", "Mercutio"} {
-		if _, err := c.identity.PutContact(c.ctx, a, gateway.Contact{ID: gateway.ContactID(name), Name: name, Pending: name == "Anna"}); err != nil {
+		if _, err := c.identity.PutContact(c.t.Context(), a, gateway.Contact{ID: gateway.ContactID(name), Name: name, Pending: name == "Anna"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -222,7 +223,7 @@ func TestLongContactListIsCapped(t *testing.T) {
 	c.register(c.romeo, "Montague")
 	a := c.account(c.romeo)
 	for i := range 201 {
-		if _, err := c.identity.PutContact(c.ctx, a, gateway.Contact{ID: gateway.ContactID(fmt.Sprint(i)), Name: "n"}); err != nil {
+		if _, err := c.identity.PutContact(c.t.Context(), a, gateway.Contact{ID: gateway.ContactID(fmt.Sprint(i)), Name: "n"}); err != nil {
 			t.Fatal(err)
 		}
 	}

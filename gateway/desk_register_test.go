@@ -36,7 +36,7 @@ func TestRegisterInOneForm(t *testing.T) {
 	if diff := cmp.Diff(want, shown(r.After)); diff != "" {
 		t.Error(diff)
 	}
-	name, ok, err := c.desk.Registered(c.ctx, c.romeo)
+	name, ok, err := c.desk.Registered(c.t.Context(), c.romeo)
 	if name != "Montague" || !ok || err != nil {
 		t.Errorf("registered: got %q %v %v, want Montague", name, ok, err)
 	}
@@ -58,7 +58,7 @@ func TestNoEnlistmentWithoutEveryTick(t *testing.T) {
 		for _, value := range []string{"", "0", "false", "no", "maybe"} {
 			c := newCounter(t)
 			r := c.start(c.romeo, gateway.NodeRegister)
-			_, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionComplete, agreed("name", "Montague", missing, value))
+			_, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionComplete, agreed("name", "Montague", missing, value))
 			c.refused(err, gateway.NotAcceptable, gateway.BadPayload)
 			if c.registered(c.romeo) {
 				t.Errorf("%s=%q: registered without consent", missing, value)
@@ -66,7 +66,7 @@ func TestNoEnlistmentWithoutEveryTick(t *testing.T) {
 			if diff := cmp.Diff([]string{"link - map[]"}, c.platform.Calls()); diff != "" {
 				t.Errorf("%s=%q: the platform heard of the user:\n%s", missing, value, diff)
 			}
-			if got, err := c.desk.Consents(c.ctx, c.romeo.User); len(got) != 0 || err != nil {
+			if got, err := c.desk.Consents(c.t.Context(), c.romeo.User); len(got) != 0 || err != nil {
 				t.Errorf("%s=%q: got consents %v, %v, want none", missing, value, got, err)
 			}
 			// The form waits for a better answer.
@@ -105,18 +105,18 @@ func TestRegisterInSteps(t *testing.T) {
 	if r.Fields[0].Value != "" {
 		t.Errorf("secret field has value %q, want none", r.Fields[0].Value)
 	}
-	back, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionPrev, nil)
+	back, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionPrev, nil)
 	if err != nil || len(back.Fields) != 5 || back.Prev {
 		t.Fatalf("prev: got %+v, %v, want the first step", back, err)
 	}
-	_, err = c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionPrev, nil)
+	_, err = c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionPrev, nil)
 	c.refused(err, gateway.BadRequest, gateway.BadAction)
 	r = c.next(c.romeo, r, agreed("number", "+49 123456"))
-	_, err = c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionNext, map[string]string{"code": "9", "device": "p"})
-	if text := c.refused(err, gateway.NotAcceptable, "").Text; !strings.Contains(text, "wrong_code") {
+	_, err = c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionNext, map[string]string{"code": "9", "device": "p"})
+	if text := c.refused(err, gateway.NotAcceptable, ""); !strings.Contains(text, "wrong_code") {
 		t.Errorf("got %q, want the platform's code", text)
 	}
-	_, err = c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionNext, map[string]string{"code": "1234", "device": "laptop"})
+	_, err = c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionNext, map[string]string{"code": "1234", "device": "laptop"})
 	c.refused(err, gateway.NotAcceptable, gateway.BadPayload)
 	// A restart between two steps is harmless.
 	c.restart()
@@ -124,7 +124,7 @@ func TestRegisterInSteps(t *testing.T) {
 	if r.Status != gateway.ReplyCompleted || !strings.Contains(r.Text, "on d") {
 		t.Errorf("got %s %q, want completed", r.Status, r.Text)
 	}
-	if got, err := c.desk.Consents(c.ctx, c.romeo.User); len(got) != 1 || err != nil {
+	if got, err := c.desk.Consents(c.t.Context(), c.romeo.User); len(got) != 1 || err != nil {
 		t.Errorf("got %d consents, %v, want one for all tries", len(got), err)
 	}
 }
@@ -165,7 +165,7 @@ func TestLinkFailures(t *testing.T) {
 			return gateway.LinkStep{}, &gateway.SendError{Class: class, Code: "no"}
 		}})
 		r := c.start(c.romeo, gateway.NodeRegister)
-		_, err := c.desk.Continue(c.ctx, c.romeo, r.Session, "", agreed())
+		_, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, "", agreed())
 		c.refused(err, want, "")
 		if c.registered(c.romeo) {
 			t.Errorf("%s: registered", class)
@@ -174,7 +174,7 @@ func TestLinkFailures(t *testing.T) {
 	c := newCounter(t)
 	bug := errors.New("bug")
 	c.platform.Play(script{Link: func(gateway.LinkInput) (gateway.LinkStep, error) { return gateway.LinkStep{}, bug }})
-	if _, err := c.desk.Start(c.ctx, c.romeo, gateway.NodeRegister); !errors.Is(err, bug) {
+	if _, err := c.desk.Start(c.t.Context(), c.romeo, gateway.NodeRegister); !errors.Is(err, bug) {
 		t.Errorf("got %v, want the bug itself", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestConflictLeavesTheOwnerAlone(t *testing.T) {
 	c := newCounter(t)
 	c.register(c.romeo, "Montague")
 	r := c.start(c.juliet, gateway.NodeRegister)
-	_, err := c.desk.Continue(c.ctx, c.juliet, r.Session, gateway.ActionNext, agreed("name", "Montague"))
+	_, err := c.desk.Continue(c.t.Context(), c.juliet, r.Session, gateway.ActionNext, agreed("name", "Montague"))
 	c.refused(err, gateway.Conflict, "")
 	if c.registered(c.juliet) || !c.registered(c.romeo) {
 		t.Error("the endpoint changed hands")
@@ -201,14 +201,14 @@ func TestTakingBackSparesTheOwner(t *testing.T) {
 	c.desk = c.open(b)
 	r := c.start(c.juliet, gateway.NodeRegister)
 	b.loads[gateway.RecordEndpoint] = 1
-	_, err := c.desk.Continue(c.ctx, c.juliet, r.Session, gateway.ActionNext, agreed("name", "Montague"))
+	_, err := c.desk.Continue(c.t.Context(), c.juliet, r.Session, gateway.ActionNext, agreed("name", "Montague"))
 	if _, ok := errors.AsType[*gateway.Refusal](err); ok || err == nil {
 		t.Errorf("got %v, want an internal error", err)
 	}
 	if slices.Contains(c.platform.Calls(), "unlink ep-Montague") {
 		t.Error("the owner's link was ended")
 	}
-	got, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.ctx, "wall", "ep-Montague")
+	got, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.t.Context(), "wall", "ep-Montague")
 	if err != nil || got.User != c.romeo.User {
 		t.Errorf("endpoint leads to %v, %v, want its owner", got, err)
 	}
@@ -221,7 +221,7 @@ func TestNothingHalfMadeStays(t *testing.T) {
 		c.desk = c.open(b)
 		r := c.start(c.romeo, gateway.NodeRegister)
 		b.fails[kind] = true
-		_, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionNext, agreed("name", "Montague"))
+		_, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionNext, agreed("name", "Montague"))
 		if _, ok := errors.AsType[*gateway.Refusal](err); ok || err == nil {
 			t.Errorf("%s: got %v, want an internal error", kind, err)
 		}
@@ -243,19 +243,19 @@ func TestCrashBetweenLinkAndAccount(t *testing.T) {
 		c := newCounter(t)
 		b := &brittle{Store: c.store, fails: map[gateway.RecordKind]bool{kind: true}}
 		a := gateway.Account{Adapter: "wall", Endpoint: "ep-Montague", User: c.romeo.User, Standing: gateway.AccountActive}
-		if _, err := gateway.NewIdentity(b, c.keys).Create(c.ctx, a); err == nil {
+		if _, err := gateway.NewIdentity(b, c.keys).Create(c.t.Context(), a); err == nil {
 			t.Fatalf("%s: account made, want a crash", kind)
 		}
 		c.register(c.romeo, "Montague")
 		if a := c.account(c.romeo); a.Endpoint != "ep-Montague" {
 			t.Errorf("%s: got endpoint %q", kind, a.Endpoint)
 		}
-		got, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.ctx, "wall", "ep-Montague")
+		got, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.t.Context(), "wall", "ep-Montague")
 		if err != nil || got.ID != c.account(c.romeo).ID {
 			t.Errorf("%s: endpoint leads to %v, %v", kind, got, err)
 		}
 		members := 0
-		err = c.identity.Members(c.ctx, "wall", func(gateway.UserID, gateway.AccountID) error { members++; return nil })
+		err = c.identity.Members(c.t.Context(), "wall", func(gateway.UserID, gateway.AccountID) error { members++; return nil })
 		if members != 1 || err != nil {
 			t.Errorf("%s: got %d members, %v, want 1", kind, members, err)
 		}
@@ -267,12 +267,12 @@ func TestRenewKeepsTheAccount(t *testing.T) {
 		c := newCounter(t)
 		c.register(c.romeo, "Montague")
 		old := c.account(c.romeo)
-		if _, err := c.identity.PutContact(c.ctx, old, gateway.Contact{ID: "mercutio"}); err != nil {
+		if _, err := c.identity.PutContact(c.t.Context(), old, gateway.Contact{ID: "mercutio"}); err != nil {
 			t.Fatal(err)
 		}
 		stale := *old
 		stale.Standing = gateway.AccountReconsentNeeded
-		if err := c.identity.Update(c.ctx, stale); err != nil {
+		if err := c.identity.Update(c.t.Context(), stale); err != nil {
 			t.Fatal(err)
 		}
 		c.platform.Describe.Version = 4
@@ -288,10 +288,10 @@ func TestRenewKeepsTheAccount(t *testing.T) {
 		if strings.Contains(shown(r.After), "subscribe") {
 			t.Errorf("%s: a renewal asks for presence again", name)
 		}
-		if _, err := c.identity.Contact(c.ctx, a, a.Keys.Alias("mercutio")); err != nil {
+		if _, err := c.identity.Contact(c.t.Context(), a, a.Keys.Alias("mercutio")); err != nil {
 			t.Errorf("%s: contact lost: %v", name, err)
 		}
-		got, err := c.identity.ByEndpoint(c.ctx, "wall", "ep-Montague")
+		got, err := c.identity.ByEndpoint(c.t.Context(), "wall", "ep-Montague")
 		if moved := name != "Montague"; moved != errors.Is(err, gateway.ErrNoAccount) {
 			t.Errorf("%s: old endpoint leads to %v, %v", name, got, err)
 		}
@@ -306,7 +306,7 @@ func TestRenewToAnEndpointOfAnother(t *testing.T) {
 	c.register(c.romeo, "Montague")
 	c.register(c.juliet, "Capulet")
 	r := c.start(c.romeo, gateway.NodeRegister)
-	_, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionNext, agreed("name", "Capulet"))
+	_, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionNext, agreed("name", "Capulet"))
 	c.refused(err, gateway.Conflict, "")
 	if a := c.account(c.romeo); a.Endpoint != "ep-Montague" {
 		t.Errorf("got endpoint %q, want the old one", a.Endpoint)
@@ -333,9 +333,9 @@ func TestWithoutLinkerNobodyRegisters(t *testing.T) {
 		Identity: c.identity, Store: c.store, Keyring: c.keys, Texts: gateway.NewTexts(),
 		Instances: []gateway.Instance{{ID: "wall", Component: "wall.example.org", Adapter: sender{c.platform}}},
 	})
-	_, err := d.Start(c.ctx, c.romeo, gateway.NodeRegister)
+	_, err := d.Start(c.t.Context(), c.romeo, gateway.NodeRegister)
 	c.refused(err, gateway.ItemNotFound, "")
-	cmds, err := d.Commands(c.ctx, c.romeo)
+	cmds, err := d.Commands(c.t.Context(), c.romeo)
 	if err != nil || len(cmds) != 1 || cmds[0].Node != gateway.NodeHelp {
 		t.Errorf("got %v, %v, want help alone", cmds, err)
 	}

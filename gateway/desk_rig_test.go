@@ -18,7 +18,6 @@ import (
 // counter is a desk in front of a scripted platform, with two visitors.
 type counter struct {
 	t        *testing.T
-	ctx      context.Context
 	store    *memstore.Store
 	keys     *gateway.Keyring
 	identity *gateway.Identity
@@ -50,12 +49,12 @@ func wallDescriptor() gateway.Descriptor {
 func newCounter(t *testing.T) *counter {
 	t.Helper()
 	c := &counter{
-		t: t, ctx: t.Context(), store: memstore.New(), platform: &gatewaytest.Adapter{Describe: wallDescriptor()}, log: &bytes.Buffer{},
+		t: t, store: memstore.New(), platform: &gatewaytest.Adapter{Describe: wallDescriptor()}, log: &bytes.Buffer{},
 		romeo:  gateway.Visitor{Adapter: "wall", User: "romeo@example.org", Resource: "orchard"},
 		juliet: gateway.Visitor{Adapter: "wall", User: "juliet@example.org", Resource: "balcony"},
 	}
 	var err error
-	if c.keys, err = gateway.OpenKeyring(c.ctx, c.store, make([]byte, gateway.KeySize)); err != nil {
+	if c.keys, err = gateway.OpenKeyring(c.t.Context(), c.store, make([]byte, gateway.KeySize)); err != nil {
 		t.Fatal(err)
 	}
 	c.restart()
@@ -89,7 +88,7 @@ func agreed(more ...string) map[string]string {
 
 func (c *counter) start(v gateway.Visitor, node string) gateway.Reply {
 	c.t.Helper()
-	r, err := c.desk.Start(c.ctx, v, node)
+	r, err := c.desk.Start(c.t.Context(), v, node)
 	if err != nil {
 		c.t.Fatalf("start %s: %v", node, err)
 	}
@@ -99,7 +98,7 @@ func (c *counter) start(v gateway.Visitor, node string) gateway.Reply {
 
 func (c *counter) next(v gateway.Visitor, r gateway.Reply, answers map[string]string) gateway.Reply {
 	c.t.Helper()
-	r, err := c.desk.Continue(c.ctx, v, r.Session, gateway.ActionNext, answers)
+	r, err := c.desk.Continue(c.t.Context(), v, r.Session, gateway.ActionNext, answers)
 	if err != nil {
 		c.t.Fatalf("continue: %v", err)
 	}
@@ -110,7 +109,7 @@ func (c *counter) next(v gateway.Visitor, r gateway.Reply, answers map[string]st
 // say writes a line to the gateway and returns its answer.
 func (c *counter) say(v gateway.Visitor, text string) gateway.Reply {
 	c.t.Helper()
-	r, err := c.desk.Say(c.ctx, v, text)
+	r, err := c.desk.Say(c.t.Context(), v, text)
 	if err != nil {
 		c.t.Fatalf("say %q: %v", text, err)
 	}
@@ -142,7 +141,7 @@ func (c *counter) register(v gateway.Visitor, name string) gateway.Reply {
 
 func (c *counter) registered(v gateway.Visitor) bool {
 	c.t.Helper()
-	_, ok, err := c.desk.Registered(c.ctx, v)
+	_, ok, err := c.desk.Registered(c.t.Context(), v)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -151,15 +150,15 @@ func (c *counter) registered(v gateway.Visitor) bool {
 
 func (c *counter) account(v gateway.Visitor) *gateway.Account {
 	c.t.Helper()
-	all, err := gateway.NewIdentity(c.store, c.keys).Of(c.ctx, v.Adapter, v.User)
+	all, err := gateway.NewIdentity(c.store, c.keys).Of(c.t.Context(), v.Adapter, v.User)
 	if err != nil || len(all) != 1 {
 		c.t.Fatalf("accounts of %s: got %d, %v, want one", v.User, len(all), err)
 	}
 	return all[0]
 }
 
-// refused fails the test unless err is a refusal with a condition, and of a kind when that is not empty.
-func (c *counter) refused(err error, condition gateway.Condition, kind string) *gateway.Refusal {
+// refused fails the test unless err is a refusal with a condition, and of a kind when that is not empty. It returns the text.
+func (c *counter) refused(err error, condition gateway.Condition, kind string) string {
 	c.t.Helper()
 	r, ok := errors.AsType[*gateway.Refusal](err)
 	if !ok || r.Condition != condition {
@@ -172,7 +171,7 @@ func (c *counter) refused(err error, condition gateway.Condition, kind string) *
 	if r.Text == "" || strings.Contains(r.Text, "%!") || strings.Contains(r.Text, "desk.") {
 		c.t.Errorf("refusal text is not whole: %q", r.Text)
 	}
-	return r
+	return r.Text
 }
 
 func kindOf(se *gateway.SessionError) string {

@@ -8,24 +8,25 @@ import (
 	"time"
 
 	"postern/gateway"
+	"postern/gateway/gatewaytest"
 )
 
 func contextThatEnds(c *counter) (context.Context, context.CancelFunc) {
-	return context.WithCancel(c.ctx)
+	return context.WithCancel(c.t.Context())
 }
 
 func TestSessionBelongsToItsUser(t *testing.T) {
 	c := newCounter(t)
 	r := c.start(c.romeo, gateway.NodeRegister)
 	for _, act := range []gateway.Action{gateway.ActionNext, gateway.ActionPrev, gateway.ActionCancel, "dance"} {
-		_, err := c.desk.Continue(c.ctx, c.juliet, r.Session, act, agreed("name", "Capulet"))
+		_, err := c.desk.Continue(c.t.Context(), c.juliet, r.Session, act, agreed("name", "Capulet"))
 		c.refused(err, gateway.BadRequest, gateway.BadSessionID)
 	}
 	for _, id := range []string{"", "x", "-", r.Session + "x", strings.ToUpper(r.Session), "open", "open-" + r.Session} {
-		_, err := c.desk.Continue(c.ctx, c.romeo, id, gateway.ActionNext, nil)
+		_, err := c.desk.Continue(c.t.Context(), c.romeo, id, gateway.ActionNext, nil)
 		c.refused(err, gateway.BadRequest, gateway.BadSessionID)
 	}
-	_, err := c.desk.Continue(c.ctx, c.romeo, r.Session, "dance", nil)
+	_, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, "dance", nil)
 	c.refused(err, gateway.BadRequest, gateway.MalformedAction)
 	// Another client of the same user may go on.
 	elsewhere := c.romeo
@@ -43,15 +44,15 @@ func TestFinishedSessionIsExpired(t *testing.T) {
 	done := c.start(c.romeo, gateway.NodeRegister)
 	done = c.next(c.romeo, done, agreed("name", "Montague"))
 	cancelled := c.start(c.romeo, gateway.NodeAdd)
-	if _, err := c.desk.Continue(c.ctx, c.romeo, cancelled.Session, gateway.ActionCancel, nil); err != nil {
+	if _, err := c.desk.Continue(c.t.Context(), c.romeo, cancelled.Session, gateway.ActionCancel, nil); err != nil {
 		t.Fatal(err)
 	}
 	atOnce := c.start(c.romeo, gateway.NodeStatus)
 	for _, id := range []string{done.Session, cancelled.Session, atOnce.Session} {
-		_, err := c.desk.Continue(c.ctx, c.romeo, id, gateway.ActionNext, agreed("name", "Montague"))
+		_, err := c.desk.Continue(c.t.Context(), c.romeo, id, gateway.ActionNext, agreed("name", "Montague"))
 		c.refused(err, gateway.NotAllowed, gateway.SessionExpired)
 	}
-	_, err := c.desk.Continue(c.ctx, c.juliet, done.Session, gateway.ActionNext, nil)
+	_, err := c.desk.Continue(c.t.Context(), c.juliet, done.Session, gateway.ActionNext, nil)
 	c.refused(err, gateway.BadRequest, gateway.BadSessionID)
 }
 
@@ -60,15 +61,15 @@ func TestSessionRunsOut(t *testing.T) {
 		c := newCounter(t)
 		c.platform.Play(script{Link: steps})
 		r := c.start(c.romeo, gateway.NodeRegister)
-		time.Sleep(gateway.SessionTTL - time.Second)
+		gatewaytest.Advance(gateway.SessionTTL - time.Second)
 		r = c.next(c.romeo, r, agreed("number", "1")) // each step gives the full time again
-		time.Sleep(gateway.SessionTTL - time.Second)
-		back, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionPrev, nil)
+		gatewaytest.Advance(gateway.SessionTTL - time.Second)
+		back, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionPrev, nil)
 		if err != nil || len(back.Fields) != 5 {
 			t.Fatalf("got %+v, %v, want the step before", back, err)
 		}
-		time.Sleep(gateway.SessionTTL + time.Second)
-		_, err = c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionNext, agreed("number", "1"))
+		gatewaytest.Advance(gateway.SessionTTL + time.Second)
+		_, err = c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionNext, agreed("number", "1"))
 		c.refused(err, gateway.NotAllowed, gateway.SessionExpired)
 		if r := c.say(c.romeo, "yes"); !strings.Contains(r.Text, "help") {
 			t.Errorf("got %q, want the hint", r.Text)
@@ -84,17 +85,17 @@ func TestOldestSessionFallsOut(t *testing.T) {
 	for range 4 {
 		last = c.start(c.romeo, gateway.NodeRegister)
 	}
-	if _, err := c.desk.Continue(c.ctx, c.romeo, last.Session, gateway.ActionCancel, nil); err != nil {
+	if _, err := c.desk.Continue(c.t.Context(), c.romeo, last.Session, gateway.ActionCancel, nil); err != nil {
 		t.Fatal(err)
 	}
 	c.start(c.romeo, gateway.NodeRegister) // a finished one has made room
 	if r := c.next(c.juliet, hers, agreed("name", "Capulet")); r.Status != gateway.ReplyCompleted {
 		t.Errorf("another user's dialogue: got %s, want completed", r.Status)
 	}
-	_, err := c.desk.Continue(c.ctx, c.romeo, first.Session, gateway.ActionPrev, nil)
+	_, err := c.desk.Continue(c.t.Context(), c.romeo, first.Session, gateway.ActionPrev, nil)
 	c.refused(err, gateway.BadRequest, gateway.BadAction) // still there
 	c.start(c.romeo, gateway.NodeRegister)
-	_, err = c.desk.Continue(c.ctx, c.romeo, first.Session, gateway.ActionNext, nil)
+	_, err = c.desk.Continue(c.t.Context(), c.romeo, first.Session, gateway.ActionNext, nil)
 	c.refused(err, gateway.NotAllowed, gateway.SessionExpired)
 }
 
@@ -103,16 +104,16 @@ func TestAnyReplicaServesTheNextStep(t *testing.T) {
 	c := newCounter(t)
 	c.platform.Play(script{Link: steps})
 	other := c.open(c.store)
-	r, err := other.Start(c.ctx, c.romeo, gateway.NodeRegister)
+	r, err := other.Start(c.t.Context(), c.romeo, gateway.NodeRegister)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r = c.next(c.romeo, r, agreed("number", "1"))
-	r, err = other.Continue(c.ctx, c.romeo, r.Session, gateway.ActionComplete, map[string]string{"code": "1234", "device": "p"})
+	r, err = other.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionComplete, map[string]string{"code": "1234", "device": "p"})
 	if err != nil || r.Status != gateway.ReplyCompleted {
 		t.Fatalf("got %+v, %v, want completed", r, err)
 	}
-	_, err = c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionNext, nil)
+	_, err = c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionNext, nil)
 	c.refused(err, gateway.NotAllowed, gateway.SessionExpired)
 }
 

@@ -15,7 +15,7 @@ func TestUnregister(t *testing.T) {
 	c := newCounter(t)
 	c.register(c.romeo, "Montague")
 	a := c.account(c.romeo)
-	anna, err := c.identity.PutContact(c.ctx, a, gateway.Contact{ID: "anna", Name: "Anna"})
+	anna, err := c.identity.PutContact(c.t.Context(), a, gateway.Contact{ID: "anna", Name: "Anna"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestUnregister(t *testing.T) {
 	if len(r.Fields) != 1 || !r.Complete || !strings.Contains(r.Text, "Montague") {
 		t.Fatalf("got %+v, want a confirmation", r)
 	}
-	if _, err := c.desk.Continue(c.ctx, c.romeo, r.Session, gateway.ActionComplete, nil); err == nil {
+	if _, err := c.desk.Continue(c.t.Context(), c.romeo, r.Session, gateway.ActionComplete, nil); err == nil {
 		t.Fatal("left without a confirmation")
 	}
 	if r := c.next(c.romeo, r, map[string]string{"confirm": "0"}); r.Status != gateway.ReplyCompleted || !c.registered(c.romeo) || len(r.After) != 0 {
@@ -46,19 +46,19 @@ func TestUnregister(t *testing.T) {
 		t.Error("the platform was not told")
 	}
 	fresh := gateway.NewIdentity(c.store, c.keys)
-	if _, err := fresh.ByID(c.ctx, a.ID); !errors.Is(err, gateway.ErrNoAccount) {
+	if _, err := fresh.ByID(c.t.Context(), a.ID); !errors.Is(err, gateway.ErrNoAccount) {
 		t.Errorf("account: got %v, want gone", err)
 	}
-	if _, err := fresh.ByEndpoint(c.ctx, "wall", a.Endpoint); !errors.Is(err, gateway.ErrNoAccount) {
+	if _, err := fresh.ByEndpoint(c.t.Context(), "wall", a.Endpoint); !errors.Is(err, gateway.ErrNoAccount) {
 		t.Errorf("endpoint: got %v, want gone", err)
 	}
-	if page, _, err := c.store.List(c.ctx, gateway.Owner("a:"+string(a.ID)), gateway.RecordContact, "", 10); len(page) != 0 || err != nil {
+	if page, _, err := c.store.List(c.t.Context(), gateway.Owner("a:"+string(a.ID)), gateway.RecordContact, "", 10); len(page) != 0 || err != nil {
 		t.Errorf("contacts: got %d, %v, want none", len(page), err)
 	}
 	if got := c.unconfirmed(); got != 0 {
 		t.Errorf("got %d withdrawals under way, want none", got)
 	}
-	_, err = c.desk.Start(c.ctx, c.romeo, gateway.NodeUnregister)
+	_, err = c.desk.Start(c.t.Context(), c.romeo, gateway.NodeUnregister)
 	c.refused(err, gateway.RegistrationRequired, "")
 	// The proof of consent stays until the user is erased.
 	receiptOf(t, c, c.romeo)
@@ -66,7 +66,7 @@ func TestUnregister(t *testing.T) {
 
 func (c *counter) unconfirmed() int {
 	c.t.Helper()
-	page, _, err := c.store.List(c.ctx, "x:wall", gateway.RecordUnlink, "", 100)
+	page, _, err := c.store.List(c.t.Context(), "x:wall", gateway.RecordUnlink, "", 100)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -75,18 +75,18 @@ func (c *counter) unconfirmed() int {
 
 func TestRemove(t *testing.T) {
 	c := newCounter(t)
-	_, err := c.desk.Remove(c.ctx, c.romeo)
+	_, err := c.desk.Remove(c.t.Context(), c.romeo)
 	c.refused(err, gateway.RegistrationRequired, "")
 	c.register(c.romeo, "Montague")
 	c.register(c.juliet, "Capulet")
-	r, err := c.desk.Remove(c.ctx, c.romeo)
+	r, err := c.desk.Remove(c.t.Context(), c.romeo)
 	if err != nil || r.Status != gateway.ReplyCompleted || len(r.After) != 3 || c.registered(c.romeo) {
 		t.Fatalf("got %+v, %v, want to be gone", r, err)
 	}
 	if !c.registered(c.juliet) {
 		t.Error("another user was removed")
 	}
-	_, err = c.desk.Remove(c.ctx, c.romeo)
+	_, err = c.desk.Remove(c.t.Context(), c.romeo)
 	c.refused(err, gateway.RegistrationRequired, "")
 }
 
@@ -105,29 +105,29 @@ func TestLeavingWhileThePlatformIsDown(t *testing.T) {
 			}
 			return nil
 		}})
-		r, err := c.desk.Remove(c.ctx, c.romeo)
+		r, err := c.desk.Remove(c.t.Context(), c.romeo)
 		if err != nil || !strings.Contains(r.Note, "pending") || c.registered(c.romeo) {
 			t.Fatalf("%s: got %+v, %v, want gone here and pending there", class, r, err)
 		}
-		if _, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.ctx, "wall", a.Endpoint); !errors.Is(err, gateway.ErrNoAccount) {
+		if _, err := gateway.NewIdentity(c.store, c.keys).ByEndpoint(c.t.Context(), "wall", a.Endpoint); !errors.Is(err, gateway.ErrNoAccount) {
 			t.Errorf("%s: events still find the user: %v", class, err)
 		}
-		_, err = c.desk.Start(c.ctx, c.romeo, gateway.NodeStatus)
-		if text := c.refused(err, gateway.RegistrationRequired, "").Text; !strings.Contains(text, "pending") {
+		_, err = c.desk.Start(c.t.Context(), c.romeo, gateway.NodeStatus)
+		if text := c.refused(err, gateway.RegistrationRequired, ""); !strings.Contains(text, "pending") {
 			t.Errorf("%s: status: got %q, want pending", class, text)
 		}
 		c.restart()
-		if told, err := c.desk.RetryUnlinks(c.ctx); len(told) != 0 || err != nil || c.unconfirmed() != 1 {
+		if told, err := c.desk.RetryUnlinks(c.t.Context()); len(told) != 0 || err != nil || c.unconfirmed() != 1 {
 			t.Errorf("%s: retry while down: got %v, %v, %d left", class, told, err, c.unconfirmed())
 		}
 		down = false
-		told, err := c.desk.RetryUnlinks(c.ctx)
+		told, err := c.desk.RetryUnlinks(c.t.Context())
 		want := "wall.example.org -> romeo@example.org: message left-" + strings.ToLower(string(a.ID))
 		if err != nil || shown(told) != want || c.unconfirmed() != 0 {
 			t.Errorf("%s: retry: got %q, %v, %d left", class, shown(told), err, c.unconfirmed())
 		}
-		_, err = c.desk.Start(c.ctx, c.romeo, gateway.NodeStatus)
-		if text := c.refused(err, gateway.RegistrationRequired, "").Text; strings.Contains(text, "pending") {
+		_, err = c.desk.Start(c.t.Context(), c.romeo, gateway.NodeStatus)
+		if text := c.refused(err, gateway.RegistrationRequired, ""); strings.Contains(text, "pending") {
 			t.Errorf("%s: status: got %q, want nothing pending", class, text)
 		}
 	}
@@ -138,7 +138,7 @@ func TestLeavingWhatThePlatformForgot(t *testing.T) {
 		c := newCounter(t)
 		c.register(c.romeo, "Montague")
 		c.platform.Play(script{Unlink: func(gateway.Credentials) error { return &gateway.SendError{Class: class} }})
-		r, err := c.desk.Remove(c.ctx, c.romeo)
+		r, err := c.desk.Remove(c.t.Context(), c.romeo)
 		if err != nil || r.Note != "" || c.unconfirmed() != 0 || c.registered(c.romeo) {
 			t.Errorf("%s: got %+v, %v, %d pending, want done", class, r, err, c.unconfirmed())
 		}
@@ -150,12 +150,12 @@ func TestComingBackBeforeTheWithdrawal(t *testing.T) {
 	c := newCounter(t)
 	c.register(c.romeo, "Montague")
 	c.platform.Play(script{Unlink: func(gateway.Credentials) error { return &gateway.SendError{Class: gateway.Retryable} }})
-	if _, err := c.desk.Remove(c.ctx, c.romeo); err != nil {
+	if _, err := c.desk.Remove(c.t.Context(), c.romeo); err != nil {
 		t.Fatal(err)
 	}
 	c.register(c.romeo, "Montague")
 	before := len(c.platform.Calls())
-	if _, err := c.desk.RetryUnlinks(c.ctx); err != nil || c.unconfirmed() != 0 {
+	if _, err := c.desk.RetryUnlinks(c.t.Context()); err != nil || c.unconfirmed() != 0 {
 		t.Errorf("got %v, %d left", err, c.unconfirmed())
 	}
 	if calls := c.platform.Calls()[before:]; len(calls) != 0 || !c.registered(c.romeo) {
@@ -174,7 +174,7 @@ func TestCrashWhileLeaving(t *testing.T) {
 	}
 	c.platform.Play(script{})
 	c.restart()
-	if _, err := c.desk.RetryUnlinks(c.ctx); err != nil || c.unconfirmed() != 0 || c.registered(c.romeo) {
+	if _, err := c.desk.RetryUnlinks(c.t.Context()); err != nil || c.unconfirmed() != 0 || c.registered(c.romeo) {
 		t.Errorf("got %v, %d left, registered %v", err, c.unconfirmed(), c.registered(c.romeo))
 	}
 	calls := c.platform.Calls()
