@@ -65,26 +65,46 @@ func TestMessageRefused(t *testing.T) {
 	}{
 		{"unknown contact", chatTo("nobody@gw.example", "<body>x</body>"), "nobody@gw.example", "romeo@example/phone", ItemNotFound, "cancel", "nobody there"},
 		{"to a resource", chatTo("nobody@gw.example/r", "<body>x</body>"), "nobody@gw.example/r", "romeo@example/phone", ItemNotFound, "cancel", ""},
-		{"unregistered", "<message from='mallory@example/x' to='anna7@gw.example' id='u1'><body>x</body></message>",
-			"anna7@gw.example", "mallory@example/x", RegistrationRequired, "auth", "register first"},
-		{"foreign", "<message from='eve@elsewhere.example/x' to='anna7@gw.example' id='u1'><body>x</body></message>",
-			"anna7@gw.example", "eve@elsewhere.example/x", Forbidden, "auth", "its own provider"},
-		{"foreign to the gateway", "<message from='eve@elsewhere.example/x' to='gw.example' id='u1'><body>help</body></message>",
-			"gw.example", "eve@elsewhere.example/x", Forbidden, "auth", "its own provider"},
-		{"subdomain of ours", "<message from='eve@example.evil.example/x' to='anna7@gw.example' id='u1'><body>x</body></message>",
-			"anna7@gw.example", "eve@example.evil.example/x", Forbidden, "auth", ""},
-		{"encrypted", chatTo("anna7@gw.example", "<encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted><body>fallback</body>"),
-			"anna7@gw.example", "romeo@example/phone", NotAcceptable, "modify", "turn off encryption"},
-		{"encrypted to the gateway", chatTo("gw.example", "<encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted><body>fallback</body>"),
-			"gw.example", "romeo@example/phone", NotAcceptable, "modify", "turn off encryption"},
-		{"groupchat", "<message type='groupchat' from='romeo@example/phone' to='anna7@gw.example' id='u1'><body>x</body></message>",
-			"anna7@gw.example", "romeo@example/phone", BadRequest, "modify", ""},
-		{"headline", "<message type='headline' from='romeo@example/phone' to='anna7@gw.example' id='u1'><body>x</body></message>",
-			"anna7@gw.example", "romeo@example/phone", BadRequest, "modify", ""},
-		{"two deep", chatTo("anna7@gw.example", strings.Repeat("<a xmlns='x'>", 600)+strings.Repeat("</a>", 600)),
-			"anna7@gw.example", "romeo@example/phone", PolicyViolation, "modify", ""},
-		{"too long", chatTo("anna7@gw.example", "<body>"+strings.Repeat("x", 2<<20)+"</body>"),
-			"anna7@gw.example", "romeo@example/phone", PolicyViolation, "modify", ""},
+		{
+			"unregistered", "<message from='mallory@example/x' to='anna7@gw.example' id='u1'><body>x</body></message>",
+			"anna7@gw.example", "mallory@example/x", RegistrationRequired, "auth", "register first",
+		},
+		{
+			"foreign", "<message from='eve@elsewhere.example/x' to='anna7@gw.example' id='u1'><body>x</body></message>",
+			"anna7@gw.example", "eve@elsewhere.example/x", Forbidden, "auth", "its own provider",
+		},
+		{
+			"foreign to the gateway", "<message from='eve@elsewhere.example/x' to='gw.example' id='u1'><body>help</body></message>",
+			"gw.example", "eve@elsewhere.example/x", Forbidden, "auth", "its own provider",
+		},
+		{
+			"subdomain of ours", "<message from='eve@example.evil.example/x' to='anna7@gw.example' id='u1'><body>x</body></message>",
+			"anna7@gw.example", "eve@example.evil.example/x", Forbidden, "auth", "",
+		},
+		{
+			"encrypted", chatTo("anna7@gw.example", "<encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted><body>fallback</body>"),
+			"anna7@gw.example", "romeo@example/phone", NotAcceptable, "modify", "turn off encryption",
+		},
+		{
+			"encrypted to the gateway", chatTo("gw.example", "<encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted><body>fallback</body>"),
+			"gw.example", "romeo@example/phone", NotAcceptable, "modify", "turn off encryption",
+		},
+		{
+			"groupchat", "<message type='groupchat' from='romeo@example/phone' to='anna7@gw.example' id='u1'><body>x</body></message>",
+			"anna7@gw.example", "romeo@example/phone", BadRequest, "modify", "",
+		},
+		{
+			"headline", "<message type='headline' from='romeo@example/phone' to='anna7@gw.example' id='u1'><body>x</body></message>",
+			"anna7@gw.example", "romeo@example/phone", BadRequest, "modify", "",
+		},
+		{
+			"two deep", chatTo("anna7@gw.example", strings.Repeat("<a xmlns='x'>", 600)+strings.Repeat("</a>", 600)),
+			"anna7@gw.example", "romeo@example/phone", PolicyViolation, "modify", "",
+		},
+		{
+			"too long", chatTo("anna7@gw.example", "<body>"+strings.Repeat("x", 2<<20)+"</body>"),
+			"anna7@gw.example", "romeo@example/phone", PolicyViolation, "modify", "",
+		},
 	}
 	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
 		for _, tt := range tests {

@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"slices"
 	"strconv"
 
 	"postern/gateway"
@@ -74,11 +75,8 @@ func contactInfo(platform string, c gateway.Caps) discoInfo {
 		{nsFallback, []gateway.Feature{gateway.FeatureReply}},
 		{nsOOB, []gateway.Feature{gateway.FeatureMedia}},
 	} {
-		for _, feature := range f.any {
-			if c.Has(feature) {
-				d.features = append(d.features, f.namespace)
-				break
-			}
+		if slices.ContainsFunc(f.any, c.Has) {
+			d.features = append(d.features, f.namespace)
 		}
 	}
 	if form, ok := reactionLimits(c); ok {

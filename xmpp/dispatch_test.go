@@ -33,7 +33,9 @@ func TestDispatchOrder(t *testing.T) {
 	d := &dispatcher{log: slog.New(slog.DiscardHandler), count: (&counter{}).count, handle: func(_ context.Context, el *Element) {
 		key := el.From().Bare().String() + " " + el.To().Bare().String()
 		var n int
-		fmt.Sscan(el.ID(), &n)
+		if _, err := fmt.Sscan(el.ID(), &n); err != nil {
+			t.Errorf("stanza id %q: %v", el.ID(), err)
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if n != last[key]+1 {

@@ -2,6 +2,7 @@ package xmpp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -67,10 +68,10 @@ func (f *fakeGateway) Ask(_ context.Context, out gateway.Outbound, digest []byte
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch _, err := f.find(out.User, out.Alias); err {
-	case gateway.ErrNoAccount:
+	switch _, err := f.find(out.User, out.Alias); {
+	case errors.Is(err, gateway.ErrNoAccount):
 		return &gateway.Refusal{Condition: gateway.RegistrationRequired, Text: "register first"}
-	case gateway.ErrNoContact:
+	case errors.Is(err, gateway.ErrNoContact):
 		return &gateway.Refusal{Condition: gateway.ItemNotFound, Text: "nobody there"}
 	}
 	if f.err != nil {

@@ -104,7 +104,7 @@ func (f *framer) next() (frame, error) {
 			f.skip(errTooLong)
 		}
 		if err := f.fill(); err != nil {
-			if err == io.EOF && (f.depth > 0 || f.state != inText) {
+			if err == io.EOF && (f.depth > 0 || f.state != inText) { //nolint:errorlint // io.Reader: the end is io.EOF itself
 				err = io.ErrUnexpectedEOF
 			}
 			return frame{}, err
@@ -336,6 +336,7 @@ func (f *framer) rare(rest []byte) error {
 			if c == '?' {
 				f.match = 1
 			}
+		case inText, afterLT, inStartTag, inQuote, inEndTag: // scan handles these
 		}
 		if f.state == inText || f.state == afterLT {
 			return nil

@@ -188,7 +188,7 @@ func stdTree(s string) (*Element, error) {
 	var stack []*Element
 	for {
 		tok, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		if err != nil {

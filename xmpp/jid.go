@@ -67,9 +67,8 @@ func fromMellium(m jid.JID) (JID, error) {
 func parsePlain(s string) (JID, bool) {
 	j := JID{full: s}
 	rest := s
-	if i := strings.IndexByte(s, '/'); i >= 0 {
-		res := s[i+1:]
-		rest = s[:i]
+	if bare, res, ok := strings.Cut(s, "/"); ok {
+		rest = bare
 		if res == "" || len(res) > maxJIDPart {
 			return JID{}, false
 		}

@@ -36,16 +36,22 @@ func TestReadMessage(t *testing.T) {
 		{"no such language", "xml:lang='fr'", `<body xml:lang='en'>hello</body><body>plain</body>`, said("plain")},
 		{"first language", "", `<body xml:lang='en'>hello</body><body xml:lang='it'>ciao</body>`, said("hello")},
 		{"subject", "", `<subject>Re: x</subject><body>hi</body>`, reading{op: gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{
-			gateway.Text{Text: "Re: x\nhi", Spans: []gateway.Span{{Length: 5, Style: gateway.SpanStrong}}}}}}}},
+			gateway.Text{Text: "Re: x\nhi", Spans: []gateway.Span{{Length: 5, Style: gateway.SpanStrong}}},
+		}}}}},
 		{"edit", "", `<body>better</body><replace xmlns='urn:xmpp:message-correct:0' id='o1'/>`, reading{op: gateway.OpEdit{
-			Target: gateway.Target{Stanza: "o1", Mine: true}, Content: gateway.PlainText("better")}}},
+			Target: gateway.Target{Stanza: "o1", Mine: true}, Content: gateway.PlainText("better"),
+		}}},
 		{"edit without content", "", `<replace xmlns='urn:xmpp:message-correct:0' id='o1'/>`, bad},
 		{"edit without id", "", `<body>x</body><replace xmlns='urn:xmpp:message-correct:0'/>`, said("x")},
 		{"retract", "", `<retract xmlns='urn:xmpp:message-retract:1' id='o1'/><body>/me fallback</body>`, reading{op: gateway.OpRetract{Target: gateway.Target{Stanza: "o1", Mine: true}}}},
-		{"retract of old", "", `<apply-to xmlns='urn:xmpp:fasten:0' id='o1'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to><body>/me fallback</body>`,
-			reading{op: gateway.OpRetract{Target: gateway.Target{Stanza: "o1", Mine: true}}}},
-		{"react", "", `<reactions xmlns='urn:xmpp:reactions:0' id='c1'><reaction>👍</reaction><reaction>👍</reaction><reaction/></reactions><body>&gt; x 👍</body>`,
-			reading{op: gateway.OpReact{Target: gateway.Target{Stanza: "c1"}, Emojis: []string{"👍"}}}},
+		{
+			"retract of old", "", `<apply-to xmlns='urn:xmpp:fasten:0' id='o1'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to><body>/me fallback</body>`,
+			reading{op: gateway.OpRetract{Target: gateway.Target{Stanza: "o1", Mine: true}}},
+		},
+		{
+			"react", "", `<reactions xmlns='urn:xmpp:reactions:0' id='c1'><reaction>👍</reaction><reaction>👍</reaction><reaction/></reactions><body>&gt; x 👍</body>`,
+			reading{op: gateway.OpReact{Target: gateway.Target{Stanza: "c1"}, Emojis: []string{"👍"}}},
+		},
 		{"unreact", "", `<reactions xmlns='urn:xmpp:reactions:0' id='c1'/>`, reading{op: gateway.OpReact{Target: gateway.Target{Stanza: "c1"}}}},
 		{"marker", "", `<displayed xmlns='urn:xmpp:chat-markers:0' id='c1'/>`, reading{op: gateway.OpMarkRead{UpTo: gateway.Target{Stanza: "c1"}}, quiet: true}},
 		{"marker of old", "", `<received xmlns='urn:xmpp:chat-markers:0' id='c1'/>`, quiet},
@@ -53,18 +59,28 @@ func TestReadMessage(t *testing.T) {
 		{"composing", "", `<composing xmlns='http://jabber.org/protocol/chatstates'/>`, reading{op: gateway.OpTyping{On: true}, quiet: true}},
 		{"paused", "", `<paused xmlns='http://jabber.org/protocol/chatstates'/>`, reading{op: gateway.OpTyping{}, quiet: true}},
 		{"gone", "", `<gone xmlns='http://jabber.org/protocol/chatstates'/>`, quiet},
-		{"reply", "", "<body>&gt; Anna wrote:\n&gt; torta 🎂 buona\nsì</body><reply xmlns='urn:xmpp:reply:0' id='c1' to='anna7@gw.example/gateway'/>" +
-			`<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='30'/></fallback>`,
-			reading{op: gateway.OpMessage{Content: gateway.PlainText("sì"), ReplyTo: &gateway.Target{Stanza: "c1", Excerpt: "Anna wrote:\ntorta 🎂 buona"}}}},
-		{"reply to oneself", "", `<body>yes</body><reply xmlns='urn:xmpp:reply:0' id='u1' to='romeo@example/x'/>`,
-			reading{op: gateway.OpMessage{Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "u1", Mine: true}}}},
-		{"reply with a range out of bounds", "", `<body>yes</body><reply xmlns='urn:xmpp:reply:0' id='c1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='-5' end='9999'/></fallback>`,
-			reading{op: gateway.OpMessage{Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "c1"}}}},
-		{"file", "", `<body>https://up.example/a/cat.png</body><x xmlns='jabber:x:oob'><url>https://up.example/a/cat.png</url></x>`,
-			reading{op: gateway.OpMessage{Content: parts(gateway.Media{Kind: gateway.MediaImage, Handle: "https://up.example/a/cat.png", MIME: "image/png", Name: "cat.png"})}}},
-		{"file with caption", "", `<body>look https://up.example/cat.png</body><x xmlns='jabber:x:oob'><url>https://up.example/cat.png</url></x>`,
+		{
+			"reply", "", "<body>&gt; Anna wrote:\n&gt; torta 🎂 buona\nsì</body><reply xmlns='urn:xmpp:reply:0' id='c1' to='anna7@gw.example/gateway'/>" +
+				`<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='30'/></fallback>`,
+			reading{op: gateway.OpMessage{Content: gateway.PlainText("sì"), ReplyTo: &gateway.Target{Stanza: "c1", Excerpt: "Anna wrote:\ntorta 🎂 buona"}}},
+		},
+		{
+			"reply to oneself", "", `<body>yes</body><reply xmlns='urn:xmpp:reply:0' id='u1' to='romeo@example/x'/>`,
+			reading{op: gateway.OpMessage{Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "u1", Mine: true}}},
+		},
+		{
+			"reply with a range out of bounds", "", `<body>yes</body><reply xmlns='urn:xmpp:reply:0' id='c1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='-5' end='9999'/></fallback>`,
+			reading{op: gateway.OpMessage{Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "c1"}}},
+		},
+		{
+			"file", "", `<body>https://up.example/a/cat.png</body><x xmlns='jabber:x:oob'><url>https://up.example/a/cat.png</url></x>`,
+			reading{op: gateway.OpMessage{Content: parts(gateway.Media{Kind: gateway.MediaImage, Handle: "https://up.example/a/cat.png", MIME: "image/png", Name: "cat.png"})}},
+		},
+		{
+			"file with caption", "", `<body>look https://up.example/cat.png</body><x xmlns='jabber:x:oob'><url>https://up.example/cat.png</url></x>`,
 			reading{op: gateway.OpMessage{Content: parts(
-				gateway.Media{Kind: gateway.MediaImage, Handle: "https://up.example/cat.png", MIME: "image/png", Name: "cat.png"}, gateway.Text{Text: "look"})}}},
+				gateway.Media{Kind: gateway.MediaImage, Handle: "https://up.example/cat.png", MIME: "image/png", Name: "cat.png"}, gateway.Text{Text: "look"})}},
+		},
 		{"file of no web address", "", `<body>x</body><x xmlns='jabber:x:oob'><url>file:///etc/passwd</url></x>`, said("x")},
 		{"place", "", `<body>geo:45.5,-9.25;u=10</body>`, reading{op: gateway.OpMessage{Content: parts(gateway.Location{Lat: 45.5, Lon: -9.25})}}},
 		{"no place on earth", "", `<body>geo:95,0</body>`, said("geo:95,0")},

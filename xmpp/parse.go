@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -287,9 +288,9 @@ func (p *parser) bind(prefix, uri string) error {
 }
 
 func (p *parser) resolve(prefix string) (string, error) {
-	for i := len(p.ns) - 1; i >= 0; i-- {
-		if p.ns[i].prefix == prefix {
-			return p.ns[i].uri, nil
+	for _, bound := range slices.Backward(p.ns) {
+		if bound.prefix == prefix {
+			return bound.uri, nil
 		}
 	}
 	if prefix == "" {

@@ -39,8 +39,7 @@ func (c *Component) presence(ctx context.Context, el *Element) {
 // presenceFailed answers a request that could not be decided; whoever asks
 // nothing gets nothing.
 func (c *Component) presenceFailed(ctx context.Context, el *Element, v gateway.Visitor, err error) {
-	var refusal *gateway.Refusal
-	if !errors.As(err, &refusal) {
+	if _, ok := errors.AsType[*gateway.Refusal](err); !ok {
 		c.log.Error("presence not handled", "error", err.Error())
 	}
 	if el.Attr("type") == "subscribe" {

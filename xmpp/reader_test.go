@@ -1,7 +1,9 @@
 package xmpp
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -91,7 +93,9 @@ func TestStreamHugeStanza(t *testing.T) {
 	}
 	r.server.Expect(t, "policy-violation", "id='big'")
 	r.server.Drop()
-	<-r.done
+	if err := <-r.done; !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want %v", err, io.EOF)
+	}
 	if got := cap(r.fr.buf); got > 4*defaultMaxStanza {
 		t.Errorf("framer holds %d bytes, want at most %d", got, 4*defaultMaxStanza)
 	}

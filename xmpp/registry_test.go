@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestDecodePayload(t *testing.T) {
 		})
 	}
 	el := mustParse(t, "<message><fish xmlns='urn:fish'/></message>")
-	if _, err := DecodePayload(el, el.FirstChild()); err != errNoPayloadType {
+	if _, err := DecodePayload(el, el.FirstChild()); !errors.Is(err, errNoPayloadType) {
 		t.Errorf("got %v, want %v", err, errNoPayloadType)
 	}
 }

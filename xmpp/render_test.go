@@ -71,8 +71,10 @@ func renderCases() map[string]gateway.Shown {
 			gateway.Span{Start: 7, Length: 6, Style: gateway.SpanDeleted}, gateway.Span{Start: 20, Length: 4, Style: gateway.SpanCode},
 			gateway.Span{Start: 30, Length: 99, Style: gateway.SpanLink, URL: "https://x.example"},
 			gateway.Span{Start: 900, Length: -3, Style: gateway.SpanDeleted})},
-		"message-reply": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("sì"),
-			ReplyTo: &gateway.ShownTarget{Stanza: "q7", Mine: true, Quote: "torta 🎂 buona\n\x01👨‍👩‍👧 שלום"}},
+		"message-reply": gateway.ShowMessage{
+			IDs: []gateway.StanzaID{"m1"}, Content: text("sì"),
+			ReplyTo: &gateway.ShownTarget{Stanza: "q7", Mine: true, Quote: "torta 🎂 buona\n\x01👨‍👩‍👧 שלום"},
+		},
 		"message-reply-theirs": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("as I said"), ReplyTo: &gateway.ShownTarget{Stanza: "q7"}},
 		"edit":                 gateway.ShowEdit{ID: "e1", Of: "m1", Content: text("hello again")},
 		"retract":              gateway.ShowRetract{ID: "r1", Of: "m1"},
@@ -293,7 +295,7 @@ func FuzzStyled(f *testing.F) {
 			{Start: a, Length: al, Style: gateway.SpanStrong}, {Start: b, Length: bl, Style: gateway.SpanQuote}, {Start: b, Length: al, Style: gateway.SpanCode},
 		}})
 		rest := []rune(got)
-		for _, r := range []rune(s) {
+		for _, r := range s {
 			i := 0
 			for i < len(rest) && rest[i] != r {
 				i++

@@ -38,25 +38,37 @@ func TestErrorReply(t *testing.T) {
 		err       StanzaError
 		want      string // "" for no answer at all
 	}{
-		{"message", "<message" + addr + "><body>x</body></message>",
+		{
+			"message", "<message" + addr + "><body>x</body></message>",
 			StanzaError{Condition: ItemNotFound},
-			"<message from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"},
-		{"text, by, app", "<iq type='set'" + addr + "><x xmlns='x'/></iq>",
+			"<message from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+		},
+		{
+			"text, by, app", "<iq type='set'" + addr + "><x xmlns='x'/></iq>",
 			StanzaError{Condition: NotAllowed, Type: "wait", Text: "a<b", Lang: "en", By: "gw.example", App: NewElement("urn:app", "why")},
 			"<iq from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='wait' by='gw.example'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>" +
-				"<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>a&lt;b</text><why xmlns='urn:app'/></error></iq>"},
-		{"register has a code", "<iq type='set'" + addr + "><query xmlns='jabber:iq:register'/></iq>",
+				"<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>a&lt;b</text><why xmlns='urn:app'/></error></iq>",
+		},
+		{
+			"register has a code", "<iq type='set'" + addr + "><query xmlns='jabber:iq:register'/></iq>",
 			StanzaError{Condition: NotAcceptable},
-			"<iq from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='modify' code='406'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"},
-		{"unknown condition", "<message" + addr + "/>",
+			"<iq from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='modify' code='406'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+		},
+		{
+			"unknown condition", "<message" + addr + "/>",
 			StanzaError{Condition: "x/><evil", Type: "fatal"},
-			"<message from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='cancel'><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"},
-		{"presence", "<presence type='subscribe'" + addr + "/>",
+			"<message from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='cancel'><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+		},
+		{
+			"presence", "<presence type='subscribe'" + addr + "/>",
 			StanzaError{Condition: Forbidden},
-			"<presence from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"},
-		{"no id", "<message from='u@example/phone' to='c@gw.example'/>",
+			"<presence from='c@gw.example/x' to='u@example/phone' type='error' id='1'><error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>",
+		},
+		{
+			"no id", "<message from='u@example/phone' to='c@gw.example'/>",
 			StanzaError{Condition: Gone},
-			"<message from='c@gw.example' to='u@example/phone' type='error'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"},
+			"<message from='c@gw.example' to='u@example/phone' type='error'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+		},
 		{"message error", "<message type='error'" + addr + "/>", StanzaError{Condition: BadRequest}, ""},
 		{"presence error", "<presence type='error'" + addr + "/>", StanzaError{Condition: BadRequest}, ""},
 		{"iq error", "<iq type='error'" + addr + "/>", StanzaError{Condition: BadRequest}, ""},
@@ -94,14 +106,22 @@ func TestParseStanzaError(t *testing.T) {
 		name, in string
 		want     *StanzaError
 	}{
-		{"no code", "<message type='error'><error type='wait'><remote-server-timeout " + ns + "/></error></message>",
-			&StanzaError{Condition: RemoteServerTimeout, Type: "wait"}},
-		{"full", "<iq type='error'><error type='cancel' by='x' code='503'><service-unavailable " + ns + "/><text " + ns + " xml:lang='it'>no</text></error></iq>",
-			&StanzaError{Condition: ServiceUnavailable, Type: "cancel", Text: "no", Lang: "it", By: "x"}},
-		{"nested error does not count", "<message type='error'><x xmlns='x'><error type='wait'><gone " + ns + "/></error></x></message>",
-			&StanzaError{Condition: UndefinedCondition, Type: "cancel"}},
-		{"unknown", "<message type='error'><error type='modify'><fish " + ns + "/></error></message>",
-			&StanzaError{Condition: UndefinedCondition, Type: "modify"}},
+		{
+			"no code", "<message type='error'><error type='wait'><remote-server-timeout " + ns + "/></error></message>",
+			&StanzaError{Condition: RemoteServerTimeout, Type: "wait"},
+		},
+		{
+			"full", "<iq type='error'><error type='cancel' by='x' code='503'><service-unavailable " + ns + "/><text " + ns + " xml:lang='it'>no</text></error></iq>",
+			&StanzaError{Condition: ServiceUnavailable, Type: "cancel", Text: "no", Lang: "it", By: "x"},
+		},
+		{
+			"nested error does not count", "<message type='error'><x xmlns='x'><error type='wait'><gone " + ns + "/></error></x></message>",
+			&StanzaError{Condition: UndefinedCondition, Type: "cancel"},
+		},
+		{
+			"unknown", "<message type='error'><error type='modify'><fish " + ns + "/></error></message>",
+			&StanzaError{Condition: UndefinedCondition, Type: "modify"},
+		},
 		{"not an error", "<message><error type='wait'><gone " + ns + "/></error></message>", nil},
 	}
 	for _, tt := range tests {

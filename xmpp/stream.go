@@ -179,8 +179,7 @@ func (s *stream) handshake() error {
 	if _, err := s.conn.Write([]byte("<handshake>" + handshakeDigest(id, s.cfg.secret) + "</handshake>")); err != nil {
 		// The server may have refused and closed already: its reason tells more.
 		if _, refused := s.reply(); refused != nil {
-			var streamErr *StreamError
-			if errors.As(refused, &streamErr) {
+			if _, ok := errors.AsType[*StreamError](refused); ok {
 				return refused
 			}
 		}
@@ -261,7 +260,7 @@ func (s *stream) run(ctx context.Context, handle func(context.Context, *Element)
 	wg.Go(func() {
 		select {
 		case <-ctx.Done():
-			s.close(cancel)
+			s.close(cancel) //nolint:contextcheck // it begins when ctx has ended, and has a deadline of its own
 		case <-s.ended:
 		}
 	})

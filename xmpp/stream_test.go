@@ -309,7 +309,9 @@ func TestStreamCloseDeadline(t *testing.T) {
 		r := newRig(t, nil)
 		began := time.Now()
 		r.stop()
-		<-r.done
+		if err := <-r.done; !errors.Is(err, errLocalClose) {
+			t.Errorf("got %v, want %v", err, errLocalClose)
+		}
 		if got := time.Since(began); got != closeTimeout {
 			t.Errorf("closed after %v, want %v", got, closeTimeout)
 		}

@@ -120,14 +120,14 @@ func (v *supervisor) react(err error, attempt int) (wait time.Duration, conflict
 		return wait, true
 	case refused.Condition == "not-authorized":
 		v.state(linkRefused, err)
-		v.log.Error("the server refused the component secret for "+v.stream.domain+
+		v.log.Error("the server refused the component secret for "+v.stream.domain+ //nolint:sloglint // the advice names the component
 			": check server.secret_file and the component section of the Prosody or ejabberd configuration"+
 			" (ejabberd answers the same when it does not know the name)",
 			"component", v.stream.domain, "retry_in", refusedPause)
 		return refusedPause, false
 	case refused.Condition == "host-unknown":
 		v.state(linkRefused, err)
-		v.log.Error("the server does not know the component "+v.stream.domain+
+		v.log.Error("the server does not know the component "+v.stream.domain+ //nolint:sloglint // the advice names the component
 			": add it to the Prosody or ejabberd configuration, or correct the adapter's jid",
 			"component", v.stream.domain, "retry_in", refusedPause)
 		return refusedPause, false

@@ -71,7 +71,8 @@ func TestWriterBlocksWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := &stuckConn{tokens: make(chan struct{}, 8)}
 		w := newWriter(conn, 10)
-		go w.run()
+		done := make(chan error, 1)
+		go func() { done <- w.run() }()
 		for _, s := range []string{"in hand", "12345", "67890"} {
 			if err := w.Write(t.Context(), []byte(s)); err != nil {
 				t.Fatal(err)
@@ -101,6 +102,9 @@ func TestWriterBlocksWhenFull(t *testing.T) {
 			t.Errorf("got %v, want the sticky error", err)
 		}
 		close(conn.tokens)
+		if err := <-done; !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("run: got %v, want the sticky error", err)
+		}
 	})
 }
 

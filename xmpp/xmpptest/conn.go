@@ -52,7 +52,7 @@ func newConn(c net.Conn) *Conn {
 
 // Drop closes the connection without a word, as a killed server does.
 func (c *Conn) Drop() {
-	c.once.Do(func() { c.Conn.Close() })
+	c.once.Do(func() { c.Close() })
 }
 
 // MutePings stops answering the component's pings, or starts again.
@@ -77,7 +77,7 @@ func (r gatedReader) Read(b []byte) (int, error) {
 		r.c.gate <- struct{}{}
 	case <-time.After(patience):
 	}
-	n, err := r.c.Conn.Read(b)
+	n, err := r.c.Read(b)
 	r.raw.Write(b[:n])
 	return n, err
 }
@@ -142,7 +142,8 @@ func attrs(t xml.StartElement) map[string]string {
 // take answers pings to the server and queues everything else.
 func (c *Conn) take(st Stanza) {
 	if st.Name == "iq" && st.Attr["type"] == "get" && strings.Contains(st.Raw, "urn:xmpp:ping") && !c.mute.Load() {
-		go c.write(fmt.Sprintf("<iq type='result' from='%s' to='%s' id='%s'/>", st.Attr["to"], st.Attr["from"], st.Attr["id"]))
+		pong := fmt.Sprintf("<iq type='result' from='%s' to='%s' id='%s'/>", st.Attr["to"], st.Attr["from"], st.Attr["id"])
+		go func() { _ = c.write(pong) }() // an error is a lost connection, which the reader meets too
 		return
 	}
 	c.stanzas <- st

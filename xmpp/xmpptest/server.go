@@ -82,11 +82,11 @@ func (s *Server) DialTCP(ctx context.Context) (net.Conn, error) {
 	if err := s.admit(); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("xmpptest: listen: %w", err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var d net.Dialer
 	theirs, err := d.DialContext(ctx, "tcp", l.Addr().String())
 	if err != nil {
