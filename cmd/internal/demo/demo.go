@@ -43,7 +43,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	p := &play{stage: &stage{dir: cfg.Dir, lab: lab.New(cfg.Dir, nil)}, narrator: n}
 	p.lab.Keep = true // its logs are named when a step fails
-	defer func() { err = errors.Join(err, p.end(err == nil)) }()
+
+	defer func() { err = errors.Join(err, p.end(err == nil)) }() //nolint:contextcheck // what was started is stopped also when ctx has ended
 
 	err = p.run(ctx, []act{{"The servers start", openLimit, func(p *play, ctx context.Context) error { return p.open(ctx, cfg, n) }}})
 	if err != nil {

@@ -38,7 +38,7 @@ func TestNarratorWraps(t *testing.T) {
 	n := &narrator{out: &out, began: time.Now()}
 	n.says(atXMPP, "gateway", "romeo", strings.Repeat("word ", 60)+"\n\nsecond\nthird\nfourth", 3)
 	text := out.String()
-	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 		if len(line) > width+10 {
 			t.Errorf("line of %d characters: %q", len(line), line)
 		}

@@ -144,8 +144,11 @@ func (s *stage) adapt(file, public string) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	for _, change := range [][2]string{
-		{`public: ":8443"`, `public: "` + public + `"`}, {`admin: "127.0.0.1:8480"`, `admin: "` + s.admin + `"`}, {`name: ""`, `name: "The demo"`},
-		{`terms_url: ""`, `terms_url: "` + s.sandbox.url + `/page/terms.html"`}, {`terms_version: ""`, `terms_version: "1"`},
+		{`public: ":8443"`, `public: "` + public + `"`},
+		{`admin: "127.0.0.1:8480"`, `admin: "` + s.admin + `"`},
+		{`name: ""`, `name: "The demo"`},
+		{`terms_url: ""`, `terms_url: "` + s.sandbox.url + `/page/terms.html"`},
+		{`terms_version: ""`, `terms_version: "1"`},
 	} {
 		changed := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
 		if bytes.Equal(changed, text) {

@@ -255,7 +255,7 @@ func bindAs(resource string) xmpp.StreamFeature {
 			return 0, nil, err
 		}
 		r := s.TokenReader()
-		defer r.Close() //nolint:errcheck // it frees a lock
+		defer r.Close() // it frees a lock
 		tok, err := r.Token()
 		if err != nil {
 			return 0, nil, err
@@ -360,7 +360,7 @@ func (c *Client) redial(ctx context.Context) *link {
 // readAll hands on every stanza of a connection until it ends.
 func (c *Client) readAll(l *link) error {
 	r := l.session.TokenReader()
-	defer r.Close() //nolint:errcheck // it frees a lock
+	defer r.Close() // it frees a lock
 	for {
 		tok, err := r.Token()
 		if start, ok := tok.(xml.StartElement); ok && err == nil {

@@ -208,15 +208,16 @@ func (c *Client) Registration(ctx context.Context, to string) (*Registration, er
 
 // Register submits answers to a registration form.
 func (c *Client) Register(ctx context.Context, to string, r *Registration, answers map[string]string) error {
-	xml := "<query xmlns='" + nsRegister + "'>"
+	var xml strings.Builder
+	xml.WriteString("<query xmlns='" + nsRegister + "'>")
 	if r.Form != nil {
-		xml += answerForm(r.Form, answers)
+		xml.WriteString(answerForm(r.Form, answers))
 	} else {
 		for name, v := range answers {
-			xml += "<" + name + ">" + Escape(v) + "</" + name + ">"
+			xml.WriteString("<" + name + ">" + Escape(v) + "</" + name + ">")
 		}
 	}
-	_, err := c.IQ(ctx, to, "set", xml+"</query>")
+	_, err := c.IQ(ctx, to, "set", xml.String()+"</query>")
 	return err
 }
 

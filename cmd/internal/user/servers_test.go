@@ -17,7 +17,7 @@ import (
 // stage is a Prosody with two users.
 type stage struct {
 	*lab.XMPP
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // the deadline over all that one test does
 }
 
 func newStage(t *testing.T) *stage {
