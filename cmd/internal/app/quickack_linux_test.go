@@ -14,7 +14,7 @@ func TestQuickStaysQuick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	done := make(chan error, 1)
 	go func() {
 		peer, err := l.Accept()
