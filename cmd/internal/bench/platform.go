@@ -90,7 +90,7 @@ func (s *Stub) take(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Arrived(in.Content.Text)
 	if h := s.Confirm.Load(); h != nil {
-		go s.confirm(*h, in.Sender, in.To, in.Client) // the load waits for what comes of it
+		go s.confirm(context.WithoutCancel(r.Context()), *h, in.Sender, in.To, in.Client) // the load waits for what comes of it
 	}
 	answer(w, http.StatusAccepted, map[string]string{
 		"message_id": "msg_" + in.Client, "client_id": in.Client, "conversation": "cnv_" + in.Sender + in.To, "accepted_at": time.Now().UTC().Format(time.RFC3339Nano),
@@ -121,8 +121,8 @@ func (s *Stub) Say(ctx context.Context, h Hook, chat int, text string) error {
 }
 
 // confirm sends the event that a message of a user was delivered.
-func (s *Stub) confirm(h Hook, user, person, client string) {
-	_ = s.tell(context.Background(), h, "message.status", user, person, map[string]any{ // what is not told is missed by the load
+func (s *Stub) confirm(ctx context.Context, h Hook, user, person, client string) {
+	_ = s.tell(ctx, h, "message.status", user, person, map[string]any{ // what is not told is missed by the load
 		"message_id": "msg_" + client, "client_id": client, "status": "delivered", "at": time.Now().UTC().Format(time.RFC3339Nano),
 	})
 }
