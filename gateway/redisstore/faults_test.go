@@ -3,9 +3,9 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -166,14 +166,25 @@ func (p *proxy) serve(ctx context.Context, c net.Conn) {
 	if err != nil {
 		return
 	}
+	var losing atomic.Bool
 	p.wg.Go(func() {
-		_, _ = io.Copy(up, c)
-		_ = up.Close()
+		defer func() { _ = up.Close() }()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := c.Read(buf)
+			// Only a call's own connection loses its answer: handshakes and subscriptions come and go beside it.
+			if bytes.Contains(bytes.ToLower(buf[:n]), []byte("evalsha")) && p.lose.Load() > 0 && p.lose.Add(-1) >= 0 {
+				losing.Store(true)
+			}
+			if _, werr := up.Write(buf[:n]); err != nil || werr != nil {
+				return
+			}
+		}
 	})
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := up.Read(buf)
-		if err != nil || p.lose.Load() > 0 && p.lose.Add(-1) >= 0 {
+		if err != nil || losing.Load() {
 			return
 		}
 		if _, err := c.Write(buf[:n]); err != nil {
