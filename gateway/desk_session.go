@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/hmac"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -74,7 +75,7 @@ func (d *Desk) openSession(ctx context.Context, v Visitor, s *session) error {
 // pushed out, and bad-sessionid for anything else, another user's included.
 func (d *Desk) loadSession(ctx context.Context, v Visitor, id string) (*session, error) {
 	name, _, ok := strings.Cut(id, "-")
-	if !ok || d.sessionID(v, name) != id {
+	if !ok || !hmac.Equal([]byte(d.sessionID(v, name)), []byte(id)) {
 		return nil, d.sessionError(v, BadSessionID, BadRequest, textBadSession)
 	}
 	plain, err := d.loadSealed(ctx, v, name)

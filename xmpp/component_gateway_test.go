@@ -122,6 +122,7 @@ func newStory(t *testing.T) *story {
 	go func() { g.Run(ctx); close(s.ended) }()
 	go func() { c.Run(ctx); close(s.done) }()
 	s.Conn = srv.Accept(t, testDomain)
+	synctest.Wait() // nobody is greeted while they register
 	return s
 }
 

@@ -402,3 +402,16 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A bug in the taking of one message costs that message, and its sender hears so.
+func TestPanicIsAnswered(t *testing.T) {
+	bubble(t, func(r *gatewayRig) {
+		r.gw.onAsk = func(gateway.Outbound) { panic("quoting topsecret") }
+	}, func(t *testing.T, r *gatewayRig) {
+		got := r.answer(chatTo("anna7@gw.example", "<body>topsecret</body>"))
+		if got == nil || got.Type() != "error" || ParseStanzaError(got).Condition != "internal-server-error" {
+			t.Errorf("got %v, want internal-server-error", got)
+		}
+		r.silent(chatTo("anna7@gw.example", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"))
+	})
+}

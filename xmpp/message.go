@@ -39,6 +39,15 @@ func (c *Component) bounce(ctx context.Context, el *Element) {
 
 // ask hands what a message wants of a contact to the gateway.
 func (c *Component) ask(ctx context.Context, el *Element) {
+	defer func() {
+		if recover() == nil {
+			return
+		}
+		c.panicked("message")
+		if _, written := el.Body(); written { // what somebody wrote never vanishes without a word
+			c.refuse(ctx, el, gateway.Refusal{Condition: gateway.InternalServerError, Text: c.say(c.visitor(el), gateway.TextInternal)})
+		}
+	}()
 	r := readMessage(el)
 	v := c.visitor(el)
 	switch {

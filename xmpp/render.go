@@ -88,7 +88,7 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 	case gateway.ShowMessage:
 		return r.messages(g, s, w)
 	case gateway.ShowEdit:
-		return one(r.edit(g, s, w))
+		return r.edit(g, s, w)
 	case gateway.ShowRetract:
 		return one(r.retraction(g, s, w))
 	case gateway.ShowReact:

@@ -118,28 +118,34 @@ func addReply(out []*Element, s speaker, t gateway.ShownTarget) {
 }
 
 // edit renders the whole new content in one body (XEP-0308 §3); every edit
-// names the original.
-func (r Renderer) edit(g gateway.Rendering, s speaker, w gateway.ShowEdit) (*Element, error) {
-	el, err := envelopeOf(s, w.ID)
-	if err != nil {
-		return nil, err
-	}
+// names the original. What is too long for one stanza goes on in messages of
+// their own: a correction replaces one message only.
+func (r Renderer) edit(g gateway.Rendering, s speaker, w gateway.ShowEdit) ([]*Element, error) {
 	var bodies []string
 	for _, part := range r.shownParts(g, w.Content) {
+		var whole strings.Builder
 		for _, p := range r.pieces(g, part) {
-			bodies = append(bodies, p.body)
+			whole.WriteString(p.body)
 		}
+		bodies = append(bodies, whole.String())
 	}
-	body := strings.Join(bodies, "\n")
-	if len(body) > maxBody {
-		body = chunks(body, maxBody)[0]
+	var out []*Element
+	for n, body := range chunks(strings.Join(bodies, "\n"), maxBody) {
+		id := derivedID(w.ID, n)
+		el, err := envelopeOf(s, id)
+		if err != nil {
+			return nil, err
+		}
+		el.AddTextChild("body", body)
+		if n == 0 {
+			el.Add(NewElement(nsCorrect, "replace", "id", string(w.Of)))
+		}
+		if g.From != "" {
+			addRequests(el)
+		}
+		out = append(out, el.Add(originID(id)))
 	}
-	el.AddTextChild("body", body)
-	el.Add(NewElement(nsCorrect, "replace", "id", string(w.Of)))
-	if g.From != "" {
-		addRequests(el)
-	}
-	return el.Add(originID(w.ID)), nil
+	return out, nil
 }
 
 // pieces turns one part into what clients can show.

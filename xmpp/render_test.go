@@ -318,3 +318,30 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+// TestEditLosesNothing: what is too long for one correction goes on in messages of their own.
+func TestEditLosesNothing(t *testing.T) {
+	long := strings.Repeat("torta 🎂 buona ", 5000)
+	stanzas, err := Renderer{}.Render(rendering("edit", gateway.ShowEdit{ID: "e1", Of: "m1", Content: text(long)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for n, raw := range stanzas {
+		el, err := ParseElement(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := el.Body()
+		said.WriteString(body)
+		if got := el.Child(nsCorrect, "replace") != nil; got != (n == 0) {
+			t.Errorf("stanza %d: got a correction %v, want it in the first alone", n, got)
+		}
+		if want := derivedID("e1", n); el.ID() != string(want) {
+			t.Errorf("stanza %d: got id %q, want %q", n, el.ID(), want)
+		}
+	}
+	if said.String() != long {
+		t.Errorf("got %d bytes in %d stanzas, want all %d", said.Len(), len(stanzas), len(long))
+	}
+}

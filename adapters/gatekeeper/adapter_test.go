@@ -41,7 +41,8 @@ func TestValidate(t *testing.T) {
 		{"no platform", func(c *gatekeeper.Config) { c.Platform = "" }, "platform"},
 		{"opaque identifier", func(c *gatekeeper.Config) { c.Identifier = "opaque" }, "identifier"},
 		{"unknown identifier", func(c *gatekeeper.Config) { c.Identifier = "shoe size" }, "identifier"},
-		{"email", func(c *gatekeeper.Config) { c.Identifier = "email" }, ""},
+		{"email, which nobody proved", func(c *gatekeeper.Config) { c.Identifier = "email" }, "identifier"},
+		{"jid", func(c *gatekeeper.Config) { c.Identifier = "jid" }, ""},
 		{"no timeout", func(c *gatekeeper.Config) { c.Timeout = 0 }, "timeout"},
 		{"timeout beyond a lease", func(c *gatekeeper.Config) { c.Timeout = 10 * time.Second }, "timeout"},
 	}

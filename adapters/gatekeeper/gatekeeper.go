@@ -52,7 +52,8 @@ type Config struct {
 	KeyFile string `yaml:"key_file"`
 	// WebhookSecretFile holds one key per line: whsec_... and, for Ed25519 signatures, whpk_...; the first secret is the one that we ask for.
 	WebhookSecretFile string `yaml:"webhook_secret_file"`
-	// Identifier is which of a user's identifiers is enlisted: jid, email, phone or username.
+	// Identifier is which of a user's identifiers is enlisted: jid. Others need a proof that they are the user's, which does
+	// not exist yet.
 	Identifier string `yaml:"identifier"`
 	// Region is where the operator attests that users live, such as EEA; empty attests nothing.
 	Region string `yaml:"region"`
@@ -84,11 +85,12 @@ func (c *Config) Validate() error {
 		}
 	}
 	switch gateway.Identifier(c.Identifier) {
-	case gateway.IdentifierJID, gateway.IdentifierEmail, gateway.IdentifierPhone, gateway.IdentifierUsername:
-	case gateway.IdentifierOpaque:
-		return errors.New("gatekeeper: identifier: want jid, email, phone or username")
+	case gateway.IdentifierJID:
+	case gateway.IdentifierEmail, gateway.IdentifierPhone, gateway.IdentifierUsername, gateway.IdentifierOpaque:
+		// We vouch for what we assert. The XMPP server proves a user's JID; nobody has proved what a user types.
+		return errors.New("gatekeeper: identifier: want jid, nothing else is proved to be the user's own")
 	default:
-		return errors.New("gatekeeper: identifier: want jid, email, phone or username")
+		return errors.New("gatekeeper: identifier: want jid")
 	}
 	if c.Timeout <= 0 || c.Timeout > maxTimeout {
 		return fmt.Errorf("gatekeeper: timeout: got %s, want more than 0 and at most %s", c.Timeout, maxTimeout)
@@ -159,7 +161,9 @@ func capsOf(facts gateway.ChatFacts, dir *directory) gateway.Caps {
 	}
 	if dir != nil {
 		l := dir.Limits
-		caps.TextMax = min(caps.TextMax, max(l.TextBytes, 1))
+		if l.TextBytes > 0 {
+			caps.TextMax = min(caps.TextMax, l.TextBytes)
+		}
 		caps.EditFor, caps.RetractFor = time.Duration(l.EditWindowS)*time.Second, time.Duration(l.RetractWindowS)*time.Second
 		if l.ReactionsPerUser > 0 {
 			caps.ReactionsMax = min(caps.ReactionsMax, l.ReactionsPerUser)

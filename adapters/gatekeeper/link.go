@@ -15,11 +15,8 @@ import (
 	"postern/gateway"
 )
 
-// Answers of the one form that enlisting needs.
-const (
-	fieldDisplay    = "display"
-	fieldIdentifier = "identifier"
-)
+// fieldDisplay is the one answer that enlisting needs.
+const fieldDisplay = "display"
 
 // maxDisplay is the document's limit of Display, in characters.
 const maxDisplay = 200
@@ -32,11 +29,7 @@ type linkState struct {
 
 // linkFields are the questions of the one form. Terms are not among them: the disclosure names them and asks for a yes.
 func (a *Adapter) linkFields() []gateway.Field {
-	var fields []gateway.Field
-	if a.cfg.Identifier != string(gateway.IdentifierJID) {
-		fields = append(fields, gateway.Field{Name: fieldIdentifier, Label: "Your " + a.cfg.Identifier, Kind: gateway.FieldText, Required: true})
-	}
-	return append(fields, gateway.Field{Name: fieldDisplay, Label: "Name that people there see", Kind: gateway.FieldText})
+	return []gateway.Field{{Name: fieldDisplay, Label: "Name that people there see", Kind: gateway.FieldText}}
 }
 
 // Link enlists a user in two steps: a form, for which nobody need be named yet, then the enlistment. The second may be repeated: enlisting the same identifier
@@ -94,12 +87,7 @@ func (a *Adapter) enlistment(in gateway.LinkInput, state linkState) (request enl
 	if len([]rune(display)) > maxDisplay {
 		return request, "The name is too long."
 	}
-	value := string(in.User)
-	if a.cfg.Identifier != string(gateway.IdentifierJID) {
-		if value = strings.TrimSpace(in.Answers[fieldIdentifier]); value == "" {
-			return request, "Your " + a.cfg.Identifier + " is needed."
-		}
-	}
+	value := string(in.User) // the XMPP server vouches for it
 	locale := in.Lang
 	if len(locale) < 2 {
 		locale = "en"

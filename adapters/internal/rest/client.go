@@ -42,7 +42,8 @@ func New(hc *http.Client, base string, timeout time.Duration, agent string) (*Cl
 	c := *hc
 	c.Jar = nil
 	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
-		if r.URL.Scheme != u.Scheme || r.URL.Host != u.Host || len(via) > maxRedirects {
+		// A redirect that turns a POST into a GET would look like success with nothing done (RFC 9110 §15.4.3).
+		if r.Method != via[0].Method || r.URL.Scheme != u.Scheme || r.URL.Host != u.Host || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		return nil

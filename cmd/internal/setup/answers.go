@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func (a *Answers) questions() []question {
 	out := []question{
 		{"Domain of your XMPP users", &a.Domain, fixed(""), wantDomain},
 		{"XMPP server, prosody or ejabberd", &a.Server, fixed(string(deploy.Prosody)), oneOf(string(deploy.Prosody), string(deploy.Ejabberd))},
-		{"Address where the server accepts components", &a.Component, fixed("127.0.0.1:5347"), nil},
+		{"Address where the server accepts components", &a.Component, fixed("127.0.0.1:5347"), wantIPPort},
 		{"Platform (" + strings.Join(types(), ", ") + ")", &a.Adapter, fixed(types()[0]), oneOf(types()...)},
 		{"Domain of the gateway", &a.JID, func(a *Answers) string { return a.Adapter + "." + a.Domain }, wantDomain},
 		{"Redis", &a.Redis, fixed("redis://127.0.0.1:6379/0"), nil},
@@ -123,6 +124,14 @@ func (a *Answers) Ask(in io.Reader, out io.Writer) error {
 			*q.value = answer
 			break
 		}
+	}
+	return nil
+}
+
+// wantIPPort: both servers bind their component port to an address, not to a name.
+func wantIPPort(s string) error {
+	if host, port, err := net.SplitHostPort(s); err != nil || port == "" || net.ParseIP(host) == nil {
+		return errors.New("want an IP address and a port such as 127.0.0.1:5347")
 	}
 	return nil
 }

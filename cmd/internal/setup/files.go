@@ -151,9 +151,9 @@ func config(a Answers) (string, error) {
 
 func install(server, snippet string) string {
 	if server == string(deploy.Ejabberd) {
-		return fmt.Sprintf("cp %s /etc/ejabberd/postern.yml, include it in /etc/ejabberd/ejabberd.yml as its first lines say, and restart ejabberd", snippet)
+		return fmt.Sprintf("install -o root -g ejabberd -m 0640 %s /etc/ejabberd/postern.yml, include it in /etc/ejabberd/ejabberd.yml as its first lines say, and restart ejabberd", snippet)
 	}
-	return fmt.Sprintf("cp %s /etc/prosody/conf.d/postern.cfg.lua and restart Prosody", snippet)
+	return fmt.Sprintf("install -o root -g prosody -m 0640 %s /etc/prosody/conf.d/postern.cfg.lua and restart Prosody (a reload is not enough for a new component)", snippet)
 }
 
 func random(n int) []byte {
