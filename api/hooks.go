@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,6 +19,8 @@ import (
 const (
 	// maxBody is the most bytes of a webhook.
 	maxBody = 1 << 20
+	// maxHeld is the most bytes of all webhooks together, read and not yet answered: callers need no credentials to send some.
+	maxHeld = 256 << 20
 	// slotPatience is how long a webhook that was read waits for its turn.
 	slotPatience = 3 * time.Second
 	// retrySoon is what a platform is asked to wait after a 503.
@@ -32,6 +35,25 @@ type hooks struct {
 	known            map[gateway.AdapterID]bool
 	reading, working chan struct{}
 	loud             *rate.Sometimes
+	held             atomic.Int64
+}
+
+var errBusy = errors.New("too many bytes of webhooks at once")
+
+// counted charges what is read of a body to maxHeld.
+type counted struct {
+	io.Reader
+	held *atomic.Int64
+	mine int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.mine += int64(n)
+	if c.held.Add(int64(n)) > maxHeld {
+		return n, errBusy
+	}
+	return n, err
 }
 
 // challenge answers a platform that checks the address.
@@ -63,7 +85,9 @@ func (h *hooks) receive(w http.ResponseWriter, r *http.Request) {
 		refuseForNow(w, retrySoon, "Too many webhooks at once.")
 		return
 	}
-	body, err := read(w, r)
+	in := &counted{Reader: http.MaxBytesReader(w, r.Body, maxBody), held: &h.held}
+	defer func() { h.held.Add(-in.mine) }()
+	body, err := read(r, in)
 	<-h.reading
 	// The time that the body took is not the answer's. Who does not support deadlines has none.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -80,17 +104,20 @@ func (h *hooks) receive(w http.ResponseWriter, r *http.Request) {
 }
 
 // read returns the body, whatever the header says about its length.
-func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func read(r *http.Request, body io.Reader) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, &http.MaxBytesError{Limit: maxBody}
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	return io.ReadAll(body)
 }
 
 func (h *hooks) unread(w http.ResponseWriter, a gateway.AdapterID, err error) {
 	var netErr net.Error
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
+	case errors.Is(err, errBusy):
+		w.Header().Set("Connection", "close")
+		refuseForNow(w, retrySoon, "Too many webhooks at once.")
 	case tooLarge:
 		if h.cfg.TooLarge != nil {
 			h.cfg.TooLarge(a)
