@@ -86,8 +86,8 @@ var arrows = []struct {
 
 // homes are the only places for libraries that shape what they touch.
 var homes = []struct {
-	library string
-	in      func(pkg string) bool
+	module string
+	in     func(pkg string) bool
 }{
 	{"gosrc.io/xmpp", func(p string) bool { return below(p, "postern/xmpp") }},
 	{"github.com/go-chi/chi", func(p string) bool { return below(p, "postern/api") || strings.Contains(p+"/", "/simulator/") }},
@@ -104,7 +104,7 @@ func TestImportArrows(t *testing.T) {
 					}
 				}
 				for _, h := range homes {
-					if (imp == h.library || strings.HasPrefix(imp, h.library+"/")) && !h.in(p.ImportPath) {
+					if (imp == h.module || strings.HasPrefix(imp, h.module+"/")) && !h.in(p.ImportPath) {
 						t.Errorf("%s imports %s, which is not at home there", p.ImportPath, imp)
 					}
 				}
@@ -126,7 +126,7 @@ func adapterOf(path string) string {
 	return name
 }
 
-// TestGatewayStandsOnLittle keeps the domain free of libraries: the standard library, metrics, and ids.
+// TestGatewayStandsOnLittle keeps the domain free of libraries: the standard module, metrics, and ids.
 func TestGatewayStandsOnLittle(t *testing.T) {
 	want := []string{"github.com/oklog/ulid/v2", "github.com/prometheus/client_golang/prometheus"}
 	var got []string
