@@ -263,6 +263,9 @@ func TestDeskBusy(t *testing.T) {
 		refused := 0
 		for i := range errandDepth + 5 {
 			r.Send(t, fmt.Sprintf("<iq type='set' from='romeo@example/phone' to='gw.example' id='c%d'><command xmlns='%s' node='help'/></iq>", i, nsCommands))
+			if i == 0 {
+				synctest.Wait() // the worker has the first in hand, and its queue is empty
+			}
 		}
 		synctest.Wait()
 		for range 4 {

@@ -5,6 +5,7 @@ package lab_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -123,8 +124,19 @@ func TestComponentTakesOver(t *testing.T) {
 		first := component(t, x, "gw.localhost", `s3"cr\et`)
 		first.readUntil("</message>")
 		if x.Kind() == deploy.Ejabberd {
-			// ejabberd shares the stanzas out between both; a gateway closes the old one before it dials.
+			// ejabberd shares the stanzas out between both; a gateway ends the old one before it dials. The route goes a
+			// moment after the stream: it has gone when a question to it comes back as an error.
+			first.send("</stream:stream>")
 			first.close()
+			asker := login(t, x, "alice", "pw-alice")
+			err := os.ErrDeadlineExceeded
+			for tries := 0; errors.Is(err, os.ErrDeadlineExceeded) && tries < 3; tries++ {
+				asker.send(`<iq type='get' id='p1' to='gw.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
+				_, err = asker.next("</iq>")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		second := component(t, x, "gw.localhost", `s3"cr\et`)
 		second.readUntil("</message>")
