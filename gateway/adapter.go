@@ -140,6 +140,47 @@ type Person struct {
 	Accepts bool
 }
 
+// Profiles tells how a contact looks on the platform.
+type Profiles interface {
+	// Profile returns what the platform shows of a contact to this account. ErrNoPerson when it shows nothing.
+	Profile(ctx context.Context, account Credentials, contact ContactID) (Profile, error)
+}
+
+// Profile is how a person looks on the platform. Avatar is a handle that MediaStore.Fetch opens; empty for none.
+type Profile struct {
+	Name   string
+	Avatar Media
+}
+
+// Moderator passes on what a user decides about a contact.
+type Moderator interface {
+	// Block stops, or with on false allows again, all contact. It is idempotent.
+	Block(ctx context.Context, account Credentials, contact ContactID, on bool) error
+	// Report complains about a contact to the platform (XEP-0377).
+	Report(ctx context.Context, account Credentials, r Report) error
+}
+
+// Report is a user's complaint.
+type Report struct {
+	// ID is its idempotency key.
+	ID      OpID
+	Contact ContactID
+	Reason  ReportReason
+	// Text is the user's own statement; it may be empty.
+	Text string
+	// Messages are the platform's ids of what the complaint is about.
+	Messages []MessageID
+}
+
+// ReportReason is what a Report complains of (XEP-0377 §3).
+type ReportReason string
+
+// Reasons of a Report.
+const (
+	ReportSpam  ReportReason = "spam"
+	ReportAbuse ReportReason = "abuse"
+)
+
 // Reconciler answers whether an op whose Send was Uncertain took effect.
 type Reconciler interface {
 	Reconcile(ctx context.Context, account Credentials, op Op) (sent Sent, found bool, err error)

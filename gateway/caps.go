@@ -33,6 +33,8 @@ const (
 	FeatureContact   Feature = "contact"
 	FeaturePoll      Feature = "poll"
 	FeatureSticker   Feature = "sticker"
+	FeatureAnswer    Feature = "answer"  // our user can pick an option of a poll or of buttons
+	FeatureStyling   Feature = "styling" // spans over text; without it they become XEP-0393 marks
 	FeatureReply     Feature = "reply"
 	FeatureEdit      Feature = "edit"
 	FeatureRetract   Feature = "retract"
@@ -43,14 +45,18 @@ const (
 	FeatureTypingOut Feature = "typing_out"
 	FeatureTypingIn  Feature = "typing_in"
 	FeaturePresence  Feature = "presence"
+	FeatureProfile   Feature = "profile" // names and pictures of contacts
+	FeatureBlock     Feature = "block"
+	FeatureReport    Feature = "report"
 	FeatureGroups    Feature = "groups"
 )
 
 // Features lists every feature in the order that tables and disclosures show.
 func Features() []Feature {
 	return []Feature{
-		FeatureText, FeatureMedia, FeatureLocation, FeatureContact, FeaturePoll, FeatureSticker, FeatureReply, FeatureEdit, FeatureRetract,
-		FeatureReact, FeatureDelivered, FeatureReadOut, FeatureReadIn, FeatureTypingOut, FeatureTypingIn, FeaturePresence, FeatureGroups,
+		FeatureText, FeatureMedia, FeatureLocation, FeatureContact, FeaturePoll, FeatureSticker, FeatureAnswer, FeatureStyling, FeatureReply,
+		FeatureEdit, FeatureRetract, FeatureReact, FeatureDelivered, FeatureReadOut, FeatureReadIn, FeatureTypingOut, FeatureTypingIn,
+		FeaturePresence, FeatureProfile, FeatureBlock, FeatureReport, FeatureGroups,
 	}
 }
 

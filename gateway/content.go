@@ -16,6 +16,16 @@ type Part interface{ part() }
 type Text struct {
 	Text  string `json:"text"`
 	Spans []Span `json:"spans,omitempty"`
+	// Previews are what the writer's app found behind links in the text (XEP-0511). Nobody here ever fetches a link for one.
+	Previews []Preview `json:"previews,omitempty"`
+}
+
+// Preview is what a link leads to, as the writer's app described it.
+type Preview struct {
+	URL         string `json:"url"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Image       string `json:"image,omitempty"` // an https URL
 }
 
 // Span marks a range of a Text. Offsets and lengths count Unicode code points of the unescaped text (XEP-0426).
@@ -46,7 +56,7 @@ const (
 // Media points at bytes held elsewhere; queues carry the handle only, never the bytes.
 type Media struct {
 	Kind MediaKind `json:"kind"`
-	// Handle is the platform's media id inbound, a URL outbound.
+	// Handle is the platform's media id towards and from an adapter, an https URL towards and from XMPP.
 	Handle   string `json:"handle"`
 	MIME     string `json:"mime,omitempty"`
 	Name     string `json:"name,omitempty"`
@@ -55,6 +65,8 @@ type Media struct {
 	Height   int    `json:"height,omitempty"`
 	Duration int    `json:"duration_ms,omitempty"`
 	SHA256   []byte `json:"sha256,omitempty"`
+	// Thumb is a data: URI of at most 2 KiB that is shown while the file loads (XEP-0264).
+	Thumb    string `json:"thumb,omitempty"`
 	ViewOnce bool   `json:"view_once,omitempty"`
 }
 
@@ -91,7 +103,7 @@ type ContactCard struct {
 // Poll is a question with options.
 type Poll struct {
 	Question string   `json:"question"`
-	Options  []string `json:"options"`
+	Options  []Choice `json:"options"`
 	Multiple bool     `json:"multiple,omitempty"`
 }
 
@@ -103,7 +115,7 @@ type Interactive struct {
 	Choices []Choice `json:"choices"`
 }
 
-// Choice is one answer of an Interactive; ID goes back to the platform.
+// Choice is one answer of a Poll or an Interactive; ID goes back to the platform.
 type Choice struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`

@@ -18,7 +18,7 @@ var (
 		Media{Kind: MediaImage, Handle: "h", MIME: "image/png", Name: "a.png", Size: 5, SHA256: []byte{1, 2}},
 		Location{Lat: 45.5, Lon: -9.25, Name: "here", LiveUntil: someTime},
 		ContactCard{Name: "Anna", Phones: []string{"+39"}},
-		Poll{Question: "?", Options: []string{"a", "b"}, Multiple: true},
+		Poll{Question: "?", Options: []Choice{{ID: "1", Title: "a"}, {ID: "2", Title: "b"}}, Multiple: true},
 		Interactive{Body: "b", Choices: []Choice{{ID: "1", Title: "one"}}},
 		Sticker{Emoji: "🎂", Media: Media{Kind: MediaImage, Handle: "s"}},
 		UnsupportedPart{Type: "hologram", Excerpt: "x"},

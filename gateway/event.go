@@ -83,8 +83,9 @@ type Presence struct {
 
 // ContactUpdate carries changed facts of a contact; nil is unchanged, a pointer to empty is cleared.
 type ContactUpdate struct {
-	Name       *string
-	AvatarHash *string
+	Name *string
+	// Avatar is the platform's media handle of the person's picture.
+	Avatar *string
 	// Consent is set when the person accepted, declined or withdrew contact with our user.
 	Consent Consent
 }
@@ -107,6 +108,8 @@ type MemberUpdate struct {
 
 // Call tells of a call that Postern does not carry.
 type Call struct {
+	// ID is the platform's, the same through all states of one call.
+	ID       string
 	State    CallState
 	Video    bool
 	Duration time.Duration

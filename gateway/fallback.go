@@ -42,10 +42,10 @@ func shifted(spans []Span, by int) []Span {
 	return out
 }
 
-func numbered(options []string) string {
+func numbered(options []Choice) string {
 	lines := make([]string, len(options))
 	for i, o := range options {
-		lines[i] = strconv.Itoa(i+1) + ". " + o
+		lines[i] = strconv.Itoa(i+1) + ". " + o.Title
 	}
 	return strings.Join(lines, "\n")
 }

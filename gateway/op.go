@@ -71,6 +71,12 @@ type OpReact struct {
 // OpMarkRead says that the user has read everything up to UpTo (XEP-0333).
 type OpMarkRead struct{ UpTo Target }
 
+// OpAnswer picks options of a Poll or an Interactive that the contact sent. Where the platform cannot take it, it goes as text.
+type OpAnswer struct {
+	Target  Target
+	Choices []Choice
+}
+
 // OpTyping says that the user started or stopped typing (XEP-0085). It is never stored.
 type OpTyping struct{ On bool }
 
@@ -98,6 +104,7 @@ func (OpEdit) opBody()     {}
 func (OpRetract) opBody()  {}
 func (OpReact) opBody()    {}
 func (OpMarkRead) opBody() {}
+func (OpAnswer) opBody()   {}
 func (OpTyping) opBody()   {}
 func (OpGroup) opBody()    {}
 

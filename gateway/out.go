@@ -110,7 +110,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return nil
 	case OpMarkRead, OpTyping:
 		return new(w.finish(ctx))
-	case OpRetract, OpReact, OpGroup:
+	case OpRetract, OpReact, OpAnswer, OpGroup:
 	}
 	return w.fail(ctx, ItemNotFound, TextUnsupported, w.platform(), OpKind(w.out.Op.Body))
 }
@@ -174,6 +174,8 @@ func targetOf(b OpBody) *Target {
 		return &b.Target
 	case OpReact:
 		return &b.Target
+	case OpAnswer:
+		return &b.Target
 	case OpMarkRead:
 		return &b.UpTo
 	case OpTyping, OpGroup:
@@ -194,6 +196,9 @@ func withTarget(b OpBody, t Target) OpBody {
 		b.Target = t
 		return b
 	case OpReact:
+		b.Target = t
+		return b
+	case OpAnswer:
 		b.Target = t
 		return b
 	case OpMarkRead:

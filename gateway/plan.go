@@ -41,6 +41,8 @@ func Plan(op Op, caps Caps, now time.Time) Planned {
 		return planGuarded(op, caps, FeatureRetract)
 	case OpReact:
 		return planReact(op, b, caps)
+	case OpAnswer:
+		return planAnswer(op, b, caps)
 	case OpMarkRead:
 		return planQuiet(op, caps, FeatureReadOut)
 	case OpTyping:
@@ -93,6 +95,21 @@ func planEdit(op Op, b OpEdit, caps Caps, now time.Time) Planned {
 	op.Body = OpMessage{Content: prefixed("✎ ", b.Content)}
 	p := Plan(op, caps, now)
 	p.Degraded = append(p.Degraded, FeatureEdit)
+	return p
+}
+
+// planAnswer picks options where the platform takes that, and otherwise says them in words.
+func planAnswer(op Op, b OpAnswer, caps Caps) Planned {
+	if caps.Has(FeatureAnswer) && len(b.Target.IDs) > 0 {
+		return Planned{Ops: []Op{op}}
+	}
+	titles := make([]string, len(b.Choices))
+	for i, c := range b.Choices {
+		titles[i] = c.Title
+	}
+	op.Body = OpMessage{Content: PlainText(strings.Join(titles, "\n")), ReplyTo: &b.Target}
+	p := planMessage(op, op.Body.(OpMessage), caps)
+	p.Degraded = append(p.Degraded, FeatureAnswer)
 	return p
 }
 

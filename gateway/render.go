@@ -18,7 +18,10 @@ type Rendering struct {
 	// Resource narrows To to one client; empty for all.
 	Resource string
 	Lang     string
-	What     Shown
+	// Own is true for what the user did in the platform's own app: it is rendered as theirs, from To to the contact. Only
+	// the user's server may let it be said (XEP-0356); where it does not, the component leaves it out.
+	Own  bool
+	What Shown
 }
 
 // Shown is the closed set of things that a user can be shown.
@@ -34,8 +37,6 @@ type ShowMessage struct {
 	ReplyTo *ShownTarget
 	// Name is told once, with the first message of an unknown sender (XEP-0172).
 	Name string
-	// Own is true for what the user wrote elsewhere.
-	Own bool
 	// Notice is true for the gateway's own words: no receipt or marker is asked for them.
 	Notice bool
 }

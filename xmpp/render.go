@@ -79,6 +79,9 @@ func speakerOf(g gateway.Rendering) (speaker, error) {
 }
 
 func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
+	if g.Own {
+		return nil, nil // only the user's own server may speak for the user (XEP-0356), and it has not been asked to
+	}
 	s, err := speakerOf(g)
 	if err != nil {
 		return nil, err

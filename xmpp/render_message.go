@@ -26,10 +26,6 @@ type piece struct {
 // messages renders new content: one stanza per part, a long text in several.
 // Part n takes the nth id; what has none derives its own from the last.
 func (r Renderer) messages(g gateway.Rendering, s speaker, w gateway.ShowMessage) ([]*Element, error) {
-	if w.Own {
-		// Only the user's own server may speak for the user (XEP-0356), and it has not been asked to.
-		return nil, nil
-	}
 	if len(w.IDs) == 0 {
 		return nil, errNoStanzaID
 	}
@@ -169,11 +165,7 @@ func (r Renderer) pieces(g gateway.Rendering, part gateway.Part) []piece {
 	case gateway.Poll:
 		return texts(p.Question + "\n" + numbered(p.Options))
 	case gateway.Interactive:
-		titles := make([]string, len(p.Choices))
-		for i, c := range p.Choices {
-			titles[i] = c.Title
-		}
-		return texts(joined(p.Header, p.Body, numbered(titles), p.Footer))
+		return texts(joined(p.Header, p.Body, numbered(p.Choices), p.Footer))
 	case gateway.UnsupportedPart:
 		return texts(r.unsupported(g, p.Type, p.Excerpt))
 	}
@@ -216,10 +208,10 @@ func card(c gateway.ContactCard) string {
 	return joined(lines...)
 }
 
-func numbered(options []string) string {
+func numbered(options []gateway.Choice) string {
 	lines := make([]string, len(options))
 	for i, o := range options {
-		lines[i] = strconv.Itoa(i+1) + ". " + o
+		lines[i] = strconv.Itoa(i+1) + ". " + o.Title
 	}
 	return strings.Join(lines, "\n")
 }

@@ -53,13 +53,12 @@ func renderCases() map[string]gateway.Shown {
 		"message-first":   gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("hello"), Name: "Anna\x00 " + hostile},
 		"message-notice":  gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("Your account is suspended."), Notice: true},
 		"message-hostile": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text(hostile)},
-		"message-own":     gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("mine"), Own: true},
 		"message-parts": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1", "m2", "m3"}, Content: parts(
 			gateway.Media{Kind: gateway.MediaImage, Handle: "https://up.example/9f/cat.jpg"}, gateway.Text{Text: "look at him"},
 			gateway.Media{Kind: gateway.MediaFile, Handle: "native-4711", Name: "x.pdf"})},
 		"message-location": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.Location{Lat: 45.5, Lon: -9.25, Name: "Bar", Address: "Via 1"})},
 		"message-card":     gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.ContactCard{Name: "Bob", Phones: []string{"+391"}, Emails: []string{"b@x.example"}})},
-		"message-poll":     gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.Poll{Question: "When?", Options: []string{"now", "later"}})},
+		"message-poll":     gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(gateway.Poll{Question: "When?", Options: []gateway.Choice{{ID: "1", Title: "now"}, {ID: "2", Title: "later"}}})},
 		"message-interactive": gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: parts(
 			gateway.Interactive{Header: "Shop", Body: "Pick one", Footer: "thanks", Choices: []gateway.Choice{{ID: "a", Title: "Red"}, {ID: "b", Title: "Blue"}}})},
 		"message-empty":       gateway.ShowMessage{IDs: []gateway.StanzaID{"m1", "m2"}, Content: parts(gateway.Text{Text: "\x00 "}, gateway.Text{})},

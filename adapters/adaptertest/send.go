@@ -35,7 +35,7 @@ func (b *bench) probes(mine, theirs gateway.Target) map[gateway.Feature]gateway.
 		gateway.FeatureMedia:     content(picture),
 		gateway.FeatureLocation:  content(gateway.Location{Lat: 45.44, Lon: 10.99}),
 		gateway.FeatureContact:   content(gateway.ContactCard{Name: "Nurse", Phones: []string{"+390450000"}}),
-		gateway.FeaturePoll:      content(gateway.Poll{Question: "Balcony?", Options: []string{"yes", "no"}}),
+		gateway.FeaturePoll:      content(gateway.Poll{Question: "Balcony?", Options: []gateway.Choice{{ID: "1", Title: "yes"}, {ID: "2", Title: "no"}}}),
 		gateway.FeatureSticker:   content(gateway.Sticker{Media: picture, Emoji: "🌹"}),
 		gateway.FeatureReply:     reply,
 		gateway.FeatureEdit:      gateway.OpEdit{Target: mine, Content: gateway.PlainText(canary + " changed")},

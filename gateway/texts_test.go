@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// keysInCode returns the texts that the package's constants name.
+func keysInCode(t *testing.T) []string {
+	t.Helper()
+	notTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
+	packages, err := parser.ParseDir(token.NewFileSet(), ".", notTests, 0) //nolint:staticcheck // one directory without build tags
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, p := range packages {
+		ast.Inspect(p, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if typ, ok := spec.Type.(*ast.Ident); !ok || typ.Name != "TextKey" {
+				return true
+			}
+			for _, v := range spec.Values {
+				if lit, ok := v.(*ast.BasicLit); ok {
+					key, err := strconv.Unquote(lit.Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					keys = append(keys, key)
+				}
+			}
+			return true
+		})
+	}
+	if len(keys) < 100 {
+		t.Fatalf("got %d keys, the search is broken", len(keys))
+	}
+	return keys
+}
+
+func TestEveryKeyHasAnEnglishText(t *testing.T) {
+	for _, key := range keysInCode(t) {
+		if builtIn()["en"][TextKey(key)] == "" {
+			// A key may be the common part of several, such as desk.feature.
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(builtIn()["en"])), func(k TextKey) bool { return strings.HasPrefix(string(k), key) }) {
+				t.Errorf("no English text for %q", key)
+			}
+		}
+	}
+}
+
+var verb = regexp.MustCompile(`%(\[\d+\])?[sdv%]`)
+
+// verbs lists the arguments that a text takes, by place.
+func verbs(text string) []string {
+	var out []string
+	at := 0
+	for _, m := range verb.FindAllString(text, -1) {
+		if m == "%%" {
+			continue
+		}
+		at++
+		if open := strings.IndexByte(m, '['); open >= 0 {
+			n, err := strconv.Atoi(m[open+1 : strings.IndexByte(m, ']')])
+			if err == nil {
+				at = n
+			}
+		}
+		out = append(out, strconv.Itoa(at)+m[len(m)-1:])
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func TestLanguagesAreComplete(t *testing.T) {
+	english := builtIn()["en"]
+	for lang, texts := range builtIn() {
+		for key, text := range english {
+			switch got, ok := texts[key]; {
+			case !ok:
+				t.Errorf("%s lacks %q", lang, key)
+			case strings.TrimSpace(got) == "" && text != "":
+				t.Errorf("%s has an empty %q", lang, key)
+			case !slices.Equal(verbs(got), verbs(text)):
+				t.Errorf("%s %q takes %v, English %v", lang, key, verbs(got), verbs(text))
+			}
+		}
+		for key := range texts {
+			if _, ok := english[key]; !ok {
+				t.Errorf("%s has %q, which English lacks", lang, key)
+			}
+		}
+	}
+}
+
+// TestNoKeyTwice: encoding/json keeps the last of two equal keys without a word.
+func TestNoKeyTwice(t *testing.T) {
+	for lang := range builtIn() {
+		raw, err := textFiles.ReadFile("texts/" + lang + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := json.NewDecoder(strings.NewReader(string(raw)))
+		seen := map[string]bool{}
+		for n := 0; ; n++ {
+			tok, err := d.Token()
+			if err != nil {
+				break
+			}
+			if s, ok := tok.(string); ok && n%2 == 1 {
+				if seen[s] {
+					t.Errorf("%s has %q twice", lang, s)
+				}
+				seen[s] = true
+			}
+		}
+		if len(seen) < 100 {
+			t.Errorf("%s: saw %d keys, the search is broken", lang, len(seen))
+		}
+	}
+}
