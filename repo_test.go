@@ -71,7 +71,7 @@ func below(path string, roots ...string) bool {
 	return false
 }
 
-// arrows is what each part of the module may import of the others: cmd -> api | xmpp | adapters -> gateway.
+// arrows is what each part of the module may import of the others: cmd -> api | xmpp | adapters | media -> gateway.
 var arrows = []struct {
 	from  string
 	may   []string
@@ -81,6 +81,7 @@ var arrows = []struct {
 	{"postern/xmpp", []string{"postern/xmpp", "postern/gateway"}, "XMPP and the platforms meet in cmd"},
 	{"postern/adapters", []string{"postern/adapters", "postern/gateway"}, "adapters know the domain only"},
 	{"postern/api", []string{"postern/api", "postern/gateway"}, "the HTTP side meets the others in cmd"},
+	{"postern/media", []string{"postern/media", "postern/gateway"}, "files meet XMPP and the platforms in cmd"},
 	{"postern/deploy", []string{"postern/deploy"}, "the lab starts what everything else is tested on"},
 }
 
@@ -247,7 +248,7 @@ func TestTopFolders(t *testing.T) {
 	} else { // an archive without its history
 		got = foldersOnDisk(t)
 	}
-	if diff := cmp.Diff([]string{"adapters", "api", "cmd", "deploy", "gateway", "xmpp"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"adapters", "api", "cmd", "deploy", "gateway", "media", "xmpp"}, got); diff != "" {
 		t.Errorf("top-level folders (-want +got):\n%s", diff)
 	}
 }
