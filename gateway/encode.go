@@ -27,7 +27,7 @@ var (
 	}
 	eventKinds = kinds[EventBody]{
 		"message": decode[Message, EventBody], "edited": decode[Edited, EventBody], "retracted": decode[Retracted, EventBody],
-		"reacted": decode[Reacted, EventBody], "status": decode[Status, EventBody], "typing": decode[Typing, EventBody],
+		"reacted": decode[Reacted, EventBody], "status": decode[Status, EventBody], "seen": decode[Seen, EventBody], "typing": decode[Typing, EventBody],
 		"presence": decode[Presence, EventBody], "contact": decode[ContactUpdate, EventBody], "member": decode[MemberUpdate, EventBody],
 		"call": decode[Call, EventBody], "window": decode[Window, EventBody], "account": decode[AccountState, EventBody],
 		"undeliverable": decode[Undeliverable, EventBody],
@@ -111,6 +111,8 @@ func EventKind(b EventBody) string {
 		return "reacted"
 	case Status:
 		return "status"
+	case Seen:
+		return "seen"
 	case Typing:
 		return "typing"
 	case Presence:

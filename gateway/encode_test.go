@@ -39,6 +39,7 @@ var (
 		Retracted{Target: Target{IDs: []MessageID{"m"}}, ByModerator: true},
 		Reacted{Target: Target{IDs: []MessageID{"m"}}, Emojis: []string{"👍"}},
 		Status{IDs: []MessageID{"m"}, Ref: "r", State: StatusFailed, Failure: &Failure{Class: WindowClosed, Code: "131047"}},
+		Seen{UpTo: Target{IDs: []MessageID{"m"}}},
 		Typing{On: true},
 		Presence{Available: true, LastSeen: someTime},
 		ContactUpdate{Name: new("Anna"), Avatar: new("h"), Consent: ConsentAccepted},

@@ -61,6 +61,9 @@ type Status struct {
 	Failure *Failure
 }
 
+// Seen says that our user read everything up to UpTo in the platform's own app.
+type Seen struct{ UpTo Target }
+
 // StatusState is one step of a message's fate.
 type StatusState string
 
@@ -160,6 +163,7 @@ func (Edited) eventBody()        {}
 func (Retracted) eventBody()     {}
 func (Reacted) eventBody()       {}
 func (Status) eventBody()        {}
+func (Seen) eventBody()          {}
 func (Typing) eventBody()        {}
 func (Presence) eventBody()      {}
 func (ContactUpdate) eventBody() {}
@@ -174,7 +178,7 @@ func Ephemeral(b EventBody) bool {
 	switch b.(type) {
 	case Typing, Presence:
 		return true
-	case Message, Edited, Retracted, Reacted, Status, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	case Message, Edited, Retracted, Reacted, Status, Seen, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
 		return false
 	}
 	return false

@@ -83,7 +83,7 @@ func (g *Gateway) passFleeting(ctx context.Context, inst Instance, a *Account, a
 		what = ShowTyping(b)
 	case Presence:
 		what = ShowPresence{Available: true, Away: !b.Available, LastSeen: b.LastSeen}
-	case Message, Edited, Retracted, Reacted, Status, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	case Message, Edited, Retracted, Reacted, Status, Seen, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
 		return
 	}
 	if _, err := g.identity.Contact(ctx, a, alias); err != nil || ev.FromMe || time.Since(ev.At) > fleetingLife {

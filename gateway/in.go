@@ -103,7 +103,7 @@ func (w *inWalk) faceless(ctx context.Context) *verdict {
 		return nil
 	case Message, Edited:
 		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Unsupported, Code: "no-contact"}))
-	case Retracted, Reacted, Status, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window:
+	case Retracted, Reacted, Status, Seen, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window:
 	}
 	return new(w.finish(ctx))
 }
@@ -142,7 +142,7 @@ func introduces(b EventBody) bool {
 		return true
 	case ContactUpdate:
 		return b.Consent == ConsentRequested || b.Consent == ConsentAccepted
-	case Edited, Retracted, Reacted, Status, Typing, Presence, MemberUpdate, Window, AccountState, Undeliverable:
+	case Edited, Retracted, Reacted, Status, Seen, Typing, Presence, MemberUpdate, Window, AccountState, Undeliverable:
 	}
 	return false
 }
@@ -159,7 +159,7 @@ func nameIn(ev Event) string {
 		if b.Name != nil {
 			return *b.Name
 		}
-	case Edited, Retracted, Reacted, Status, Typing, Presence, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	case Edited, Retracted, Reacted, Status, Seen, Typing, Presence, MemberUpdate, Call, Window, AccountState, Undeliverable:
 	}
 	return ""
 }

@@ -35,7 +35,7 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 		}
 	case Undeliverable:
 		return w.bounced(ctx, b)
-	case Typing, Presence, MemberUpdate, Window:
+	case Seen, Typing, Presence, MemberUpdate, Window:
 		// Typing and presence never come this way; groups and windows are told when their service exists.
 	}
 	return nil
