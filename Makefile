@@ -7,11 +7,13 @@ ARGS    ?=
 # The revision goes into the program, except where git refuses to read a checkout of another user.
 VCS     := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
 LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# Where tests write what they have proved.
+PROOFS  := $(CURDIR)/bin/proofs
 # Time for one fuzz target.
 FUZZTIME ?= 30s
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## play a conversation through real servers and stay up (ARGS=--once: play it and exit)
 	@deploy/dev/install.sh demo
@@ -22,8 +24,10 @@ test: ## install what is missing, then run every test, also on the real servers
 	@deploy/dev/install.sh test
 	$(GO) vet ./...
 	$(GO) vet -tags servers ./...
-	$(GO) test -shuffle=on ./...
-	$(GO) test -tags servers -p 1 -shuffle=on -timeout 10m ./...
+	@mkdir -p bin && rm -f $(PROOFS)
+	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -shuffle=on ./...
+	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -tags servers -p 1 -shuffle=on -timeout 15m ./...
+	$(GO) run ./xmpp/conformance/table -check -proofs $(PROOFS)
 	@echo "all tests passed, those on Prosody, ejabberd, Redis and Redis Cluster included"
 
 check: ## vet, lint and the race detector, without the servers
@@ -50,8 +54,15 @@ chaos: ## kill the gateway at every point of the path and count what is lost
 	@deploy/dev/install.sh demo
 	$(GO) test -tags servers,chaos -p 1 -count=1 -run '^TestChaos' -timeout 30m -v ./cmd/...
 
+conformance: ## run every test and write xmpp/CONFORMANCE.md from what they prove
+	@deploy/dev/install.sh test
+	@mkdir -p bin && rm -f $(PROOFS)
+	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -shuffle=on ./...
+	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -tags servers -p 1 -shuffle=on -timeout 15m ./...
+	$(GO) run ./xmpp/conformance/table -proofs $(PROOFS)
+
 clean: ## delete what the other verbs made in the checkout
 	rm -rf bin .run
 	$(GO) clean -testcache
 
-.PHONY: help demo test check build lint fuzz bench chaos clean
+.PHONY: help demo test check build lint fuzz bench chaos conformance clean
