@@ -15,10 +15,10 @@ import (
 // double stands for a test and keeps what the proof does to it.
 type double struct {
 	testing.TB
-	name           string
-	failed, ended  bool
-	cleanups, said []string
-	after          []func()
+	name          string
+	failed, ended bool
+	said          []string
+	after         []func()
 }
 
 func (d *double) Helper()                   {}

@@ -25,7 +25,7 @@ func run(proofs, table string, check bool) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	records, err := conformance.Read(f)
 	if err != nil {
 		return err
