@@ -37,6 +37,7 @@ type Lab struct {
 	outside []string       // folders under /var/tmp
 	locks   []net.Listener // one for each reserved port
 	claim   *os.File       // held on dir while servers keep files there
+	ca      *authority
 }
 
 // New returns a lab whose servers keep their files below dir. What happens is told to log, one line each; nil discards.

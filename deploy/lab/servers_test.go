@@ -5,6 +5,7 @@ package lab_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,8 +30,9 @@ func config() lab.XMPPConfig {
 			{Domain: "gw.localhost", Secret: `s3"cr\et`, Privileged: true},
 			{Domain: "gw2.localhost", Secret: "other"},
 		},
-		Hosts: []string{"other.localhost"},
-		Users: []lab.Login{{User: "alice", Password: "pw-alice"}, {User: "iago", Domain: "other.localhost", Password: "pw-iago"}},
+		Hosts:    []string{"other.localhost"},
+		Granting: []string{"third.localhost"},
+		Users:    []lab.Login{{User: "alice", Password: "pw-alice"}, {User: "iago", Domain: "other.localhost", Password: "pw-iago"}},
 	}
 }
 
@@ -64,13 +66,18 @@ func deadline(t *testing.T) context.Context {
 }
 
 func TestXMPPServer(t *testing.T) {
-	eachServer(t, func(t *testing.T, _ *lab.Lab, x *lab.XMPP) {
+	eachServer(t, func(t *testing.T, l *lab.Lab, x *lab.XMPP) {
 		ctx := deadline(t)
 
 		gw := component(t, x, "gw.localhost", `s3"cr\et`)
 		privileges := gw.readUntil("</message>")
+		// Each host that grants rights says so itself.
+		more := gw.readUntil("</message>")
+		if !strings.Contains(privileges+more, "third.localhost") || !strings.Contains(more, "outgoing") {
+			t.Errorf("privileges of a further host: got %s, then %s", privileges, more)
+		}
 		for _, want := range []string{"roster", "outgoing", "managed_entity"} {
-			if !strings.Contains(privileges, want) {
+			if !strings.Contains(privileges+more, want) {
 				t.Errorf("privileges of gw: got %s, want %s in it", privileges, want)
 			}
 		}
@@ -89,10 +96,10 @@ func TestXMPPServer(t *testing.T) {
 		// A component asks for an upload slot (XEP-0363).
 		gw.send(`<iq from='gw.localhost' to='` + x.Upload() + `' type='get' id='u1'>` +
 			`<request xmlns='urn:xmpp:http:upload:0' filename='a.jpg' size='10' content-type='image/jpeg'/></iq>`)
-		if got := gw.readUntil("</iq>"); !strings.Contains(got, "<put") || !strings.Contains(got, x.HTTPAddr()) {
-			t.Errorf("upload slot: got %s, want a put address on %s", got, x.HTTPAddr())
+		if got := gw.readUntil("</iq>"); !strings.Contains(got, "<put") || !strings.Contains(got, "https://"+x.UploadAddr()) {
+			t.Errorf("upload slot: got %s, want a put address on %s", got, x.UploadAddr())
 		} else {
-			put(ctx, t, got)
+			put(ctx, t, l, got)
 		}
 
 		// The archive (XEP-0313) holds what alice sent.
@@ -403,9 +410,14 @@ func TestRedisCluster(t *testing.T) {
 	}
 }
 
-// put uploads to the slot.
-func put(ctx context.Context, t *testing.T, slot string) {
+// put uploads to the slot, by https.
+func put(ctx context.Context, t *testing.T, l *lab.Lab, slot string) {
 	t.Helper()
+	_, roots, err := l.CA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
 	_, rest, _ := strings.Cut(slot, "<put")
 	_, rest, _ = strings.Cut(rest, "url=")
 	url := strings.SplitN(rest[1:], rest[:1], 2)[0]
@@ -420,7 +432,7 @@ func put(ctx context.Context, t *testing.T, slot string) {
 		value, _, _ = strings.Cut(value, "<")
 		req.Header.Set("Authorization", value)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,8 @@ type Login struct {
 // XMPPConfig describes an XMPP server. The zero value serves localhost without components and users.
 type XMPPConfig struct {
 	Domain     string   // host of the users; localhost when empty
-	Hosts      []string // further hosts, whose users no gateway is told to serve
+	Hosts      []string // further hosts, which grant the privileged components nothing
+	Granting   []string // further hosts that do, and keep archives and carbons
 	Components []Component
 	Users      []Login
 }
@@ -43,11 +44,20 @@ type XMPPConfig struct {
 // XMPP is a running Prosody or ejabberd.
 type XMPP struct {
 	*Server
-	kind           deploy.Server
-	domain         string
-	hosts          []string
-	c2s, comp, web int
-	addUser        func(context.Context, Login) error
+	kind    deploy.Server
+	domain  string
+	hosts   []host
+	granted []string // components with the rights of XEP-0356
+
+	c2s, comp, web, secure int // ports; web without TLS and secure with it
+
+	addUser func(context.Context, Login) error
+}
+
+// host is a further host as the templates read it.
+type host struct {
+	Name   string
+	Grants bool
 }
 
 // Kind tells which of the two servers it is.
@@ -68,8 +78,11 @@ func (x *XMPP) ClientAddr() string { return loopback(x.c2s) }
 // ComponentAddr returns host:port for components.
 func (x *XMPP) ComponentAddr() string { return loopback(x.comp) }
 
-// HTTPAddr returns host:port of uploads, BOSH and WebSocket.
+// HTTPAddr returns host:port of BOSH and WebSocket, without TLS.
 func (x *XMPP) HTTPAddr() string { return loopback(x.web) }
+
+// UploadAddr returns host:port of uploaded files: https, by a certificate of Lab.CA.
+func (x *XMPP) UploadAddr() string { return loopback(x.secure) }
 
 // WebSocketURL returns the address for web clients (RFC 7395).
 func (x *XMPP) WebSocketURL() string {
@@ -95,20 +108,32 @@ func (l *Lab) prepare(ctx context.Context, cfg XMPPConfig, kind deploy.Server, a
 	if domain == "" {
 		domain = "localhost"
 	}
-	ports, err := l.ports(ctx, 3, false)
+	ports, err := l.ports(ctx, 4, false)
 	if err != nil {
 		return nil, err
 	}
-	x := &XMPP{kind: kind, domain: domain, hosts: cfg.Hosts, c2s: ports[0], comp: ports[1], web: ports[2]}
+	x := &XMPP{kind: kind, domain: domain, c2s: ports[0], comp: ports[1], web: ports[2], secure: ports[3]}
+	for _, name := range cfg.Hosts {
+		x.hosts = append(x.hosts, host{Name: name})
+	}
+	for _, name := range cfg.Granting {
+		x.hosts = append(x.hosts, host{Name: name, Grants: true})
+	}
 	name := l.name(string(kind))
 	dir, err := l.home(name, acct)
 	if err != nil {
 		return nil, err
 	}
 	x.Server = &Server{name: name, dir: dir, probe: x.ready(cfg.Components)}
+	if err := l.certify(dir, acct); err != nil {
+		return nil, err
+	}
 
 	p := deploy.Params{Domain: domain, Addr: x.ComponentAddr(), Upload: x.Upload()}
 	for _, c := range cfg.Components {
+		if c.Privileged {
+			x.granted = append(x.granted, c.Domain)
+		}
 		p.Components = append(p.Components, deploy.Component{JID: c.Domain, Secret: c.Secret, NoPrivileges: !c.Privileged})
 	}
 	if len(p.Components) == 0 {
@@ -149,6 +174,7 @@ func (x *XMPP) render(file string) (string, error) {
 	var b strings.Builder
 	err = t.Execute(&b, map[string]any{
 		"Dir": x.dir, "Domain": x.domain, "Hosts": x.hosts, "Upload": x.Upload(), "Rooms": x.Rooms(), "C2S": x.c2s, "HTTP": x.web,
+		"HTTPS": x.secure, "Granted": x.granted,
 	})
 	if err != nil {
 		return "", fmt.Errorf("lab: render %s: %w", file, err)

@@ -34,12 +34,25 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	ground.dir, ground.lab = dir, lab.New(filepath.Join(dir, "lab"), nil)
-	code := m.Run()
+	code := play(m)
 	if err := errors.Join(ground.lab.Close(), os.RemoveAll(dir)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// play runs the stories. Whoever fetches a file of the servers trusts them, in this process and in those that it starts.
+func play(m *testing.M) int {
+	roots, _, err := ground.lab.CA()
+	if err == nil {
+		err = os.Setenv("SSL_CERT_FILE", roots) // read by crypto/x509 when it first needs it, and by OpenSSL
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }
 
 // ground is what all stories stand on: servers are slow to start, so each kind starts once, when the first story asks.
