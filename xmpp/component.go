@@ -61,6 +61,8 @@ type Component struct {
 	log      *slog.Logger
 
 	live atomic.Pointer[session]
+	// privileges is what the servers have granted on the newest stream; nil between streams.
+	privileges atomic.Pointer[privileges]
 	// gate is closed once the session of the newest stream can be answered on.
 	gate atomic.Pointer[chan struct{}]
 }

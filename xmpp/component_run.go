@@ -92,6 +92,9 @@ func (c *Component) session(stop context.Context) func(context.Context, *stream)
 // write the answers.
 func (c *Component) opened(take func(context.Context, *Element)) func(context.Context, *Element) {
 	return func(ctx context.Context, el *Element) {
+		if c.advertised(el) { // before anything that may go by it
+			return
+		}
 		select {
 		case <-*c.gate.Load():
 		case <-ctx.Done():
@@ -150,9 +153,11 @@ func (c *Component) farewell(ctx context.Context, budget time.Duration) {
 }
 
 func (c *Component) state(s linkState, err error) {
+	c.privileges.Store(nil)
 	if s == linkUp {
 		gate := make(chan struct{})
 		c.gate.Store(&gate)
+		c.privileges.Store(newPrivileges())
 	}
 	if c.cfg.State != nil {
 		c.cfg.State(string(s), err)
