@@ -1,4 +1,4 @@
-# Every verb works on Debian 12 with Go, git and make; demo, test, bench and chaos install missing Debian packages.
+# Every verb works on Debian 12 with Go, git and make; demo, test, conformance, bench and chaos install what is missing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -62,7 +62,7 @@ conformance: ## run every test and write xmpp/CONFORMANCE.md from what they prov
 	$(GO) run ./xmpp/conformance/table -proofs $(PROOFS)
 
 clean: ## delete what the other verbs made in the checkout
-	rm -rf bin .run
+	rm -rf bin .run .cache
 	$(GO) clean -testcache
 
 .PHONY: help demo test check build lint fuzz bench chaos conformance clean

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the demonstration or the tests need, and nothing else.
+# Installs what the demonstration or the tests need, and nothing else: Debian packages, and a web client.
 #
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
-#   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive
+#   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive; Converse.js as well, in .cache
 #
-# Needs root or sudo only when something is missing. The services of the packages are not started, and what
+# Needs root or sudo only when a package is missing. The services of the packages are not started, and what
 # is installed already is not touched.
 set -euo pipefail
 
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
 test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp chromium prometheus)
+
+# The web client, as its package of npm, held to its content.
+converse=14.0.0
+converse_sha512=2c5520d37d230da955e3bbc8fefc953ea60f65f2585c56ee6eaf2fd1c1437b6cd735e786124dd4a74163fd64f34fab7ee9da3e700213a32ef77808fb44d0e3d9
 
 case "${1:-}" in
 demo) wanted=("${demo[@]}") ;;
@@ -19,6 +23,40 @@ test) wanted=("${test[@]}") ;;
 	exit 2
 	;;
 esac
+
+# Some systems have npm from elsewhere.
+if [ "$1" = test ] && ! command -v npm >/dev/null; then
+	wanted+=(npm)
+fi
+
+# fetch_converse puts the client's files into .cache/converse-<version>/dist.
+fetch_converse() {
+	local cache home part
+	cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache
+	home=$cache/converse-$converse
+	[ -e "$home/dist/converse.min.js" ] && return
+	echo "fetching: converse.js $converse"
+	mkdir -p "$cache"
+	part=$(mktemp -d "$cache/part.XXXXXX")
+	(cd "$part" && npm pack --silent "converse.js@$converse" >/dev/null)
+	if ! echo "$converse_sha512  $part/converse.js-$converse.tgz" | sha512sum --check --status; then
+		rm -rf "$part"
+		echo "$0: converse.js $converse is not the package that is expected here" >&2
+		exit 1
+	fi
+	tar -xzf "$part/converse.js-$converse.tgz" -C "$part" package/dist
+	rm -rf "$home"
+	mv "$part/package" "$home"
+	rm -rf "$part"
+}
+
+# beside is what the packages do not hold.
+beside() {
+	if [ "$mode" = test ]; then
+		fetch_converse
+	fi
+}
+mode=$1
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "$0: this system has no apt; install by hand what these Debian packages hold: ${wanted[*]}" >&2
@@ -31,7 +69,10 @@ for package in "${wanted[@]}"; do
 		missing+=("$package")
 	fi
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+if [ ${#missing[@]} -eq 0 ]; then
+	beside
+	exit 0
+fi
 
 root=()
 if [ "$(id -u)" -ne 0 ]; then
@@ -96,3 +137,4 @@ if ! apt install -y --no-install-recommends "${missing[@]}"; then
 	apt install -y --no-install-recommends "${missing[@]}"
 fi
 echo "installed: ${missing[*]}"
+beside
