@@ -1,0 +1,76 @@
+//go:build servers
+
+package story
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestInBrowser looks at a conversation with a person's eyes: Converse.js in Chromium.
+func TestInBrowser(t *testing.T) {
+	both(t, func(s *stage) {
+		c := s.member("romeo")
+		nurse := s.befriend(c, "nurse")
+		jid := c.JID()
+		if err := c.Close(); err != nil {
+			s.Fatal(err)
+		}
+		b := s.browse(jid, "p")
+		b.seesContact(nurse)
+		b.seesTexts(jid)
+		b.seesChanges(jid)
+	})
+}
+
+// hasText is an expression: some element of the selector holds the text.
+func hasText(selector, text string) string {
+	return fmt.Sprintf("[...document.querySelectorAll(%s)].some(e => e.textContent.includes(%s))", strconv.Quote(selector), strconv.Quote(text))
+}
+
+func (b *browser) seesContact(jid string) {
+	b.Helper()
+	link := ".open-chat[data-jid=" + strconv.Quote(jid) + "]"
+	b.shows("contact online", "!!document.querySelector("+strconv.Quote(link+" .chat-status--avatar[title*=online]")+")")
+	b.do("open the chat", act(chromedp.Click(link)), act(chromedp.WaitVisible("textarea.chat-textarea")))
+}
+
+// seesTexts is a text each way.
+func (b *browser) seesTexts(jid string) {
+	b.Helper()
+	b.control(http.MethodPost, "/people/nurse/typing", map[string]any{"to": jid, "state": "composing"}, nil)
+	b.shows("typing", hasText(".chat-content__notifications", "typing"))
+	b.say("nurse", jid, "Madam, your mother craves a word with you.")
+	b.shows("text", hasText(".chat-msg__text", "craves a word"))
+	hold[message](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_user", Text: "Madam, your mother craves a word with you.", Status: "read"})
+
+	b.types("What is her mother?")
+	hold[any](b.sandbox, wait{Kind: "typing", Person: "nurse", User: jid})
+	b.enter()
+	hold[message](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_person", Text: "What is her mother?"})
+	b.shows("receipt", "!!document.querySelector('.chat-msg__content--me .chat-msg__receipt')")
+}
+
+// seesChanges are a correction, a reaction, a reply and a retraction of the person's.
+func (b *browser) seesChanges(jid string) {
+	b.Helper()
+	told := b.say("nurse", jid, "Her mother is the lady of the hose")
+	b.shows("text to correct", hasText(".chat-msg__text", "lady of the hose"))
+	b.control(http.MethodPatch, "/messages/"+told.MessageID, map[string]any{"text": "Her mother is the lady of the house"}, nil)
+	b.shows("correction", hasText(".chat-msg__text", "lady of the house")+" && !"+hasText(".chat-msg__text", "of the hose")+" && !!document.querySelector('.chat-msg__edit-modal')")
+
+	b.types("Is she a Capulet?")
+	b.enter()
+	mine := hold[message](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_person", Text: "Is she a Capulet?"})[0]
+	b.control(http.MethodPut, "/messages/"+mine.ID+"/reactions", map[string]any{"emojis": []string{"😢"}}, nil)
+	b.shows("reaction", hasText("converse-reactions", "😢"))
+	b.control(http.MethodPost, "/people/nurse/messages", map[string]any{"to": jid, "text": "Ay, sir.", "reply_to": mine.ID}, nil)
+	b.shows("reply", hasText("converse-reply-context", "Is she a Capulet?")+" && "+hasText(".chat-msg__text", "Ay, sir."))
+
+	b.control(http.MethodDelete, "/messages/"+told.MessageID, nil, nil)
+	b.shows("retraction", "!!document.querySelector('.chat-msg--retracted, .chat-msg .retraction') && !"+hasText(".chat-msg__text", "lady of the house"))
+}
