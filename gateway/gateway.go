@@ -21,6 +21,11 @@ type Config struct {
 	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
 	// has no call in flight for long.
 	SendTimeout time.Duration
+	// MediaParallel is how many files move at once in each direction, MediaTimeout how long one may take, MediaMax how many
+	// bytes it may have.
+	MediaParallel int
+	MediaTimeout  time.Duration
+	MediaMax      int64
 }
 
 // withDefaults fills what is unset.
@@ -33,11 +38,18 @@ func (c Config) withDefaults() Config {
 	set(&c.Parallel, 256)
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
+	set(&c.MediaParallel, 8)
 	if c.GiveUp <= 0 {
 		c.GiveUp = 24 * time.Hour
 	}
 	if c.SendTimeout <= 0 {
 		c.SendTimeout = 8 * time.Second
+	}
+	if c.MediaTimeout <= 0 {
+		c.MediaTimeout = 10 * time.Minute
+	}
+	if c.MediaMax <= 0 {
+		c.MediaMax = 100 << 20
 	}
 	if c.Replica == "" {
 		c.Replica = newULID()
@@ -52,9 +64,11 @@ type Deps struct {
 	Identity  *Identity
 	Instances []Instance
 	Renderer  Renderer
-	Texts     *Texts
-	Log       *slog.Logger
-	Metrics   *Metrics
+	// Files moves media. Without it files are named in words.
+	Files   Files
+	Texts   *Texts
+	Log     *slog.Logger
+	Metrics *Metrics
 	// Probe is called at named points of the walks. Fault tests use it to end the process there; nil otherwise.
 	Probe func(point string)
 }
@@ -67,6 +81,7 @@ type Gateway struct {
 	identity  *Identity
 	instances map[AdapterID]Instance
 	renderer  Renderer
+	files     Files
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
@@ -74,6 +89,8 @@ type Gateway struct {
 
 	slotsIn   chan struct{}         // one per `in` lane at work
 	slotsOut  chan struct{}         // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
+	filesIn   *transfers            // files on their way to users
+	filesOut  *transfers            // files on their way to platforms
 	fleeting  chan fleeting         // typing on its way out
 	pauses    *cache[string, pause] // accounts that a platform told to slow down
 	healing   *cache[string, bool]  // users who have not heard of their contacts since this process started
@@ -86,9 +103,10 @@ type pause struct{ until time.Time }
 func New(cfg Config, d Deps) *Gateway {
 	cfg = cfg.withDefaults()
 	g := &Gateway{
-		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, texts: d.Texts, log: d.Log,
+		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: make(chan fleeting, 1024),
+		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
 	}
 	for _, i := range d.Instances {

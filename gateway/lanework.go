@@ -80,7 +80,8 @@ func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v v
 	}()
 	// A walk that has begun goes to its end, also when the process stops or the lease is lost: cut off in a call to the
 	// platform, its effect would be uncertain. What it writes is fenced, and its calls are bounded (Config.SendTimeout).
-	whole := context.WithoutCancel(ctx)
+	// Only the transfer of a file ends with the lease: it has no effect that anybody sees.
+	whole := withOwned(ctx)
 	if l.id.queue == QueueIn {
 		return o.walkIn(whole, q, it)
 	}

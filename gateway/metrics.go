@@ -23,7 +23,13 @@ type Metrics struct {
 	barrier    *prometheus.HistogramVec
 	webhooks   *prometheus.CounterVec // adapter, result
 	ephemerals *prometheus.CounterVec // direction, result
+	files      *prometheus.CounterVec // direction, adapter, result
 	panics     prometheus.Counter
+}
+
+// fileResults are the ends that a file can come to.
+var fileResults = []string{
+	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
 }
 
 // webhookResults are the ends that a webhook call can come to.
@@ -47,6 +53,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		barrier:    histogram(r, "postern_barrier_seconds", "From writing a batch to the server's confirmation.", seconds, "adapter"),
 		webhooks:   counter(r, "postern_webhooks_total", "Webhook calls by result.", "adapter", "result"),
 		ephemerals: counter(r, "postern_ephemerals_total", "Typing and presence, by result.", "direction", "result"),
+		files:      counter(r, "postern_files_total", "Files moved, by how it ended.", "direction", "adapter", "result"),
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
 		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
@@ -65,6 +72,9 @@ func (m *Metrics) start(adapters []AdapterID) {
 				m.ingested.WithLabelValues(dir, id, result)
 			}
 			m.endToEnd.WithLabelValues(id, dir)
+			for _, result := range fileResults {
+				m.files.WithLabelValues(dir, id, result)
+			}
 		}
 		m.sent.WithLabelValues(id, "ok")
 		for _, c := range Classes() {

@@ -16,12 +16,13 @@ type outWalk struct {
 	account *Account
 	contact *Contact
 	planned Planned
+	try     Attempt // of this walk, once something has begun
 	maps    []MapEntry
 }
 
 // outStages are the stages of an op, in order.
 var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).resolve, (*outWalk).target, (*outWalk).plan, (*outWalk).limit, (*outWalk).send,
+	(*outWalk).resolve, (*outWalk).target, (*outWalk).plan, (*outWalk).limit, (*outWalk).media, (*outWalk).send,
 }
 
 // walkOut carries one op.

@@ -16,6 +16,7 @@ const (
 	RecordSession  RecordKind = "session"  // owner u:<user>: an unfinished dialogue
 	RecordUnlink   RecordKind = "unlink"   // owner x:<adapter>: withdrawals that the platform has not heard of yet
 	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
+	RecordFile     RecordKind = "file"     // owner a:<account>: where a file that was moved already has been put
 )
 
 // Retention says for every kind of key who owns it and how long it lives.
@@ -38,6 +39,7 @@ const (
 	SessionTTL     = 15 * time.Minute    // an unfinished dialogue (XEP-0050 §3.2)
 	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
 	NoticeTTL      = 24 * time.Hour      // "told once per chat, feature and day"
+	FileTTL        = 48 * time.Hour      // how long the same file is not moved again, where it lasts as long
 	ContactCaching = 30 * time.Second    // how long a replica believes what it read of an account
 )
 
@@ -56,5 +58,6 @@ func RetentionTable() []Retention {
 		{RecordSession, SessionTTL, "a dialogue under way"},
 		{RecordUnlink, 0, "a withdrawal under way"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},
+		{RecordFile, FileTTL, "so that the same file is not uploaded again"},
 	}
 }

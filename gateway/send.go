@@ -17,26 +17,12 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		return nil
 	}
 	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	var before []MapEntry
-	if caps.Echo && w.out.Stanza != "" {
-		// A status may overtake the answer to Send: what it needs stands before.
-		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
-	}
-	try, err := w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before)
-	if err != nil {
-		return new(w.o.storeFailed(ctx, err))
-	}
-	// A first try is made at any age: an operator who replays what was given up on means it.
-	if try.Number > 1 && time.Since(w.entry.At) > w.o.g.cfg.GiveUp {
-		old := &SendError{Class: Retryable, Code: "too-old"}
-		if try.Unfinished {
-			old.Class = Uncertain
-		}
-		return w.giveUp(ctx, old)
+	if v := w.begin(ctx); v != nil {
+		return v
 	}
 	var ids []MessageID
 	for n, op := range w.planned.Ops {
-		sent, v := w.sendPiece(ctx, op, n, try, caps)
+		sent, v := w.sendPiece(ctx, op, n, w.try, caps)
 		if v != nil {
 			return v
 		}
@@ -46,6 +32,31 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		}
 	}
 	w.remember(ids)
+	return nil
+}
+
+// begin marks a try before its first side effect, and ends an op that got too old. Once in a walk.
+func (w *outWalk) begin(ctx context.Context) *verdict {
+	if w.try.Number > 0 {
+		return nil
+	}
+	var before []MapEntry
+	if w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo && w.out.Stanza != "" {
+		// A status may overtake the answer to Send: what it needs stands before.
+		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
+	}
+	var err error
+	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	// A first try is made at any age: an operator who replays what was given up on means it.
+	if w.try.Number > 1 && time.Since(w.entry.At) > w.o.g.cfg.GiveUp {
+		old := &SendError{Class: Retryable, Code: "too-old"}
+		if w.try.Unfinished {
+			old.Class = Uncertain
+		}
+		return w.giveUp(ctx, old)
+	}
 	return nil
 }
 

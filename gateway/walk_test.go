@@ -138,6 +138,8 @@ type rig struct {
 	platform *platform
 	renderer gateway.Renderer // gatewaytest's when nil
 	adapter  gateway.Adapter  // the platform, or something around it
+	files    gateway.Files    // none when nil
+	probe    func(point string)
 	wire     *wire
 	account  *gateway.Account
 	stop     func()
@@ -174,7 +176,7 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	}
 	metrics := gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
-		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Texts: gateway.NewTexts(),
+		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Texts: gateway.NewTexts(), Probe: r.probe,
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})

@@ -48,6 +48,7 @@ type Config struct {
 type Component struct {
 	cfg      Config
 	self     JID
+	server   JID
 	users    map[string]bool
 	gw       Gateway
 	desk     Desk
@@ -56,6 +57,7 @@ type Component struct {
 	profile  *profile
 	errands  *errands
 	typists  typists
+	uploads  uploads
 	gateway  map[iqKind]iqRoute
 	contacts map[iqKind]iqRoute
 	log      *slog.Logger
@@ -105,6 +107,7 @@ func New(cfg Config, gw Gateway, desk Desk, outbox Outbox) (*Component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("xmpp: component: server: %w", err)
 	}
+	c.server = server
 	if len(c.users) == 0 {
 		c.users[server.Domain()] = true
 	}

@@ -1,0 +1,136 @@
+package gatewaytest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"postern/gateway"
+)
+
+var _ gateway.Files = (*Files)(nil)
+
+// Files moves small files in memory. The zero value publishes everything for a day and fetches nothing; it is safe for
+// concurrent use.
+type Files struct {
+	mu     sync.Mutex
+	hosted map[string][]byte
+	put    []string
+	open   int
+	fail   error
+}
+
+// Host puts a file where Fetch finds it.
+func (f *Files) Host(url string, body []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.hosted == nil {
+		f.hosted = map[string][]byte{}
+	}
+	f.hosted[url] = body
+}
+
+// Fail lets Publish and Fetch fail until it is called with nil.
+func (f *Files) Fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail = err
+}
+
+// Published returns "name for user" of each file that was published, in order.
+func (f *Files) Published() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.put...)
+}
+
+// Open returns how many files have not been closed yet.
+func (f *Files) Open() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open
+}
+
+// Spool implements gateway.Files.
+func (f *Files) Spool(ctx context.Context, m gateway.Media, body io.Reader, most int64) (gateway.File, error) {
+	raw, err := io.ReadAll(body)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, &gateway.FileError{Reason: gateway.FileBroken, Err: err}
+	case most > 0 && int64(len(raw)) > most:
+		return nil, &gateway.FileError{Reason: gateway.FileTooLarge, Max: most}
+	}
+	sum := sha256.Sum256(raw)
+	m.MIME, m.Size, m.SHA256 = http.DetectContentType(raw), int64(len(raw)), sum[:]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open++
+	return &file{m, raw, f}, nil
+}
+
+// Fetch implements gateway.Files.
+func (f *Files) Fetch(ctx context.Context, m gateway.Media, most int64) (gateway.File, error) {
+	f.mu.Lock()
+	raw, ok := f.hosted[m.Handle]
+	fail := f.fail
+	f.mu.Unlock()
+	switch {
+	case fail != nil:
+		return nil, fail
+	case !ok:
+		return nil, &gateway.FileError{Reason: gateway.FileGone}
+	}
+	return f.Spool(ctx, m, bytes.NewReader(raw), most)
+}
+
+// Publish implements gateway.Files.
+func (f *Files) Publish(_ context.Context, to gateway.Recipient, in gateway.File) (string, time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return "", time.Time{}, f.fail
+	}
+	f.put = append(f.put, fmt.Sprintf("%s for %s", in.Media().Name, to.User))
+	return fmt.Sprintf("https://up.example/%d/%s", len(f.put), in.Media().Name), time.Now().Add(24 * time.Hour), nil
+}
+
+// Picture implements gateway.Files: the file as it is.
+func (f *Files) Picture(_ context.Context, in gateway.File) (gateway.Picture, error) {
+	own, ok := in.(*file)
+	if !ok {
+		return gateway.Picture{}, errors.New("gatewaytest: not a file of these")
+	}
+	sum := sha1.Sum(own.raw)
+	return gateway.Picture{MIME: own.media.MIME, Bytes: own.raw, SHA1: hex.EncodeToString(sum[:]), Width: 1, Height: 1}, nil
+}
+
+type file struct {
+	media gateway.Media
+	raw   []byte
+	from  *Files
+}
+
+func (f *file) Media() gateway.Media { return f.media }
+
+func (f *file) Open() (io.ReadSeekCloser, error) { return seeker{bytes.NewReader(f.raw)}, nil }
+
+func (f *file) Close() error {
+	f.from.mu.Lock()
+	defer f.from.mu.Unlock()
+	f.from.open--
+	return nil
+}
+
+type seeker struct{ *bytes.Reader }
+
+func (seeker) Close() error { return nil }

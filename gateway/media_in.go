@@ -1,0 +1,182 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// media puts every file of an event where the user's clients can fetch it. A file that cannot be had becomes a line that
+// says so, and the rest of the message is shown.
+func (w *inWalk) media(ctx context.Context) *verdict {
+	if w.o.g.files == nil || w.account == nil {
+		return nil
+	}
+	content, ok := eventContent(w.in.Event.Body)
+	if !ok {
+		return nil
+	}
+	parts := slices.Clone(content.Parts)
+	for n, part := range parts {
+		m, ok := mediaOf(part)
+		if !ok || hosted(m) {
+			continue
+		}
+		shown, v := w.file(ctx, n, part, m)
+		if v != nil {
+			return v
+		}
+		parts[n] = shown
+	}
+	w.in.Event.Body = withEventContent(w.in.Event.Body, Content{Parts: parts})
+	return nil
+}
+
+// eventContent returns what an event says.
+func eventContent(b EventBody) (Content, bool) {
+	switch b := b.(type) {
+	case Message:
+		return b.Content, true
+	case Edited:
+		return b.Content, true
+	case Retracted, Reacted, Status, Seen, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	}
+	return Content{}, false
+}
+
+// withEventContent returns an event's body that says something else.
+func withEventContent(b EventBody, c Content) EventBody {
+	switch b := b.(type) {
+	case Message:
+		b.Content = c
+		return b
+	case Edited:
+		b.Content = c
+		return b
+	case Retracted, Reacted, Status, Seen, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	}
+	return b
+}
+
+// file returns the nth part with its file published, or a line about it. A try that follows a crash finds what the one
+// before has published.
+func (w *inWalk) file(ctx context.Context, n int, part Part, m Media) (Part, *verdict) {
+	g := w.o.g
+	name := g.keys.Name("file part", string(w.account.ID), w.in.Event.Dedupe, strconv.Itoa(n))
+	known, ok, err := g.recall(ctx, w.account, name)
+	if err != nil {
+		return nil, new(w.o.storeFailed(ctx, err))
+	}
+	if ok {
+		return withMedia(part, known.Media), nil
+	}
+	store, ok := w.inst.Adapter.(MediaStore)
+	if !ok {
+		return w.fileLine(m, FileNowhere, 0), nil
+	}
+	release, ok := g.filesIn.take(w.account.ID)
+	if !ok {
+		return nil, nextTurn()
+	}
+	defer release()
+	began := time.Now()
+	shown, err := w.publish(ctx, store, m, name)
+	if ownedOf(ctx).Err() != nil {
+		return nil, &verdict{end: stop}
+	}
+	g.moved(ctx, "in", w.inst.ID, shown.Size, began, err)
+	if err != nil {
+		return w.unpublished(ctx, m, err)
+	}
+	return withMedia(part, shown), nil
+}
+
+// publish carries one file from the platform to where clients fetch it. The same bytes are not uploaded twice for a user
+// while the first upload lasts.
+func (w *inWalk) publish(ctx context.Context, store MediaStore, m Media, name string) (Media, error) {
+	g := w.o.g
+	ctx, cancel := g.transferTime(ctx)
+	defer cancel()
+	body, said, err := store.Fetch(ctx, w.account.Credentials(), m)
+	if err != nil {
+		return Media{}, err
+	}
+	defer func() { _ = body.Close() }() // it was read to its end, or an error has been said
+	f, err := g.files.Spool(ctx, withHints(m, said), body, g.cfg.MediaMax)
+	if err != nil {
+		return Media{}, err
+	}
+	defer g.discard(f)
+	found := f.Media()
+	same := g.keys.Name("file", string(w.account.User), hex.EncodeToString(found.SHA256))
+	known, ok, err := g.recall(ctx, w.account, same)
+	if err != nil {
+		return Media{}, err
+	}
+	url, until := known.Media.Handle, known.Until
+	if !ok {
+		if url, until, err = g.files.Publish(ctx, Recipient{Adapter: w.inst.ID, User: w.account.User, Lang: w.account.Lang}, f); err != nil {
+			return Media{}, err
+		}
+	}
+	g.probe("after-publish")
+	shown := described(withHints(m, said), found, url)
+	names, life := []string{name}, time.Until(until)-fileSlack
+	if life <= 0 { // for a replay of this event alone
+		life = fileSlack
+	} else if !ok {
+		names = append(names, same)
+	}
+	return shown, g.keep(ctx, w.account, remembered{shown, until}, min(life, FileTTL), names...)
+}
+
+// withHints fills in what an event did not say of its file by what the platform's answer does.
+func withHints(m, said Media) Media {
+	if m.MIME == "" {
+		m.MIME = said.MIME
+	}
+	if m.Name == "" {
+		m.Name = said.Name
+	}
+	if m.Size == 0 {
+		m.Size = said.Size
+	}
+	if m.Duration == 0 {
+		m.Duration = said.Duration
+	}
+	if m.Width == 0 || m.Height == 0 {
+		m.Width, m.Height = said.Width, said.Height
+	}
+	return m
+}
+
+// unpublished decides about a file that was not had: once more when that may help, else a line about it.
+func (w *inWalk) unpublished(ctx context.Context, m Media, err error) (Part, *verdict) {
+	reason, most, after := fileReason(err)
+	if reason != FileAway && reason != FileBroken {
+		return w.fileLine(m, reason, most), nil
+	}
+	try, err := w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, nil)
+	if err != nil {
+		return nil, new(w.o.storeFailed(ctx, err))
+	}
+	tired := try.Number >= fileTries
+	if reason == FileAway {
+		tired = tired && time.Since(w.entry.At) >= filePatience
+	}
+	if tired {
+		return w.fileLine(m, reason, most), nil
+	}
+	return nil, &verdict{end: again, after: max(after, backoff(try.Number)), why: ParkRetry}
+}
+
+// fileLine is what is shown instead of a file.
+func (w *inWalk) fileLine(m Media, reason FileReason, most int64) Part {
+	label := w.o.g.fileLabel(w.account.Lang, m)
+	if reason == FileTooLarge {
+		return Text{Text: w.say(TextFileInTooLarge, label, sizeText(least(w.o.g.cfg.MediaMax, most)))}
+	}
+	return Text{Text: w.say(textFileIn+TextKey(reason), label, w.platform())}
+}

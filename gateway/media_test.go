@@ -1,0 +1,400 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+const gif = "GIF89a a picture"
+
+// mediaPlatform is a platform that keeps media.
+type mediaPlatform struct {
+	*platform
+	mu      sync.Mutex
+	held    map[string]string // handle to bytes
+	fetched int
+	fails   []error // of the next fetches and uploads
+	got     []gateway.Media
+	hold    chan struct{} // a fetch waits for it
+}
+
+func newMediaPlatform() *mediaPlatform {
+	p := &mediaPlatform{platform: &platform{caps: textCaps()}, held: map[string]string{}}
+	p.caps.Levels[gateway.FeatureMedia] = gateway.Native
+	return p
+}
+
+func (p *mediaPlatform) next() error {
+	if len(p.fails) == 0 {
+		return nil
+	}
+	err := p.fails[0]
+	p.fails = p.fails[1:]
+	return err
+}
+
+func (p *mediaPlatform) Fetch(ctx context.Context, _ gateway.Credentials, m gateway.Media) (io.ReadCloser, gateway.Media, error) {
+	p.mu.Lock()
+	hold := p.hold
+	p.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, m, ctx.Err()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fetched++
+	if err := p.next(); err != nil {
+		return nil, m, err
+	}
+	return io.NopCloser(strings.NewReader(p.held[m.Handle])), gateway.Media{Name: "said.png"}, nil
+}
+
+func (p *mediaPlatform) Upload(_ context.Context, _ gateway.Credentials, m gateway.Media, body io.Reader) (gateway.Media, error) {
+	raw, err := io.ReadAll(body)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		err = p.next()
+	}
+	if err != nil {
+		return m, err
+	}
+	m.Handle = "native:" + string(raw)
+	return m, nil
+}
+
+func (p *mediaPlatform) Send(ctx context.Context, a gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
+	if m, ok := op.Body.(gateway.OpMessage); ok {
+		if file, ok := m.Content.Parts[0].(gateway.Media); ok {
+			p.mu.Lock()
+			p.got = append(p.got, file)
+			p.mu.Unlock()
+			op.Body = gateway.OpMessage{Content: gateway.PlainText(file.Handle)}
+		}
+	}
+	return p.platform.Send(ctx, a, op)
+}
+
+func (p *mediaPlatform) fetches() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fetched
+}
+
+// showMedia is gatewaytest's renderer that shows a file by its address and name.
+type showMedia struct{ gatewaytest.Renderer }
+
+func (s showMedia) Render(r gateway.Rendering) ([][]byte, error) {
+	if m, ok := r.What.(gateway.ShowMessage); ok {
+		m.Content.Parts = slices.Clone(m.Content.Parts)
+		for i, p := range m.Content.Parts {
+			if f, ok := p.(gateway.Media); ok {
+				m.Content.Parts[i] = gateway.Text{Text: f.Handle + " " + f.MIME + " " + string(f.Kind)}
+			}
+		}
+		r.What = m
+	}
+	return s.Renderer.Render(r)
+}
+
+func newMediaRig(t *testing.T, p *mediaPlatform) (*rig, *gatewaytest.Files) {
+	t.Helper()
+	files := &gatewaytest.Files{}
+	r := newRig(t, p.platform, gateway.Config{})
+	r.stop()
+	r.adapter, r.renderer, r.files = p, showMedia{}, files
+	r.start(gateway.Config{MediaParallel: 2})
+	r.contact("juliet")
+	return r, files
+}
+
+func picture(id, handle string, more ...gateway.Part) gateway.Event {
+	ev := said("juliet", id, "", 0)
+	parts := append([]gateway.Part{gateway.Media{Kind: gateway.MediaFile, Handle: handle, Name: "cat.png", Size: 20 << 20}}, more...)
+	ev.Body = gateway.Message{ID: gateway.MessageID(id), Content: gateway.Content{Parts: parts}}
+	return ev
+}
+
+// spoken leaves out what the gateway says at the start of a chat.
+func spoken(lines []string) []string {
+	return slices.DeleteFunc(texts(lines), func(l string) bool { return strings.Contains(l, "Who can read this chat") })
+}
+
+// shownTexts returns what message lines show, without their ids.
+func shownTexts(lines []string) []string {
+	var out []string
+	for _, l := range spoken(lines) {
+		_, text, _ := strings.Cut(l, ` "`)
+		out = append(out, strings.TrimSuffix(text, `"`))
+	}
+	return out
+}
+
+func (r *rig) mustEvent(evs ...gateway.Event) {
+	r.t.Helper()
+	if err := r.event(evs...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestFileIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		p.held["h1"], p.held["h2"], p.held["h3"] = gif, gif, "something else"
+		r.mustEvent(picture("n1", "h1", gateway.Text{Text: "my cat"}))
+		gatewaytest.Advance(time.Second)
+		r.mustEvent(picture("n2", "h2")) // the same bytes once more
+		r.mustEvent(picture("n3", "h3"))
+		gatewaytest.Advance(time.Second)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{
+			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 file",
+		})
+		diff(t, "published", files.Published(), []string{"cat.png for romeo@example.org", "cat.png for romeo@example.org"})
+		gatewaytest.Advance(25 * time.Hour) // the upload is gone by now, and so is the memory of it
+		r.mustEvent(picture("n4", "h1"))
+		gatewaytest.Advance(time.Second)
+		if got := len(files.Published()); got != 3 {
+			t.Errorf("got %d uploads, want a new one after the first expired", got)
+		}
+		if n := files.Open(); n != 0 {
+			t.Errorf("got %d files left open", n)
+		}
+	})
+}
+
+func TestFileInReplayUploadsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		p.held["h1"] = gif
+		r.stop()
+		var once sync.Once
+		r.probe = func(point string) { // the process ends after the upload, before anything is shown
+			if point == "after-render" {
+				once.Do(func() { panic("killed") })
+			}
+		}
+		r.start(gateway.Config{})
+		r.mustEvent(picture("n1", "h1"))
+		gatewaytest.Advance(10 * time.Second)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"https://up.example/1/cat.png image/gif image"})
+		if got := len(files.Published()); got != 1 || p.fetches() != 1 {
+			t.Errorf("got %d uploads and %d fetches, want one each", got, p.fetches())
+		}
+	})
+}
+
+func TestFileInFailures(t *testing.T) {
+	down := &gateway.SendError{Class: gateway.Retryable}
+	for _, tt := range []struct {
+		name  string
+		fails []error
+		files error
+		after time.Duration
+		want  string
+		tries int
+	}{
+		{"comes back", []error{down, down}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 3},
+		{"gone", []error{&gateway.SendError{Class: gateway.Permanent}}, nil, time.Second, "[File: cat.png, 20 MB] This file is no longer there on Wall.|and text", 1},
+		{"too large", []error{&gateway.FileError{Reason: gateway.FileTooLarge}}, nil, time.Second, "[File: cat.png, 20 MB] This file is too large to be shown here. At most 100 MB are possible.|and text", 1},
+		{"nowhere", nil, &gateway.FileError{Reason: gateway.FileNowhere}, time.Second, "[File: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall.|and text", 1},
+		{"never comes back", slices.Repeat([]error{down}, 100), nil, time.Hour, "[File: cat.png, 20 MB] This file could not be fetched: Wall did not hand it over in time.|and text", 0},
+		{"something unknown, once", []error{errors.New("odd")}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newMediaPlatform()
+				p.held["h1"], p.fails = gif, tt.fails
+				r, files := newMediaRig(t, p)
+				defer func() { r.stop() }()
+				files.Fail(tt.files)
+				r.mustEvent(picture("n1", "h1", gateway.Text{Text: "and text"}))
+				gatewaytest.Advance(tt.after)
+				diff(t, "shown", shownTexts(r.wire.lines()), []string{tt.want})
+				if got := p.fetches(); tt.tries > 0 && got != tt.tries {
+					t.Errorf("got %d fetches, want %d", got, tt.tries)
+				}
+				if n := files.Open(); n != 0 {
+					t.Errorf("got %d files left open", n)
+				}
+			})
+		})
+	}
+}
+
+func TestFileInWithoutMediaStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, _ := newMediaRig(t, p)
+		r.stop()
+		r.adapter = p.platform
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		r.mustEvent(picture("n1", "h1"))
+		gatewaytest.Advance(time.Second)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"[File: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall."})
+	})
+}
+
+func TestSlowFileBlocksItsChatOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, _ := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		p.held["h1"], p.hold = gif, make(chan struct{})
+		r.mustEvent(picture("n1", "h1"), said("juliet", "n2", "after it", 0))
+		gatewaytest.Advance(time.Second)
+		r.contact("mercutio")
+		second := picture("n3", "h1") // the account's second file at once waits for its turn, without a slot
+		second.Chat.Contact, second.From = "mercutio", "mercutio"
+		r.contact("benvolio")
+		r.mustEvent(second, said("benvolio", "n4", "meanwhile", 0))
+		gatewaytest.Advance(time.Minute)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"meanwhile"})
+		close(p.hold)
+		gatewaytest.Advance(2 * time.Second)
+		got := shownTexts(r.wire.lines())
+		if len(got) != 4 || slices.Index(got, "after it") < slices.Index(got, "https://up.example/1/cat.png image/gif image") {
+			t.Errorf("got %q, want all four, the text after its picture", got)
+		}
+	})
+}
+
+func TestStopCutsTransfers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		p.held["h1"], p.hold = gif, make(chan struct{})
+		r.mustEvent(picture("n1", "h1"))
+		gatewaytest.Advance(time.Second)
+		began := time.Now()
+		r.stop()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the stop took %v, want no wait for a file", took)
+		}
+		close(p.hold)
+		p.hold = nil
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		gatewaytest.Advance(time.Minute)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"https://up.example/1/cat.png image/gif image"})
+		if n := files.Open(); n != 0 {
+			t.Errorf("got %d files left open", n)
+		}
+	})
+}
+
+func (r *rig) askFile(alias gateway.Alias, stanza, url string) {
+	r.t.Helper()
+	err := r.gw.Ask(r.t.Context(), gateway.Outbound{
+		Adapter: wall, Alias: alias, User: romeo, Resource: "phone", Stanza: gateway.StanzaID(stanza), Receipt: true,
+		Op: gateway.Op{Body: gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Media{Kind: gateway.MediaFile, Handle: url, Name: "cat.png"}, gateway.Text{Text: "caption"}}}}},
+	}, []byte(url))
+	if err != nil {
+		r.t.Fatalf("ask %s: %v", stanza, err)
+	}
+}
+
+func TestFileOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.caps.MediaTypes = []string{"image/*"}
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		n := 0
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			if n++; n == 1 { // the message fails after its file was taken
+				return gateway.Sent{}, &gateway.SendError{Class: gateway.Retryable}
+			}
+			return gateway.Sent{}, nil
+		}
+		p.fails = []error{&gateway.SendError{Class: gateway.Uncertain, Code: "lost"}}
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Minute)
+		diff(t, "sent", p.taken(), []string{"juliet native:" + gif, "juliet caption"})
+		got := p.got[len(p.got)-1]
+		if got.MIME != "image/gif" || got.Name != "cat.png" || got.Kind != gateway.MediaImage || got.Size != int64(len(gif)) || len(got.SHA256) != 32 {
+			t.Errorf("got %+v, want type, name, kind, size and hash", got)
+		}
+		if n := files.Open(); n != 0 {
+			t.Errorf("got %d files left open", n)
+		}
+		diff(t, "told", spoken(r.wire.lines()), []string(nil))
+	})
+}
+
+func TestFileOutRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		fetch  error
+		upload error
+		types  []string
+		most   int64
+		want   string
+	}{
+		{"gone", &gateway.FileError{Reason: gateway.FileGone}, nil, nil, 0, "error item-not-found for s1"},
+		{"forbidden", &gateway.FileError{Reason: gateway.FileForbidden}, nil, nil, 0, "error not-acceptable for s1"},
+		{"too large", nil, nil, nil, 3, "error not-acceptable for s1"},
+		{"type", nil, nil, []string{"video/mp4"}, 0, "error not-acceptable for s1"},
+		{"away", &gateway.FileError{Reason: gateway.FileAway}, nil, nil, 0, "error remote-server-timeout for s1"},
+		{"platform refuses", nil, &gateway.SendError{Class: gateway.Unsupported}, nil, 0, "error not-acceptable for s1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newMediaPlatform()
+				p.caps.MediaTypes, p.caps.MediaMax = tt.types, tt.most
+				r, files := newMediaRig(t, p)
+				defer func() { r.stop() }()
+				files.Host("https://up.example/cat.png", []byte(gif))
+				files.Fail(tt.fetch)
+				if tt.upload != nil {
+					p.fails = []error{tt.upload}
+				}
+				r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+				gatewaytest.Advance(30 * time.Minute)
+				got := spoken(r.wire.lines())
+				if tt.name == "away" { // given up on late: said in words
+					if len(got) != 1 || !strings.Contains(got[0], "the server that it lies on does not answer") {
+						t.Errorf("got %q, want a line about it", got)
+					}
+				} else {
+					diff(t, "told", got, []string{tt.want})
+				}
+				diff(t, "sent", p.taken(), []string(nil))
+				if n := files.Open(); n != 0 {
+					t.Errorf("got %d files left open", n)
+				}
+			})
+		})
+	}
+}
+
+func TestFileOutWithoutFeature(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		delete(p.caps.Levels, gateway.FeatureMedia)
+		r, _ := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Second)
+		diff(t, "sent", p.taken(), []string{"juliet https://up.example/cat.png", "juliet caption"})
+	})
+}

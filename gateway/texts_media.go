@@ -1,0 +1,15 @@
+package gateway
+
+// What became of a file. Those of a whole kind are the first part of a key; what a FileReason or a MediaKind says follows.
+const (
+	TextFileInTooLarge   TextKey = "file.in.too_large"
+	TextFileOutTooLarge  TextKey = "file.out.too_large"
+	TextFileOutType      TextKey = "file.out.type"
+	TextFileOutBroken    TextKey = "file.out.broken"
+	TextFileOutForbidden TextKey = "file.out.forbidden"
+	TextFileOutGone      TextKey = "file.out.gone"
+	TextFileOutAway      TextKey = "file.out.away"
+
+	textFileIn   TextKey = "file.in."
+	textFileKind TextKey = "file.kind."
+)
