@@ -22,10 +22,11 @@ import (
 	"postern/cmd/internal/user"
 	"postern/deploy"
 	"postern/deploy/lab"
+	"postern/xmpp/conformance"
 )
 
 // storyTimeout bounds one story on one server; the machine may be busy.
-const storyTimeout = 90 * time.Second
+const storyTimeout = 2 * time.Minute
 
 // stage is where one story plays: its own component name, users and prefix in the store, on servers that all stories share.
 type stage struct {
@@ -76,6 +77,12 @@ func (s *stage) discreet() {
 			s.Errorf("the log holds %q: %.300q", word, said[max(0, at-150):])
 		}
 	}
+}
+
+// prove claims statements for the stage's server; see package conformance.
+func (s *stage) prove(numbers ...int) *conformance.Proof {
+	s.Helper()
+	return conformance.Prove(s.T, conformance.Server(s.kind), numbers...)
 }
 
 // newStage prepares everything but starts no Postern.
