@@ -28,6 +28,8 @@ type PublicConfig struct {
 	Hooks []gateway.AdapterID
 	// Publishers offer documents below /.well-known/. Of two that offer the same path the first one counts.
 	Publishers []gateway.Publisher
+	// Media are files for users' clients; nil: none are served.
+	Media MediaStore
 	// Working is how many webhooks are verified and stored at once, 0 for 256; Reading how many bodies may be on their way
 	// in, 0 for 4096. Bodies in slow trickles therefore hold up nobody else's.
 	Working, Reading int
@@ -38,7 +40,7 @@ type PublicConfig struct {
 	Log      *slog.Logger
 }
 
-// Public returns the handler for what platforms call.
+// Public returns the handler for what platforms call, and users' clients where they fetch files from here.
 func Public(cfg PublicConfig) http.Handler {
 	h := &hooks{cfg: cfg, known: map[gateway.AdapterID]bool{}, loud: &rate.Sometimes{First: 10, Interval: quietFor}}
 	for _, a := range cfg.Hooks {
@@ -54,6 +56,11 @@ func Public(cfg PublicConfig) http.Handler {
 		r.Post(pattern, h.receive)
 	}
 	r.Get("/.well-known/*", wellKnown(cfg.Publishers))
+	if cfg.Media != nil {
+		h := served(cfg.Media)
+		r.Get("/m/{token}/{name}", h)
+		r.Head("/m/{token}/{name}", h)
+	}
 	return r
 }
 

@@ -61,6 +61,7 @@ func public(f *receiver, logs io.Writer) http.Handler {
 	return Public(PublicConfig{
 		Receiver: f, Hooks: []gateway.AdapterID{"one", "two"}, Log: slog.New(slog.NewTextHandler(logs, nil)),
 		Publishers: []gateway.Publisher{documents{"/.well-known/keys.json": []byte(`{"keys":[]}`)}},
+		Media:      shelf{},
 	})
 }
 

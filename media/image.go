@@ -1,0 +1,280 @@
+package media
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // XEP-0084 §4.2.1: the name of an avatar, no security rests on it
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"go.n16f.net/thumbhash"
+	"golang.org/x/image/draw"
+	"golang.org/x/image/webp"
+
+	"postern/gateway"
+)
+
+// What is decoded at all. The size on the wire says nothing: a few kilobytes can announce gigabytes of pixels.
+const (
+	maxPixels   = 40_000_000
+	maxSide     = 16 << 10
+	thumbMost   = 16 << 20 // bytes of memory for a picture of which a thumbnail is wanted: 5 megapixels of a usual photo
+	pictureMost = 64 << 20 // bytes of memory for one of which an avatar is wanted
+	thumbSide   = 100      // pixels; thumbhash looks at no more
+	avatarSide  = 192      // XEP-0084 §3: small; clients show it at most at this size
+	avatarBytes = 60 << 10
+)
+
+// codec reads one format. Which one is decided by the sniffed type, not again by the decoder.
+type codec struct {
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+func codecOf(is string) (codec, bool) {
+	switch is {
+	case "image/jpeg":
+		return codec{jpeg.DecodeConfig, jpeg.Decode}, true
+	case "image/png":
+		return codec{png.DecodeConfig, png.Decode}, true
+	case "image/gif":
+		return codec{gif.DecodeConfig, gif.Decode}, true
+	case "image/webp":
+		return codec{webp.DecodeConfig, webp.Decode}, true
+	}
+	return codec{}, false
+}
+
+// measure fills in width and height. What announces more pixels than any photo has is passed on as a file, without them, so
+// that no client lays out a picture.
+func measure(m *gateway.Media, r io.ReadSeeker) {
+	m.Thumb = "" // ours or none
+	c, ok := codecOf(m.MIME)
+	if !ok {
+		return
+	}
+	cfg, err := c.config(bufio.NewReader(r))
+	if err != nil || !sane(cfg) {
+		m.Width, m.Height, m.Kind = 0, 0, gateway.MediaFile
+		return
+	}
+	m.Width, m.Height = cfg.Width, cfg.Height
+}
+
+func sane(cfg image.Config) bool {
+	return cfg.Width > 0 && cfg.Height > 0 && cfg.Width <= maxSide && cfg.Height <= maxSide && cfg.Width*cfg.Height <= maxPixels
+}
+
+var (
+	errNotDecoded = errors.New("not decoded: too many pixels")
+	errNoImage    = errors.New("not an image of a known format")
+)
+
+// decode reads an image from the disk if that takes at most so many bytes of memory. The caller holds f.decoding.
+func decode(f gateway.File, most int64) (image.Image, error) {
+	is := f.Media().MIME
+	c, ok := codecOf(is)
+	if !ok {
+		return nil, errNoImage
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	cfg, err := c.config(bufio.NewReader(r))
+	if err != nil {
+		return nil, err
+	}
+	staged := false
+	if is == "image/jpeg" {
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		staged = progressive(bufio.NewReader(r))
+	}
+	if !sane(cfg) || int64(cfg.Width)*int64(cfg.Height)*perPixel(is, cfg.ColorModel, staged) > most {
+		return nil, errNotDecoded
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return c.decode(bufio.NewReader(r))
+}
+
+// perPixel is the most bytes of memory that a pixel takes while its image is decoded.
+func perPixel(is string, m color.Model, staged bool) int64 {
+	switch {
+	case is == "image/webp":
+		return 10
+	case m == color.RGBA64Model, m == color.NRGBA64Model:
+		return 16
+	case is == "image/png":
+		return 8
+	case is == "image/gif":
+		return 2
+	}
+	// JPEG: planes of a byte, and the image that CMYK and RGB become. In stages all coefficients wait, 4 bytes a sample.
+	n, samples := int64(3), int64(3)
+	switch m {
+	case color.GrayModel:
+		n, samples = 1, 1
+	case color.CMYKModel:
+		n, samples = 9, 4
+	case color.RGBAModel:
+		n = 7
+	}
+	if staged {
+		n += 4 * samples
+	}
+	return n
+}
+
+// progressive says whether a JPEG comes in stages: its frame header is SOF2 (ITU-T T.81 B.1.1.3).
+func progressive(r *bufio.Reader) bool {
+	if _, err := r.Discard(2); err != nil { // SOI
+		return false
+	}
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return false
+		}
+		if b != 0xFF {
+			continue
+		}
+		for b == 0xFF {
+			if b, err = r.ReadByte(); err != nil {
+				return false
+			}
+		}
+		switch {
+		case b == 0xC2:
+			return true
+		case b == 0xC0, b == 0xC1, b == 0xDA:
+			return false
+		case b == 0, b >= 0xD0 && b <= 0xD8:
+			continue
+		}
+		var size [2]byte
+		if _, err := io.ReadFull(r, size[:]); err != nil {
+			return false
+		}
+		if _, err := r.Discard(max(0, int(size[0])<<8+int(size[1])-2)); err != nil {
+			return false
+		}
+	}
+}
+
+// thumb returns a thumbhash as a data: URI (XEP-0264; the form that Movim shows), or nothing. An image that turns out to be
+// broken is from then on a file: what a client makes of it is its own affair.
+func (f *Files) thumb(ctx context.Context, got *file) string {
+	if got.media.Kind != gateway.MediaImage || f.hold(ctx) != nil {
+		return ""
+	}
+	defer f.letGo()
+	img, err := decode(got, thumbMost)
+	if err != nil {
+		if is := got.media.MIME; is == "image/jpeg" || is == "image/png" || is == "image/gif" {
+			if !errors.Is(err, errNotDecoded) {
+				got.media.Kind = gateway.MediaFile
+			}
+		}
+		return ""
+	}
+	b := img.Bounds()
+	w, h := fit(b.Dx(), b.Dy(), thumbSide)
+	hash := thumbhash.EncodeImage(scale(img, b, w, h))
+	return "data:image/thumbhash;base64," + base64.StdEncoding.EncodeToString(hash)
+}
+
+func (f *Files) hold(ctx context.Context) error {
+	select {
+	case f.decoding <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *Files) letGo() { <-f.decoding }
+
+// fit returns the size of w by h within a square, never larger than it was.
+func fit(w, h, side int) (int, int) {
+	if long := max(w, h); long > side {
+		w, h = max(1, w*side/long), max(1, h*side/long)
+	}
+	return w, h
+}
+
+// scale draws a part of an image at w by h. Large ones go through a rough step first: the fine one needs memory by their height.
+func scale(img image.Image, part image.Rectangle, w, h int) *image.NRGBA {
+	if part.Dx() > 4*w || part.Dy() > 4*h {
+		rough := image.NewNRGBA(image.Rect(0, 0, min(part.Dx(), 4*w), min(part.Dy(), 4*h)))
+		draw.ApproxBiLinear.Scale(rough, rough.Bounds(), img, part, draw.Src, nil)
+		img, part = rough, rough.Bounds()
+	}
+	out := image.NewNRGBA(image.Rect(0, 0, w, h))
+	draw.CatmullRom.Scale(out, out.Bounds(), img, part, draw.Src, nil)
+	return out
+}
+
+// Picture implements gateway.Files: the middle square of an image, as PNG where something shows through, else as JPEG.
+func (f *Files) Picture(ctx context.Context, src gateway.File) (gateway.Picture, error) {
+	if err := f.hold(ctx); err != nil {
+		return gateway.Picture{}, err
+	}
+	defer f.letGo()
+	img, err := decode(src, pictureMost)
+	if err != nil {
+		if known, ok := errors.AsType[*gateway.FileError](err); ok {
+			return gateway.Picture{}, known
+		}
+		return gateway.Picture{}, &gateway.FileError{Reason: gateway.FileType, Err: err}
+	}
+	b := img.Bounds()
+	edge := min(b.Dx(), b.Dy())
+	at := b.Min.Add(image.Pt((b.Dx()-edge)/2, (b.Dy()-edge)/2))
+	square := image.Rectangle{at, at.Add(image.Pt(edge, edge))}
+	side := min(edge, avatarSide)
+	small := scale(img, square, side, side)
+	p := gateway.Picture{Width: side, Height: side}
+	if p.MIME, p.Bytes, err = encode(small); err != nil {
+		return gateway.Picture{}, &gateway.FileError{Reason: gateway.FileType, Err: err}
+	}
+	sum := sha1.Sum(p.Bytes) //nolint:gosec // see the import
+	p.SHA1 = hex.EncodeToString(sum[:])
+	return p, nil
+}
+
+// encode writes an avatar. What is too large as PNG goes onto white.
+func encode(img *image.NRGBA) (is string, raw []byte, err error) {
+	var b bytes.Buffer
+	if !img.Opaque() {
+		err := png.Encode(&b, img)
+		if err == nil && b.Len() <= avatarBytes {
+			return "image/png", b.Bytes(), nil
+		}
+	}
+	flat := image.NewRGBA(img.Bounds())
+	draw.Draw(flat, flat.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
+	for _, quality := range []int{85, 70, 50, 30, 10} {
+		b.Reset()
+		if err := jpeg.Encode(&b, flat, &jpeg.Options{Quality: quality}); err != nil {
+			return "", nil, err
+		}
+		if b.Len() <= avatarBytes {
+			break
+		}
+	}
+	return "image/jpeg", b.Bytes(), nil
+}

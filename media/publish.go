@@ -1,0 +1,122 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"postern/gateway"
+)
+
+// Publish implements gateway.Files: by an upload slot of the server, else in the own store.
+func (f *Files) Publish(ctx context.Context, to gateway.Recipient, src gateway.File) (string, time.Time, error) {
+	m := src.Media()
+	name := asciiName(m.Name)
+	url, slotErr := f.upload(ctx, to, src, name)
+	if slotErr == nil {
+		return url, time.Now().Add(slotUntil), nil
+	}
+	if ctx.Err() != nil {
+		return "", time.Time{}, ctx.Err()
+	}
+	if !errors.Is(slotErr, gateway.ErrNoSlot) {
+		f.log.Warn("file not uploaded", "adapter", to.Adapter, "size", m.Size, "err", slotErr)
+	}
+	if f.store == nil {
+		if errors.Is(slotErr, gateway.ErrNoSlot) {
+			return "", time.Time{}, &gateway.FileError{Reason: gateway.FileNowhere, Err: slotErr}
+		}
+		return "", time.Time{}, fault(ctx, slotErr)
+	}
+	t, until, err := f.store.put(src, name, served(m.MIME), time.Now())
+	if err != nil {
+		return "", time.Time{}, fault(ctx, err)
+	}
+	return f.cfg.PublicURL + "/m/" + t + "/" + name, until, nil
+}
+
+// upload asks for a slot and fills it.
+func (f *Files) upload(ctx context.Context, to gateway.Recipient, src gateway.File, name string) (string, error) {
+	if f.slots == nil {
+		return "", gateway.ErrNoSlot
+	}
+	m := src.Media()
+	is := served(m.MIME)
+	slot, err := f.slots.Slot(ctx, gateway.SlotRequest{To: to, Name: name, Size: m.Size, MIME: is})
+	if err != nil {
+		return "", fmt.Errorf("ask for a slot: %w", err)
+	}
+	if _, err := f.guard.parse(slot.Get); err != nil {
+		return "", fmt.Errorf("slot: %w", err)
+	}
+	if err := f.enter(ctx); err != nil {
+		return "", err
+	}
+	defer f.leave()
+	return slot.Get, f.put(ctx, slot, src, is)
+}
+
+func (f *Files) put(ctx context.Context, slot gateway.Slot, src gateway.File, is string) error {
+	u, err := f.guard.parse(slot.Put)
+	if err != nil {
+		return fmt.Errorf("slot: %w", err)
+	}
+	body, err := src.Open()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	size := src.Media().Size
+	w := f.cfg.pace.watch(size, stop)
+	defer w.end()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, u.String(), &paced{body, w})
+	if err != nil {
+		return errors.New("slot: malformed address")
+	}
+	req.ContentLength = size // XEP-0363 §6: exactly what was asked for, else the server refuses
+	req.Header = http.Header{"Content-Type": {is}, "User-Agent": {"Postern"}}
+	for name, value := range slot.Header {
+		// XEP-0363 §5: these three and no other, without line breaks.
+		switch name = http.CanonicalHeaderKey(line(name)); name {
+		case "Authorization", "Cookie", "Expires":
+			req.Header.Set(name, line(value))
+		}
+	}
+	resp, err := f.putter.Do(req)
+	if err != nil {
+		if w.slow.Load() {
+			return because(gateway.FileAway, "upload too slow")
+		}
+		return fault(ctx, err)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusCreated, http.StatusOK:
+		return nil
+	case http.StatusRequestEntityTooLarge:
+		return because(gateway.FileTooLarge, "upload: status %d", resp.StatusCode)
+	}
+	return because(gateway.FileAway, "upload: status %d", resp.StatusCode)
+}
+
+func line(s string) string { return strings.NewReplacer("\r", "", "\n", "").Replace(s) }
+
+// paced is a body whose sending must move on. Reader, not Seeker: the length stands in the request.
+type paced struct {
+	body io.ReadCloser
+	w    *watch
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.body.Read(b)
+	p.w.moved(n)
+	return n, err
+}
+
+func (p *paced) Close() error { return p.body.Close() }
