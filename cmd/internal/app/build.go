@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +26,7 @@ import (
 	"postern/gateway"
 	"postern/gateway/memstore"
 	"postern/gateway/redisstore"
+	"postern/media"
 	"postern/xmpp"
 )
 
@@ -34,6 +37,8 @@ type Options struct {
 	Dial func(context.Context) (net.Conn, error)
 	// HTTP is what adapters call platforms with; nil is a client that follows no redirects.
 	HTTP *http.Client
+	// Roots are the certificate authorities that files are fetched and uploaded under; nil is those of the system.
+	Roots *x509.CertPool
 }
 
 // App is a gateway with all its parts, not running yet. Make one with Build, then call Run once, or Close.
@@ -44,6 +49,8 @@ type App struct {
 	store   gateway.Store
 	gateway *gateway.Gateway
 	desk    *gateway.Desk
+	files   *media.Files
+	slots   *gateway.SlotDesk
 	links   []link
 	signals sync.WaitGroup // what carries fleeting stanzas to the components
 	public  *listener
@@ -163,10 +170,13 @@ func (b *builder) publish() error {
 }
 
 // newClient is what adapters call platforms with. A redirect would carry credentials elsewhere and is an answer like any other.
+// How long a whole call may take is its context's business: a file takes longer than a message.
 func newClient() *http.Client {
 	return &http.Client{
-		Timeout:       time.Minute,
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true},
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+			ResponseHeaderTimeout: time.Minute, ForceAttemptHTTP2: true,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -233,18 +243,41 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		ids = append(ids, i.ID)
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
+	if err := b.media(a, keys); err != nil {
+		return err
+	}
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	a.gateway = gateway.New(
-		gateway.Config{Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout},
+		gateway.Config{Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout,
+			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max)},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
-			Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+			Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark,
 	})
 	return b.components(a, texts)
+}
+
+// media makes what moves files. Only an own store under https is of use: clients open nothing else.
+func (b *builder) media(a *App, keys *gateway.Keyring) error {
+	m := b.cfg.Media
+	public := b.cfg.HTTP.PublicURL
+	if !strings.HasPrefix(public, "https://") {
+		public = ""
+	}
+	a.slots = gateway.NewSlotDesk(a.store, keys, a.replica.id, b.o.Log)
+	var err error
+	a.files, err = media.New(media.Config{
+		Dir: cmp.Or(m.Dir, filepath.Join(b.cfg.StateDir, "media")), Max: int64(m.Max), Keep: m.Keep, MaxStore: int64(m.MaxStore),
+		PublicURL: public, Internal: m.InternalHosts, Roots: b.o.Roots,
+	}, a.slots, b.o.Log)
+	if err != nil {
+		return b.cfg.at.problem("media", "%v", err)
+	}
+	return nil
 }
 
 // components makes one component per adapter: each is a connection of its own to the XMPP server.
@@ -278,6 +311,7 @@ func (b *builder) components(a *App, texts *gateway.Texts) error {
 		if err != nil {
 			return b.cfg.at.problem("adapters."+string(i.ID), "%v", err)
 		}
+		a.slots.Serve(i.ID, c)
 		a.links = append(a.links, link{i, c})
 	}
 	return nil
@@ -327,7 +361,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 		}
 	}
 	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, TrustedProxies: proxies, Log: b.o.Log,
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, TrustedProxies: proxies, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
 	})
 }
@@ -358,6 +392,12 @@ func (a *App) closeStore() {
 
 func (a *App) close() {
 	a.closeStore()
+	if a.files != nil {
+		if err := a.files.Close(); err != nil {
+			a.log.Warn("files on their way not removed", "err", err)
+		}
+		a.files = nil
+	}
 	for _, l := range []*listener{a.public, a.admin} {
 		if l != nil && l.socket != nil {
 			_ = l.socket.Close() // closed already when it was served

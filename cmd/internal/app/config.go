@@ -13,6 +13,7 @@ type Config struct {
 	Server   Server   `yaml:"server"`
 	Store    Store    `yaml:"store"`
 	HTTP     HTTP     `yaml:"http"`
+	Media    Media    `yaml:"media"`
 	Log      Log      `yaml:"log"`
 	Delivery Delivery `yaml:"delivery"`
 	Access   Access   `yaml:"access"`
@@ -74,6 +75,23 @@ type HTTP struct {
 type HTTPTLS struct {
 	CertFile string `yaml:"cert_file"`
 	KeyFile  string `yaml:"key_file"`
+}
+
+// Media says how files travel. They go by way of the disk: none is ever whole in memory.
+type Media struct {
+	// Dir holds files on their way, and those that no upload service takes; empty means state_dir/media.
+	Dir string `yaml:"dir"`
+	// Max is the most bytes of one file.
+	Max Size `yaml:"max"`
+	// Keep is how long a file stays that no upload service took, MaxStore how many bytes all of them may have: the oldest go
+	// first. They are served under http.public_url; without one there are none.
+	Keep     time.Duration `yaml:"keep"`
+	MaxStore Size          `yaml:"max_store"`
+	// InternalHosts may have private addresses: the provider's own upload host. Each is host or host:port.
+	InternalHosts []string `yaml:"internal_hosts"`
+	// Parallel is how many files move at once in each direction, Timeout how long one may take.
+	Parallel int           `yaml:"parallel"`
+	Timeout  time.Duration `yaml:"timeout"`
 }
 
 // Log says what is written to standard error.
@@ -150,6 +168,7 @@ func DefaultConfig() Config {
 		Server: Server{Component: "127.0.0.1:5347"},
 		Store:  Store{Redis: "redis://127.0.0.1:6379/0", KeyFile: "/etc/postern/store.key", Prefix: "p:"},
 		HTTP:   HTTP{Public: ":8443", Admin: "127.0.0.1:8480"},
+		Media:  Media{Max: 100 << 20, Keep: 7 * 24 * time.Hour, MaxStore: 10 << 30, Parallel: 8, Timeout: 10 * time.Minute},
 		Log:    Log{Level: "info", Format: "auto"},
 		Delivery: Delivery{
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,

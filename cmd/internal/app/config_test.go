@@ -105,11 +105,18 @@ func TestMistakes(t *testing.T) {
 		{"public url with a path", valid + "http: {public_url: 'https://h/hooks'}\n", []string{`11:8: http.public_url: want an origin such as https://gateway.example.org`}},
 		{"certificate without key", valid + "http: {tls: {cert_file: c.pem}}\n", []string{`11:8: http.tls: cert_file and key_file go together`}},
 		{"bad proxy", valid + "http: {trusted_proxies: [10.0.0.0/8, nginx]}\n", []string{`11:38: http.trusted_proxies.1: "nginx" is no address or network, such as 10.0.0.0/8`}},
+		{"media", valid + "media: {max: 10MB, max_store: 5, keep: 1s, parallel: 0, internal_hosts: ['https://up']}\n", []string{
+			`11:14: media.max: want a size such as 64KiB, 100MiB or 10GiB, got "10MB"`,
+			`11:20: media.max_store: got 5B, want 1KiB or more`,
+			`11:34: media.keep: got 1s, want 1m or more`,
+			`11:44: media.parallel: got 0, want 1 or more`,
+			`11:74: media.internal_hosts.0: "https://up" is no host, such as upload.example.org or upload.example.org:5281`,
+		}},
 		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
 			`12:12: delivery.parallel: got 0, want 1 or more`,
 			`12:25: delivery.send_timeout: got 1m0s, want more than 0s and less than 10s`,
-			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, operator, server, state_dir, store)`,
+			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, server, state_dir, store)`,
 		}},
 	}
 	for _, tt := range tests {
@@ -137,7 +144,7 @@ func TestSecondJIDIsRefused(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	cfg, err := Parse("/etc/postern/postern.yaml", []byte(strings.NewReplacer("secret: s", "secret: ${GATEKEEPER_SECRET}").Replace(valid)+
-		"state_dir: state\nhttp: {tls: {cert_file: /c.pem, key_file: k.pem}, public: }\naccess: {domains: [a.example, b.example]}\n"), env)
+		"state_dir: state\nhttp: {tls: {cert_file: /c.pem, key_file: k.pem}, public: }\nmedia: {dir: files, max: 50MiB}\naccess: {domains: [a.example, b.example]}\n"), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +160,8 @@ func TestValues(t *testing.T) {
 		{"an absolute file", cfg.HTTP.TLS.CertFile, "/c.pem"},
 		{"a relative file", cfg.HTTP.TLS.KeyFile, "/etc/postern/k.pem"},
 		{"an adapter's file", own.KeyFile, "/etc/postern/k.pem"},
+		{"a relative folder of a section", cfg.Media.Dir, "/etc/postern/files"},
+		{"a size", cfg.Media.Max.String(), "50MiB"},
 		{"a key without a value", cfg.HTTP.Public, ":8443"},
 		{"a list", strings.Join(cfg.Access.Domains, " "), "a.example b.example"},
 		{"an adapter's default", own.Timeout.String(), "8s"},

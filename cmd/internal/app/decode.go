@@ -223,6 +223,10 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 		}
 		return
 	}
+	if size, ok := into.Addr().Interface().(*Size); ok {
+		d.size(path, n, size)
+		return
+	}
 	if n == nil || n.Type() == ast.NullType {
 		return // a key without a value keeps its default
 	}
@@ -244,6 +248,24 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 			d.wrong(n, path, "want %s, got %s", wanted(into.Kind()), got)
 		}
 	}
+}
+
+// size reads a number of bytes, with or without a unit.
+func (d *decoder) size(path string, n ast.Node, into *Size) {
+	var s string
+	if number, ok := n.(*ast.IntegerNode); ok {
+		s = fmt.Sprint(number.Value)
+	} else if text, ok := d.text(path, n); ok {
+		s = text
+	} else {
+		return
+	}
+	v, ok := parseSize(s)
+	if !ok {
+		d.wrong(n, path, "want a size such as 64KiB, 100MiB or 10GiB, got %q", s)
+		return
+	}
+	*into = v
 }
 
 // fits keeps the library from reading "8" as 8 or 1.5 as 1.
@@ -341,9 +363,9 @@ func (d *decoder) text(path string, n ast.Node) (string, bool) {
 	return s, true
 }
 
-// file makes the value of a *_file or *_dir key relative to the configuration's folder.
+// file makes the value of a *_file, *_dir or dir key relative to the configuration's folder.
 func (d *decoder) file(key, s string) string {
-	if s == "" || filepath.IsAbs(s) || !strings.HasSuffix(key, "_file") && !strings.HasSuffix(key, "_dir") {
+	if s == "" || filepath.IsAbs(s) || !strings.HasSuffix(key, "_file") && !strings.HasSuffix(key, "_dir") && key != "dir" {
 		return s
 	}
 	return filepath.Join(d.dir, s)

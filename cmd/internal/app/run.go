@@ -35,6 +35,7 @@ type listener struct {
 //
 //	Run ── two listeners
 //	    ├─ gateway.Run
+//	    ├─ upload slots asked between replicas, and old files
 //	    ├─ one per component: Component.Run
 //	    ├─ one per platform that is told our webhook's address
 //	    └─ withdrawals that platforms have not confirmed
@@ -144,6 +145,8 @@ type working struct{ components, errands, gateway *group }
 func (a *App) start(ctx context.Context) working {
 	w := working{&group{}, &group{}, &group{}}
 	w.gateway.start(ctx, a.gateway.Run)
+	w.gateway.start(ctx, a.slots.Run)
+	w.errands.start(ctx, a.sweep)
 	for _, l := range a.links {
 		w.components.start(ctx, l.component.Run)
 		if r, ok := l.Adapter.(gateway.Registrar); ok {
@@ -152,6 +155,13 @@ func (a *App) start(ctx context.Context) working {
 	}
 	w.errands.start(ctx, a.retryUnlinks)
 	return w
+}
+
+// sweep removes files whose time is over.
+func (a *App) sweep(ctx context.Context) {
+	if err := a.files.Run(ctx); err != nil {
+		a.log.Error("media store not swept any more", "err", err)
+	}
 }
 
 // announce tells a platform where its webhooks go, again and again until it has taken it.

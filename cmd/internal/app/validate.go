@@ -29,6 +29,7 @@ func (c *Config) judge() Problems {
 	c.judgeServer(j)
 	c.judgeStore(j)
 	c.judgeHTTP(j)
+	c.judgeMedia(j)
 	c.judgeRest(j)
 	c.judgeAdapters(j)
 	return j.problems
@@ -107,6 +108,22 @@ func (c *Config) judgeHTTP(j *judge) {
 	_, wrong := h.proxies()
 	for _, i := range wrong {
 		j.wrong(fmt.Sprintf("http.trusted_proxies.%d", i), "%q is no address or network, such as 10.0.0.0/8", h.TrustedProxies[i])
+	}
+}
+
+func (c *Config) judgeMedia(j *judge) {
+	m := c.Media
+	for _, s := range []struct {
+		key   string
+		value Size
+	}{{"max", m.Max}, {"max_store", m.MaxStore}} {
+		j.want(s.value >= 1<<10, "media."+s.key, "got %s, want 1KiB or more", s.value)
+	}
+	j.want(m.Keep >= time.Minute, "media.keep", "got %s, want 1m or more", m.Keep)
+	j.want(m.Parallel > 0, "media.parallel", "got %d, want 1 or more", m.Parallel)
+	j.want(m.Timeout >= time.Second, "media.timeout", "got %s, want 1s or more", m.Timeout)
+	for i, h := range m.InternalHosts {
+		j.want(h != "" && !strings.ContainsAny(h, "/@? "), fmt.Sprintf("media.internal_hosts.%d", i), "%q is no host, such as upload.example.org or upload.example.org:5281", h)
 	}
 }
 
