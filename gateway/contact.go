@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrNoContact: the account has no such contact.
@@ -31,7 +32,8 @@ func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Conta
 	return c, nil
 }
 
-// Find returns the contact behind an alias among a user's accounts, with the account that has it.
+// Find returns the contact behind an alias, or behind the localpart that it is shown under, among a user's accounts, with
+// the account that has it. From here on Contact.Alias names it.
 func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, alias Alias) (*Account, *Contact, error) {
 	accounts, err := i.Of(ctx, adapter, user)
 	if err != nil {
@@ -42,6 +44,9 @@ func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, ali
 		if errors.Is(err, ErrNoContact) {
 			continue
 		}
+		return a, c, err
+	}
+	if a, c, err := i.byAddress(ctx, accounts, alias); !errors.Is(err, ErrNoContact) {
 		return a, c, err
 	}
 	return accounts[0], nil, ErrNoContact
@@ -61,6 +66,21 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 	}
 	i.contacts.store(string(a.ID)+"/"+string(c.Alias), &c)
 	return &c, nil
+}
+
+// Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.
+func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (*Contact, error) {
+	i.contacts.forget(string(a.ID) + "/" + string(alias))
+	was, err := i.Contact(ctx, a, alias)
+	if err != nil {
+		return nil, err
+	}
+	now := *was
+	change(&now)
+	if now == *was {
+		return was, nil
+	}
+	return i.PutContact(ctx, a, now)
 }
 
 // Contacts calls f for each contact of an account, page by page, in no particular order.
@@ -97,4 +117,13 @@ func openContact(a *Account, alias Alias, sealed []byte) (*Contact, error) {
 
 func contactPlace(a AccountID, alias Alias) string {
 	return string(accountOwner(a)) + "/contact/" + string(alias)
+}
+
+// facts are what the contact's chat depends on.
+func (c *Contact) facts() ChatFacts {
+	f := ChatFacts{Kind: ChatDirect}
+	if c.LastInbound > 0 {
+		f.LastInbound = time.Unix(c.LastInbound, 0)
+	}
+	return f
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -77,32 +78,51 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 
 // passFleeting tells the component's owner, on whichever replica, to show a contact's typing or presence now.
 func (g *Gateway) passFleeting(ctx context.Context, inst Instance, a *Account, alias Alias, ev Event) {
-	var what Shown
+	c, err := g.identity.Contact(ctx, a, alias)
+	if now := time.Now(); err != nil || c.Blocked || c.MutedAt(now) || a.PausedAt(now) || ev.FromMe || time.Since(ev.At) > fleetingLife {
+		g.metrics.ephemerals.WithLabelValues("in", "dropped").Inc()
+		return
+	}
 	switch b := ev.Body.(type) {
 	case Typing:
-		what = ShowTyping(b)
+		err = g.pass(ctx, inst, a, alias, ShowTyping(b), nil)
 	case Presence:
-		what = ShowPresence{Available: true, Away: !b.Available, LastSeen: b.LastSeen}
+		err = g.passPresence(ctx, inst, a, c, b)
 	case Message, Edited, Retracted, Reacted, Status, Seen, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
 		return
 	}
-	if _, err := g.identity.Contact(ctx, a, alias); err != nil || ev.FromMe || time.Since(ev.At) > fleetingLife {
-		g.metrics.ephemerals.WithLabelValues("in", "dropped").Inc()
-		return
-	}
-	stanzas, err := g.renderer.Render(Rendering{Component: inst.Component, From: alias, To: a.User, Lang: a.Lang, What: what})
+	result := "ok"
 	if err != nil {
-		g.metrics.ephemerals.WithLabelValues("in", "dropped").Inc()
-		return
+		result = "dropped"
 	}
-	topic := EphemeralTopic + string(inst.ID)
-	for _, raw := range stanzas {
-		if err := g.store.Publish(ctx, topic, g.keys.operator.Seal(topic, raw)); err != nil {
-			g.metrics.ephemerals.WithLabelValues("in", "dropped").Inc()
-			return
+	g.metrics.ephemerals.WithLabelValues("in", result).Inc()
+}
+
+// passed is what goes from any replica to the one that holds a component's stream.
+type passed struct {
+	Stanzas [][]byte `json:"s,omitempty"`
+	// Alias and Presence are what that replica answers probes with from now on.
+	Alias    Alias     `json:"a,omitempty"`
+	Presence *Presence `json:"p,omitempty"`
+}
+
+// pass tells the component's owner to show something of a contact now; a nil Shown only lets it know of the presence.
+func (g *Gateway) pass(ctx context.Context, inst Instance, a *Account, alias Alias, what Shown, p *Presence) error {
+	note := passed{Alias: alias, Presence: p}
+	if what != nil {
+		var err error
+		r := Rendering{Component: inst.Component, From: alias, To: a.User, Lang: a.Lang, What: what}
+		note.Stanzas, err = g.renderer.Render(g.addressed(ctx, inst.ID, a, r))
+		if err != nil {
+			return err
 		}
 	}
-	g.metrics.ephemerals.WithLabelValues("in", "ok").Inc()
+	plain, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	topic := EphemeralTopic + string(inst.ID)
+	return g.store.Publish(ctx, topic, g.keys.operator.Seal(topic, plain))
 }
 
 // Fleeting calls show with each stanza that an adapter's component shall write at once, until ctx ends.
@@ -112,8 +132,16 @@ func (g *Gateway) Fleeting(ctx context.Context, a AdapterID, show func(stanza []
 	for {
 		select {
 		case sealed := <-in:
-			if plain, err := g.keys.operator.Open(topic, sealed); err == nil {
-				show(plain)
+			plain, err := g.keys.operator.Open(topic, sealed)
+			var note passed
+			if err != nil || json.Unmarshal(plain, &note) != nil {
+				continue // an older replica's, or nobody's
+			}
+			if note.Presence != nil {
+				g.present.store(presenceKey(a, note.Alias), *note.Presence)
+			}
+			for _, raw := range note.Stanzas {
+				show(raw)
 			}
 		case <-ctx.Done():
 			return

@@ -87,14 +87,17 @@ type Gateway struct {
 	metrics   *Metrics
 	probe     func(string)
 
-	slotsIn   chan struct{}         // one per `in` lane at work
-	slotsOut  chan struct{}         // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
-	filesIn   *transfers            // files on their way to users
-	filesOut  *transfers            // files on their way to platforms
-	fleeting  chan fleeting         // typing on its way out
-	pauses    *cache[string, pause] // accounts that a platform told to slow down
-	healing   *cache[string, bool]  // users who have not heard of their contacts since this process started
-	replugged sync.Map              // partition -> func(): wakes the lanes that wait for an account
+	slotsIn   chan struct{}            // one per `in` lane at work
+	slotsOut  chan struct{}            // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
+	filesIn   *transfers               // files on their way to users
+	filesOut  *transfers               // files on their way to platforms
+	fleeting  chan fleeting            // typing on its way out
+	pauses    *cache[string, pause]    // accounts that a platform told to slow down
+	looks     chan look                // contacts to look at
+	looking   *cache[string, bool]     // contacts that are in looks
+	present   *cache[string, Presence] // what platforms last told of contacts
+	healing   *cache[string, bool]     // users who have not heard of their contacts since this process started
+	replugged sync.Map                 // partition -> func(): wakes the lanes that wait for an account
 }
 
 type pause struct{ until time.Time }
@@ -106,6 +109,7 @@ func New(cfg Config, d Deps) *Gateway {
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: make(chan fleeting, 1024),
+		looks: make(chan look, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
 	}

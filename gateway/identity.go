@@ -20,7 +20,11 @@ type Account struct {
 	Agreed    int             `json:"agreed"` // Descriptor.Version that the user consented to
 	Lang      string          `json:"lang,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`
-	Keys      *AccountKeys    `json:"-"`
+	// Paused is until when what comes in waits; zero for not at all.
+	Paused time.Time `json:"paused,omitzero"`
+	// Readable: contacts are shown under the platform's own ids where that is possible. It never changes.
+	Readable bool         `json:"readable,omitempty"`
+	Keys     *AccountKeys `json:"-"`
 }
 
 // Credentials returns what the adapter needs to act for the account.
@@ -45,8 +49,17 @@ type Contact struct {
 	Pending bool `json:"p,omitempty"`
 	// LastInbound is when they last wrote, Unix seconds; kept only where the platform has a reply window.
 	LastInbound int64 `json:"w,omitempty"`
+	// Avatar is the contact's picture; its bytes are a record of their own, under the same hash.
+	Avatar Avatar `json:"v,omitzero"`
+	// LookAfter is when to ask the platform again how they look, Unix seconds; 0 is at the next occasion.
+	LookAfter int64 `json:"l,omitempty"`
 	// Intro names the event that made the contact, where one did: a second try of that event introduces them once more.
 	Intro string `json:"e,omitempty"`
+	// Blocked: the user wants nothing of them. Muted is until when the user wants messages only, Unix seconds.
+	Blocked bool  `json:"b,omitempty"`
+	Muted   int64 `json:"m,omitempty"`
+	// Told names the event or op with which the user was told who can read this chat; empty when they were not yet.
+	Told string `json:"t,omitempty"`
 }
 
 // accountKeyRecord is the unsealed frame around an account's wrapped key: Owner says whose key unwraps it.
@@ -105,6 +118,9 @@ func (i *Identity) Of(ctx context.Context, adapter AdapterID, user UserID) ([]*A
 		}
 		if err != nil {
 			return nil, err
+		}
+		if a.User != user { // moved to another user; the list is a moment behind
+			continue
 		}
 		out = append(out, a)
 	}

@@ -20,6 +20,7 @@ type inWalk struct {
 	inst    Instance
 	account *Account
 	contact *Contact
+	renamed bool // the event told another name than was known
 	fresh   bool // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
@@ -27,7 +28,7 @@ type inWalk struct {
 
 // inStages are the stages of an event, in order.
 var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).resolve, (*inWalk).media, (*inWalk).render, (*inWalk).begin, (*inWalk).append,
+	(*inWalk).resolve, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).begin, (*inWalk).append,
 }
 
 // walkIn carries one event.
@@ -117,8 +118,14 @@ func (w *inWalk) learn(ctx context.Context) *verdict {
 	if name := nameIn(w.in.Event); name != "" {
 		c.Name = name
 	}
-	if u, ok := w.in.Event.Body.(ContactUpdate); ok && u.Consent == ConsentAccepted {
-		c.Pending = false
+	w.renamed = c.Name != w.contact.Name
+	if u, ok := w.in.Event.Body.(ContactUpdate); ok {
+		if u.Consent == ConsentAccepted {
+			c.Pending = false
+		}
+		if u.Avatar != nil {
+			c.LookAfter = 0 // should the look be forgotten, the next occasion makes up for it
+		}
 	}
 	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
 	if _, ok := w.in.Event.Body.(Message); ok && caps.Window != nil && !w.in.Event.FromMe {

@@ -3,6 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
+	"time"
 )
 
 // Presence answers a user's presence stanza to a contact, or to the gateway itself when alias is empty. What it returns is
@@ -16,6 +19,9 @@ func (g *Gateway) Presence(ctx context.Context, v Visitor, alias Alias, kind Pre
 	if alias == "" {
 		return p.gateway(ctx, kind)
 	}
+	if kind == PresenceAvailable || kind == PresenceUnavailable {
+		return nil, nil // one copy for every contact on the roster: only the one to the gateway says anything
+	}
 	a, c, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
 	if errors.Is(err, ErrNoAccount) || errors.Is(err, ErrNoContact) {
 		if kind == PresenceSubscribe || kind == PresenceProbe {
@@ -26,7 +32,12 @@ func (g *Gateway) Presence(ctx context.Context, v Visitor, alias Alias, kind Pre
 	if err != nil {
 		return nil, err
 	}
-	return p.out, p.contact(ctx, kind, a, *c)
+	p.alias = c.Alias
+	err = p.contact(ctx, kind, a, *c)
+	for i, r := range p.out {
+		p.out[i] = g.addressed(ctx, v.Adapter, a, r)
+	}
+	return p.out, err
 }
 
 // presence collects the answers to one presence stanza.
@@ -46,11 +57,12 @@ func (p *presence) show(resource string, what Shown) {
 // the platform has no say in who sees what it never tells.
 func (p *presence) contact(ctx context.Context, kind PresenceKind, a *Account, c Contact) error {
 	was := c
+	p.g.glance(p.inst, a, &c)
 	switch kind {
 	case PresenceSubscribe:
 		c.Subscribed = true
 		p.show("", ShowSubscription{Verb: Subscribed})
-		p.show("", here(a))
+		p.show("", p.g.here(a, &c))
 		if !c.Follows {
 			p.show("", ShowSubscription{Verb: Subscribe, Name: c.Name})
 		}
@@ -65,7 +77,7 @@ func (p *presence) contact(ctx context.Context, kind PresenceKind, a *Account, c
 	case PresenceProbe:
 		// The user's server probes only for those its roster lists as subscribed: it knows better than a lost record.
 		c.Subscribed = true
-		p.show(p.v.Resource, here(a))
+		p.show(p.v.Resource, p.g.here(a, &c))
 	case PresenceAvailable, PresenceUnavailable:
 	}
 	if c == was {
@@ -73,11 +85,6 @@ func (p *presence) contact(ctx context.Context, kind PresenceKind, a *Account, c
 	}
 	_, err := p.g.identity.PutContact(ctx, a, c)
 	return err
-}
-
-// here is how a contact looks on a platform that tells nothing of presence: reachable while the account works.
-func here(a *Account) ShowPresence {
-	return ShowPresence{Available: a.Standing == AccountActive || a.Standing == AccountExpiring}
 }
 
 // gateway answers presence to the gateway itself.
@@ -95,9 +102,9 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 	switch kind {
 	case PresenceSubscribe:
 		p.show("", ShowSubscription{Verb: Subscribed})
-		p.show("", p.self(accounts[0]))
+		p.show("", self(accounts))
 	case PresenceProbe:
-		p.show(p.v.Resource, p.self(accounts[0]))
+		p.show(p.v.Resource, self(accounts))
 	case PresenceAvailable:
 		return p.heal(ctx, accounts)
 	case PresenceUnavailable, PresenceSubscribed, PresenceUnsubscribe, PresenceUnsubscribed:
@@ -105,9 +112,20 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 	return p.out, nil
 }
 
-// self is the gateway's own presence as one user sees it.
-func (p *presence) self(a *Account) ShowPresence {
-	return ShowPresence{Available: true, Away: !here(a).Available, Status: a.Shown}
+// self is the gateway's own presence as one user sees it: away when none of their accounts works.
+func self(accounts []*Account) ShowPresence {
+	s := ShowPresence{Available: true, Away: !slices.ContainsFunc(accounts, works)}
+	var named []string
+	for _, a := range accounts {
+		if a.Shown != "" {
+			named = append(named, a.Shown)
+		}
+	}
+	s.Status = strings.Join(named, ", ")
+	if now := time.Now(); slices.ContainsFunc(accounts, func(a *Account) bool { return a.PausedAt(now) }) {
+		s.Away = true
+	}
+	return s
 }
 
 // heal shows a user their contacts once after this process started: the answer to the probe of Greet says that they are
@@ -122,7 +140,8 @@ func (p *presence) heal(ctx context.Context, accounts []*Account) ([]Rendering, 
 		err := p.g.identity.Contacts(ctx, a, func(c *Contact) error {
 			if c.Subscribed {
 				p.alias = c.Alias
-				p.show("", here(a))
+				p.show("", p.g.here(a, c))
+				p.out[len(p.out)-1].Local = a.Shows(c)
 			}
 			return nil
 		})
@@ -140,15 +159,15 @@ func (g *Gateway) Greet(ctx context.Context, adapter AdapterID, yield func(Rende
 		return nil
 	}
 	return g.identity.Members(ctx, adapter, func(u UserID, id AccountID) error {
-		a, err := g.identity.ByID(ctx, id)
-		if errors.Is(err, ErrNoAccount) {
-			return nil
+		accounts, err := g.identity.Of(ctx, adapter, u)
+		if errors.Is(err, ErrNoAccount) || err == nil && accounts[0].ID != id {
+			return nil // gone, or greeted with their first account
 		}
 		if err != nil {
 			return err
 		}
-		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u, Lang: a.Lang}}
-		p.show("", p.self(a))
+		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u, Lang: accounts[0].Lang}}
+		p.show("", self(accounts))
 		p.show("", ShowProbe{})
 		g.healing.store(string(adapter)+"/"+string(u), true)
 		return yieldAll(p.out, yield)
@@ -172,6 +191,7 @@ func (g *Gateway) Farewell(ctx context.Context, adapter AdapterID, yield func(Re
 			if c.Subscribed {
 				p.alias = c.Alias
 				p.show("", ShowPresence{})
+				p.out[len(p.out)-1].Local = a.Shows(c)
 			}
 			return nil
 		})

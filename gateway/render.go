@@ -15,6 +15,8 @@ type Rendering struct {
 	Component string
 	From      Alias
 	To        UserID
+	// Local is the localpart that From is shown under, escaped; empty for From itself.
+	Local Alias
 	// Resource narrows To to one client; empty for all.
 	Resource string
 	Lang     string
@@ -52,6 +54,8 @@ type ShownTarget struct {
 type ShowEdit struct {
 	ID, Of  StanzaID
 	Content Content
+	// Notice is true for the gateway's own words.
+	Notice bool
 }
 
 // ShowRetract takes an earlier message back (XEP-0424).
@@ -101,15 +105,40 @@ type ShowPresence struct {
 	Away      bool
 	Status    string
 	LastSeen  time.Time
+	// Avatar is the SHA-1 of the contact's picture, in hex; empty for none (XEP-0153).
+	Avatar string
+}
+
+// ShowAvatar says which picture the contact has, so that clients fetch it (XEP-0084). The zero Avatar is none.
+type ShowAvatar struct{ Avatar Avatar }
+
+// ShowNick says what the contact calls themselves now (XEP-0172).
+type ShowNick struct{ Name string }
+
+// ShowContacts offers contacts to the user's client (XEP-0144), at most 50 at a time.
+type ShowContacts struct {
+	ID    StanzaID
+	Items []ContactItem
+	// Group is the roster group that is proposed.
+	Group string
+}
+
+// ContactItem is one contact that is offered; Local is the localpart that it is shown under.
+type ContactItem struct {
+	Local Alias
+	Name  string
 }
 
 // ShowProbe asks the user's server who is online, to heal presence after a restart (RFC 6121 §4.3).
 type ShowProbe struct{}
 
-// shownKind names a Shown in dedupe names. One event shows at most one of each kind.
+// shownKind names a Shown in dedupe names. One event shows at most one of each kind; notices have names of their own.
 func shownKind(s Shown) string {
-	switch s.(type) {
+	switch s := s.(type) {
 	case ShowMessage:
+		if s.Notice && len(s.IDs) > 0 { // may come with another message
+			return "notice " + string(s.IDs[0])
+		}
 		return "message"
 	case ShowEdit:
 		return "edit"
@@ -129,13 +158,22 @@ func shownKind(s Shown) string {
 		return "subscription"
 	case ShowPresence:
 		return "presence"
+	case ShowContacts:
+		return "contacts"
 	case ShowProbe:
 		return "probe"
+	case ShowAvatar:
+		return "avatar"
+	case ShowNick:
+		return "nick"
 	}
 	return ""
 }
 
+func (ShowContacts) shown()     {}
 func (ShowProbe) shown()        {}
+func (ShowAvatar) shown()       {}
+func (ShowNick) shown()         {}
 func (ShowMessage) shown()      {}
 func (ShowEdit) shown()         {}
 func (ShowRetract) shown()      {}

@@ -14,9 +14,11 @@ const (
 	RecordEndpoint RecordKind = "endpoint" // owner e:<bucket>: endpoint to account
 	RecordMember   RecordKind = "member"   // owner x:<adapter>: who is registered, for presence at start
 	RecordSession  RecordKind = "session"  // owner u:<user>: an unfinished dialogue
+	RecordMove     RecordKind = "move"     // owner x:<adapter>: an account on its way to another user, by code
 	RecordUnlink   RecordKind = "unlink"   // owner x:<adapter>: withdrawals that the platform has not heard of yet
 	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
 	RecordFile     RecordKind = "file"     // owner a:<account>: where a file that was moved already has been put
+	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
 // Retention says for every kind of key who owns it and how long it lives.
@@ -39,6 +41,7 @@ const (
 	SessionTTL     = 15 * time.Minute    // an unfinished dialogue (XEP-0050 §3.2)
 	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
 	NoticeTTL      = 24 * time.Hour      // "told once per chat, feature and day"
+	PictureTTL     = 30 * 24 * time.Hour // a contact's picture; the platform is asked for it again when it has gone
 	FileTTL        = 48 * time.Hour      // how long the same file is not moved again, where it lasts as long
 	ContactCaching = 30 * time.Second    // how long a replica believes what it read of an account
 )
@@ -56,8 +59,10 @@ func RetentionTable() []Retention {
 		{RecordEndpoint, 0, "the account, until it is unlinked"},
 		{RecordMember, 0, "the user, until they unregister"},
 		{RecordSession, SessionTTL, "a dialogue under way"},
+		{RecordMove, SessionTTL, "a move under way"},
 		{RecordUnlink, 0, "a withdrawal under way"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},
 		{RecordFile, FileTTL, "so that the same file is not uploaded again"},
+		{RecordPicture, PictureTTL, "the account; a copy of what the platform shows of a contact"},
 	}
 }

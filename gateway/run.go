@@ -11,6 +11,7 @@ import (
 //	Run ── one per shard: shard.run ── one per owned shard: lease holder, reader
 //	    │                           └─ one per lane with work: ownership.work
 //	    ├─ fleetingWorkers: typing towards platforms
+//	    ├─ lookWorkers: how contacts look
 //	    └─ listen: account changes and wake-ups from other replicas
 func (g *Gateway) Run(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -19,6 +20,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	for range fleetingWorkers {
 		wg.Go(func() { g.carryFleeting(ctx) })
+	}
+	for range lookWorkers {
+		wg.Go(func() { g.carryLooks(ctx) })
 	}
 	wg.Go(func() { g.listen(ctx) })
 	wg.Wait()

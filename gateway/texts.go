@@ -91,4 +91,9 @@ const (
 	TextCall            TextKey = "call"
 	TextSuspended       TextKey = "suspended"
 	TextReconsent       TextKey = "reconsent"
+	TextAbout           TextKey = "about"
+	TextBlocked         TextKey = "blocked"
+	TextPaused          TextKey = "paused"
+	TextReaders         TextKey = "readers"
+	TextReadersBoth     TextKey = "readers_both"
 )

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"postern/gateway"
 )
 
@@ -28,7 +30,9 @@ type Config struct {
 	Name       string // in service discovery; empty is the platform's
 	Version    string // of the software (XEP-0092)
 	Descriptor gateway.Descriptor
-	Texts      *gateway.Texts
+	// Contacts are addresses of who runs the gateway (gateway.Instance.Contacts).
+	Contacts map[string][]string
+	Texts    *gateway.Texts
 	// Ephemeral returns rendered stanzas worth nothing a moment later, until ctx ends. It may be nil.
 	Ephemeral func(ctx context.Context) <-chan []byte
 	// State is told of every change of the connection: standby, connecting, up, down, refused, stopped. It may be nil.
@@ -56,11 +60,16 @@ type Component struct {
 	render   Renderer
 	profile  *profile
 	errands  *errands
+	lookers  *errands // ask clients what they want to hear of
+	clients  clients
+	pace     *rate.Limiter
 	typists  typists
+	shares   shares
 	uploads  uploads
 	gateway  map[iqKind]iqRoute
 	contacts map[iqKind]iqRoute
 	log      *slog.Logger
+	since    time.Time // when the component was made
 
 	live atomic.Pointer[session]
 	// privileges is what the servers have granted on the newest stream; nil between streams.
@@ -72,6 +81,8 @@ type Component struct {
 const (
 	errandWorkers = 16
 	errandDepth   = 16 // questions waiting per worker
+	lookWorkers   = 8
+	lookDepth     = 256
 )
 
 // New returns a component that Run connects. It does no I/O.
@@ -91,10 +102,10 @@ func New(cfg Config, gw Gateway, desk Desk, outbox Outbox) (*Component, error) {
 		cfg.Texts = gateway.NewTexts()
 	}
 	c := &Component{
-		cfg: cfg, self: self, gw: gw, desk: desk, outbox: outbox, users: make(map[string]bool),
-		profile: newProfile(self.Domain(), cfg.Name, cfg.Descriptor),
-		errands: newErrands(errandWorkers, errandDepth),
-		log:     cfg.Log.With("component", self.Domain()),
+		cfg: cfg, self: self, since: time.Now(), gw: gw, desk: desk, outbox: outbox, users: make(map[string]bool),
+		profile: newProfile(self.Domain(), cfg.Name, cfg.Descriptor, cfg.Contacts),
+		errands: newErrands(errandWorkers, errandDepth), lookers: newErrands(lookWorkers, lookDepth), pace: newPace(),
+		log: cfg.Log.With("component", self.Domain()),
 	}
 	for _, d := range append([]string{}, cfg.Users...) {
 		j, err := ParseJID(d)

@@ -28,10 +28,21 @@ type Presences interface {
 	Caps(ctx context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.Caps, *gateway.Contact, error)
 }
 
+// Profiles knows how contacts look. Each answers gateway.ErrNoContact or gateway.ErrNoAccount for what is not the visitor's.
+type Profiles interface {
+	Card(ctx context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.Card, error)
+	// Picture returns what is stored under a SHA-1, RecallPicture also asks the platform for it.
+	Picture(ctx context.Context, v gateway.Visitor, alias gateway.Alias, sha1 string) (gateway.Picture, error)
+	RecallPicture(ctx context.Context, v gateway.Visitor, alias gateway.Alias, sha1 string) (gateway.Picture, error)
+	// Avatars yields what to show a client that has come of all its user's contacts.
+	Avatars(ctx context.Context, v gateway.Visitor, yield func(gateway.Rendering) error) error
+}
+
 // Gateway is the domain as a component needs it; *gateway.Gateway implements it.
 type Gateway interface {
 	Conversations
 	Presences
+	Profiles
 }
 
 // Dialogues runs what users ask of the gateway itself, step by step.
@@ -48,6 +59,7 @@ type Desk interface {
 	Commands(ctx context.Context, v gateway.Visitor) ([]gateway.Command, error)
 	Registered(ctx context.Context, v gateway.Visitor) (shown string, ok bool, err error)
 	Resolve(ctx context.Context, v gateway.Visitor, query string) (gateway.Alias, error)
+	Search(ctx context.Context, v gateway.Visitor, name, identifier string) ([]gateway.Found, error)
 	Prompt(v gateway.Visitor) (desc, prompt string)
 }
 

@@ -40,6 +40,10 @@ func (c *Component) gatewayRoutes() map[iqKind]iqRoute {
 		{"get", nsDiscoItems, "query"}: {serve: c.itemsGateway, open: true},
 		{"get", nsPing, "ping"}:        {serve: c.ping, open: true},
 		{"get", nsVersion, "query"}:    {serve: c.version, open: true},
+		{"get", nsLast, "query"}:       {serve: c.uptime, open: true},
+		{"get", nsTime, "time"}:        {serve: c.clock, open: true},
+		{"get", nsSearch, "query"}:     {serve: c.getSearch, desk: true},
+		{"set", nsSearch, "query"}:     {serve: c.setSearch, desk: true},
 		{"get", nsRegister, "query"}:   {serve: c.getRegister, desk: true},
 		{"set", nsRegister, "query"}:   {serve: c.setRegister, desk: true},
 		{"get", nsGateway, "query"}:    {serve: c.getPrompt},
@@ -47,6 +51,8 @@ func (c *Component) gatewayRoutes() map[iqKind]iqRoute {
 		{"set", nsCommands, "command"}: {serve: c.runCommand, desk: true},
 		{"get", nsPubSub, "pubsub"}:    {serve: c.getNode},
 		{"set", nsPubSub, "pubsub"}:    {serve: c.setNode},
+		{"get", nsVCard, "vCard"}:      {serve: c.gatewayCard},
+		{"set", nsVCard, "vCard"}:      {serve: c.setCard},
 	}
 }
 
@@ -60,6 +66,10 @@ func (c *Component) contactRoutes() map[iqKind]iqRoute {
 		{"get", nsVersion, "query"}:    {serve: c.version},
 		{"get", nsPubSub, "pubsub"}:    {serve: c.getNode},
 		{"set", nsPubSub, "pubsub"}:    {serve: c.setNode},
+		{"get", nsVCard, "vCard"}:      {serve: c.getVCard},
+		{"set", nsVCard, "vCard"}:      {serve: c.setCard},
+		{"get", nsVCard4, "vcard"}:     {serve: c.getVCard4},
+		{"set", nsVCard4, "vcard"}:     {serve: c.setCard},
 	}
 }
 
@@ -114,6 +124,9 @@ func (c *Component) guarded(ctx context.Context, el *Element, v gateway.Visitor,
 
 // settle writes the answer, and then hands over what is to be shown after it.
 func (c *Component) settle(ctx context.Context, el *Element, v gateway.Visitor, a answer, err error) {
+	if errors.Is(err, errLater) {
+		return
+	}
 	reply := ResultReply(el, a.payload)
 	if err != nil {
 		reply = ErrorReply(el, c.stanzaError(v, err))

@@ -44,7 +44,7 @@ func TestUnknownRequests(t *testing.T) {
 		for _, to := range []string{"gw.example", "gw.example/x", "anna7@gw.example", "anna7@gw.example/gateway", "nobody@gw.example"} {
 			for _, typ := range []string{"get", "set"} {
 				for _, payload := range []string{
-					"<query xmlns='urn:unknown'/>", "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate'/>", "<vCard xmlns='vcard-temp'/>",
+					"<query xmlns='urn:unknown'/>", "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate'/>", "<query xmlns='jabber:iq:private'/>",
 					"<query xmlns='jabber:iq:search'/>", "<query xmlns='jabber:iq:roster'/>", "<query xmlns='urn:xmpp:mam:2'/>",
 				} {
 					wantError(t, r.ask(to, typ, payload), to, "romeo@example/phone", "q1", ServiceUnavailable, "cancel")
@@ -138,8 +138,8 @@ func TestDiscoContact(t *testing.T) {
 			}
 		}
 		q := r.result("anna7@gw.example", "get", "<query xmlns='"+nsDiscoInfo+"'/>")
-		if got := len(q.ChildrenNamed(nsDiscoInfo, "identity")); got != 2 {
-			t.Errorf("got %d identities at the bare address, want account and client", got)
+		if got := len(q.ChildrenNamed(nsDiscoInfo, "identity")); got != 3 {
+			t.Errorf("got %d identities at the bare address, want account, pep and client", got)
 		}
 		r.gw.caps = gateway.Caps{}
 		has := features(r.result("anna7@gw.example/gateway", "get", "<query xmlns='"+nsDiscoInfo+"'/>"))

@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"sync"
@@ -13,6 +14,9 @@ import (
 type session struct {
 	stream *stream
 	wire   *wire
+	pace   *pacer
+	// hush ends all that is told besides the outbox, and waits until it has ended.
+	hush func()
 }
 
 // Run keeps the component connected until ctx ends. It then says goodbye, ends
@@ -34,26 +38,32 @@ func (c *Component) Run(ctx context.Context) {
 		}
 		timer := time.AfterFunc(drain, abandon)
 		defer timer.Stop()
-		c.farewell(work, drain/3)
+		c.farewell(work, drain*2/3)
 		endStream()
 		<-stopped
 	})
 	c.errands.run(work, func() {
-		d := dispatcher{handle: c.handle, log: c.log, count: c.count}
-		d.run(work, func(take func(context.Context, *Element)) {
-			v := supervisor{
-				stream: streamConfig{
-					domain: c.self.Domain(), server: c.cfg.Server, secret: c.cfg.Secret, dial: c.cfg.Dial, tls: c.cfg.TLS,
-					maxBytes: c.cfg.MaxStanza, log: c.cfg.Log, count: c.count,
-				},
-				lease: &heldLease{outbox: c.outbox}, leaseTTL: cmp.Or(c.cfg.LeaseTTL, 15*time.Second),
-				handle: c.opened(take), session: c.session(ctx), state: c.state, log: c.cfg.Log,
-			}
-			v.Run(streamCtx)
-		})
+		c.lookers.run(work, func() { c.connect(ctx, work, streamCtx) })
 	})
 	close(stopped)
 	wg.Wait()
+}
+
+// connect keeps a stream until streamCtx ends, and hands what comes over it to
+// workers that stop when work does.
+func (c *Component) connect(ctx, work, streamCtx context.Context) {
+	d := dispatcher{handle: c.handle, log: c.log, count: c.count}
+	d.run(work, func(take func(context.Context, *Element)) {
+		v := supervisor{
+			stream: streamConfig{
+				domain: c.self.Domain(), server: c.cfg.Server, secret: c.cfg.Secret, dial: c.cfg.Dial, tls: c.cfg.TLS,
+				maxBytes: c.cfg.MaxStanza, log: c.cfg.Log, count: c.count,
+			},
+			lease: &heldLease{outbox: c.outbox}, leaseTTL: cmp.Or(c.cfg.LeaseTTL, 15*time.Second),
+			handle: c.opened(take), session: c.session(ctx), state: c.state, log: c.cfg.Log,
+		}
+		v.Run(streamCtx)
+	})
 }
 
 // session works on one live stream: presence for everybody, what is said in
@@ -61,21 +71,25 @@ func (c *Component) Run(ctx context.Context) {
 // stream.
 func (c *Component) session(stop context.Context) func(context.Context, *stream) error {
 	return func(ctx context.Context, s *stream) error {
-		live := &session{stream: s, wire: newWire(s, c.self)}
-		c.live.Store(live)
-		close(*c.gate.Load())
-		defer c.live.CompareAndSwap(live, nil)
-		ctx, cancel := context.WithCancel(ctx)
+		aside, quiet := context.WithCancel(ctx)
 		var wg sync.WaitGroup
-		defer wg.Wait()
-		defer cancel()
+		live := &session{stream: s, wire: newWire(s, c.self), pace: newPacer(c.pace), hush: func() {
+			quiet()
+			wg.Wait()
+		}}
+		defer live.hush()
+		c.clients.forget()
 		wg.Go(func() {
-			err := c.gw.Greet(ctx, c.cfg.Adapter, func(g gateway.Rendering) error { return c.present(ctx, s, g) })
-			if err != nil && ctx.Err() == nil {
+			err := c.gw.Greet(aside, c.cfg.Adapter, func(g gateway.Rendering) error { return live.pace.await(aside, g) })
+			if err != nil && aside.Err() == nil {
 				c.log.Warn("not everybody was greeted", "error", err.Error())
 			}
 		})
-		wg.Go(func() { c.passing(ctx, s) })
+		wg.Go(func() { c.passing(aside, live) })
+		wg.Go(func() { live.pace.run(aside, func(ctx context.Context, n *paced) error { return c.tell(ctx, s, n) }) })
+		c.live.Store(live)
+		close(*c.gate.Load())
+		defer c.live.CompareAndSwap(live, nil)
 		err := c.outbox.Pump(ctx, live.wire)
 		if stop.Err() != nil {
 			<-ctx.Done() // the stream goes on until farewell has been said
@@ -103,6 +117,14 @@ func (c *Component) opened(take func(context.Context, *Element)) func(context.Co
 	}
 }
 
+// tell writes what has waited for its turn.
+func (c *Component) tell(ctx context.Context, s *stream, n *paced) error {
+	if n.raw != nil {
+		return s.write(ctx, n.raw)
+	}
+	return c.present(ctx, s, n.g)
+}
+
 // present renders and writes what is told anew on every stream.
 func (c *Component) present(ctx context.Context, s *stream, g gateway.Rendering) error {
 	stanzas, err := c.render.Render(g)
@@ -118,8 +140,9 @@ func (c *Component) present(ctx context.Context, s *stream, g gateway.Rendering)
 	return nil
 }
 
-// passing writes typing and the like as it comes.
-func (c *Component) passing(ctx context.Context, s *stream) {
+// passing writes typing as it comes, and hands presence and contacts' news to
+// the pacer.
+func (c *Component) passing(ctx context.Context, live *session) {
 	if c.cfg.Ephemeral == nil {
 		return
 	}
@@ -127,7 +150,14 @@ func (c *Component) passing(ctx context.Context, s *stream) {
 	for {
 		select {
 		case b, ok := <-stanzas:
-			if !ok || s.write(ctx, b) != nil {
+			if !ok {
+				return
+			}
+			if isNews(b) {
+				if !live.pace.offerRaw(b) {
+					c.count(eventPresenceDropped)
+				}
+			} else if live.stream.write(ctx, b) != nil {
 				return
 			}
 		case <-ctx.Done():
@@ -136,8 +166,18 @@ func (c *Component) passing(ctx context.Context, s *stream) {
 	}
 }
 
+// isNews tells what comes in crowds: presence, and contacts' news in headlines.
+func isNews(stanza []byte) bool {
+	head, _, _ := bytes.Cut(stanza, []byte(">"))
+	return bytes.HasPrefix(head, []byte("<presence ")) || bytes.Contains(head, []byte("type='headline'"))
+}
+
+// farewellRate is how many stanzas a second a goodbye may take, above the pace
+// of presence: together with what was told just before it stays below 200.
+const farewellRate = 120
+
 // farewell lets the open batch of the outbox be confirmed and tells everybody
-// that the gateway goes.
+// that the gateway goes, at a pace for as long as the budget allows one.
 func (c *Component) farewell(ctx context.Context, budget time.Duration) {
 	live := c.live.Load()
 	if live == nil {
@@ -145,8 +185,18 @@ func (c *Component) farewell(ctx context.Context, budget time.Duration) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
+	gentle := time.Now().Add(budget * 4 / 5)
 	live.wire.stop(ctx)
-	err := c.gw.Farewell(ctx, c.cfg.Adapter, func(g gateway.Rendering) error { return c.present(ctx, live.stream, g) })
+	live.hush() // else somebody would be told hello after goodbye
+	c.pace.SetLimit(farewellRate)
+	err := c.gw.Farewell(ctx, c.cfg.Adapter, func(g gateway.Rendering) error {
+		if time.Now().Before(gentle) {
+			if err := c.pace.Wait(ctx); err != nil {
+				return err
+			}
+		}
+		return c.present(ctx, live.stream, g)
+	})
 	if err != nil {
 		c.log.Warn("not everybody was told goodbye", "error", err.Error())
 	}

@@ -20,7 +20,7 @@ type profile struct {
 	cVer     string
 }
 
-func newProfile(domain, name string, d gateway.Descriptor) *profile {
+func newProfile(domain, name string, d gateway.Descriptor, contacts map[string][]string) *profile {
 	if name == "" {
 		name = d.Platform
 	}
@@ -28,7 +28,7 @@ func newProfile(domain, name string, d gateway.Descriptor) *profile {
 		domain = j.Domain() // one spelling, so that everybody's node is the same
 	}
 	p := &profile{name: name, platform: d.Platform, node: "https://" + domain + "/caps"}
-	p.gateway = gatewayInfo(name, d)
+	p.gateway = gatewayInfo(name, d, contacts)
 	p.contact = contactInfo(d.Platform, d.Caps)
 	p.gwVer, p.cVer = p.gateway.ver(), p.contact.ver()
 	return p
@@ -45,12 +45,14 @@ func (p *profile) caps(contact bool) *Element {
 
 // gatewayInfo describes the gateway (XEP-0100 §4.1, XEP-0030 §3.1). Its type is
 // one that clients have an icon for.
-func gatewayInfo(name string, d gateway.Descriptor) discoInfo {
+func gatewayInfo(name string, d gateway.Descriptor, contacts map[string][]string) discoInfo {
 	return discoInfo{
 		identities: []discoIdentity{{category: "gateway", typ: d.DiscoType, name: name}},
 		features: []string{
 			nsDiscoInfo, nsDiscoItems, nsCaps, nsRegister, nsGateway, nsCommands, featEscaping, nsPing, nsVersion, nsReceipts, nsSID,
+			nsSearch, nsRosterX, nsLast, nsTime, nsVCard,
 		},
+		forms: gatewayForms(d, contacts),
 	}
 }
 

@@ -3,7 +3,6 @@ package xmpp
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"postern/gateway"
 )
@@ -79,7 +78,8 @@ func (c *Component) infoContact(ctx context.Context, el *Element, v gateway.Visi
 	}
 	if el.To().IsBare() && node == "" {
 		// XEP-0030 §3.1: at the bare address it is an account that is described.
-		info.identities = append(info.identities, discoIdentity{category: "account", typ: "registered"})
+		info.identities = append(info.identities, discoIdentity{category: "account", typ: "registered"}, discoIdentity{category: "pubsub", typ: "pep"})
+		info.features = append(info.features, pepFeatures...)
 	}
 	return answer{payload: info.element(node)}, nil
 }
@@ -112,27 +112,4 @@ func (c *Component) ping(context.Context, *Element, gateway.Visitor) (answer, er
 // version answers XEP-0092.
 func (c *Component) version(context.Context, *Element, gateway.Visitor) (answer, error) {
 	return answer{payload: NewElement(nsVersion, "query").AddTextChild("name", "Postern").AddTextChild("version", c.cfg.Version)}, nil
-}
-
-// getNode answers a query for a node that clients publish to (XEP-0060 §6.5).
-// Device lists and key bundles are asked for before each encrypted chat: nothing
-// is there, and the answer says so at once.
-func (c *Component) getNode(_ context.Context, el *Element, _ gateway.Visitor) (answer, error) {
-	if el.FirstChild().Child(nsPubSub, "items") != nil {
-		return answer{}, &StanzaError{Condition: ItemNotFound}
-	}
-	return answer{}, &StanzaError{Condition: ServiceUnavailable}
-}
-
-// setNode refuses to publish or to subscribe.
-func (c *Component) setNode(_ context.Context, el *Element, _ gateway.Visitor) (answer, error) {
-	for _, verb := range el.FirstChild().Children() {
-		switch {
-		case strings.HasSuffix(verb.Name.Local, "subscribe"):
-			return answer{}, &StanzaError{Condition: FeatureNotImplemented}
-		case verb.Name.Local == "publish", verb.Name.Local == "retract":
-			return answer{}, &StanzaError{Condition: Forbidden}
-		}
-	}
-	return answer{}, &StanzaError{Condition: ServiceUnavailable}
 }

@@ -24,6 +24,8 @@ type fakeGateway struct {
 	greet    []gateway.Rendering
 	farewell []gateway.Rendering
 	presence []gateway.Rendering
+	pictures map[gateway.Alias]gateway.Picture
+	gone     map[gateway.Alias]bool // pictures that have to be recalled
 	err      error                  // of every call
 	onAsk    func(gateway.Outbound) // may block
 	onShow   func()
@@ -131,6 +133,47 @@ func (f *fakeGateway) Caps(_ context.Context, v gateway.Visitor, alias gateway.A
 	}
 	name, err := f.find(v.User, alias)
 	return f.caps, &gateway.Contact{Alias: alias, Name: name}, err
+}
+
+func avatarOf(p gateway.Picture) gateway.Avatar {
+	return gateway.Avatar{SHA1: p.SHA1, MIME: p.MIME, Size: len(p.Bytes), Width: p.Width, Height: p.Height}
+}
+
+func (f *fakeGateway) Card(_ context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.Card, error) {
+	name, err := f.find(v.User, alias)
+	return gateway.Card{Name: name, Avatar: avatarOf(f.pictures[alias])}, err
+}
+
+func (f *fakeGateway) Picture(_ context.Context, v gateway.Visitor, alias gateway.Alias, sha1 string) (gateway.Picture, error) {
+	if _, err := f.find(v.User, alias); err != nil {
+		return gateway.Picture{}, err
+	}
+	switch p := f.pictures[alias]; {
+	case p.SHA1 != sha1:
+		return gateway.Picture{}, gateway.ErrNoPicture
+	case f.gone[alias]:
+		return gateway.Picture{}, gateway.ErrPictureGone
+	default:
+		return p, nil
+	}
+}
+
+func (f *fakeGateway) RecallPicture(ctx context.Context, v gateway.Visitor, alias gateway.Alias, sha1 string) (gateway.Picture, error) {
+	delete(f.gone, alias)
+	return f.Picture(ctx, v, alias, sha1)
+}
+
+func (f *fakeGateway) Avatars(_ context.Context, v gateway.Visitor, yield func(gateway.Rendering) error) error {
+	f.vet(v.User)
+	for alias := range f.contacts[v.User] {
+		if p, ok := f.pictures[alias]; ok {
+			err := yield(gateway.Rendering{Component: testDomain, From: alias, To: v.User, Resource: v.Resource, What: gateway.ShowAvatar{Avatar: avatarOf(p)}})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (f *fakeGateway) lastAsked(t *testing.T) gateway.Outbound {
@@ -277,6 +320,20 @@ func (d *fakeDesk) Resolve(_ context.Context, v gateway.Visitor, query string) (
 		return "", gateway.ErrNoPerson
 	}
 	return "", &gateway.Refusal{Condition: gateway.NotAcceptable, Text: "that is no number"}
+}
+
+func (d *fakeDesk) Search(_ context.Context, v gateway.Visitor, name, identifier string) ([]gateway.Found, error) {
+	defer d.enter(v)()
+	if !d.registered[v.User] {
+		return nil, gateway.ErrNoAccount
+	}
+	switch {
+	case name == "carla":
+		return []gateway.Found{{Local: "carla2", Name: "Carla"}, {Local: `carla\40there`, Name: "Carla B."}}, nil
+	case identifier == "+39 333":
+		return []gateway.Found{{Local: "carla2", Name: "Carla"}}, nil
+	}
+	return nil, nil
 }
 
 func (d *fakeDesk) Prompt(v gateway.Visitor) (desc, prompt string) {

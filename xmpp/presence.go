@@ -34,6 +34,9 @@ func (c *Component) presence(ctx context.Context, el *Element) {
 	for _, g := range show {
 		c.showNow(ctx, g)
 	}
+	if el.To().Local() == "" {
+		c.noticed(el, v, kind)
+	}
 }
 
 // presenceFailed answers a request that could not be decided; whoever asks
@@ -69,16 +72,19 @@ func presenceKind(typ string) (gateway.PresenceKind, bool) {
 	return "", false
 }
 
-// showNow renders and sends what is not worth storing.
+// showNow sends what is not worth storing: answers about subscriptions at once,
+// everything else at the pace of presence. When the stream is gone, presence is
+// told anew on the next one.
 func (c *Component) showNow(ctx context.Context, g gateway.Rendering) {
-	stanzas, err := c.render.Render(g)
-	if err != nil {
-		c.log.Error("not shown", "error", err.Error())
+	live := c.live.Load()
+	if live == nil {
 		return
 	}
-	for _, b := range stanzas {
-		if err := c.write(ctx, b); err != nil {
-			return // the stream is gone; presence is told anew on the next one
-		}
+	if _, subscription := g.What.(gateway.ShowSubscription); subscription {
+		_ = c.present(ctx, live.stream, g) // as above
+		return
+	}
+	if !live.pace.offer(g) {
+		c.count(eventPresenceDropped)
 	}
 }

@@ -30,7 +30,7 @@ type Renderer struct {
 func NewRenderer(texts *gateway.Texts, instances ...gateway.Instance) Renderer {
 	r := Renderer{texts: texts, profiles: make(map[string]*profile, len(instances))}
 	for _, i := range instances {
-		r.profiles[i.Component] = newProfile(i.Component, i.Name, i.Adapter.Descriptor())
+		r.profiles[i.Component] = newProfile(i.Component, i.Name, i.Adapter.Descriptor(), i.Contacts)
 	}
 	return r
 }
@@ -71,7 +71,11 @@ func speakerOf(g gateway.Rendering) (speaker, error) {
 		s.full = s.bare
 		return s, err
 	}
-	if s.bare, err = NewJID(string(g.From), g.Component, ""); err != nil {
+	local := g.From
+	if g.Local != "" {
+		local = g.Local
+	}
+	if s.bare, err = NewJID(string(local), g.Component, ""); err != nil {
 		return s, err
 	}
 	s.full, err = s.bare.WithResource(contactResource)
@@ -95,7 +99,7 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 	case gateway.ShowRetract:
 		return one(r.retraction(g, s, w))
 	case gateway.ShowReact:
-		return one(reaction(s, w))
+		return r.reactions(g, s, w)
 	case gateway.ShowReceipt:
 		return one(stored(s, w.ID, NewElement(nsReceipts, "received", "id", string(w.Of))))
 	case gateway.ShowDisplayed:
@@ -108,6 +112,12 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 		return one(subscription(s, w), nil)
 	case gateway.ShowPresence:
 		return one(r.presence(g, s, w), nil)
+	case gateway.ShowAvatar:
+		return one(avatarEvent(s, w.Avatar), nil)
+	case gateway.ShowNick:
+		return one(nickEvent(s, w.Name), nil)
+	case gateway.ShowContacts:
+		return one(contactList(g, s, w))
 	case gateway.ShowProbe:
 		// RFC 6121 §4.3: the user's server answers with every resource that is there.
 		return one(NewElement(nsClient, "presence", "from", s.bare.String(), "to", s.to.Bare().String(), "type", "probe"), nil)

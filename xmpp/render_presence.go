@@ -11,7 +11,7 @@ const maxStatus = 500 // code points of a status text
 func subscription(s speaker, w gateway.ShowSubscription) *Element {
 	el := NewElement(nsClient, "presence", "from", s.bare.String(), "to", s.to.Bare().String(), "type", string(w.Verb))
 	if w.Name != "" && w.Verb == gateway.Subscribe {
-		el.Add(NewElement(nsNick, "nick").AddText(shortened(w.Name, maxNick)))
+		el.Add(nickElement(w.Name))
 	}
 	return el
 }
@@ -33,6 +33,10 @@ func (r Renderer) presence(g gateway.Rendering, s speaker, w gateway.ShowPresenc
 	}
 	if p := r.profiles[g.Component]; p != nil && w.Available {
 		el.Add(p.caps(g.From != ""))
+	}
+	if g.From != "" && w.Available {
+		// XEP-0153 §4.1: in every presence; an empty photo is none.
+		el.Add(NewElement(nsVCardUpdate, "x").AddTextChild("photo", w.Avatar))
 	}
 	return el
 }

@@ -67,6 +67,8 @@ const (
 	eventUnknown     wireEvent = "unknown"      // top-level element that is no stanza
 	eventStrayResult wireEvent = "stray_result" // iq answer that nobody waits for
 	eventPanic       wireEvent = "panic"        // handler that panicked
+
+	eventPresenceDropped wireEvent = "presence_dropped" // presence for which the queue had no room
 )
 
 // stream is one connection to the server, from handshake to end. connect makes

@@ -42,7 +42,16 @@ func (Renderer) Render(r gateway.Rendering) ([][]byte, error) {
 	case gateway.ShowSubscription:
 		return line("%s %s", w.Verb, w.Name), nil
 	case gateway.ShowPresence:
+		if w.Avatar != "" {
+			return line("presence available=%v away=%v avatar=%s", w.Available, w.Away, w.Avatar), nil
+		}
 		return line("presence available=%v away=%v", w.Available, w.Away), nil
+	case gateway.ShowAvatar:
+		return line("avatar %s", w.Avatar.SHA1), nil
+	case gateway.ShowNick:
+		return line("nick %s", w.Name), nil
+	case gateway.ShowContacts:
+		return line("contacts %d", len(w.Items)), nil
 	case gateway.ShowProbe:
 		return line("probe"), nil
 	}
