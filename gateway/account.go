@@ -53,15 +53,8 @@ func (i *Identity) Create(ctx context.Context, a Account) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: identity: save account: %w", err)
 	}
-	m, err := json.Marshal(member{a.User, a.ID})
-	if err != nil {
+	if err := i.saveMember(ctx, &a); err != nil {
 		return nil, err
-	}
-	xo := i.keys.adapterOwner(a.Adapter)
-	place := string(xo) + "/member/" + string(a.ID)
-	err = i.store.Save(ctx, xo, Change{Kind: RecordMember, Name: string(a.ID), Value: i.keys.operator.Seal(place, m)})
-	if err != nil {
-		return nil, fmt.Errorf("gateway: identity: save member: %w", err)
 	}
 	if err := i.relink(ctx, &a, func(ids []AccountID) []AccountID { return append(ids, a.ID) }); err != nil {
 		return nil, err

@@ -212,4 +212,19 @@ type Instance struct {
 	// Name is shown in service discovery.
 	Name    string
 	Adapter Adapter
+	// Readable: new accounts see contacts under the platform's own ids where these can be an address.
+	Readable bool
+	// Contacts are addresses of who runs the gateway, as URIs by kind (XEP-0157).
+	Contacts map[string][]string
 }
+
+// Kinds of Instance.Contacts (XEP-0157 §4).
+const (
+	ContactAbuse    = "abuse"
+	ContactAdmin    = "admin"
+	ContactFeedback = "feedback"
+	ContactSales    = "sales"
+	ContactSecurity = "security"
+	ContactStatus   = "status"
+	ContactSupport  = "support"
+)

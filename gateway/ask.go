@@ -16,7 +16,7 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 	if !ok {
 		return g.refuse(out.Adapter, out.Op.Lang, ServiceUnavailable, TextInternal)
 	}
-	a, _, err := g.identity.Find(ctx, out.Adapter, out.User, out.Alias)
+	a, c, err := g.identity.Find(ctx, out.Adapter, out.User, out.Alias)
 	switch {
 	case errors.Is(err, ErrNoAccount):
 		return g.refuse(out.Adapter, out.Op.Lang, RegistrationRequired, TextNotRegistered, inst.Component)
@@ -26,7 +26,11 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
 		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
 	}
-	out.Account = a.ID
+	if c.Blocked {
+		// XEP-0191 §3.5 has the same condition for who writes to somebody they blocked on their own server.
+		return g.refuse(out.Adapter, out.Op.Lang, NotAcceptable, TextBlocked, inst.Component)
+	}
+	out.Account, out.Alias = a.ID, c.Alias
 	if _, typing := out.Op.Body.(OpTyping); typing {
 		g.askFleeting(a, out)
 		return nil
@@ -80,7 +84,7 @@ func (g *Gateway) countIngest(direction string, a AdapterID, duplicate bool, err
 
 // Bounced takes the server's error answer to a stanza that we wrote: the user could not be reached with it.
 func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, user UserID, id StanzaID, condition string) error {
-	a, _, err := g.identity.Find(ctx, adapter, user, alias)
+	a, c, err := g.identity.Find(ctx, adapter, user, alias)
 	if errors.Is(err, ErrNoAccount) || errors.Is(err, ErrNoContact) {
 		return nil
 	}
@@ -91,7 +95,7 @@ func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, u
 		Dedupe: "bounce:" + string(id), Chat: Chat{Kind: ChatDirect}, At: time.Now().UTC(),
 		Body: Undeliverable{Stanza: id, Condition: condition},
 	}
-	return g.ingestEvent(ctx, a, alias, ev)
+	return g.ingestEvent(ctx, a, c.Alias, ev)
 }
 
 // ingestEvent makes one event durable in its lane.

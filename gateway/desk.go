@@ -18,6 +18,8 @@ type DeskConfig struct {
 	Operator string
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
+	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.
+	Rostered func(ctx context.Context, v Visitor) bool
 }
 
 // Desk is where users talk to the gateway itself: register, leave, add contacts, ask. Each of these is defined once, as a
@@ -41,7 +43,9 @@ func NewDesk(cfg DeskConfig) *Desk {
 		d.instances[inst.ID] = inst
 	}
 	d.flows = []flow{
-		registerFlow(d), statusFlow(d), addFlow(d), contactsFlow(d), unregisterFlow(d), helpFlow(d),
+		registerFlow(d), statusFlow(d), addFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
+		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d),
+		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
 	return d
 }
@@ -54,6 +58,18 @@ const (
 	NodeAdd        = "add"
 	NodeContacts   = "contacts"
 	NodeHelp       = "help"
+	NodeSearch     = "search"
+	NodeImport     = "import"
+	NodeWorks      = "features"
+	NodeBlock      = "block"
+	NodeUnblock    = "unblock"
+	NodeReport     = "report"
+	NodeMute       = "mute"
+	NodeUnmute     = "unmute"
+	NodePause      = "pause"
+	NodeResume     = "resume"
+	NodeMove       = "move"
+	NodeClaim      = "claim"
 )
 
 // Command is one thing that a visitor may ask for, as XEP-0050 lists it.

@@ -41,14 +41,16 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 		ID: t.s.Account, Adapter: t.Adapter, User: t.User, Endpoint: done.Endpoint, Secret: done.Secret, Shown: done.Shown,
 		Standing: AccountActive, Agreed: version, Lang: t.Lang,
 	}
-	if len(have) > 0 {
-		old := have[0]
-		if i := slices.IndexFunc(have, func(a *Account) bool { return a.Endpoint == done.Endpoint }); i >= 0 {
-			old = have[i]
-		}
-		fresh.ID, fresh.CreatedAt, fresh.Keys = old.ID, old.CreatedAt, old.Keys
+	if old := t.meant(have, done.Endpoint); old != nil {
+		fresh.ID, fresh.CreatedAt, fresh.Keys, fresh.Readable, fresh.Paused = old.ID, old.CreatedAt, old.Keys, old.Readable, old.Paused
 		err := d.renew(ctx, t, old, fresh)
+		if err == nil && t.s.Adding { // the platform gave new credentials for it, and they are kept
+			err = &Refusal{Conflict, d.say(t.Visitor, textConflictOwn, d.platform(t.Visitor), old.Shown)}
+		}
 		return &fresh, true, err
+	}
+	if fresh.Readable, err = d.cfg.Identity.mayRead(ctx, t.inst.Readable, fresh); err != nil {
+		return nil, false, err
 	}
 	a, err = d.create(ctx, t, fresh)
 	if err == nil {
@@ -61,6 +63,20 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	}
 	d.takeBack(ctx, t, fresh)
 	return nil, false, err
+}
+
+// meant is the account that a finished link renews, nil when it is a new one. One endpoint is one account, whatever was asked.
+func (t *turn) meant(have []*Account, e Endpoint) *Account {
+	if i := slices.IndexFunc(have, func(a *Account) bool { return a.Endpoint == e }); i >= 0 {
+		return have[i]
+	}
+	if i := slices.IndexFunc(have, func(a *Account) bool { return a.ID == t.s.Account }); i >= 0 {
+		return have[i]
+	}
+	if len(have) == 0 || t.s.Adding {
+		return nil
+	}
+	return have[0]
 }
 
 func (d *Desk) create(ctx context.Context, t *turn, fresh Account) (*Account, error) {

@@ -24,18 +24,20 @@ func addFlow(d *Desk) flow {
 		},
 		start: func(_ context.Context, t *turn) (outcome, error) {
 			desc, prompt := d.Prompt(t.Visitor)
-			return outcome{ask: &step{Text: desc, Fields: []Field{{Name: "query", Label: prompt, Kind: FieldText, Required: true}}, Last: true}}, nil
+			fields := append([]Field{{Name: "query", Label: prompt, Kind: FieldText, Required: true}}, d.which(t)...)
+			return outcome{ask: &step{Text: desc, Fields: fields, Last: true}}, nil
 		},
 		answer: func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
+			if all := t.chosen(answers); len(all) == 1 {
+				t.account = all[0]
+			}
 			c, err := d.add(ctx, t, answers["query"])
 			if err != nil {
 				return outcome{}, err
 			}
-			name := c.Name
-			if name == "" {
-				name = string(c.Alias) + "@" + t.inst.Component
-			}
-			text := d.say(t.Visitor, textAdded, name, string(c.Alias)+"@"+t.inst.Component)
+			h := hit{t.account, c}
+			name := d.short(t, h)
+			text := d.say(t.Visitor, textAdded, name, d.address(t, h))
 			if c.Pending {
 				text += "\n" + d.say(t.Visitor, textAddedPending, name)
 			}
@@ -63,7 +65,7 @@ func (d *Desk) Prompt(v Visitor) (desc, prompt string) {
 	return d.say(v, textAddAsk, about.Platform, prompt), prompt
 }
 
-// Resolve finds a person and makes them a contact (jabber:iq:gateway). The *Refusal is registration-required for a visitor
+// Resolve finds a person, makes them a contact and returns the localpart of their address (jabber:iq:gateway). The *Refusal is registration-required for a visitor
 // without an account, item-not-found when there is nobody, resource-constraint when the visitor asked too often.
 func (d *Desk) Resolve(ctx context.Context, v Visitor, query string) (Alias, error) {
 	_, t, err := d.enter(ctx, v, NodeAdd)
@@ -79,7 +81,7 @@ func (d *Desk) Resolve(ctx context.Context, v Visitor, query string) (Alias, err
 	if err != nil {
 		return "", err
 	}
-	return c.Alias, nil
+	return t.account.Shows(c), nil
 }
 
 func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error) {
@@ -131,6 +133,12 @@ func (d *Desk) idle(t *turn) *Refusal {
 	case AccountActive, AccountExpiring, AccountWithdrawn, AccountWithdrawalQueued:
 	}
 	return nil
+}
+
+// isNobody reports whether a refusal says that there is no such person.
+func isNobody(err error) bool {
+	r, ok := errors.AsType[*Refusal](err)
+	return ok && r.Condition == ItemNotFound
 }
 
 func (d *Desk) nobody(v Visitor) *Refusal {

@@ -74,14 +74,36 @@ func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, erro
 	if f == nil {
 		return Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)}, nil
 	}
-	r, err := d.Start(ctx, v, f.node)
+	f, t, err := d.enter(ctx, v, f.node)
+	if err != nil {
+		return d.chatReply(ctx, v, Reply{}, err)
+	}
+	t.chat, t.rest = true, rest
+	r, err := d.begin(ctx, f, t)
 	if err == nil && rest != "" && r.Status == ReplyExecuting {
 		id := r.Session
+		if d.asksMore(v, t.s) {
+			t.s.Chat = chatProgress{At: 1, Got: map[string]string{f.arg: rest}}
+			if err := d.saveSession(ctx, v, t.s); err != nil {
+				return Reply{}, err
+			}
+			return d.chatReply(ctx, v, r, nil)
+		}
 		if r, err = d.Continue(ctx, v, id, ActionNext, map[string]string{f.arg: rest}); isRefusal(err) {
 			r.Session = id // the dialogue is open: the next line may be a better answer
 		}
 	}
 	return d.chatReply(ctx, v, r, err)
+}
+
+// asksMore reports whether a step needs an answer besides its first.
+func (d *Desk) asksMore(v Visitor, s *session) bool {
+	for n, q := range d.questions(v, s) {
+		if n > 0 && q.fields[0].Required {
+			return true
+		}
+	}
+	return false
 }
 
 // chatBack goes to the question before, or to the step before.

@@ -26,9 +26,13 @@ type flow struct {
 type turn struct {
 	Visitor
 	inst Instance
-	// account is the visitor's, nil when they are not registered.
-	account *Account
-	s       *session
+	// accounts are the visitor's, oldest first; account is the first of them, nil when they are not registered.
+	accounts []*Account
+	account  *Account
+	// chat is true for a line of chat that begins a dialogue, rest what follows its first word.
+	chat bool
+	rest string
+	s    *session
 }
 
 // step is what a dialogue asks at one time. It is stored with the dialogue, so that answers are held against what was
@@ -68,6 +72,11 @@ func (d *Desk) Start(ctx context.Context, v Visitor, node string) (Reply, error)
 	if err != nil {
 		return Reply{}, err
 	}
+	return d.begin(ctx, f, t)
+}
+
+func (d *Desk) begin(ctx context.Context, f *flow, t *turn) (Reply, error) {
+	v := t.Visitor
 	out, err := f.start(ctx, t)
 	if err != nil {
 		return Reply{}, err
@@ -112,16 +121,20 @@ func (d *Desk) enter(ctx context.Context, v Visitor, node string) (*flow, *turn,
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := d.account(ctx, v)
+	all, err := d.accounts(ctx, v)
 	if err != nil {
 		return nil, nil, err
+	}
+	var a *Account
+	if len(all) > 0 {
+		a = all[0]
 	}
 	for i := range d.flows {
 		f := &d.flows[i]
 		if f.node != node {
 			continue
 		}
-		t := &turn{Visitor: v, inst: inst, account: a, s: &session{Node: node, Adapter: v.Adapter, Lang: v.Lang}}
+		t := &turn{Visitor: v, inst: inst, accounts: all, account: a, s: &session{Node: node, Adapter: v.Adapter, Lang: v.Lang}}
 		switch {
 		case f.open(v, a != nil):
 			return f, t, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxListed is how many contacts a list names: more does not fit a stanza that every server passes.
@@ -34,6 +35,9 @@ func (d *Desk) status(ctx context.Context, t *turn) (outcome, error) {
 			d.say(t.Visitor, textStatusAccount, w.desc.Platform, a.Shown),
 			d.say(t.Visitor, textStatusStanding, d.say(t.Visitor, textStanding+TextKey(a.StandingUnder(w.desc)))),
 			d.say(t.Visitor, textStatusContacts, n))
+		if a.PausedAt(time.Now()) {
+			lines = append(lines, d.say(t.Visitor, TextPaused, a.Paused.Format("2006-01-02 15:04 UTC")))
+		}
 	}
 	lines = append(lines, d.say(t.Visitor, textStatusMode, w.mode(w.desc.Out), w.mode(w.desc.In), w.mode(w.desc.Media)))
 	return outcome{text: strings.Join(lines, "\n")}, nil
@@ -43,16 +47,21 @@ func unregisterFlow(d *Desk) flow {
 	return flow{
 		node: NodeUnregister, title: textUnregister, help: textUnregisterHelp, words: textUnregisterWords, open: membersOnly,
 		start: func(_ context.Context, t *turn) (outcome, error) {
+			names := make([]string, len(t.accounts))
+			for i, a := range t.accounts {
+				names[i] = a.Shown
+			}
 			sure := Field{Name: "confirm", Label: d.say(t.Visitor, textLeaveConfirm), Kind: FieldBool, Required: true}
 			return outcome{ask: &step{
-				Text: d.say(t.Visitor, textLeaveAsk, t.inst.Adapter.Descriptor().Platform, t.account.Shown), Fields: []Field{sure}, Last: true,
+				Text:   d.say(t.Visitor, textLeaveAsk, t.inst.Adapter.Descriptor().Platform, strings.Join(names, ", ")),
+				Fields: append(d.which(t, Choice{allConnections, d.say(t.Visitor, textWhichAll)}), sure), Last: true,
 			}}, nil
 		},
 		answer: func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
 			if answers["confirm"] != "true" {
 				return outcome{text: d.say(t.Visitor, textLeaveNot)}, nil
 			}
-			return d.withdraw(ctx, t)
+			return d.withdraw(ctx, t, t.chosen(answers))
 		},
 	}
 }
@@ -63,7 +72,7 @@ func (d *Desk) Remove(ctx context.Context, v Visitor) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	out, err := d.withdraw(ctx, t)
+	out, err := d.withdraw(ctx, t, t.accounts)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -81,10 +90,10 @@ func (d *Desk) contacts(ctx context.Context, t *turn) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	all := map[Alias]*Contact{}
+	all := map[Alias]hit{}
 	for _, a := range accounts {
 		err := d.cfg.Identity.Contacts(ctx, a, func(c *Contact) error {
-			if all[c.Alias] = c; len(all) > maxListed {
+			if all[c.Alias] = (hit{a, c}); len(all) > maxListed {
 				return errEnough
 			}
 			return nil
@@ -96,12 +105,12 @@ func (d *Desk) contacts(ctx context.Context, t *turn) (outcome, error) {
 	if len(all) == 0 {
 		return outcome{text: d.say(t.Visitor, textContactsNone)}, nil
 	}
-	list := make([]*Contact, 0, len(all))
-	for _, c := range all {
-		list = append(list, c)
+	list := make([]hit, 0, len(all))
+	for _, h := range all {
+		list = append(list, h)
 	}
-	slices.SortFunc(list, func(a, b *Contact) int {
-		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(string(a.Alias), string(b.Alias)))
+	slices.SortFunc(list, func(a, b hit) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.contact.Name), strings.ToLower(b.contact.Name)), strings.Compare(string(a.contact.Alias), string(b.contact.Alias)))
 	})
 	out := outcome{}
 	if len(list) > maxListed {
@@ -109,8 +118,8 @@ func (d *Desk) contacts(ctx context.Context, t *turn) (outcome, error) {
 		out.note = d.say(t.Visitor, textContactsMore, maxListed)
 	}
 	lines := make([]string, len(list))
-	for i, c := range list {
-		lines[i] = strings.TrimSpace(c.Name+" "+string(c.Alias)+"@"+t.inst.Component) + d.pendingMark(t.Visitor, c)
+	for i, h := range list {
+		lines[i] = d.named(t, h) + d.marks(t, h)
 	}
 	out.text = strings.Join(lines, "\n")
 	return out, nil

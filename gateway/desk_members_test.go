@@ -30,7 +30,7 @@ func TestCommandsFollowRegistration(t *testing.T) {
 		}
 		return out
 	}
-	if diff := cmp.Diff([]string{"jabber:iq:register", "help"}, nodes(c.romeo)); diff != "" {
+	if diff := cmp.Diff([]string{"jabber:iq:register", "claim", "help"}, nodes(c.romeo)); diff != "" {
 		t.Error(diff)
 	}
 	for _, node := range []string{gateway.NodeStatus, gateway.NodeAdd, gateway.NodeContacts, gateway.NodeUnregister} {
@@ -40,10 +40,13 @@ func TestCommandsFollowRegistration(t *testing.T) {
 	_, err := c.desk.Start(c.t.Context(), c.romeo, "make-me-admin")
 	c.refused(err, gateway.ItemNotFound, "")
 	c.register(c.romeo, "Montague")
-	if diff := cmp.Diff([]string{"jabber:iq:register", "status", "add", "contacts", "unregister", "help"}, nodes(c.romeo)); diff != "" {
+	if diff := cmp.Diff([]string{
+		"jabber:iq:register", "status", "add", "search", "contacts", "import", "features", "block", "unblock", "report",
+		"mute", "unmute", "pause", "resume", "move", "claim", "unregister", "help",
+	}, nodes(c.romeo)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"jabber:iq:register", "help"}, nodes(c.juliet)); diff != "" {
+	if diff := cmp.Diff([]string{"jabber:iq:register", "claim", "help"}, nodes(c.juliet)); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := c.desk.Commands(c.t.Context(), gateway.Visitor{Adapter: "moat", User: "romeo@example.org"}); err != nil {

@@ -51,6 +51,7 @@ func (d *Desk) consentStep(ctx context.Context, t *turn) (*step, error) {
 	st := &step{Stage: stageConsent, Title: disc.Title, Text: disc.statements(), Fields: disc.Agree, Hash: disc.Hash()}
 	if t.account != nil {
 		st.Text = d.say(t.Visitor, textRenewIntro, t.account.Shown) + "\n\n" + st.Text
+		st.Fields = append(st.Fields, d.renewOrAdd(t)...)
 	}
 	first, err := d.callLink(ctx, t, LinkInput{Lang: t.Lang})
 	if err != nil {
@@ -67,9 +68,12 @@ func (d *Desk) consentStep(ctx context.Context, t *turn) (*step, error) {
 func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
 	asked := t.s.Step
 	if asked.Stage == stageConsent {
-		if disc := d.Disclosure(t.Visitor); !bytes.Equal(asked.Hash, disc.Hash()) {
+		disc := d.Disclosure(t.Visitor)
+		if !bytes.Equal(asked.Hash, disc.Hash()) {
 			return d.askAgain(ctx, t)
-		} else if err := d.consentGiven(ctx, t, disc); err != nil {
+		}
+		d.choose(t, answers[connectionField])
+		if err := d.consentGiven(ctx, t, disc); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -86,6 +90,31 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 		return outcome{}, err
 	}
 	return d.linked(ctx, t, next, receipt)
+}
+
+// renewOrAdd asks whether a registered visitor renews a connection or adds one. Where people on the platform know users by
+// their address there is only ever one.
+func (d *Desk) renewOrAdd(t *turn) []Field {
+	if !movable(t.inst.Adapter.Descriptor()) {
+		return nil
+	}
+	f := Field{Name: connectionField, Label: d.say(t.Visitor, textRenewOrAdd), Kind: FieldChoice, Value: string(t.account.ID)}
+	for _, a := range t.accounts {
+		f.Options = append(f.Options, Choice{string(a.ID), d.say(t.Visitor, textRenewThis, a.Shown)})
+	}
+	f.Options = append(f.Options, Choice{newConnection, d.say(t.Visitor, textAddAnother)})
+	return []Field{f}
+}
+
+// choose keeps what the visitor decided, once in a dialogue: the account that is renewed, or the id of a new one.
+func (d *Desk) choose(t *turn, answer string) {
+	switch {
+	case t.s.Consent != "" || answer == "":
+	case answer == newConnection:
+		t.s.Account, t.s.Adding = NewAccountID(), true
+	default:
+		t.s.Account = AccountID(answer)
+	}
 }
 
 // askAgain shows a disclosure that changed under the user: what they read is not what would be stored.
@@ -121,7 +150,7 @@ func (d *Desk) consentGiven(ctx context.Context, t *turn, disc Disclosure) error
 func withoutConsent(fields []Field, answers map[string]string) map[string]string {
 	own := maps.Clone(answers)
 	for _, f := range fields {
-		if isConsent(f) {
+		if isConsent(f) || f.Name == connectionField {
 			delete(own, f.Name)
 		}
 	}

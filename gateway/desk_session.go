@@ -27,6 +27,8 @@ type session struct {
 	Past    []step    `json:"past,omitempty"`
 	// Account is what a registration will make or renew.
 	Account AccountID `json:"account,omitempty"`
+	// Adding is true when it is to be one more account.
+	Adding bool `json:"adding,omitempty"`
 	// Consent is the receipt of the agreement that was given in this dialogue.
 	Consent string       `json:"consent,omitempty"`
 	Chat    chatProgress `json:"chat"`

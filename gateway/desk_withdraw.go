@@ -28,13 +28,9 @@ func (w *withdrawal) credentials() Credentials {
 	return Credentials{Account: w.Account, Endpoint: w.Endpoint, User: w.User, Secret: w.Secret}
 }
 
-// withdraw ends all of a visitor's accounts. The intent is written first: whatever happens later, the platform is told in
+// withdraw ends some of a visitor's accounts; with the last the gateway leaves their roster. The intent is written first: whatever happens later, the platform is told in
 // the end. The note is set when the platform has not confirmed.
-func (d *Desk) withdraw(ctx context.Context, t *turn) (outcome, error) {
-	accounts, err := d.accounts(ctx, t.Visitor)
-	if err != nil {
-		return outcome{}, err
-	}
+func (d *Desk) withdraw(ctx context.Context, t *turn, accounts []*Account) (outcome, error) {
 	out := outcome{text: d.say(t.Visitor, textLeft, d.platform(t.Visitor))}
 	for _, a := range accounts {
 		gone, err := d.farewells(ctx, t, a)
@@ -60,7 +56,9 @@ func (d *Desk) withdraw(ctx context.Context, t *turn) (outcome, error) {
 			out.note = d.say(t.Visitor, textLeavePending, d.platform(t.Visitor))
 		}
 	}
-	out.after = append(out.after, t.parting("")...)
+	if len(accounts) == len(t.accounts) {
+		out.after = append(out.after, t.parting("")...)
+	}
 	d.log.Info("unregistered", "adapter", t.Adapter, "accounts", len(accounts), "pending", out.note != "")
 	return out, nil
 }
@@ -69,7 +67,10 @@ func (d *Desk) withdraw(ctx context.Context, t *turn) (outcome, error) {
 func (d *Desk) farewells(ctx context.Context, t *turn, a *Account) ([]Rendering, error) {
 	var out []Rendering
 	err := d.cfg.Identity.Contacts(ctx, a, func(c *Contact) error {
-		out = append(out, t.parting(c.Alias)...)
+		for _, r := range t.parting(c.Alias) {
+			r.Local = a.Shows(c) // soon nobody can tell any more
+			out = append(out, r)
+		}
 		return nil
 	})
 	return out, err

@@ -120,13 +120,7 @@ func (w *disclosureWriter) terms() string {
 }
 
 func (w *disclosureWriter) mode(m Mode) string {
-	key, ok := map[Mode]TextKey{
-		ModeRelay: textModeRelay, ModeSelfHosted: textModeSelfHosted, ModeTerminate: textModeTerminate, ModeCleartext: textModeCleartext,
-	}[m]
-	if !ok {
-		key = textModeCleartext // what is not declared protected is not
-	}
-	return w.d.say(w.v, key, w.desc.Platform)
+	return w.d.say(w.v, modeText(m), w.desc.Platform)
 }
 
 func (w *disclosureWriter) seenBy() string {

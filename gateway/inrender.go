@@ -76,6 +76,9 @@ func (w *inWalk) message(ctx context.Context, b Message) *verdict {
 	if w.in.Event.FromMe {
 		return nil
 	}
+	if v := w.readers(ctx); v != nil {
+		return v
+	}
 	var ids []StanzaID
 	for n := range max(len(b.Content.Parts), 1) {
 		ids = append(ids, w.account.Keys.StanzaID(b.ID, n))

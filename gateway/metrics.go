@@ -23,6 +23,7 @@ type Metrics struct {
 	barrier    *prometheus.HistogramVec
 	webhooks   *prometheus.CounterVec // adapter, result
 	ephemerals *prometheus.CounterVec // direction, result
+	hushed     *prometheus.CounterVec // adapter, reason
 	files      *prometheus.CounterVec // direction, adapter, result
 	panics     prometheus.Counter
 }
@@ -53,6 +54,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		barrier:    histogram(r, "postern_barrier_seconds", "From writing a batch to the server's confirmation.", seconds, "adapter"),
 		webhooks:   counter(r, "postern_webhooks_total", "Webhook calls by result.", "adapter", "result"),
 		ephemerals: counter(r, "postern_ephemerals_total", "Typing and presence, by result.", "direction", "result"),
+		hushed:     counter(r, "postern_hushed_total", "Events kept from a user who blocked or muted the contact.", "adapter", "reason"),
 		files:      counter(r, "postern_files_total", "Files moved, by how it ended.", "direction", "adapter", "result"),
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
@@ -86,12 +88,15 @@ func (m *Metrics) start(adapters []AdapterID) {
 		for _, w := range webhookResults {
 			m.webhooks.WithLabelValues(id, w)
 		}
+		for _, reason := range []string{"blocked", "muted"} {
+			m.hushed.WithLabelValues(id, reason)
+		}
 		m.sendTime.WithLabelValues(id)
 		m.leads.WithLabelValues(id)
 		m.stanzas.WithLabelValues(id)
 		m.barrier.WithLabelValues(id)
 	}
-	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow} {
+	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause} {
 		m.parks.WithLabelValues(string(p))
 	}
 	for _, where := range []string{"in", "out", "outbox", "webhook"} {

@@ -32,7 +32,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		}
 	}
 	w.remember(ids)
-	return nil
+	return w.readers(ctx)
 }
 
 // begin marks a try before its first side effect, and ends an op that got too old. Once in a walk.

@@ -154,7 +154,10 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	p, isParked := o.parked[id]
 	if isParked && l == nil {
 		o.mu.Unlock()
-		return o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, p.Until, p.Reason)
+		if err := o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, p.Until, p.Reason); err != nil || p.Reason != ParkPause {
+			return err
+		}
+		return o.overflow(ctx, id)
 	}
 	defer o.mu.Unlock()
 	if l == nil {
@@ -189,12 +192,13 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 	return next
 }
 
-// dueNow ends the waiting of every lane that waits for an account: one whose account still does not work parks again.
+// dueNow ends the waiting of every lane that waits for an account: one whose account still does not work, or is still
+// paused, parks again.
 func (o *ownership) dueNow() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, p := range o.parked {
-		if p.Reason == ParkReauth {
+		if p.Reason == ParkReauth || p.Reason == ParkPause {
 			p.Until = time.Time{}
 			o.parked[id] = p
 		}

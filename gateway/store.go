@@ -151,6 +151,7 @@ const (
 	ParkLimit  ParkReason = "limit"
 	ParkReauth ParkReason = "reauth"
 	ParkWindow ParkReason = "window"
+	ParkPause  ParkReason = "pause"
 )
 
 // ParkedLane is one parked lane.

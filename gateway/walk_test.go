@@ -122,7 +122,12 @@ func (w *wire) discard() {
 	w.pending = nil
 }
 
+// lines is what the server took, without the first-message notices, which all shows as well.
 func (w *wire) lines() []string {
+	return slices.DeleteFunc(w.all(), func(l string) bool { return strings.Contains(l, "Who can read this chat") })
+}
+
+func (w *wire) all() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.took)
@@ -199,7 +204,7 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 
 func (r *rig) contact(id gateway.ContactID) gateway.Alias {
 	r.t.Helper()
-	c, err := r.identity.PutContact(r.t.Context(), r.account, gateway.Contact{ID: id})
+	c, err := r.identity.PutContact(r.t.Context(), r.account, gateway.Contact{ID: id, Told: "before"})
 	if err != nil {
 		r.t.Fatal(err)
 	}

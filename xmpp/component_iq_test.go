@@ -45,7 +45,7 @@ func TestUnknownRequests(t *testing.T) {
 			for _, typ := range []string{"get", "set"} {
 				for _, payload := range []string{
 					"<query xmlns='urn:unknown'/>", "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate'/>", "<query xmlns='jabber:iq:private'/>",
-					"<query xmlns='jabber:iq:search'/>", "<query xmlns='jabber:iq:roster'/>", "<query xmlns='urn:xmpp:mam:2'/>",
+					"<query xmlns='jabber:iq:privacy'/>", "<query xmlns='jabber:iq:roster'/>", "<query xmlns='urn:xmpp:mam:2'/>",
 				} {
 					wantError(t, r.ask(to, typ, payload), to, "romeo@example/phone", "q1", ServiceUnavailable, "cancel")
 				}

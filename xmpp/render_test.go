@@ -36,7 +36,7 @@ func testDescriptor() gateway.Descriptor {
 }
 
 func testRenderer() Renderer {
-	return Renderer{texts: gateway.NewTexts(), profiles: map[string]*profile{testDomain: newProfile(testDomain, "Castle", testDescriptor())}}
+	return Renderer{texts: gateway.NewTexts(), profiles: map[string]*profile{testDomain: newProfile(testDomain, "Castle", testDescriptor(), nil)}}
 }
 
 func text(s string, spans ...gateway.Span) gateway.Content {
@@ -45,8 +45,8 @@ func text(s string, spans ...gateway.Span) gateway.Content {
 
 func parts(p ...gateway.Part) gateway.Content { return gateway.Content{Parts: p} }
 
-// renderCases holds every kind of Shown; names are those of the golden files.
-func renderCases() map[string]gateway.Shown {
+// basicCases holds every kind of Shown; names are those of the golden files.
+func basicCases() map[string]gateway.Shown {
 	day := time.Date(2026, 5, 4, 9, 2, 3, 0, time.FixedZone("", 7200))
 	return map[string]gateway.Shown{
 		"message":         gateway.ShowMessage{IDs: []gateway.StanzaID{"m1"}, Content: text("hello & <hi>")},
@@ -185,7 +185,7 @@ func TestRenderIDs(t *testing.T) {
 			}
 			_, body := el.Body()
 			asks := el.Child(nsReceipts, "request") != nil && el.Child(nsChatMarkers, "markable") != nil
-			if wants := body && name != "retract" && name != "message-notice"; asks != wants {
+			if wants := body && name != "retract" && name != "message-notice" && name != "edit-notice" && el.ID() != "r2.1"; asks != wants {
 				t.Errorf("%s: asks for receipt and marker: got %v, want %v", name, asks, wants)
 			}
 			if !body && el.Child(nsHints, "store") == nil {
@@ -267,7 +267,7 @@ func TestRenderRefuses(t *testing.T) {
 
 // XEP-0115 §5: presence announces the very description that disco#info gives.
 func TestProfileCaps(t *testing.T) {
-	p := newProfile(testDomain, "", testDescriptor())
+	p := newProfile(testDomain, "", testDescriptor(), nil)
 	if got := p.caps(true).Attr("ver"); got != contactInfo("Castle", testDescriptor().Caps).ver() || got == p.caps(false).Attr("ver") {
 		t.Errorf("got %s", got)
 	}
@@ -282,29 +282,6 @@ func TestProfileCaps(t *testing.T) {
 	if len(bare.forms) != 0 {
 		t.Error("announces limits of reactions without reactions")
 	}
-}
-
-// Styles of any shape over any text give text that XML can carry and that holds
-// every character of the original.
-func FuzzStyled(f *testing.F) {
-	f.Add("bold 🎂 it\nmore", 0, 7, 5, 30)
-	f.Add("x", -4, 1<<40, 1, -1)
-	f.Fuzz(func(t *testing.T, s string, a, al, b, bl int) {
-		got := styled(gateway.Text{Text: s, Spans: []gateway.Span{
-			{Start: a, Length: al, Style: gateway.SpanStrong}, {Start: b, Length: bl, Style: gateway.SpanQuote}, {Start: b, Length: al, Style: gateway.SpanCode},
-		}})
-		rest := []rune(got)
-		for _, r := range s {
-			i := 0
-			for i < len(rest) && rest[i] != r {
-				i++
-			}
-			if i == len(rest) {
-				t.Fatalf("%q became %q: %q is missing or out of order", s, got, r)
-			}
-			rest = rest[i+1:]
-		}
-	})
 }
 
 func BenchmarkRender(b *testing.B) {
