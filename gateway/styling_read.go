@@ -5,8 +5,10 @@ import (
 	"unicode"
 )
 
-// maxQuoteDepth bounds how deep quotes nest; what is deeper is text.
-const maxQuoteDepth = 8
+const (
+	maxQuoteDepth = 8    // how deep quotes nest; what is deeper is text
+	maxStyles     = 1000 // spans of one text; what is styled behind them keeps its marks
+)
 
 // ParseStyling reads the marks of XEP-0393 into spans over the text without them. What is no styling by the rules of the
 // document stays as it is.
@@ -46,7 +48,7 @@ func (p *stylist) blocks(lines []string, depth int) {
 			}
 			p.fenced(lines[i+1 : end])
 			i = end + 1
-		case strings.HasPrefix(line, ">") && depth < maxQuoteDepth:
+		case strings.HasPrefix(line, ">") && depth < maxQuoteDepth && len(p.spans) < maxStyles:
 			end := i
 			var inner []string
 			for ; end < len(lines) && strings.HasPrefix(lines[end], ">"); end++ {
@@ -92,7 +94,7 @@ func (p *stylist) inline(runes []rune) {
 	for i := 0; i < len(runes); i++ {
 		r := runes[i]
 		style := styleOf(r)
-		if style == "" || none[r] || i > 0 && !unicode.IsSpace(runes[i-1]) || i+1 < len(runes) && (runes[i+1] == r || unicode.IsSpace(runes[i+1])) {
+		if style == "" || none[r] || len(p.spans) >= maxStyles || i > 0 && !unicode.IsSpace(runes[i-1]) || i+1 < len(runes) && (runes[i+1] == r || unicode.IsSpace(runes[i+1])) {
 			p.out = append(p.out, r)
 			continue
 		}

@@ -70,6 +70,9 @@ func appendAttr(dst []byte, a *xml.Attr, i int, prefixed bool) []byte {
 			return dst[:len(dst)-1]
 		}
 		prefix := strconv.AppendInt([]byte("n"), int64(i), 10)
+		if a.Name.Space == nsRDF {
+			prefix = []byte("rdf") // COMPAT(Gajim): looks for the prefix of the document's examples
+		}
 		dst = append(append(append(dst, "xmlns:"...), prefix...), "='"...)
 		dst = append(appendEscaped(dst, a.Name.Space, true), "' "...)
 		dst = append(append(dst, prefix...), ':')

@@ -39,8 +39,30 @@ func guard(el *Element) cipherState {
 			return cipherPayload
 		}
 	}
-	if isEncryptedURL(el.Child(nsOOB, "x").Child(nsOOB, "url").Text()) {
-		return cipherPayload
+	for _, x := range el.ChildrenNamed(nsOOB, "x") {
+		if isEncryptedURL(x.Child(nsOOB, "url").Text()) {
+			return cipherPayload
+		}
+	}
+	return guardFiles(el)
+}
+
+// guardFiles finds a file of which only an encrypted copy is offered (XEP-0448
+// §3, XEP-0454): nobody behind the gateway has its key.
+func guardFiles(el *Element) cipherState {
+	offers := []*Element{el.Child(nsSFS, "sources")}
+	for _, share := range el.ChildrenNamed(nsSFS, "file-sharing") {
+		offers = append(offers, share.Child(nsSFS, "sources"))
+	}
+	for _, o := range offers {
+		for _, u := range o.ChildrenNamed(nsURLData, "url-data") {
+			if isEncryptedURL(u.Attr("target")) {
+				return cipherPayload
+			}
+		}
+		if o.Child(nsESFS, "encrypted") != nil && sourceOf(o) == "" {
+			return cipherPayload
+		}
 	}
 	return cipherNone
 }

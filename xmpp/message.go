@@ -51,7 +51,7 @@ func (c *Component) ask(ctx context.Context, el *Element) {
 	r := readMessage(el)
 	v := c.visitor(el)
 	switch {
-	case r.op == nil && r.refused == "":
+	case r.op == nil && r.refused == "" && r.held == nil:
 		return
 	case !c.serves(el.From()):
 		c.unlessQuiet(ctx, el, r, gateway.Refusal{Condition: gateway.Forbidden, Text: c.say(v, gateway.TextForeign)})
@@ -67,9 +67,14 @@ func (c *Component) ask(ctx context.Context, el *Element) {
 	if typing, ok := r.op.(gateway.OpTyping); ok && !c.typists.pass(v.User, gateway.Alias(el.To().Local()), typing.On) {
 		return
 	}
-	digest, err := payloadDigest(r.op)
+	out := c.outbound(el, v, r.op)
+	c.share(r, &out)
+	if out.Op.Body == nil {
+		return
+	}
+	digest, err := payloadDigest(out.Op.Body)
 	if err == nil {
-		err = c.gw.Ask(ctx, c.outbound(el, v, r.op), digest)
+		err = c.gw.Ask(ctx, out, digest)
 	}
 	if err == nil {
 		return

@@ -1,9 +1,7 @@
 package xmpp
 
 import (
-	"mime"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +20,9 @@ type reading struct {
 	// refused is a reason that the message alone gives, and text what the sender reads.
 	refused gateway.Condition
 	text    gateway.TextKey
+	// held describes a file whose address follows; joins names the message that described the file of op.
+	held  *gateway.Media
+	joins string
 }
 
 // readMessage decides what a message asks, from its own children alone: never
@@ -31,7 +32,7 @@ func readMessage(el *Element) reading {
 	switch typ := el.Type(); {
 	case typ == "groupchat", typ == "headline" && body:
 		// RFC 6121 §5.2.2: a contact is no room, and a headline expects no conversation.
-		return reading{refused: gateway.BadRequest}
+		return reading{refused: gateway.BadRequest, text: gateway.TextNotAChat}
 	case typ == "headline":
 		return reading{quiet: true}
 	}
@@ -45,10 +46,15 @@ func readMessage(el *Element) reading {
 	if r, ok := readChange(el); ok {
 		return r
 	}
-	if content, reply, ok := readContent(el); ok {
-		return reading{op: gateway.OpMessage{Content: content, ReplyTo: reply}}
+	content, reply, files, ok := readContent(el)
+	r := reading{quiet: true}
+	if ok {
+		r = reading{op: gateway.OpMessage{Content: content, ReplyTo: reply}, joins: files.joins}
+	} else if files.held == nil {
+		return readQuiet(el)
 	}
-	return readQuiet(el)
+	r.held = files.held
+	return r
 }
 
 // readChange reads what concerns an earlier message. The body beside it is a
@@ -70,9 +76,9 @@ func readChange(el *Element) (reading, bool) {
 		return reading{op: op}, true
 	}
 	if c := el.Child(nsCorrect, "replace"); c != nil && c.Attr("id") != "" {
-		content, _, ok := readContent(el)
+		content, _, _, ok := readContent(el)
 		if !ok {
-			return reading{refused: gateway.BadRequest}, true
+			return reading{refused: gateway.BadRequest, text: gateway.TextEmpty}, true
 		}
 		return reading{op: gateway.OpEdit{Target: target(c.Attr("id"), true), Content: content}}, true
 	}
@@ -103,149 +109,77 @@ func target(id string, mine bool) gateway.Target {
 	return gateway.Target{Stanza: gateway.StanzaID(id), Mine: mine}
 }
 
-// readContent reads text, a file or a place, and which message it answers. ok is
-// false when there is nothing of that kind.
-func readContent(el *Element) (content gateway.Content, reply *gateway.Target, ok bool) {
-	body := bodyFor(el, el.Lang())
+// readContent reads text, files or a place, and which message they answer. ok is
+// false when there is nothing of that kind. What a file's address is still missing
+// for is in held, and joins names the message that described it.
+func readContent(el *Element) (content gateway.Content, reply *gateway.Target, files sharing, ok bool) {
+	body := newScript(bodyFor(el, el.Lang()))
 	if c := el.Child(nsReply, "reply"); c != nil && c.Attr("id") != "" {
 		t := target(c.Attr("id"), false)
-		body, t.Excerpt = stripped(el, body, nsReply)
+		quote := body.strip(el, nsReply)
+		if body.blank() { // what is nothing but fallback stays whole
+			body, quote = newScript(string(body.runes)), ""
+		}
+		t.Excerpt = unquoted(quote)
 		// XEP-0461 §3.1: to names the author of the message that is answered.
 		if author, err := ParseJID(c.Attr("to")); err == nil {
 			t.Mine = author.Bare() == el.From().Bare()
 		}
 		reply = &t
 	}
-	if file := el.Child(nsOOB, "x").Child(nsOOB, "url").Text(); file != "" {
-		if m, ok := media(strings.TrimSpace(file)); ok {
-			content.Parts = append(content.Parts, m)
-			body = strings.TrimSpace(strings.Replace(body, strings.TrimSpace(file), "", 1))
+	files = readFiles(el)
+	if len(files.files) > 0 || files.held != nil {
+		body.strip(el, nsSFS)
+		for _, f := range files.files {
+			body.dropWord(f.Handle)
+		}
+		body.trim()
+	}
+	if rest, _ := body.rest(); len(files.files) == 0 {
+		if place, found := geo(strings.TrimSpace(rest)); found {
+			return gateway.Content{Parts: []gateway.Part{place}}, reply, files, true
 		}
 	}
-	if place, ok := geo(strings.TrimSpace(body)); ok {
-		content.Parts = append(content.Parts, place)
-		body = ""
+	text := body.text(el)
+	content.Parts = fileParts(el, files, &text)
+	if len(files.files) > 0 && text.Text == "" && el.Child(nsStickers, "sticker") == nil {
+		text.Text = files.desc
 	}
-	if strings.TrimSpace(body) != "" {
-		content.Parts = append(content.Parts, withSubject(el, body))
+	if strings.TrimSpace(text.Text) != "" {
+		text = withSubject(el, withSpoiler(el, text))
+		text.Previews = previews(el)
+		content.Parts = append(content.Parts, text)
 	}
-	return content, reply, len(content.Parts) > 0
+	return content, reply, files, len(content.Parts) > 0
 }
 
-// withSubject puts a subject before the text as a bold line.
-func withSubject(el *Element, body string) gateway.Text {
-	subject, _ := el.Subject()
-	if subject = shortened(subject, maxExcerpt); subject == "" {
-		return gateway.Text{Text: body}
-	}
-	bold := gateway.Span{Length: len([]rune(subject)), Style: gateway.SpanStrong}
-	return gateway.Text{Text: subject + "\n" + body, Spans: []gateway.Span{bold}}
-}
+// geoURI is a body that is a place (RFC 5870 §3.3), with its name on the line
+// behind it, or in brackets in the query as maps have it.
+var geoURI = regexp.MustCompile(`^geo:(-?[0-9]{1,3}(?:\.[0-9]{1,15})?),(-?[0-9]{1,3}(?:\.[0-9]{1,15})?)([,;?][^\s]*)?(?:\n([^\n]{1,200}))?$`)
 
-// bodyFor picks the body in the user's language, else one without a language of
-// its own, else the first (RFC 6121 §5.2.3).
-func bodyFor(el *Element, lang string) string {
-	bodies := el.Bodies()
-	if len(bodies) == 0 {
-		return ""
-	}
-	for _, b := range bodies {
-		if lang != "" && strings.EqualFold(b.Lang, lang) {
-			return b.Text
-		}
-	}
-	for _, c := range el.ChildrenNamed(nsClient, "body") {
-		if c.Lang() == "" {
-			return c.Text()
-		}
-	}
-	return bodies[0].Text
-}
-
-// stripped takes the ranges out of a body that a fallback marks as standing in
-// for a feature (XEP-0428 §3), counted in code points, and returns them without
-// their quote marks. What is nothing but fallback stays whole.
-func stripped(el *Element, body, feature string) (rest, removed string) {
-	runes := []rune(body)
-	drop := make([]bool, len(runes))
-	for _, f := range el.ChildrenNamed(nsFallback, "fallback") {
-		if f.Attr("for") != feature {
-			continue
-		}
-		for _, b := range f.ChildrenNamed(nsFallback, "body") {
-			start, end := 0, len(runes)
-			if v, err := strconv.Atoi(b.Attr("start")); err == nil {
-				start = within(v, len(runes))
-			}
-			if v, err := strconv.Atoi(b.Attr("end")); err == nil {
-				end = within(v, len(runes))
-			}
-			for i := start; i < end; i++ {
-				drop[i] = true
-			}
-		}
-	}
-	var kept, quote strings.Builder
-	for i, r := range runes {
-		if drop[i] {
-			quote.WriteRune(r)
-		} else {
-			kept.WriteRune(r)
-		}
-	}
-	if strings.TrimSpace(kept.String()) == "" {
-		return body, ""
-	}
-	return kept.String(), unquoted(quote.String())
-}
-
-func unquoted(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimPrefix(strings.TrimPrefix(l, ">"), " ")
-	}
-	s = strings.Join(lines, "\n")
-	if r := []rune(s); len(r) > maxExcerpt {
-		return string(r[:maxExcerpt])
-	}
-	return s
-}
-
-// media reads a file's address (XEP-0066 §2). Whoever fetches it checks where it
-// leads.
-func media(s string) (gateway.Media, bool) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return gateway.Media{}, false
-	}
-	m := gateway.Media{Kind: gateway.MediaFile, Handle: s, Name: path.Base(u.Path), MIME: mime.TypeByExtension(path.Ext(u.Path))}
-	if m.Name == "/" || m.Name == "." {
-		m.Name = ""
-	}
-	kind, _, _ := strings.Cut(m.MIME, "/")
-	switch kind {
-	case "image":
-		m.Kind = gateway.MediaImage
-	case "video":
-		m.Kind = gateway.MediaVideo
-	case "audio":
-		m.Kind = gateway.MediaAudio
-	}
-	return m, true
-}
-
-// geoURI is a body that is a place and nothing else (RFC 5870 §3.3).
-var geoURI = regexp.MustCompile(`^geo:(-?[0-9]{1,3}(?:\.[0-9]{1,15})?),(-?[0-9]{1,3}(?:\.[0-9]{1,15})?)(?:[,;][^\s]*)?$`)
+var (
+	geoAccuracy = regexp.MustCompile(`;u=([0-9]{1,9}(?:\.[0-9]{1,9})?)`)
+	geoLabel    = regexp.MustCompile(`[?&]q=[^&]*\(([^()&]{1,200})\)`)
+)
 
 func geo(body string) (gateway.Location, bool) {
 	m := geoURI.FindStringSubmatch(body)
 	if m == nil {
 		return gateway.Location{}, false
 	}
-	lat, _ := strconv.ParseFloat(m[1], 64)
-	lon, _ := strconv.ParseFloat(m[2], 64)
-	if lat < -90 || lat > 90 || lon < -180 || lon > 180 {
+	l := gateway.Location{Name: strings.TrimSpace(m[4])}
+	l.Lat, _ = strconv.ParseFloat(m[1], 64)
+	l.Lon, _ = strconv.ParseFloat(m[2], 64)
+	if l.Lat < -90 || l.Lat > 90 || l.Lon < -180 || l.Lon > 180 {
 		return gateway.Location{}, false
 	}
-	return gateway.Location{Lat: lat, Lon: lon}, true
+	if u := geoAccuracy.FindStringSubmatch(m[3]); u != nil {
+		l.Accuracy, _ = strconv.ParseFloat(u[1], 64)
+	}
+	if q := geoLabel.FindStringSubmatch(m[3]); q != nil && l.Name == "" {
+		if name, err := url.QueryUnescape(q[1]); err == nil {
+			l.Name = shortened(name, maxFileName)
+		}
+	}
+	return l, true
 }

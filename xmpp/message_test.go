@@ -11,7 +11,7 @@ import (
 func TestReadMessage(t *testing.T) {
 	quiet := reading{quiet: true}
 	encrypted := reading{refused: gateway.NotAcceptable, text: gateway.TextEncrypted}
-	bad := reading{refused: gateway.BadRequest}
+	bad := reading{refused: gateway.BadRequest, text: gateway.TextNotAChat}
 	said := func(s string) reading { return reading{op: gateway.OpMessage{Content: gateway.PlainText(s)}} }
 	tests := []struct {
 		name, attrs, xml string
@@ -41,7 +41,7 @@ func TestReadMessage(t *testing.T) {
 		{"edit", "", `<body>better</body><replace xmlns='urn:xmpp:message-correct:0' id='o1'/>`, reading{op: gateway.OpEdit{
 			Target: gateway.Target{Stanza: "o1", Mine: true}, Content: gateway.PlainText("better"),
 		}}},
-		{"edit without content", "", `<replace xmlns='urn:xmpp:message-correct:0' id='o1'/>`, bad},
+		{"edit without content", "", `<replace xmlns='urn:xmpp:message-correct:0' id='o1'/>`, reading{refused: gateway.BadRequest, text: gateway.TextEmpty}},
 		{"edit without id", "", `<body>x</body><replace xmlns='urn:xmpp:message-correct:0'/>`, said("x")},
 		{"retract", "", `<retract xmlns='urn:xmpp:message-retract:1' id='o1'/><body>/me fallback</body>`, reading{op: gateway.OpRetract{Target: gateway.Target{Stanza: "o1", Mine: true}}}},
 		{
@@ -82,7 +82,7 @@ func TestReadMessage(t *testing.T) {
 				gateway.Media{Kind: gateway.MediaImage, Handle: "https://up.example/cat.png", MIME: "image/png", Name: "cat.png"}, gateway.Text{Text: "look"})}},
 		},
 		{"file of no web address", "", `<body>x</body><x xmlns='jabber:x:oob'><url>file:///etc/passwd</url></x>`, said("x")},
-		{"place", "", `<body>geo:45.5,-9.25;u=10</body>`, reading{op: gateway.OpMessage{Content: parts(gateway.Location{Lat: 45.5, Lon: -9.25})}}},
+		{"place", "", `<body>geo:45.5,-9.25;u=10</body>`, reading{op: gateway.OpMessage{Content: parts(gateway.Location{Lat: 45.5, Lon: -9.25, Accuracy: 10})}}},
 		{"no place on earth", "", `<body>geo:95,0</body>`, said("geo:95,0")},
 
 		{"omemo", "", `<encrypted xmlns='eu.siacs.conversations.axolotl'><header/><payload>x</payload></encrypted><body>I sent you an OMEMO message</body>`, encrypted},

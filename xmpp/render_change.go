@@ -1,6 +1,8 @@
 package xmpp
 
 import (
+	"strings"
+
 	"postern/gateway"
 )
 
@@ -25,25 +27,51 @@ func (r Renderer) retraction(g gateway.Rendering, s speaker, w gateway.ShowRetra
 	if err != nil {
 		return nil, err
 	}
-	return el.AddTextChild("body", r.say(g.Lang, gateway.TextTookBack)).Add(
+	return el.SetLang(g.Lang).AddTextChild("body", r.say(g.Lang, gateway.TextTookBack)).Add(
 		NewElement(nsRetract, "retract", "id", string(w.Of)),
 		NewElement(nsFallback, "fallback", "for", nsRetract),
 		originID(w.ID), hint("store")), nil
 }
 
-// reaction carries the contact's full set; an empty one removes all (XEP-0444 §4.1).
-func reaction(s speaker, w gateway.ShowReact) (*Element, error) {
+// reactions carry the contact's full set; an empty one removes all (XEP-0444
+// §4.1). Pictures that are no characters cannot stand there and are told in words.
+func (r Renderer) reactions(g gateway.Rendering, s speaker, w gateway.ShowReact) ([]*Element, error) {
 	set := NewElement(nsReactions, "reactions", "id", string(w.Of))
 	seen := make(map[string]bool)
+	var named []string
 	for _, e := range w.Emojis {
 		e = shortened(e, maxEmoji)
 		if e == "" || seen[e] || len(seen) == maxEmojis {
 			continue
 		}
 		seen[e] = true
-		set.AddTextChild("reaction", e)
+		if isEmoji(e) {
+			set.AddTextChild("reaction", e)
+		} else {
+			named = append(named, e)
+		}
 	}
-	return stored(s, w.ID, set)
+	el, err := stored(s, w.ID, set)
+	if err != nil || named == nil {
+		return []*Element{el}, err
+	}
+	words := gateway.ShowMessage{IDs: []gateway.StanzaID{derivedID(w.ID, 1)}, Content: gateway.PlainText(r.say(g.Lang, gateway.TextReacted, strings.Join(named, " "))), Notice: true}
+	told, err := r.messages(g, s, words)
+	return append([]*Element{el}, told...), err
+}
+
+// isEmoji tells whether a reaction is characters that clients show as one picture,
+// rather than a platform's name for a picture of its own.
+func isEmoji(s string) bool {
+	if strings.ContainsRune(s, '\u20E3') { // a keycap: a digit in a box
+		return true
+	}
+	for _, r := range s {
+		if r < 0x2000 && r != 0xA9 && r != 0xAE {
+			return false
+		}
+	}
+	return true
 }
 
 // typing has no id: nobody refers to it, and a bounce of it says nothing

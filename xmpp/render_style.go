@@ -1,104 +1,84 @@
 package xmpp
 
 import (
-	"slices"
+	"strconv"
 	"strings"
-	"unicode"
 
 	"postern/gateway"
 )
 
-// styled writes spans as the marks of XEP-0393, which clients style and people
-// read. Offsets are code points of the text (XEP-0426); a span beyond its end is
-// cut short.
-func styled(t gateway.Text) string {
+// cleanedText returns a text with the characters that may stand in XML, and its
+// spans where their words are then.
+func cleanedText(t gateway.Text) gateway.Text {
 	if len(t.Spans) == 0 {
-		return t.Text
-	}
-	runes := []rune(t.Text)
-	before := make(map[int]string) // marks that stand before the rune at an offset
-	after := make(map[int]string)  // marks that end there
-	spans := slices.Clone(t.Spans)
-	slices.SortStableFunc(spans, func(a, b gateway.Span) int {
-		if a.Start != b.Start {
-			return a.Start - b.Start
-		}
-		return b.Length - a.Length // the outer one first
-	})
-	for _, s := range spans {
-		start, end := within(s.Start, len(runes)), within(s.Start+max(0, s.Length), len(runes))
-		if s.Style == gateway.SpanQuote {
-			quoteLines(runes, start, end, before)
-			continue
-		}
-		for _, line := range lines(runes, start, end) {
-			open, shut := marks(s, string(runes[line[0]:line[1]]))
-			before[line[0]] += open
-			after[line[1]] = shut + after[line[1]]
-		}
+		t.Text = cleaned(t.Text)
+		return t
 	}
 	var b strings.Builder
-	for i := range len(runes) + 1 {
-		b.WriteString(after[i])
-		b.WriteString(before[i])
-		if i < len(runes) {
-			b.WriteRune(runes[i])
+	runes := []rune(t.Text)
+	at, n := make([]int, len(runes)+1), 0 // where each code point went
+	for i, r := range runes {
+		at[i] = n
+		c := ""
+		if r != '\r' || i+1 == len(runes) || runes[i+1] != '\n' {
+			c = cleaned(string(r))
 		}
+		b.WriteString(c)
+		n += len([]rune(c))
 	}
-	return b.String()
-}
-
-// within brings an offset that came from outside into a text of that length.
-func within(n, length int) int { return min(max(0, n), length) }
-
-// marks returns what stands around a run of text in a style.
-func marks(s gateway.Span, text string) (open, shut string) {
-	switch s.Style {
-	case gateway.SpanStrong:
-		return "*", "*"
-	case gateway.SpanEmphasis:
-		return "_", "_"
-	case gateway.SpanDeleted:
-		return "~", "~"
-	case gateway.SpanCode, gateway.SpanPre:
-		return "`", "`"
-	case gateway.SpanLink:
-		if s.URL != "" && s.URL != text {
-			return "", " (" + s.URL + ")"
-		}
-	case gateway.SpanQuote, gateway.SpanSpoiler, gateway.SpanMention:
-	}
-	return "", ""
-}
-
-// lines cuts a range into its lines without the spaces around them: a styled
-// run neither spans lines nor touches space on its inside (XEP-0393 §6).
-func lines(runes []rune, start, end int) [][2]int {
-	var out [][2]int
-	for from := start; from < end; {
-		to := from
-		for to < end && runes[to] != '\n' {
-			to++
-		}
-		a, b := from, to
-		for a < b && unicode.IsSpace(runes[a]) {
-			a++
-		}
-		for b > a && unicode.IsSpace(runes[b-1]) {
-			b--
-		}
-		if a < b {
-			out = append(out, [2]int{a, b})
-		}
-		from = to + 1
+	at[len(runes)] = n
+	out := gateway.Text{Text: b.String(), Previews: t.Previews}
+	for _, s := range gateway.CutSpans(t.Spans, 0, len(runes)) {
+		s.Start, s.Length = at[s.Start], at[s.Start+s.Length]-at[s.Start]
+		out.Spans = append(out.Spans, s)
 	}
 	return out
 }
 
-func quoteLines(runes []rune, start, end int, before map[int]string) {
-	for i := start; i < end; i++ {
-		if i == start || runes[i-1] == '\n' {
-			before[i] = "> " + before[i]
+// looksStyled tells whether a client would style words that are not (XEP-0393).
+func looksStyled(s string) bool {
+	if !strings.ContainsAny(s, "*_~`>") {
+		return false
+	}
+	read := gateway.ParseStyling(s)
+	return len(read.Spans) > 0
+}
+
+// markup says which code points of a body are styled (XEP-0394 §4); quote is
+// how many stand before those that the runs count. A text of more styles than
+// anybody writes has its marks alone.
+func markup(runs []gateway.Span, quote int) *Element {
+	if len(runs) == 0 || len(runs) > maxSpans {
+		return nil
+	}
+	out := NewElement(nsMarkup, "markup")
+	for _, s := range runs {
+		start, end := strconv.Itoa(quote+s.Start), strconv.Itoa(quote+s.Start+s.Length)
+		switch s.Style {
+		case gateway.SpanStrong, gateway.SpanEmphasis, gateway.SpanDeleted, gateway.SpanCode:
+			out.Add(NewElement(nsMarkup, "span", "start", start, "end", end).Add(NewElement(nsMarkup, string(s.Style))))
+		case gateway.SpanPre:
+			out.Add(NewElement(nsMarkup, "bcode", "start", start, "end", end))
+		case gateway.SpanQuote:
+			out.Add(NewElement(nsMarkup, "bquote", "start", start, "end", end))
+		case gateway.SpanSpoiler, gateway.SpanLink, gateway.SpanMention:
 		}
 	}
+	return out
+}
+
+// description says what a link leads to (XEP-0511 §4).
+func description(p gateway.Preview) *Element {
+	if !isWeb(p.URL) {
+		return nil
+	}
+	el := NewElement(nsRDF, "Description").setAttr(nsRDF, "about", p.URL)
+	for _, f := range []struct{ name, value string }{
+		{"title", shortened(p.Title, maxAbout)}, {"description", shortened(p.Description, maxAbout)}, {"url", p.URL}, {"image", p.Image},
+	} {
+		if f.value != "" && len(f.value) <= maxURL {
+			el.Add(NewElement(nsOG, f.name).AddText(f.value))
+		}
+	}
+	return el
 }
