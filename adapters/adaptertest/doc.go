@@ -9,6 +9,10 @@
 //	render        goldens of the requests that each op becomes
 //	echo          an op is recognised in what the platform tells of it
 //	send          each declared feature really sends, each other is refused before I/O; cancellation; accounts apart
+//	media         files go both ways as streams; the same file again is the same handle; no other account reads it
+//	profiles      names and pictures, asked for and told
+//	moderation    blocks and reports arrive, twice as once
+//	native        what the user does in the platform's own app is the user's
 //	errors        recorded answers to exact classes; dialling, time-out after the body, Retry-After
 //	order         100 sends in one lane arrive once and in order through latency, 503s and lost answers
 //	limits        the longest text and one more; the age of edits and retractions

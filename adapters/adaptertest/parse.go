@@ -138,6 +138,8 @@ func checkPromises(t *testing.T, caps gateway.Caps, all []gateway.Event) {
 			have[gateway.FeatureReply] = have[gateway.FeatureReply] || b.ReplyTo != nil
 			for _, p := range b.Content.Parts {
 				have[partFeature(p)] = true
+				text, isText := p.(gateway.Text)
+				have[gateway.FeatureStyling] = have[gateway.FeatureStyling] || isText && len(text.Spans) > 0
 				_, isNotice := p.(gateway.UnsupportedPart)
 				unsupported = unsupported || isNotice
 			}
@@ -156,11 +158,14 @@ func checkPromises(t *testing.T, caps gateway.Caps, all []gateway.Event) {
 			have[gateway.FeaturePresence] = true
 		case gateway.MemberUpdate:
 			have[gateway.FeatureGroups] = true
-		case gateway.ContactUpdate, gateway.Call, gateway.Window, gateway.AccountState, gateway.Undeliverable:
+		case gateway.ContactUpdate:
+			have[gateway.FeatureProfile] = have[gateway.FeatureProfile] || b.Name != nil && b.Avatar != nil
+		case gateway.Seen, gateway.Call, gateway.Window, gateway.AccountState, gateway.Undeliverable:
 		}
 	}
 	for _, f := range gateway.Features() {
-		if f == gateway.FeatureReadOut || f == gateway.FeatureTypingOut {
+		switch f { //nolint:exhaustive // the others have an inbound side
+		case gateway.FeatureReadOut, gateway.FeatureTypingOut, gateway.FeatureAnswer, gateway.FeatureBlock, gateway.FeatureReport:
 			continue
 		}
 		if caps.Has(f) && !have[f] {

@@ -62,6 +62,19 @@ type Rig struct {
 	Received func() []Received
 	// Say lets the contact of Chats[i] write to Accounts[i].
 	Say func(i int, text string) gateway.MessageID
+	// Ask lets the contact of Chats[i] send a poll to Accounts[i]; nil where answers are not carried.
+	Ask func(i int, p gateway.Poll) gateway.MessageID
+	// File lets the contact of Chats[i] send a file of that size to Accounts[i], and returns it as its event names it; Stored tells
+	// what the platform holds under a handle. Both are nil where media are not carried.
+	File   func(i int, size int64) gateway.Media
+	Stored func(handle string) (sha256 []byte, size int64)
+	// Look lets the contact of Chats[i] take a name and a new picture; nil where profiles are not told.
+	Look func(i int, name string)
+	// Blocked says whether Accounts[i] blocks its contact, and Reports counts what Accounts[i] complained of it.
+	Blocked func(i int) bool
+	Reports func(i int) int
+	// Native acts as Accounts[i] in the platform's own app; nil where nothing is told of it.
+	Native *Native
 	// Webhooks lists what the platform posted to us so far; nil where it posts nothing.
 	Webhooks func() []gateway.Request
 	// Earlier makes the platform believe, while do runs, that it is earlier by that much, so that what is sent then is older
@@ -80,6 +93,16 @@ type Received struct {
 	Endpoint gateway.Endpoint
 	ID       gateway.MessageID
 	Text     string
+}
+
+// Native is the platform's own app in the hand of our user. Each acts in the chat of Accounts[i].
+type Native struct {
+	Say     func(i int, text string) gateway.MessageID
+	Edit    func(i int, id gateway.MessageID, text string)
+	Retract func(i int, id gateway.MessageID)
+	React   func(i int, id gateway.MessageID, emoji string)
+	// Read reads everything up to a message of the contact.
+	Read func(i int, id gateway.MessageID)
 }
 
 // Login is a dialogue of a Linker and what follows it.
@@ -101,6 +124,10 @@ func Run(t *testing.T, h Harness) {
 	t.Run("render", h.render)
 	t.Run("echo", h.echo)
 	t.Run("send", h.send)
+	t.Run("media", h.media)
+	t.Run("profiles", h.profiles)
+	t.Run("moderation", h.moderation)
+	t.Run("native", h.native)
 	t.Run("errors", h.errors)
 	t.Run("order", h.order)
 	t.Run("limits", h.limits)

@@ -24,18 +24,28 @@ func (h Harness) send(t *testing.T) {
 
 // probes lists, for every feature with an outbound side, an op that needs it.
 func (b *bench) probes(mine, theirs gateway.Target) map[gateway.Feature]gateway.OpBody {
+	b.t.Helper()
 	content := func(p gateway.Part) gateway.OpBody {
 		return gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{p}}}
 	}
 	reply := text("a reply")
 	reply.ReplyTo = &theirs
 	picture := gateway.Media{Kind: gateway.MediaImage, Handle: "https://upload.example.org/a.png", MIME: "image/png", Name: "a.png", Size: 10}
+	if _, ok := b.Adapter.(gateway.MediaStore); ok && b.Stored != nil {
+		picture = b.mustUpload(0, newFile(10, "a.png", "image/png"))
+	}
+	asked := theirs
+	if b.Ask != nil {
+		asked = gateway.Target{IDs: []gateway.MessageID{b.Ask(0, balcony())}}
+	}
 	return map[gateway.Feature]gateway.OpBody{
 		gateway.FeatureText:      text("a text"),
 		gateway.FeatureMedia:     content(picture),
 		gateway.FeatureLocation:  content(gateway.Location{Lat: 45.44, Lon: 10.99}),
 		gateway.FeatureContact:   content(gateway.ContactCard{Name: "Nurse", Phones: []string{"+390450000"}}),
-		gateway.FeaturePoll:      content(gateway.Poll{Question: "Balcony?", Options: []gateway.Choice{{ID: "1", Title: "yes"}, {ID: "2", Title: "no"}}}),
+		gateway.FeaturePoll:      content(balcony()),
+		gateway.FeatureAnswer:    gateway.OpAnswer{Target: asked, Choices: balcony().Options[:1]},
+		gateway.FeatureStyling:   content(gateway.Text{Text: canary + " bold", Spans: []gateway.Span{{Length: 6, Style: gateway.SpanStrong}}}),
 		gateway.FeatureSticker:   content(gateway.Sticker{Media: picture, Emoji: "🌹"}),
 		gateway.FeatureReply:     reply,
 		gateway.FeatureEdit:      gateway.OpEdit{Target: mine, Content: gateway.PlainText(canary + " changed")},
@@ -45,6 +55,10 @@ func (b *bench) probes(mine, theirs gateway.Target) map[gateway.Feature]gateway.
 		gateway.FeatureGroups:    gateway.OpGroup{Verb: gateway.GroupCreate, Name: "Verona", Members: []gateway.ContactID{b.Chats[0].Contact}},
 		gateway.FeatureRetract:   gateway.OpRetract{Target: mine},
 	}
+}
+
+func balcony() gateway.Poll {
+	return gateway.Poll{Question: "Balcony?", Options: []gateway.Choice{{ID: "1", Title: "yes"}, {ID: "2", Title: "no"}}}
 }
 
 func (h Harness) sendFeatures(t *testing.T) {
@@ -62,7 +76,7 @@ func (h Harness) sendFeatures(t *testing.T) {
 	caps := b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect})
 	for _, f := range gateway.Features() {
 		body, ok := probes[f]
-		if !ok {
+		if !ok || f == gateway.FeatureStyling && !caps.Has(f) { // without styling, spans never reach an adapter
 			continue
 		}
 		before := b.wire.Total()

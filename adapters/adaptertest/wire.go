@@ -30,6 +30,9 @@ type Wire struct {
 	// free ends every hang.
 	free  chan struct{}
 	freed bool
+	// begun counts requests whose body is a stream, pulled the bytes of answers that were read.
+	begun  int
+	pulled int64
 }
 
 // Seen is one aimed request.
@@ -141,6 +144,9 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		// As http.Transport does: a request whose caller gave up is none.
 		return nil, err
 	}
+	if streams(r) {
+		return w.stream(r)
+	}
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -176,10 +182,7 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, errFreed
 		}
 	case FaultAnswer:
-		return &http.Response{
-			StatusCode: f.Status, Status: http.StatusText(f.Status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: f.Header.Clone(), Body: io.NopCloser(bytes.NewReader([]byte(f.Body))), ContentLength: int64(len(f.Body)), Request: r,
-		}, nil
+		return answered(r, f), nil
 	case FaultLose:
 		resp, err := w.base.RoundTrip(r)
 		if err != nil {
@@ -188,7 +191,19 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, err = io.Copy(io.Discard, resp.Body)
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.Join(os.ErrDeadlineExceeded, err, resp.Body.Close())}
 	}
-	return w.base.RoundTrip(r)
+	resp, err := w.base.RoundTrip(r)
+	if err == nil {
+		resp.Body = &counted{ReadCloser: resp.Body, wire: w}
+	}
+	return resp, err
+}
+
+// answered is the answer of a FaultAnswer.
+func answered(r *http.Request, f Fault) *http.Response {
+	return &http.Response{
+		StatusCode: f.Status, Status: http.StatusText(f.Status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: f.Header.Clone(), Body: io.NopCloser(bytes.NewReader([]byte(f.Body))), ContentLength: int64(len(f.Body)), Request: r,
+	}
 }
 
 // release frees requests that hang although their caller gave up, so that a broken adapter cannot hang the kit.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -25,8 +26,8 @@ import (
 const (
 	// assertionLife is how long a signed assertion is valid. "exp at most 10 minutes after iat"; less than that forgives a slow clock.
 	assertionLife = 8 * time.Minute
-	// directoryLife is how long the directory is believed. A change matters for limits alone, and a refusal says so too.
-	directoryLife = time.Hour
+	// directoryLife is how long the directory is believed. capability.changed tells of a change at once, but to one replica alone.
+	directoryLife = 5 * time.Minute
 	// assertionUse is how long an assertion is used again ("may be used again until it expires"), so that a call under way does not
 	// outlive it; assertionsKept bounds for how many users.
 	assertionUse   = assertionLife / 2
@@ -83,6 +84,27 @@ func (c *client) readDirectory(ctx context.Context) (*directory, error) {
 	}
 	c.dir.Store(d)
 	return &d.directory, nil
+}
+
+// learn applies a capability.changed event to the directory that is known; other bodies change nothing. The limits that go with the
+// feature are read by the next call.
+func (c *client) learn(body []byte) {
+	var e event
+	var d eventData
+	if json.Unmarshal(body, &e) != nil || e.Type != "capability.changed" || json.Unmarshal(e.Data, &d) != nil || d.Feature == "" {
+		return
+	}
+	known := c.dir.Load()
+	if known == nil {
+		return
+	}
+	next := &knownDirectory{directory: known.directory}
+	next.Features = maps.Clone(known.Features)
+	if next.Features == nil {
+		next.Features = map[string]string{}
+	}
+	next.Features[d.Feature] = d.Level
+	c.dir.Store(next)
 }
 
 // issueToken exchanges a client assertion for a bearer token (RFC 6749 §4.4, RFC 7523 §2.2).
@@ -154,6 +176,14 @@ func (c *client) userAssertion(ctx context.Context, who person) (string, error) 
 
 // do sends an authenticated call; who is nil for what the partner does as a whole. A refused bearer token is replaced once.
 func (c *client) do(ctx context.Context, who *person, call rest.Call, out any) error {
+	return c.authorized(ctx, who, call, func(signed rest.Call) error {
+		_, err := c.rest.Do(ctx, signed, out)
+		return err
+	})
+}
+
+// authorized hands a call with its proofs to send, once more when the bearer token was refused.
+func (c *client) authorized(ctx context.Context, who *person, call rest.Call, send func(rest.Call) error) error {
 	for retried := false; ; retried = true {
 		token, header, err := c.authorize(ctx, who, call.Header)
 		if err != nil {
@@ -161,7 +191,7 @@ func (c *client) do(ctx context.Context, who *person, call rest.Call, out any) e
 		}
 		signed := call
 		signed.Header = header
-		_, err = c.rest.Do(ctx, signed, out)
+		err = send(signed)
 		re, ok := errors.AsType[*rest.Error](err)
 		if !ok || retried || re.Status != http.StatusUnauthorized || !bearerRefused(re) {
 			return err
@@ -171,6 +201,9 @@ func (c *client) do(ctx context.Context, who *person, call rest.Call, out any) e
 }
 
 func (c *client) authorize(ctx context.Context, who *person, base http.Header) (token string, h http.Header, err error) {
+	if _, err := c.readDirectory(ctx); err != nil && c.dir.Load() == nil {
+		return "", nil, err
+	}
 	if token, err = c.tokens.Token(ctx); err != nil {
 		return "", nil, err
 	}

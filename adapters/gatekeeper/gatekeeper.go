@@ -23,6 +23,10 @@ var (
 	_ gateway.Registrar = (*Adapter)(nil)
 	_ gateway.Backlog   = (*Adapter)(nil)
 	_ gateway.Publisher = (*Adapter)(nil)
+
+	_ gateway.MediaStore = (*Adapter)(nil)
+	_ gateway.Profiles   = (*Adapter)(nil)
+	_ gateway.Moderator  = (*Adapter)(nil)
 )
 
 const (
@@ -168,6 +172,7 @@ func capsOf(facts gateway.ChatFacts, dir *directory) gateway.Caps {
 		if l.ReactionsPerUser > 0 {
 			caps.ReactionsMax = min(caps.ReactionsMax, l.ReactionsPerUser)
 		}
+		caps.MediaMax, caps.MediaTypes, caps.Reactions = l.MediaBytes, slices.Clone(l.MediaTypes), slices.Clone(l.Reactions)
 	}
 	return caps
 }
@@ -194,10 +199,15 @@ func (a *Adapter) allows(op gateway.Op) error {
 		}
 	case gateway.OpMarkRead:
 		need = append(need, gateway.FeatureReadOut)
+	case gateway.OpAnswer:
+		need = append(need, gateway.FeatureAnswer)
 	case gateway.OpTyping:
 		need = append(need, gateway.FeatureTypingOut)
 	case gateway.OpGroup:
 		need = append(need, gateway.FeatureGroups)
+	}
+	for _, p := range text.Parts {
+		need = append(need, partFeature(p))
 	}
 	for _, f := range need {
 		if !caps.Has(f) {
@@ -216,11 +226,32 @@ func (a *Adapter) allows(op gateway.Op) error {
 	return nil
 }
 
+// partFeature says which feature a part needs; one that the adapter never carries is render's to refuse.
+func partFeature(p gateway.Part) gateway.Feature {
+	switch p.(type) {
+	case gateway.Media:
+		return gateway.FeatureMedia
+	case gateway.Location:
+		return gateway.FeatureLocation
+	case gateway.ContactCard:
+		return gateway.FeatureContact
+	case gateway.Poll:
+		return gateway.FeaturePoll
+	case gateway.Sticker:
+		return gateway.FeatureSticker
+	case gateway.Text, gateway.Interactive, gateway.UnsupportedPart:
+	}
+	return gateway.FeatureText
+}
+
 // features names ours by the directory's; those that the adapter does not do are not here.
 var features = map[gateway.Feature]string{
 	gateway.FeatureText: "text", gateway.FeatureReply: "reply", gateway.FeatureEdit: "edit", gateway.FeatureRetract: "retract",
 	gateway.FeatureReact: "react", gateway.FeatureDelivered: "delivered", gateway.FeatureReadOut: "read", gateway.FeatureReadIn: "read",
-	gateway.FeatureTypingOut: "typing", gateway.FeatureTypingIn: "typing",
+	gateway.FeatureTypingOut: "typing", gateway.FeatureTypingIn: "typing", gateway.FeatureMedia: "media", gateway.FeatureSticker: "sticker",
+	gateway.FeatureLocation: "location", gateway.FeatureContact: "contact", gateway.FeaturePoll: "poll", gateway.FeatureAnswer: "answer",
+	gateway.FeatureStyling: "spans", gateway.FeaturePresence: "presence", gateway.FeatureProfile: "profile", gateway.FeatureBlock: "blocks",
+	gateway.FeatureReport: "reports",
 }
 
 // Descriptor returns what users are told before they enlist.

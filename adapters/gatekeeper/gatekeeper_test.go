@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -313,7 +314,86 @@ func openRig(t *testing.T, deps adapters.Deps, check func(*http.Request) error) 
 	rig.Say = func(i int, text string) gateway.MessageID {
 		return b.say(strings.TrimPrefix(string(rig.Chats[i].Contact), "gku_"), string(rig.Accounts[i].Endpoint), text)
 	}
+	b.furnish(rig)
 	return rig
+}
+
+// furnish gives the kit hands on the sandbox for what people and users do beside text.
+func (b *sandbox) furnish(rig *adaptertest.Rig) {
+	name := func(i int) string { return strings.TrimPrefix(string(rig.Chats[i].Contact), "gku_") }
+	user := func(i int) string { return string(rig.Accounts[i].Endpoint) }
+	post := func(person, to string, content any) gateway.MessageID {
+		var said struct {
+			MessageID string `json:"message_id"`
+		}
+		b.control(http.MethodPost, "/sandbox/v1/people/"+person+"/messages", map[string]any{"to": to, "content": content}, &said)
+		return gateway.MessageID(said.MessageID)
+	}
+	rig.Ask = func(i int, p gateway.Poll) gateway.MessageID {
+		options := []map[string]string{}
+		for _, o := range p.Options {
+			options = append(options, map[string]string{"id": o.ID, "title": o.Title})
+		}
+		return post(name(i), user(i), map[string]any{"poll": map[string]any{"question": p.Question, "options": options}})
+	}
+	rig.File = func(i int, size int64) gateway.Media {
+		part := b.make(map[string]any{"type": "application/pdf", "size": size, "name": "big.pdf"})
+		post(name(i), user(i), map[string]any{"media": []any{part}})
+		sum, err := hex.DecodeString(part["sha256"].(string))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return gateway.Media{Kind: gateway.MediaFile, Handle: part["media_id"].(string), MIME: "application/pdf", Size: size, SHA256: sum}
+	}
+	rig.Stored = func(handle string) ([]byte, int64) {
+		w := httptest.NewRecorder()
+		b.sim.Control().ServeHTTP(w, httptest.NewRequestWithContext(b.t.Context(), http.MethodGet, "/sandbox/v1/media/"+handle, nil))
+		sum := sha256.Sum256(w.Body.Bytes())
+		return sum[:], int64(w.Body.Len())
+	}
+	rig.Look = func(i int, display string) {
+		picture := b.make(map[string]any{"width": 64, "height": 64, "seed": i})
+		b.control(http.MethodPatch, "/sandbox/v1/people/"+name(i), map[string]any{"display": display, "avatar": picture["media_id"]}, nil)
+	}
+	rig.Blocked = func(i int) bool { return b.count("block", name(i)) > 0 }
+	rig.Reports = func(i int) int { return b.count("report", name(i)) }
+	native := func(i int, method, path string, body any) gateway.MessageID {
+		var said struct {
+			MessageID string `json:"message_id"`
+		}
+		b.control(method, "/sandbox/v1/users/"+user(i)+path, body, &said)
+		return gateway.MessageID(said.MessageID)
+	}
+	rig.Native = &adaptertest.Native{
+		Say: func(i int, text string) gateway.MessageID {
+			return native(i, http.MethodPost, "/messages", map[string]string{"to": name(i), "text": text})
+		},
+		Edit: func(i int, id gateway.MessageID, text string) {
+			native(i, http.MethodPatch, "/messages/"+string(id), map[string]string{"text": text})
+		},
+		Retract: func(i int, id gateway.MessageID) { native(i, http.MethodDelete, "/messages/"+string(id), nil) },
+		React: func(i int, id gateway.MessageID, emoji string) {
+			native(i, http.MethodPut, "/messages/"+string(id)+"/reactions", map[string][]string{"emojis": {emoji}})
+		},
+		Read: func(i int, id gateway.MessageID) {
+			native(i, http.MethodPost, "/read", map[string]string{"to": name(i), "up_to": string(id)})
+		},
+	}
+}
+
+// make orders a file and returns the part that names it.
+func (b *sandbox) make(order map[string]any) map[string]any {
+	b.t.Helper()
+	part := map[string]any{}
+	b.control(http.MethodPost, "/sandbox/v1/media", order, &part)
+	return part
+}
+
+func (b *sandbox) count(kind, person string) int {
+	b.t.Helper()
+	var out struct{ Count int }
+	b.control(http.MethodPost, "/sandbox/v1/wait", map[string]any{"kind": kind, "person": person}, &out)
+	return out.Count
 }
 
 // errorCases are recorded answers of a gatekeeper, one for each code of the document that an op can meet, and a few without one.

@@ -4,16 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"postern/gateway"
 )
-
-// maxExcerpt bounds what a notice about unknown content repeats, in code points.
-const maxExcerpt = 200
 
 var errBadJSON = errors.New("gatekeeper: parse: body is not an event of the document")
 
@@ -26,8 +21,15 @@ func (a *Adapter) Verify(r gateway.Request) error {
 	return err
 }
 
-// Parse turns one webhook body into events. A type that the gateway has no words for gives none (see the package comment).
-func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) { return parse(r.Body) }
+// Parse turns one webhook body into events. A type that the gateway has no words for gives none (see the package comment); a
+// changed capability changes Caps at once.
+func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
+	events, err := parse(r.Body)
+	if err == nil && len(events) == 0 {
+		a.client.learn(r.Body)
+	}
+	return events, err
+}
 
 func parse(body []byte) ([]gateway.Event, error) {
 	var e event
@@ -65,6 +67,7 @@ func parse(body []byte) ([]gateway.Event, error) {
 		return nil, err
 	}
 	out.From, out.FromMe = parseFrom(d, out)
+	out.Body = owned(out.Body, out.FromMe)
 	return []gateway.Event{out}, nil
 }
 
@@ -91,6 +94,20 @@ func parseFrom(d eventData, e gateway.Event) (who gateway.ContactID, me bool) {
 	return gateway.ContactID(first(named, string(e.Chat.Contact))), false
 }
 
+// owned marks the target of what only a message's writer can do as the user's, when the user did it.
+func owned(body gateway.EventBody, mine bool) gateway.EventBody {
+	switch b := body.(type) {
+	case gateway.Edited:
+		b.Target.Mine = mine
+		return b
+	case gateway.Retracted:
+		b.Target.Mine = mine
+		return b
+	default:
+		return body
+	}
+}
+
 // eventParsers holds the types that become events; a parser that returns neither body nor error drops the event.
 var eventParsers = map[string]func(eventData) (gateway.EventBody, error){
 	"message.received":  parseMessage,
@@ -98,7 +115,12 @@ var eventParsers = map[string]func(eventData) (gateway.EventBody, error){
 	"message.retracted": parseRetracted,
 	"message.status":    parseStatus,
 	"reaction.changed":  parseReaction,
+	"media.rejected":    parseRejected,
+	"conversation.read": parseSeen,
 	"typing":            parseTyping,
+	"presence.changed":  parsePresence,
+	"profile.updated":   parseProfile,
+	"call.changed":      parseCall,
 	"contact.requested": consent(gateway.ConsentRequested),
 	"contact.accepted":  consent(gateway.ConsentAccepted),
 	"contact.declined":  consent(gateway.ConsentDeclined),
@@ -143,17 +165,63 @@ func parseStatus(d eventData) (gateway.EventBody, error) {
 	}
 	s := gateway.Status{IDs: target(d, true).IDs, Ref: gateway.OpID(d.ClientID), State: state}
 	if state == gateway.StatusFailed {
-		// The message was accepted and will not be delivered: nothing about it is uncertain, and nothing of it can be sent once more.
-		class, known := codeClasses[d.Reason]
-		if !known || class == gateway.Uncertain || class == gateway.Retryable || class == gateway.RateLimited {
-			class = gateway.Permanent
-		}
-		s.Failure = &gateway.Failure{Class: class}
-		if known {
-			s.Failure.Code = d.Reason
-		}
+		s.Failure = failure(d.Reason)
 	}
 	return s, nil
+}
+
+// failure is why an accepted message will not be delivered: nothing about it is uncertain, and nothing of it can be sent once more.
+func failure(reason string) *gateway.Failure {
+	class, known := codeClasses[reason]
+	if !known || class == gateway.Uncertain || class == gateway.Retryable || class == gateway.RateLimited {
+		class = gateway.Permanent
+	}
+	if !known {
+		reason = ""
+	}
+	return &gateway.Failure{Class: class, Code: reason}
+}
+
+// parseRejected: the gatekeeper threw the media of an accepted message away, and the message with it.
+func parseRejected(d eventData) (gateway.EventBody, error) {
+	return gateway.Status{IDs: target(d, true).IDs, Ref: gateway.OpID(d.ClientID), State: gateway.StatusFailed, Failure: failure(d.Reason)}, nil
+}
+
+func parseSeen(d eventData) (gateway.EventBody, error) {
+	if d.UpTo == "" {
+		return nil, errBadJSON
+	}
+	return gateway.Seen{UpTo: gateway.Target{IDs: []gateway.MessageID{gateway.MessageID(d.UpTo)}}}, nil
+}
+
+func parsePresence(d eventData) (gateway.EventBody, error) {
+	return gateway.Presence{Available: d.Available, LastSeen: firstTime(d.LastSeen)}, nil
+}
+
+// parseProfile: the event tells the whole profile, so that what is absent was taken away. A name is never taken away.
+func parseProfile(d eventData) (gateway.EventBody, error) {
+	avatar := ""
+	if d.Profile.Avatar != nil {
+		avatar = d.Profile.Avatar.MediaID
+	}
+	u := gateway.ContactUpdate{Avatar: &avatar}
+	if d.Profile.Display != "" {
+		u.Name = &d.Profile.Display
+	}
+	return u, nil
+}
+
+var callStates = map[string]gateway.CallState{"ringing": gateway.CallRinging, "missed": gateway.CallMissed, "ended": gateway.CallEnded}
+
+// maxCall bounds the length of a call that is believed, in seconds.
+const maxCall = 7 * 24 * 60 * 60
+
+func parseCall(d eventData) (gateway.EventBody, error) {
+	state, ok := callStates[d.State]
+	if !ok || d.CallID == "" {
+		return nil, errBadJSON
+	}
+	return gateway.Call{ID: d.CallID, State: state, Video: d.Video, Duration: time.Duration(min(max(d.DurationS, 0), maxCall)) * time.Second}, nil
 }
 
 func parseReaction(d eventData) (gateway.EventBody, error) {
@@ -218,111 +286,4 @@ func firstTime(values ...string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// parseContent turns a Content object into parts. A member that the document does not describe becomes a notice with an
-// excerpt; nothing is dropped. In relay mode the content is an envelope that nobody here can open.
-func parseContent(d eventData) (gateway.Content, error) {
-	if len(d.Content) == 0 {
-		return gateway.Content{Parts: []gateway.Part{gateway.UnsupportedPart{Type: "encrypted"}}}, nil
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(d.Content, &members); err != nil {
-		return gateway.Content{}, errBadJSON
-	}
-	names := make([]string, 0, len(members))
-	for name := range members {
-		if name != "spans" {
-			names = append(names, name)
-		}
-	}
-	slices.SortFunc(names, byPartOrder)
-	var out gateway.Content
-	for _, name := range names {
-		out.Parts = append(out.Parts, parsePart(name, members[name], members["spans"])...)
-	}
-	if len(out.Parts) == 0 {
-		out.Parts = []gateway.Part{gateway.UnsupportedPart{Type: "empty"}}
-	}
-	return out, nil
-}
-
-// partOrder is how parts follow each other: media before the text that is its caption.
-var partOrder = []string{"media", "location", "contact", "unsupported", "text"}
-
-func byPartOrder(a, b string) int {
-	if d := slices.Index(partOrder, a) - slices.Index(partOrder, b); d != 0 {
-		return d
-	}
-	return strings.Compare(a, b)
-}
-
-func parsePart(name string, raw, spans json.RawMessage) []gateway.Part {
-	switch name {
-	case "text":
-		var text string
-		if json.Unmarshal(raw, &text) == nil {
-			return []gateway.Part{gateway.Text{Text: text, Spans: parseSpans(spans, utf8.RuneCountInString(text))}}
-		}
-	case "location":
-		var l location
-		if json.Unmarshal(raw, &l) == nil {
-			return []gateway.Part{gateway.Location{Lat: l.Latitude, Lon: l.Longitude, Accuracy: l.Accuracy, Name: l.Name, Address: l.Address}}
-		}
-	case "contact":
-		var c contactCard
-		if json.Unmarshal(raw, &c) == nil {
-			return []gateway.Part{gateway.ContactCard{Name: c.Name, Phones: c.Phones, Emails: c.Emails}}
-		}
-	case "media":
-		var media []mediaPart
-		if json.Unmarshal(raw, &media) == nil && len(media) > 0 {
-			parts := make([]gateway.Part, len(media))
-			for i, m := range media {
-				parts[i] = gateway.UnsupportedPart{Type: first(m.Kind, "media"), Excerpt: excerpt(m.Name)}
-			}
-			return parts
-		}
-	case "unsupported":
-		var kind string
-		if json.Unmarshal(raw, &kind) == nil {
-			return []gateway.Part{gateway.UnsupportedPart{Type: kind}}
-		}
-	}
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		text = ""
-	}
-	return []gateway.Part{gateway.UnsupportedPart{Type: excerpt(name), Excerpt: excerpt(text)}}
-}
-
-func excerpt(s string) string {
-	n := 0
-	for i := range s {
-		if n == maxExcerpt {
-			return s[:i]
-		}
-		n++
-	}
-	return s
-}
-
-// parseSpans reads the spans that lie inside a text of that many code points; others and unknown styles are left out.
-func parseSpans(raw json.RawMessage, length int) []gateway.Span {
-	var spans []span
-	if len(raw) == 0 || json.Unmarshal(raw, &spans) != nil {
-		return nil
-	}
-	var out []gateway.Span
-	for _, s := range spans {
-		if s.Start < 0 || s.Length < 1 || s.Start > length-s.Length {
-			continue
-		}
-		for ours, theirs := range spanStyles {
-			if theirs == s.Style {
-				out = append(out, gateway.Span{Start: s.Start, Length: s.Length, Style: ours, URL: s.URL})
-			}
-		}
-	}
-	return out
 }

@@ -9,10 +9,13 @@ type directory struct {
 	Name     string            `json:"name"`
 	Features map[string]string `json:"features"`
 	Limits   struct {
-		TextBytes        int   `json:"text_bytes"`
-		EditWindowS      int64 `json:"edit_window_s"`
-		RetractWindowS   int64 `json:"retract_window_s"`
-		ReactionsPerUser int   `json:"reactions_per_user"`
+		TextBytes        int      `json:"text_bytes"`
+		MediaBytes       int64    `json:"media_bytes"`
+		MediaTypes       []string `json:"media_types"`
+		EditWindowS      int64    `json:"edit_window_s"`
+		RetractWindowS   int64    `json:"retract_window_s"`
+		ReactionsPerUser int      `json:"reactions_per_user"`
+		Reactions        []string `json:"reactions"`
 	} `json:"limits"`
 	Terms terms `json:"terms"`
 }
@@ -29,8 +32,14 @@ type tokenAnswer struct {
 }
 
 type content struct {
-	Text  string `json:"text,omitempty"`
-	Spans []span `json:"spans,omitempty"`
+	Text     string       `json:"text,omitempty"`
+	Spans    []span       `json:"spans,omitempty"`
+	Media    []mediaPart  `json:"media,omitempty"`
+	Location *location    `json:"location,omitempty"`
+	Contact  *contactCard `json:"contact,omitempty"`
+	Poll     *poll        `json:"poll,omitempty"`
+	Answer   *picked      `json:"answer,omitempty"`
+	Previews []preview    `json:"previews,omitempty"`
 }
 
 type span struct {
@@ -43,20 +52,98 @@ type span struct {
 type location struct {
 	Latitude  float64 `json:"latitude"`
 	Longitude float64 `json:"longitude"`
-	Accuracy  float64 `json:"accuracy_m"`
-	Name      string  `json:"name"`
-	Address   string  `json:"address"`
+	Accuracy  float64 `json:"accuracy_m,omitempty"`
+	Name      string  `json:"name,omitempty"`
+	Address   string  `json:"address,omitempty"`
+	LiveUntil string  `json:"live_until,omitempty"`
 }
 
 type contactCard struct {
 	Name   string   `json:"name"`
-	Phones []string `json:"phones"`
-	Emails []string `json:"emails"`
+	Phones []string `json:"phones,omitempty"`
+	Emails []string `json:"emails,omitempty"`
 }
 
 type mediaPart struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+	MediaID    string `json:"media_id"`
+	Kind       string `json:"kind"`
+	Type       string `json:"type"`
+	Size       int64  `json:"size"`
+	SHA256     string `json:"sha256"` // hex
+	Name       string `json:"name,omitempty"`
+	Width      int    `json:"width,omitempty"`
+	Height     int    `json:"height,omitempty"`
+	DurationMS int    `json:"duration_ms,omitempty"`
+	Emoji      string `json:"emoji,omitempty"`
+	Thumb      string `json:"thumb,omitempty"`
+	ViewOnce   bool   `json:"view_once,omitempty"`
+}
+
+type choice struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+}
+
+type poll struct {
+	Question string   `json:"question"`
+	Options  []choice `json:"options"`
+	Multiple bool     `json:"multiple,omitempty"`
+}
+
+type interactive struct {
+	Header  string   `json:"header"`
+	Body    string   `json:"body"`
+	Footer  string   `json:"footer"`
+	Choices []choice `json:"choices"`
+}
+
+type picked struct {
+	Choices []choice `json:"choices"`
+}
+
+type preview struct {
+	URL         string `json:"url"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Image       string `json:"image,omitempty"`
+}
+
+type mediaCreate struct {
+	Type       string `json:"type"`
+	Size       int64  `json:"size"`
+	SHA256     string `json:"sha256"`
+	Name       string `json:"name,omitempty"`
+	Ciphertext bool   `json:"ciphertext"`
+}
+
+type mediaSlot struct {
+	MediaID string `json:"media_id"`
+}
+
+type mediaObject struct {
+	MediaID string `json:"media_id"`
+	Type    string `json:"type"`
+	Size    int64  `json:"size"`
+	SHA256  string `json:"sha256"`
+	Name    string `json:"name"`
+}
+
+type profile struct {
+	InternalID string       `json:"internal_id"`
+	Display    string       `json:"display"`
+	Avatar     *mediaObject `json:"avatar"`
+}
+
+type reportCreate struct {
+	Accused   string            `json:"accused"`
+	Category  string            `json:"category"`
+	Statement string            `json:"statement,omitempty"`
+	GoodFaith bool              `json:"good_faith"`
+	Messages  []reportedMessage `json:"messages,omitempty"`
+}
+
+type reportedMessage struct {
+	MessageID string `json:"message_id"`
 }
 
 type messageCreate struct {
@@ -202,6 +289,15 @@ type eventData struct {
 	Reason       string          `json:"reason"`
 	Reactions    []string        `json:"reactions"`
 	State        string          `json:"state"`
+	UpTo         string          `json:"up_to"`
+	CallID       string          `json:"call_id"`
+	Video        bool            `json:"video"`
+	DurationS    int64           `json:"duration_s"`
+	Profile      profile         `json:"profile"`
+	Available    bool            `json:"available"`
+	LastSeen     string          `json:"last_seen"`
+	Feature      string          `json:"feature"`
+	Level        string          `json:"level"`
 	Enlistment   enlistment      `json:"enlistment"`
 	Consent      struct {
 		Requester string `json:"requester"`

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,6 +41,10 @@ type Config struct {
 	MessagesPerMinute int
 	// Limits bound memory.
 	Limits Limits
+	// Without lists features that the directory calls unavailable from the start; the control API switches each.
+	Without []string
+	// MediaDir is where a folder for files is made; it goes when Run ends. Empty: the system's folder for temporary files.
+	MediaDir string
 	// SigningKey signs v1a webhooks and deletion receipts. Nil: made at start.
 	SigningKey ed25519.PrivateKey
 	// Client sends webhooks and fetches partner keys. Nil: one with the webhook timeout.
@@ -96,6 +102,8 @@ type Person struct {
 	OptedIn bool `json:"opted_in"`
 	// TellsDecline says whether a declined contact request is told to the requester.
 	TellsDecline bool `json:"tells_decline,omitempty"`
+	// Avatar is a media id of POST /sandbox/v1/media; empty for none.
+	Avatar string `json:"avatar,omitempty"`
 }
 
 // Identifier names somebody by what others know: type is email, phone, username or jid.
@@ -106,13 +114,15 @@ type Identifier struct {
 
 // Limits bound what is kept; the oldest goes first, zero takes the default.
 type Limits struct {
-	People          int // 1,000
-	Users           int // 10,000 enlistments
-	Chats           int // 20,000
-	ChatMessages    int // 500 per chat
-	Events          int // 50,000 in the backlog of a partner
-	IdempotencyKeys int // 100,000
-	Ledger          int // 100,000 entries of each kind
+	People          int   // 1,000
+	Users           int   // 10,000 enlistments
+	Chats           int   // 20,000
+	ChatMessages    int   // 500 per chat
+	Events          int   // 50,000 in the backlog of a partner
+	IdempotencyKeys int   // 100,000
+	Ledger          int   // 100,000 entries of each kind
+	Media           int   // 5,000 files
+	MediaBytes      int64 // 2 GiB of files
 }
 
 // DefaultPeople are Juliet, who wants to be asked, and the personas Echo and Slow, who take messages from everybody.
@@ -160,6 +170,11 @@ func (c Config) Validate() error {
 	}
 	if c.SigningKey != nil && len(c.SigningKey) != ed25519.PrivateKeySize {
 		errs = append(errs, fmt.Errorf("signing key: want %d bytes, got %d", ed25519.PrivateKeySize, len(c.SigningKey)))
+	}
+	for _, f := range c.Without {
+		if !slices.Contains(switchable, f) {
+			errs = append(errs, fmt.Errorf("without %q: want one of %s", f, strings.Join(switchable, ", ")))
+		}
 	}
 	errs = append(errs, c.Faults.validate())
 	if err := errors.Join(errs...); err != nil {
@@ -233,6 +248,8 @@ func (c Config) withDefaults() Config {
 	or(&c.Limits.Events, 50_000)
 	or(&c.Limits.IdempotencyKeys, 100_000)
 	or(&c.Limits.Ledger, 100_000)
+	or(&c.Limits.Media, 5_000)
+	or(&c.Limits.MediaBytes, 2<<30)
 	if c.People == nil {
 		c.People = DefaultPeople()
 	}

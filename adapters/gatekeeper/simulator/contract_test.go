@@ -76,6 +76,7 @@ func TestUndocumentedIsRefused(t *testing.T) {
 func TestUnavailableFeatures(t *testing.T) {
 	b := newSandbox(t, nil)
 	usr := b.enlist(romeo)
+	b.control("PATCH", "/capabilities", obj{"media": "unavailable"})
 	sum := strings.Repeat("ab", 32)
 	tests := []struct {
 		method, path string

@@ -42,7 +42,14 @@ func patchPerson(c *controlCall) (any, error) {
 	if err := next.validate(); err != nil {
 		return nil, err
 	}
+	if next.Avatar != "" && c.media[next.Avatar] == nil {
+		return nil, missing("media object", next.Avatar)
+	}
+	looks := p.Display != next.Display || p.Avatar != next.Avatar
 	p.Person = next
+	if looks {
+		c.tellProfile(p)
+	}
 	c.touch()
 	return next, nil
 }
@@ -226,7 +233,7 @@ func patchMessage(c *controlCall) (any, error) {
 	if m.retracted {
 		return nil, wrong("the message was taken back")
 	}
-	return said(m, c.edit(m, raw)), nil
+	return said(m, c.editAs(m, raw, m.chat.person.internalID())), nil
 }
 
 func deleteMessage(c *controlCall) (any, error) {
@@ -237,7 +244,7 @@ func deleteMessage(c *controlCall) (any, error) {
 	if m.retracted {
 		return said(m, nil), nil
 	}
-	return said(m, c.retract(m)), nil
+	return said(m, c.retractAs(m, m.chat.person.internalID())), nil
 }
 
 func putReactions(c *controlCall) (any, error) {
@@ -249,10 +256,10 @@ func putReactions(c *controlCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(in.Emojis) > reactionsPerUser || slices.Contains(in.Emojis, "") {
-		return nil, wrong("emojis: want at most " + itoa(reactionsPerUser))
+	if len(in.Emojis) > 20 || slices.Contains(in.Emojis, "") {
+		return nil, wrong("emojis: want at most 20")
 	}
-	return said(m, c.reactAs(m, in.Emojis)), nil
+	return said(m, c.reactAs(m, in.Emojis, m.chat.person.internalID())), nil
 }
 
 // postFail makes a user's message fail after it was accepted.
@@ -269,5 +276,25 @@ func postFail(c *controlCall) (any, error) {
 		return nil, wrong("code: not one of the document")
 	}
 	c.failMessage(m, in.Code)
+	return empty{}, nil
+}
+
+// postReject makes the gatekeeper throw away the media of a user's message after it was accepted.
+func postReject(c *controlCall) (any, error) {
+	in := struct{ Code string }{Code: "unsupported_type"}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	m, err := c.personMessage(false)
+	if err != nil {
+		return nil, err
+	}
+	if codeStatus[in.Code] == 0 || !m.fromUser || m.clientID == "" {
+		return nil, wrong("want a user's message and a code of the document")
+	}
+	m.status = "failed"
+	c.emit(m.chat.user.partner, "media.rejected", m.chat.user, m.chat, map[string]string{
+		"message_id": m.id, "client_id": m.clientID, "conversation": m.chat.id, "reason": in.Code, "at": stamp(c.cfg.Now()),
+	})
 	return empty{}, nil
 }

@@ -2,8 +2,8 @@
 // which one is a person of the gatekeeper.
 //
 // Written against the Gatekeeper Interop API, version 2026-11-01 (package openapi). Every request is held against that document before
-// anything else happens; what it does not describe is refused with a problem that names the field. Keys, media and groups answer 501
-// feature_unavailable, as the directory says.
+// anything else happens; what it does not describe is refused with a problem that names the field. Keys, groups
+// and calls answer 501 feature_unavailable, as the directory says, and so does every feature that is switched off (see /capabilities).
 //
 // # Parts
 //
@@ -23,7 +23,7 @@
 //	PUT    /partners/{client_id}      {jwks | jwks_url, webhook_url, webhook_secret}: register a partner
 //	PUT    /users/{user}/state        {state: active | suspended | lapsed | expiring}
 //	PUT    /people/{id}               Person: add or replace
-//	PATCH  /people/{id}               part of a Person: opted_in, accepts, persona, display, tells_decline
+//	PATCH  /people/{id}               part of a Person: opted_in, accepts, persona, display, avatar (a media id), tells_decline
 //	GET    /people/{id}               the person with its chats
 //	GET    /chats/{conversation}      one chat with its messages in order of acceptance
 //	POST   /people/{id}/messages      {to, text | content, reply_to}: say something; {message_id, conversation, event_id, seq}
@@ -37,14 +37,27 @@
 //	DELETE /messages/{id}             take it back
 //	PUT    /messages/{id}/reactions   {emojis}: all reactions of the person
 //	POST   /messages/{id}/fail        {code}: a message of a user fails after it was accepted
+//	POST   /messages/{id}/reject      {code}: its media is thrown away (media.rejected)
+//	PUT    /people/{id}/presence      {available, last_seen}: tells everybody who knows the person
+//	POST   /people/{id}/calls         {to, state: ringing | missed | ended, call_id, video, duration_s}; {call_id}
+//	POST   /media                     a file, as bytes with a Content-Type and ?name=, or as JSON {type, name, base64} or made: {type, size},
+//	                                  {width, height, noise}, each with {kind, seed, duration_ms, emoji, thumb, view_once, cut}; a part for content.media
+//	GET    /media/{id}                the bytes of any file, also of those that users uploaded
+//	POST   /users/{user}/messages     {to, text | content, reply_to}: the user writes in the gatekeeper's own app
+//	PATCH  /users/{user}/messages/{id}, DELETE, PUT .../reactions   as for people, by the user's own hand
+//	POST   /users/{user}/read         {to, up_to}: the user reads there (conversation.read)
+//	GET    /capabilities              features with their levels, which can be switched, limits
+//	PATCH  /capabilities              {feature: native | unavailable, ...}: announced by capability.changed; what is off is refused, and not told
+//	PATCH  /limits                    Offer: text_bytes, media_bytes, media_types, edit_window_s, retract_window_s, reactions_per_user, reactions
+//	GET    /reports                   what users complained of
 //	GET    /ledger/messages           ?after=&limit=: accepted POST /v1/messages in order of arrival, with idempotency key, client_id,
 //	                                  number of replays, time and User-Agent; {items, next, total, forgotten}
 //	GET    /ledger/webhooks           ?after=&limit=: every delivery attempt with its result and injected fault
 //	POST   /wait                      long poll until a condition holds or timeout_ms passed; {ok, count, items}
 //	GET    /changes                   server-sent events, one per change of the state
 //
-// The conditions of /wait have a kind: message (person, user, direction to_person or to_user, text, contains, status, edited, retracted,
-// reaction), request (person, user, state), enlistment (user, state), typing (person, user), posts, webhooks (type; those that were taken) and
+// The conditions of /wait have a kind: message (person, user, direction to_person or to_user, has, text, contains, status, edited, retracted,
+// reaction), block (person, user), report (person), request (person, user, state), enlistment (user, state), typing (person, user), posts, webhooks (type; those that were taken) and
 // idle (no webhook waits). min says how many.
 //
 // # Repeatable faults

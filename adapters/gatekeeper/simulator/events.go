@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ type event struct {
 	body json.RawMessage
 }
 
-// kept says whether the event is stored and repeated; typing is neither.
-func (e *event) kept() bool { return e.typ != "typing" }
+// kept says whether the event is stored and repeated; typing and presence are neither.
+func (e *event) kept() bool { return e.typ != "typing" && e.typ != "presence.changed" }
 
 // eventLog is the bounded backlog of a partner. Positions count from 1; a cursor names the last position seen.
 type eventLog struct {
@@ -84,11 +85,17 @@ type subject struct {
 
 // sequenced are the types that count in the `seq` of a conversation.
 func sequenced(typ string) bool {
-	return strings.HasPrefix(typ, "message.") || strings.HasPrefix(typ, "reaction.") || strings.HasPrefix(typ, "group.")
+	family, _, _ := strings.Cut(typ, ".")
+	return slices.Contains([]string{"message", "reaction", "group", "conversation", "call"}, family)
 }
 
 // emit records an event for a user of a partner and queues its webhook. c may be nil, and so may u for the partner as a whole.
+// What belongs to a feature that the directory calls unavailable is not told: the result is nil.
 func (s *Server) emit(p *partner, typ string, u *user, c *chat, data any) *event {
+	if !s.has(eventFeature[typ]) {
+		s.touch()
+		return nil
+	}
 	now := s.cfg.Now()
 	e := &event{id: newID("evt"), typ: typ, at: now}
 	env := envelope{ID: e.id, Type: typ, APIVersion: openapi.Version, OccurredAt: stamp(now), Data: data}

@@ -55,11 +55,8 @@ func (s *Server) once(op *operation, c *call, do implementation, id string) repl
 }
 
 func (s *Server) run(op *operation, c *call, do implementation, id string) (reply, *problem) {
-	if op.asUser && c.user == nil && op.id != "createEnlistment" {
-		return reply{}, fail("not_enlisted", "the user of the assertion is not enlisted")
-	}
-	if op.asUser && c.user != nil && c.user.state == "suspended" {
-		return reply{}, fail("suspended", "the enlistment is suspended")
+	if prob := s.mayUse(op, c); prob != nil {
+		return reply{}, prob
 	}
 	ans, prob := do(c)
 	if prob != nil {
@@ -73,6 +70,19 @@ func (s *Server) run(op *operation, c *call, do implementation, id string) (repl
 		out.header = append(out.header, c.user.quota.headers(s.cfg.MessagesPerMinute, c.now)...)
 	}
 	return out, nil
+}
+
+// mayUse says whether the user takes part and the directory offers what the operation needs.
+func (s *Server) mayUse(op *operation, c *call) *problem {
+	switch {
+	case op.asUser && c.user == nil && op.id != "createEnlistment":
+		return fail("not_enlisted", "the user of the assertion is not enlisted")
+	case op.asUser && c.user != nil && c.user.state == "suspended":
+		return fail("suspended", "the enlistment is suspended")
+	case !s.has(opFeature[op.id]):
+		return lacks(opFeature[op.id], "")
+	}
+	return nil
 }
 
 // take uses one unit of the quota and says how long to wait when there is none.

@@ -13,6 +13,7 @@ type posted struct {
 	Conversation   string    `json:"conversation"`
 	Sender         string    `json:"sender"`
 	To             string    `json:"to"`
+	Kind           string    `json:"kind"`
 	Text           string    `json:"text,omitempty"`
 	UserAgent      string    `json:"user_agent"`
 }

@@ -8,40 +8,6 @@ import (
 	"time"
 )
 
-// content is the part of a message's content that the sandbox looks at.
-type content struct {
-	Text        string
-	Media       []json.RawMessage
-	Unsupported string
-	Spans       []struct{ Start, Length int }
-}
-
-// checkContent holds the limits of the directory that a schema cannot say.
-func checkContent(raw json.RawMessage, at string) (content, *problem) {
-	var in content
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return in, invalid(at, err.Error())
-	}
-	runes := len([]rune(in.Text))
-	for _, span := range in.Spans { // GIA, Span: code points
-		if span.Start+span.Length > runes {
-			return in, invalid(at+"/spans", "a span reaches beyond the text")
-		}
-	}
-	var p *problem
-	switch {
-	case len(in.Text) > textBytes:
-		p = fail("too_large", "the text is longer than limits.text_bytes")
-		p.Param = at + "/text"
-	case len(in.Media) > 0:
-		p = fail("unsupported_type", "the directory says that media is unavailable")
-		p.Param = at + "/media"
-	case in.Unsupported != "":
-		p = invalid(at+"/unsupported", "is for received messages only")
-	}
-	return in, p
-}
-
 type messageRequest struct {
 	ClientID     string `json:"client_id"`
 	Sender       string
@@ -71,14 +37,20 @@ func sendMessage(c *call) (answer, *problem) {
 		return answer{}, fail("rate_limited", "the quota of the user is used up").withRetry("after", after)
 	}
 	m := &message{id: newID("msg"), fromUser: true, clientID: in.ClientID, content: in.Content, replyTo: in.ReplyTo, sentAt: c.now, status: "queued"}
+	if body.Answer != nil {
+		if _, ok := chat.answerTo(in.ReplyTo, true, body.Answer.Choices); !ok {
+			return answer{}, invalid("/content/answer", "reply_to names nothing that can be answered so")
+		}
+	}
 	c.add(chat, m)
+	c.note(m)
 	chat.userTyping = time.Time{}
 	c.posts.add(&posted{
 		N: c.posts.total + 1, At: c.now, ClientID: in.ClientID, MessageID: m.id, Conversation: chat.id, Sender: c.user.internalID,
-		To: chat.person.internalID(), Text: body.Text, UserAgent: c.r.UserAgent(),
+		To: chat.person.internalID(), Kind: body.kind(), Text: body.Text, UserAgent: c.r.UserAgent(),
 	})
 	c.touch()
-	c.perform(chat, m, body.Text)
+	c.perform(chat, m)
 	return answer{status: http.StatusAccepted, body: map[string]string{
 		"message_id": m.id, "client_id": m.clientID, "conversation": chat.id, "accepted_at": stamp(c.now),
 	}}, nil
@@ -102,10 +74,14 @@ func (c *call) mayMessage(in messageRequest) (content, *problem) {
 		return bad("invalid_request", "/replaces", "plaintext messages are edited by PATCH")
 	case in.ExpiresAt != nil && !c.now.Before(*in.ExpiresAt):
 		return bad("invalid_request", "/expires_at", "is over")
+	case in.ReplyTo != "" && !c.has("reply"):
+		return content{}, lacks("reply", "/reply_to")
+	case in.ExpiresAt != nil && !c.has("expires"):
+		return content{}, lacks("expires", "/expires_at")
 	case strings.HasPrefix(in.Conversation, "grp_"):
 		return bad("feature_unavailable", "/conversation", "groups are not offered")
 	}
-	return checkContent(in.Content, "/content")
+	return c.checkContent(in.Content, "/content")
 }
 
 // openChat finds the conversation and checks that the person takes messages in it.
@@ -152,7 +128,7 @@ func editMessage(c *call) (answer, *problem) {
 		p = c.decode(&in)
 	}
 	if p == nil {
-		_, p = checkContent(in.Content, "/content")
+		_, p = c.checkContent(in.Content, "/content")
 	}
 	if p != nil {
 		return answer{}, p
@@ -160,7 +136,7 @@ func editMessage(c *call) (answer, *problem) {
 	switch {
 	case m.retracted:
 		return answer{}, fail("not_permitted", "the message was taken back")
-	case c.now.Sub(m.sentAt) > editWindowS*time.Second:
+	case outside(c.offer.EditWindowS, m, c.now):
 		return answer{}, fail("not_permitted", "the edit window is over")
 	}
 	if !sameJSON(m.content, in.Content) { // repeating an edit changes nothing
@@ -169,6 +145,11 @@ func editMessage(c *call) (answer, *problem) {
 		c.touch()
 	}
 	return answer{status: http.StatusOK, body: map[string]any{"message_id": m.id, "revision": max(m.revision, 1), "edited_at": stamp(c.now)}}, nil
+}
+
+// outside says whether a message is older than a window of that many seconds; zero is no window.
+func outside(seconds int, m *message, now time.Time) bool {
+	return seconds > 0 && now.Sub(m.sentAt) > time.Duration(seconds)*time.Second
 }
 
 func sameJSON(a, b json.RawMessage) bool {
@@ -187,7 +168,7 @@ func retractMessage(c *call) (answer, *problem) {
 		return answer{}, p
 	}
 	if !m.retracted {
-		if c.now.Sub(m.sentAt) > retractWindowS*time.Second {
+		if outside(c.offer.RetractWindowS, m, c.now) {
 			return answer{}, fail("not_permitted", "the window for taking back is over")
 		}
 		m.retracted, m.content = true, json.RawMessage(`{}`)
@@ -209,7 +190,10 @@ func addReaction(c *call) (answer, *problem) {
 	if p != nil {
 		return answer{}, p
 	}
-	m.react(c.user.internalID, c.param("emoji"))
+	if !c.offer.takesEmoji(c.param("emoji")) {
+		return answer{}, invalid("emoji", "not among limits.reactions")
+	}
+	m.react(c.user.internalID, c.param("emoji"), c.offer.ReactionsPerUser)
 	c.touch()
 	return answer{status: http.StatusNoContent}, nil
 }
@@ -221,7 +205,10 @@ func setReactions(c *call) (answer, *problem) {
 	if p == nil {
 		p = c.decode(&in)
 	}
-	if p == nil && len(in.Reactions) > reactionsPerUser {
+	if p == nil && slices.ContainsFunc(in.Reactions, func(e string) bool { return !c.offer.takesEmoji(e) }) {
+		p = invalid("/reactions", "not among limits.reactions")
+	}
+	if p == nil && len(in.Reactions) > c.offer.ReactionsPerUser {
 		p = fail("too_large", "more than limits.reactions_per_user")
 		p.Param = "/reactions"
 	}
@@ -243,7 +230,7 @@ func (m *message) setReactions(who string, emojis []string) {
 }
 
 // react adds an emoji; above the limit the oldest gives way.
-func (m *message) react(who, emoji string) {
+func (m *message) react(who, emoji string, most int) {
 	if m.reactions == nil {
 		m.reactions = map[string][]string{}
 	}
@@ -251,7 +238,7 @@ func (m *message) react(who, emoji string) {
 		return
 	}
 	list := append(m.reactions[who], emoji)
-	m.reactions[who] = list[max(0, len(list)-reactionsPerUser):]
+	m.reactions[who] = list[max(0, len(list)-most):]
 }
 
 func (m *message) unreact(who, emoji string) {
@@ -295,6 +282,9 @@ func sendReceipts(c *call) (answer, *problem) {
 	}
 	accepted, ignored := 0, 0
 	for i, r := range in.Receipts {
+		if r.State == "read" && !c.has("read") || r.State == "delivered" && !c.has("delivered") {
+			return answer{}, lacks(r.State, "/receipts/"+itoa(i)+"/state")
+		}
 		if r.State == "retry" {
 			return answer{}, invalid("/receipts/"+itoa(i)+"/state", "retry is for relay mode")
 		}

@@ -25,7 +25,7 @@ func implementations() map[string]implementation {
 		"publishKeys": unavailable, "countKeys": unavailable, "claimKeys": unavailable, "readIdentity": unavailable,
 		"sendMessage": sendMessage, "editMessage": editMessage, "retractMessage": retractMessage,
 		"setReactions": setReactions, "addReaction": addReaction, "removeReaction": removeReaction, "sendReceipts": sendReceipts, "sendTyping": sendTyping,
-		"createMedia": unavailable, "readMedia": unavailable, "uploadMedia": unavailable,
+		"createMedia": createMedia, "readMedia": readMedia, "uploadMedia": streamed, "downloadMedia": streamed, "readProfile": readProfile,
 		"createGroup": unavailable, "listGroups": unavailable, "readGroup": unavailable, "changeGroup": unavailable,
 		"addMembers": unavailable, "removeMembers": unavailable, "setRole": unavailable, "leaveGroup": unavailable,
 		"readGroupPolicy": unavailable, "replaceGroupPolicy": unavailable,
@@ -80,25 +80,14 @@ func defaultTerms() termsAccepted {
 
 func readDirectory(c *call) (answer, *problem) {
 	issuer := c.issuer(c.r)
-	features := map[string]string{}
-	for _, f := range []string{"text", "spans", "reply", "edit", "retract", "react", "delivered", "read", "typing", "location", "contact", "blocks", "reports", "export", "erase", "contact_requests", "lookup", "expires"} {
-		features[f] = "native"
-	}
-	for _, f := range []string{"media", "groups", "keys", "calls"} {
-		features[f] = "unavailable"
-	}
-	return answer{status: http.StatusOK, etag: `"` + c.terms.Version + `"`, body: map[string]any{
+	return answer{status: http.StatusOK, etag: `"` + c.terms.Version + "-" + itoa(c.offerVersion) + `"`, body: map[string]any{
 		"issuer": issuer, "platform": "sandbox", "name": c.cfg.Name, "versions": []string{openapi.Version},
 		"endpoints": map[string]string{"token": issuer + "/oauth/token", "api": issuer, "jwks": issuer + "/.well-known/gia/jwks.json"},
 		"regions":   []string{}, "modes": []string{"plaintext"}, "identifier_types": []string{"email", "phone", "username", "jid"},
-		"features": features,
-		"limits": map[string]any{
-			"text_bytes": textBytes, "lookup_batch": lookupBatch, "receipt_batch": receiptBatch, "mailbox_days": mailboxDays,
-			"inactivity_days": inactivityDays, "edit_window_s": editWindowS, "retract_window_s": retractWindowS,
-			"reactions_per_user": reactionsPerUser, "messages_per_minute": c.cfg.MessagesPerMinute, "lookups_per_day": lookupsPerDay,
-		},
-		"terms": map[string]string{"version": c.terms.Version, "url": issuer + "/page/terms.html", "sha256": c.terms.SHA256},
-		"calls": map[string]string{"available_after": callsAfter},
+		"features": c.features,
+		"limits":   c.directoryLimits(),
+		"terms":    map[string]string{"version": c.terms.Version, "url": issuer + "/page/terms.html", "sha256": c.terms.SHA256},
+		"calls":    map[string]string{"available_after": callsAfter},
 	}}, nil
 }
 

@@ -9,12 +9,12 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // perform lets the persona of the receiver act on a message of a partner user.
-func (s *Server) perform(c *chat, m *message, text string) {
+func (s *Server) perform(c *chat, m *message) {
 	switch c.person.Persona {
 	case PersonaEcho:
 		s.advance(m, "delivered")
 		s.advance(m, "read")
-		s.echo(c, text)
+		s.echo(c, m)
 	case PersonaSlow:
 		step := s.cfg.SlowDelay
 		s.after(step, func() { s.advance(m, "delivered") })
@@ -22,21 +22,27 @@ func (s *Server) perform(c *chat, m *message, text string) {
 			s.advance(m, "read")
 			s.typing(c, "composing")
 		})
-		s.after(3*step, func() { s.echo(c, text) })
+		s.after(3*step, func() { s.echo(c, m) })
 	case PersonaNone:
 		s.advance(m, "delivered")
 	}
 }
 
-func (s *Server) echo(c *chat, text string) {
-	if text == "" || s.chats[c.id] != c {
+// echo says the same: a text without its spans, else the content as it is. A poll is answered with its first option.
+func (s *Server) echo(c *chat, m *message) {
+	in := contentIn(m.content)
+	if s.chats[c.id] != c || m.retracted {
 		return
 	}
-	raw, err := json.Marshal(map[string]string{"text": text})
-	if err != nil { // a string always encodes
-		return
+	switch {
+	case in.Poll != nil:
+		s.say(c, encoded(map[string]choices{"answer": {in.Poll.Options[:1]}}), m.id)
+	case in.Answer != nil:
+	case in.members() == 1 && in.Text != "":
+		s.say(c, encoded(map[string]string{"text": in.Text}), "")
+	default:
+		s.say(c, m.content, "")
 	}
-	s.say(c, raw, "")
 }
 
 // advance moves the status of a user's message and tells the partner.
@@ -44,8 +50,8 @@ func (s *Server) advance(m *message, status string) {
 	if !m.fromUser || s.messages[m.id] != m || m.chat.blocked || !m.advance(status) {
 		return
 	}
-	if status == "read" && !on(m.chat.user.settings.ReadReceipts) {
-		return
+	if status == "read" && !on(m.chat.user.settings.ReadReceipts) || !s.has(status) || m.clientID == "" {
+		return // not asked for, not offered, or not sent by the partner
 	}
 	s.emit(m.chat.user.partner, "message.status", m.chat.user, m.chat, map[string]string{
 		"message_id": m.id, "client_id": m.clientID, "conversation": m.chat.id, "status": status, "at": stamp(s.cfg.Now()),
@@ -77,47 +83,59 @@ func (s *Server) say(c *chat, raw json.RawMessage, replyTo string) (*message, *e
 	}
 	m := &message{id: newID("msg"), content: raw, replyTo: replyTo, sentAt: s.cfg.Now(), status: "queued"}
 	s.add(c, m)
+	s.note(m)
 	s.touch()
 	if !c.heard() { // GIA, block: nothing is told to the person
 		return m, nil
 	}
 	data := map[string]any{
 		"message_id": m.id, "conversation": c.id, "from": c.person.internalID(), "from_display": c.person.Display, "to": c.user.internalID,
-		"sent_at": stamp(m.sentAt), "mode": "plaintext", "content": raw,
+		"sent_at": stamp(m.sentAt), "mode": "plaintext", "content": s.carried(raw),
 	}
-	if replyTo != "" {
+	if replyTo != "" && s.has("reply") {
 		data["reply_to"] = replyTo
 	}
 	return m, s.emit(c.user.partner, "message.received", c.user, c, data)
 }
 
-func (s *Server) edit(m *message, raw json.RawMessage) *event {
+// editAs changes a message for whom it belongs to. A live location that moved on is not told before it ends.
+func (s *Server) editAs(m *message, raw json.RawMessage, who string) *event {
 	m.content = raw
 	m.revision++
+	s.note(m)
 	s.touch()
-	if !m.chat.heard() {
+	if !m.chat.heard() || s.moving(raw) {
 		return nil
 	}
 	return s.emit(m.chat.user.partner, "message.updated", m.chat.user, m.chat, map[string]any{
-		"message_id": m.id, "conversation": m.chat.id, "from": m.chat.person.internalID(), "to": m.chat.user.internalID,
-		"revision": m.revision, "edited_at": stamp(s.cfg.Now()), "content": raw,
+		"message_id": m.id, "conversation": m.chat.id, "from": who, "to": m.chat.user.internalID,
+		"revision": m.revision, "edited_at": stamp(s.cfg.Now()), "content": s.carried(raw),
 	})
 }
 
-func (s *Server) retract(m *message) *event {
+// moving says whether content is a live location that goes on.
+func (s *Server) moving(raw json.RawMessage) bool {
+	var in struct {
+		Location struct {
+			LiveUntil time.Time `json:"live_until"`
+		}
+	}
+	return json.Unmarshal(raw, &in) == nil && s.cfg.Now().Before(in.Location.LiveUntil)
+}
+
+func (s *Server) retractAs(m *message, who string) *event {
 	m.retracted, m.content = true, json.RawMessage(`{}`)
 	s.touch()
 	if !m.chat.heard() {
 		return nil
 	}
 	return s.emit(m.chat.user.partner, "message.retracted", m.chat.user, m.chat, map[string]string{
-		"message_id": m.id, "conversation": m.chat.id, "from": m.chat.person.internalID(), "to": m.chat.user.internalID, "at": stamp(s.cfg.Now()),
+		"message_id": m.id, "conversation": m.chat.id, "from": who, "to": m.chat.user.internalID, "at": stamp(s.cfg.Now()),
 	})
 }
 
-// reactAs sets all reactions of the person on a message.
-func (s *Server) reactAs(m *message, emojis []string) *event {
-	who := m.chat.person.internalID()
+// reactAs sets all reactions of one side on a message.
+func (s *Server) reactAs(m *message, emojis []string, who string) *event {
 	m.setReactions(who, emojis)
 	s.touch()
 	if !m.chat.heard() {

@@ -83,7 +83,12 @@ func (s *Server) nudge() {
 func (s *Server) Run(ctx context.Context) error {
 	var flying sync.WaitGroup
 	defer flying.Wait()
-	defer s.stop.Do(func() { close(s.stopped) })
+	defer s.stop.Do(func() {
+		close(s.stopped)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.dropMedia()
+	})
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {

@@ -80,6 +80,9 @@ type report struct {
 	user    *user
 	id      string
 	accused string
+	kind    string
+	about   []string // message ids
+	text    string
 	state   string
 	reasons string
 	created time.Time
@@ -96,8 +99,13 @@ func (r *report) view() reportView { return reportView{r.id, r.state, r.reasons,
 
 func createReport(c *call) (answer, *problem) {
 	var in struct {
-		Accused string
-		Block   bool
+		Accused   string
+		Category  string
+		Statement string
+		Messages  []struct {
+			ID string `json:"message_id"`
+		}
+		Block bool
 	}
 	if p := c.decode(&in); p != nil {
 		return answer{}, p
@@ -105,7 +113,10 @@ func createReport(c *call) (answer, *problem) {
 	if len(c.reports) >= maxReports {
 		return answer{}, fail("rate_limited", "the sandbox holds no more reports").withRetry("backoff", 0)
 	}
-	r := &report{user: c.user, id: newID("rep"), accused: in.Accused, state: "received", created: c.now}
+	r := &report{user: c.user, id: newID("rep"), accused: in.Accused, kind: in.Category, text: in.Statement, state: "received", created: c.now}
+	for _, m := range in.Messages {
+		r.about = append(r.about, m.ID)
+	}
 	c.reports[r.id] = r
 	if in.Block {
 		c.user.blocks[in.Accused] = c.now
@@ -113,6 +124,27 @@ func createReport(c *call) (answer, *problem) {
 	c.touch()
 	return answer{status: http.StatusCreated, body: r.view()}, nil
 }
+
+// reportEntry is a report as the control API shows it.
+type reportEntry struct {
+	reportView
+	User      string   `json:"user"`
+	Accused   string   `json:"accused"`
+	Category  string   `json:"category"`
+	Statement string   `json:"statement,omitempty"`
+	Messages  []string `json:"messages"`
+}
+
+func (s *Server) reportEntries() []reportEntry {
+	out := []reportEntry{}
+	for _, r := range s.reports {
+		out = append(out, reportEntry{r.view(), r.user.identifier.Value, r.accused, r.kind, r.text, append([]string{}, r.about...)})
+	}
+	slices.SortFunc(out, func(a, b reportEntry) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+func getReports(c *controlCall) (any, error) { return map[string]any{"items": c.reportEntries()}, nil }
 
 func (c *call) ownReport() (*report, *problem) {
 	r := c.reports[c.param("report_id")]

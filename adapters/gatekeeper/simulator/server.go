@@ -44,16 +44,24 @@ type Server struct {
 	faults      Faults
 	dice        dice
 	terms       termsAccepted
-	order       int64
-	posts       ring[*posted]
-	deliveries  ring[delivered]
-	tasks       taskQueue
-	changed     chan struct{} // closed at the next change
-	revision    int64
-	taken       map[string]int64 // webhooks that the partner took, by type
-	wake        chan struct{}    // tells Run that something may be due
-	stopped     chan struct{}    // closed when Run ends
-	stop        sync.Once
+	features    map[string]string // feature to level, as the directory says
+	offer       Offer
+	// offerVersion counts the changes of features and offer.
+	offerVersion int
+	media        map[string]*mediaObject
+	mediaOrder   []string // oldest first
+	mediaTotal   int64    // bytes
+	mediaDir     string
+	order        int64
+	posts        ring[*posted]
+	deliveries   ring[delivered]
+	tasks        taskQueue
+	changed      chan struct{} // closed at the next change
+	revision     int64
+	taken        map[string]int64 // webhooks that the partner took, by type
+	wake         chan struct{}    // tells Run that something may be due
+	stopped      chan struct{}    // closed when Run ends
+	stop         sync.Once
 }
 
 // partner is a registered caller with its endpoint and its events.
@@ -130,6 +138,8 @@ func (s *Server) reset() error {
 	s.taken = map[string]int64{}
 	s.tasks, s.faults, s.dice, s.order = nil, s.cfg.Faults, newDice(s.cfg.Seed), 0
 	s.terms = defaultTerms()
+	s.dropMedia()
+	s.resetOffer()
 	for _, p := range s.cfg.Partners {
 		if err := s.register(p); err != nil {
 			return err
@@ -259,7 +269,15 @@ func (s *Server) serve(op *operation, do implementation) http.HandlerFunc {
 			fate.refuse.reply(id).write(w)
 			return
 		}
-		out := s.process(op, do, w, r, id)
+		var out reply
+		if isStream(op) {
+			out = s.serveMedia(op, w, r, id)
+		} else {
+			out = s.process(op, do, w, r, id)
+		}
+		if out.status == 0 { // it is written already
+			return
+		}
 		if fate.hold > 0 {
 			if wait(r.Context(), fate.hold) {
 				timedOut().reply(id).write(w)

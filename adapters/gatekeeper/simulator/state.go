@@ -13,7 +13,8 @@ import (
 // person is a user of the gatekeeper and what happened to it.
 type person struct {
 	Person
-	chats []*chat // in the order of their first contact
+	presence *presence // nil: never told
+	chats    []*chat   // in the order of their first contact
 }
 
 func (p *person) internalID() string { return "gku_" + p.ID }
@@ -92,6 +93,7 @@ type message struct {
 	revision  int
 	retracted bool
 	reactions map[string][]string // internal id to emojis, oldest first
+	answers   map[string][]string // internal id to choices, of a poll or buttons
 }
 
 // window is a fixed one-minute window of a quota.

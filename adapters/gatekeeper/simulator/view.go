@@ -24,6 +24,7 @@ type stateView struct {
 	People   []personView `json:"people"`
 	Users    []userView   `json:"users"`
 	Faults   Faults       `json:"faults"`
+	Offer    offerView    `json:"offer"`
 	Counts   countsView   `json:"counts"`
 }
 
@@ -38,11 +39,13 @@ type countsView struct {
 
 type userView struct {
 	enlistmentView
-	ClientID string `json:"client_id"`
+	ClientID string   `json:"client_id"`
+	Blocks   []string `json:"blocks"`
 }
 
 type personView struct {
 	Person
+	Presence   *presence  `json:"presence,omitempty"`
 	InternalID string     `json:"internal_id"`
 	Chats      []chatView `json:"chats"`
 }
@@ -77,12 +80,14 @@ type messageView struct {
 	Revision  int                 `json:"revision"`
 	Retracted bool                `json:"retracted"`
 	Reactions map[string][]string `json:"reactions,omitempty"`
+	Answers   map[string][]string `json:"answers,omitempty"`
 }
 
 func (m *message) view() messageView {
 	return messageView{
 		ID: m.id, FromUser: m.fromUser, ClientID: m.clientID, Content: m.content, ReplyTo: m.replyTo, SentAt: stamp(m.sentAt),
 		Order: m.order, Status: m.status, Revision: m.revision, Retracted: m.retracted, Reactions: m.reactions,
+		Answers: m.answers,
 	}
 }
 
@@ -110,7 +115,7 @@ func (c *chat) view(now time.Time, messages bool) chatView {
 }
 
 func (p *person) view(now time.Time) personView {
-	v := personView{Person: p.Person, InternalID: p.internalID(), Chats: []chatView{}}
+	v := personView{Person: p.Person, Presence: p.presence, InternalID: p.internalID(), Chats: []chatView{}}
 	for _, c := range p.chats {
 		v.Chats = append(v.Chats, c.view(now, false))
 	}
@@ -120,12 +125,12 @@ func (p *person) view(now time.Time) personView {
 
 func (s *Server) stateView() stateView {
 	now := s.cfg.Now()
-	v := stateView{Revision: s.revision, Name: s.cfg.Name, People: []personView{}, Users: []userView{}, Faults: s.faults}
+	v := stateView{Revision: s.revision, Name: s.cfg.Name, People: []personView{}, Users: []userView{}, Faults: s.faults, Offer: s.offerView()}
 	for _, id := range s.personOrder {
 		v.People = append(v.People, s.people[id].view(now))
 	}
 	for _, u := range s.users {
-		v.Users = append(v.Users, userView{u.view(), u.partner.ClientID})
+		v.Users = append(v.Users, userView{u.view(), u.partner.ClientID, u.blockedIDs()})
 	}
 	slices.SortFunc(v.Users, func(a, b userView) int { return strings.Compare(a.InternalID, b.InternalID) })
 	v.Counts = countsView{

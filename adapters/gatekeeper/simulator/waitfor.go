@@ -9,7 +9,7 @@ import (
 
 // condition is what POST /sandbox/v1/wait waits for. Empty fields match everything.
 type condition struct {
-	Kind      string `json:"kind"` // message, request, enlistment, typing, posts, webhooks, idle
+	Kind      string `json:"kind"` // message, request, enlistment, typing, block, report, posts, webhooks, idle
 	TimeoutMS int    `json:"timeout_ms"`
 	Min       int64  `json:"min"` // how many; zero: 1
 	Person    string `json:"person"`
@@ -17,6 +17,7 @@ type condition struct {
 	Direction string `json:"direction"` // of a message: to_person or to_user
 	Text      string `json:"text"`      // the whole text of a message
 	Contains  string `json:"contains"`  // a part of it
+	Has       string `json:"has"`       // what a message is: text, media, sticker, location, contact, poll, interactive or answer
 	Status    string `json:"status"`    // of a message: at least delivered or read; or failed
 	Edited    bool   `json:"edited"`
 	Retracted bool   `json:"retracted"`
@@ -53,7 +54,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 		changed := s.changed
 		s.mu.Unlock()
 		if !known || err != nil {
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, typing, posts, webhooks or idle"})
+			writeControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, typing, block, report, posts, webhooks or idle"})
 			return
 		}
 		if out.OK {
@@ -104,6 +105,20 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 				add(u.view())
 			}
 		}
+	case "block":
+		for _, u := range s.users {
+			for _, id := range u.blockedIDs() {
+				if c.namesUser(u) && (c.Person == "" || id == "gku_"+strings.TrimPrefix(c.Person, "gku_")) {
+					add(id)
+				}
+			}
+		}
+	case "report":
+		for _, r := range s.reportEntries() {
+			if c.Person == "" || r.Accused == "gku_"+strings.TrimPrefix(c.Person, "gku_") {
+				add(r)
+			}
+		}
 	case "posts":
 		out.Count = s.posts.total
 	case "webhooks":
@@ -152,6 +167,9 @@ func (c condition) matches(m *message) bool {
 		return false
 	}
 	if c.Reaction != "" && !strings.Contains(strings.Join(m.reactions[m.chat.user.internalID], " "), c.Reaction) {
+		return false
+	}
+	if c.Has != "" && contentIn(m.content).kind() != c.Has {
 		return false
 	}
 	if c.Text == "" && c.Contains == "" {

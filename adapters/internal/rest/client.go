@@ -27,6 +27,7 @@ const (
 // Client calls one API. It is safe for concurrent use.
 type Client struct {
 	http    *http.Client
+	streams *http.Client // the same without a timeout of its own
 	base    *url.URL
 	timeout time.Duration
 	agent   string
@@ -48,7 +49,9 @@ func New(hc *http.Client, base string, timeout time.Duration, agent string) (*Cl
 		}
 		return nil
 	}
-	return &Client{http: &c, base: u, timeout: timeout, agent: agent}, nil
+	long := c
+	long.Timeout = 0
+	return &Client{http: &c, streams: &long, base: u, timeout: timeout, agent: agent}, nil
 }
 
 // ParseBase checks that base can be the address of an API: absolute, http or https, no user, query or fragment.
