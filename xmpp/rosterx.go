@@ -30,3 +30,9 @@ func contactList(g gateway.Rendering, s speaker, w gateway.ShowContacts) (*Eleme
 	}
 	return el.Add(x, originID(w.ID), hint("no-store")), nil
 }
+
+// Rosters reports whether a user's server lets us keep their roster (XEP-0356 §4): their contacts are there already then.
+func (c *Component) Rosters(user gateway.UserID) bool {
+	j, err := ParseJID(string(user))
+	return err == nil && c.granted(j).rosterSet
+}

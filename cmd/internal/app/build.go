@@ -132,6 +132,7 @@ func (b *builder) instances() error {
 		b.secrets = append(b.secrets, secret)
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
+			Readable: a.ContactJIDs == "readable", Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())
@@ -256,7 +257,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
-		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark,
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered,
 	})
 	return b.components(a, texts)
 }
@@ -305,7 +306,7 @@ func (b *builder) components(a *App, texts *gateway.Texts) error {
 	for n, i := range b.made {
 		c, err := xmpp.New(xmpp.Config{
 			Adapter: i.ID, Domain: i.Component, Server: s.Domain, Secret: b.secrets[n], Dial: dial, TLS: tls,
-			Users: b.cfg.Access.Domains, Name: i.Name, Version: Version().Version, Descriptor: i.Adapter.Descriptor(), Texts: texts,
+			Users: b.cfg.Access.Domains, Name: i.Name, Version: Version().Version, Descriptor: i.Adapter.Descriptor(), Contacts: i.Contacts, Texts: texts,
 			Ephemeral: a.fleeting(i.ID), State: watch.state(i.ID), Count: watch.count(i.ID), Log: b.o.Log, Drain: b.cfg.Delivery.Drain,
 		}, a.gateway, a.desk, b.faults.onOutbox(a.gateway.Outbox(i.ID)))
 		if err != nil {
@@ -315,6 +316,16 @@ func (b *builder) components(a *App, texts *gateway.Texts) error {
 		a.links = append(a.links, link{i, c})
 	}
 	return nil
+}
+
+// rostered reports whether the contacts of a visitor are in their roster without their doing.
+func (a *App) rostered(_ context.Context, v gateway.Visitor) bool {
+	for _, l := range a.links {
+		if l.ID == v.Adapter {
+			return l.component.Rosters(v.User)
+		}
+	}
+	return false
 }
 
 // fleeting carries what is shown at once to a component for as long as its stream lives.

@@ -3,9 +3,11 @@ package app
 import (
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"postern/adapters"
+	"postern/gateway"
 )
 
 // Config is postern.yaml. DefaultConfig holds the defaults; deploy/postern.yaml shows every key with its default.
@@ -126,8 +128,38 @@ type Access struct {
 // Operator is who runs this gateway, as users are told before they consent.
 type Operator struct {
 	Name string `yaml:"name"`
-	// Abuse is an address for complaints.
-	Abuse string `yaml:"abuse"`
+	// Abuse is an address for complaints. Like the others it is a URI or an e-mail address, and shown in service discovery
+	// (XEP-0157).
+	Abuse    string `yaml:"abuse"`
+	Admin    string `yaml:"admin"`
+	Feedback string `yaml:"feedback"`
+	Sales    string `yaml:"sales"`
+	Security string `yaml:"security"`
+	Status   string `yaml:"status"`
+	Support  string `yaml:"support"`
+}
+
+// addresses are the operator's as the file has them, by kind.
+func (o Operator) addresses() map[string]string {
+	return map[string]string{
+		gateway.ContactAbuse: o.Abuse, gateway.ContactAdmin: o.Admin, gateway.ContactFeedback: o.Feedback, gateway.ContactSales: o.Sales,
+		gateway.ContactSecurity: o.Security, gateway.ContactStatus: o.Status, gateway.ContactSupport: o.Support,
+	}
+}
+
+// contacts are the addresses as URIs: what is no URI is an e-mail address.
+func (o Operator) contacts() map[string][]string {
+	out := map[string][]string{}
+	for kind, address := range o.addresses() {
+		switch u, err := url.Parse(address); {
+		case address == "":
+		case err == nil && u.Scheme != "":
+			out[kind] = []string{address}
+		default:
+			out[kind] = []string{"mailto:" + address}
+		}
+	}
+	return out
 }
 
 // Adapter is one instance: what all adapters have in common, and the type's own keys beside it.
@@ -140,6 +172,9 @@ type Adapter struct {
 	// Secret is shared with the XMPP server (XEP-0114); SecretFile holds it, on one line.
 	Secret     Secret `yaml:"secret"`
 	SecretFile string `yaml:"secret_file"`
+	// ContactJIDs is opaque (also when empty) or readable: whether contacts of new registrations have the platform's own ids
+	// in their addresses.
+	ContactJIDs string `yaml:"contact_jids"`
 
 	// Own is the type's own configuration; nil when the type is unknown.
 	Own adapters.Config `yaml:"-"`

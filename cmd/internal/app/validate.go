@@ -144,6 +144,11 @@ func (c *Config) judgeRest(j *judge) {
 	for i, domain := range c.Access.Domains {
 		j.domain(fmt.Sprintf("access.domains.%d", i), domain, "example.org")
 	}
+	for kind, address := range c.Operator.addresses() {
+		u, err := url.Parse(address)
+		ok := address == "" || !strings.ContainsAny(address, " \t") && err == nil && (u.Scheme != "" || strings.Contains(address, "@"))
+		j.want(ok, "operator."+kind, "%q is no URI and no e-mail address", address)
+	}
 	j.want(c.StateDir != "", "state_dir", "is missing")
 }
 
@@ -168,6 +173,7 @@ func (c *Config) judgeAdapters(j *judge) {
 		case a.Secret != "" && a.SecretFile != "":
 			j.wrong(at+".secret", "and secret_file are alternatives: remove one")
 		}
+		j.want(slices.Contains([]string{"", "opaque", "readable"}, a.ContactJIDs), at+".contact_jids", "got %q, want opaque or readable", a.ContactJIDs)
 		judgeOwn(j, at, a)
 	}
 }
