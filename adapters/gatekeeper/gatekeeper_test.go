@@ -88,8 +88,9 @@ type sandbox struct {
 	url    string
 	offset atomic.Int64 // what the platform's clock is ahead of ours
 
-	mu     sync.Mutex
-	posted []gateway.Request
+	mu        sync.Mutex
+	posted    []gateway.Request
+	delivered int // how many of posted the adapter was shown
 }
 
 // people are open to everybody, so that the kit can write to them.

@@ -21,6 +21,13 @@ const fieldDisplay = "display"
 // maxDisplay is the document's limit of Display, in characters.
 const maxDisplay = 200
 
+// Keys of the catalogue (gateway/texts) that the form uses.
+const (
+	textDisplay     = "gatekeeper.display"
+	textDisplayLong = "gatekeeper.display.long"
+	textPending     = "gatekeeper.pending"
+)
+
 // linkState is what the core keeps between the form and its answer: the gatekeeper's terms, and when the user agreed to them.
 type linkState struct {
 	Terms terms     `json:"terms"`
@@ -29,7 +36,7 @@ type linkState struct {
 
 // linkFields are the questions of the one form. Terms are not among them: the disclosure names them and asks for a yes.
 func (a *Adapter) linkFields() []gateway.Field {
-	return []gateway.Field{{Name: fieldDisplay, Label: "Name that people there see", Kind: gateway.FieldText}}
+	return []gateway.Field{{Name: fieldDisplay, Label: textDisplay, Kind: gateway.FieldText}}
 }
 
 // Link enlists a user in two steps: a form, for which nobody need be named yet, then the enlistment. The second may be repeated: enlisting the same identifier
@@ -68,7 +75,7 @@ func (a *Adapter) Link(ctx context.Context, in gateway.LinkInput) (gateway.LinkS
 		}
 		return gateway.LinkStep{Done: &gateway.Linked{Endpoint: gateway.Endpoint(e.InternalID), Secret: secret, Shown: request.Identifier.Value}}, nil
 	case "pending":
-		return a.linkForm(state, "The gatekeeper has not confirmed yet. Send the form again in a moment.")
+		return a.linkForm(state, textPending)
 	}
 	return gateway.LinkStep{}, refuse(gateway.Permanent, rest.Code(e.State), "the gatekeeper did not accept the enlistment")
 }
@@ -85,7 +92,7 @@ func (a *Adapter) linkForm(state linkState, hint string) (gateway.LinkStep, erro
 func (a *Adapter) enlistment(in gateway.LinkInput, state linkState) (request enlistmentRequest, problem string) {
 	display := strings.TrimSpace(in.Answers[fieldDisplay])
 	if len([]rune(display)) > maxDisplay {
-		return request, "The name is too long."
+		return request, textDisplayLong
 	}
 	value := string(in.User) // the XMPP server vouches for it
 	locale := in.Lang

@@ -1,0 +1,226 @@
+package gatekeeper_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/adapters"
+	"postern/adapters/gatekeeper"
+	"postern/gateway"
+)
+
+// open boots a sandbox and an adapter with one enlisted user, whose webhooks are kept.
+func openOne(t *testing.T) (*sandbox, *gatekeeper.Adapter, gateway.Credentials) {
+	t.Helper()
+	b := newSandbox(t)
+	a := b.open(config(t, b.url), adapters.Deps{HTTP: newClient(t)})
+	if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
+		t.Fatal(err)
+	}
+	return b, a, enlist(t, a, "romeo@montague.example")
+}
+
+func direct() gateway.ChatFacts { return gateway.ChatFacts{Kind: gateway.ChatDirect} }
+
+func opTo(contact gateway.ContactID, body gateway.OpBody) gateway.Op {
+	return gateway.Op{ID: gateway.NewOpID(), Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: contact}, Body: body}
+}
+
+func message(parts ...gateway.Part) gateway.OpMessage {
+	return gateway.OpMessage{Content: gateway.Content{Parts: parts}}
+}
+
+// TestCapabilities: each feature that Caps offers can be switched off and on while the adapter runs, and Caps follows the webhook
+// without a request.
+func TestCapabilities(t *testing.T) {
+	b, a, _ := openOne(t)
+	theirs := map[gateway.Feature]string{
+		gateway.FeatureMedia: "media", gateway.FeatureLocation: "location", gateway.FeatureContact: "contact", gateway.FeaturePoll: "poll",
+		gateway.FeatureSticker: "sticker", gateway.FeatureAnswer: "answer", gateway.FeatureStyling: "spans", gateway.FeatureReply: "reply",
+		gateway.FeatureEdit: "edit", gateway.FeatureRetract: "retract", gateway.FeatureReact: "react", gateway.FeatureDelivered: "delivered",
+		gateway.FeatureReadOut: "read", gateway.FeatureReadIn: "read", gateway.FeatureTypingOut: "typing", gateway.FeatureTypingIn: "typing",
+		gateway.FeaturePresence: "presence", gateway.FeatureProfile: "profile", gateway.FeatureBlock: "blocks", gateway.FeatureReport: "reports",
+	}
+	best := a.Descriptor().Caps
+	for f, name := range theirs {
+		if best.Levels[f] != gateway.Native || a.Caps(direct()).Levels[f] != gateway.Native {
+			t.Errorf("%s: got %s, in the descriptor %s; want native", f, a.Caps(direct()).Levels[f], best.Levels[f])
+		}
+		for _, level := range []string{"unavailable", "native"} {
+			b.control(http.MethodPatch, "/sandbox/v1/capabilities", map[string]string{name: level}, nil)
+			b.eventually(f, func() bool { b.deliver(a); return a.Caps(direct()).Has(f) == (level == "native") })
+		}
+	}
+	if a.Caps(direct()).Has(gateway.FeatureGroups) {
+		t.Error("groups: got offered, want not")
+	}
+}
+
+// deliver shows the adapter every webhook once, as the intake does.
+func (b *sandbox) deliver(a *gatekeeper.Adapter) {
+	b.t.Helper()
+	b.mu.Lock()
+	fresh := b.posted[b.delivered:]
+	b.delivered = len(b.posted)
+	b.mu.Unlock()
+	for _, r := range fresh {
+		if _, err := a.Parse(r); err != nil {
+			b.t.Errorf("Parse: %v\n%s", err, r.Body)
+		}
+	}
+}
+
+func (b *sandbox) eventually(what gateway.Feature, ok func() bool) {
+	b.t.Helper()
+	deadline := time.NewTimer(5 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			b.t.Fatalf("%s: did not happen within 5 s", what)
+		}
+	}
+}
+
+// TestLimits: what the directory limits, Caps says after the next call.
+func TestLimits(t *testing.T) {
+	b, a, romeo := openOne(t)
+	b.control(http.MethodPatch, "/sandbox/v1/limits", map[string]any{
+		"media_bytes": 1000, "media_types": []string{"image/*", "application/pdf"}, "reactions": []string{"👍", "🌹"}, "reactions_per_user": 2, "text_bytes": 100,
+	}, nil)
+	b.eventually("limits", func() bool {
+		b.deliver(a)
+		if _, err := a.Profile(t.Context(), romeo, "gku_juliet"); err != nil {
+			t.Fatalf("Profile: %v", err)
+		}
+		return a.Caps(direct()).MediaMax == 1000
+	})
+	caps := a.Caps(direct())
+	if strings.Join(caps.MediaTypes, " ") != "image/* application/pdf" || strings.Join(caps.Reactions, "") != "👍🌹" || caps.ReactionsMax != 2 || caps.TextMax != 100 {
+		t.Errorf("got types %v, reactions %v (%d), text %d", caps.MediaTypes, caps.Reactions, caps.ReactionsMax, caps.TextMax)
+	}
+	sum := make([]byte, 32)
+	for name, m := range map[string]gateway.Media{
+		"too large":   {MIME: "image/png", Size: 1001, SHA256: sum},
+		"other type":  {MIME: "video/mp4", Size: 10, SHA256: sum},
+		"no type":     {Size: 10, SHA256: sum},
+		"image vs ap": {MIME: "application/zip", Size: 10, SHA256: sum},
+	} {
+		if _, err := a.Upload(t.Context(), romeo, m, strings.NewReader("")); gateway.ClassOf(err) != gateway.Unsupported {
+			t.Errorf("%s: got %v, want class unsupported", name, err)
+		}
+	}
+}
+
+// TestUploadRefused: what the gatekeeper says of a slot or of the bytes has its class.
+func TestUploadRefused(t *testing.T) {
+	_, a, romeo := openOne(t)
+	if _, err := a.Upload(t.Context(), romeo, gateway.Media{MIME: "image/png"}, strings.NewReader("x")); gateway.ClassOf(err) != gateway.Permanent {
+		t.Errorf("without size and hash: got %v, want class permanent", err)
+	}
+	wrong := gateway.Media{MIME: "image/png", Size: 3, SHA256: make([]byte, 32)}
+	if _, err := a.Upload(t.Context(), romeo, wrong, strings.NewReader("abc")); gateway.ClassOf(err) != gateway.Permanent {
+		t.Errorf("bytes of another hash: got %v, want class permanent", err)
+	}
+	if _, _, err := a.Fetch(t.Context(), romeo, gateway.Media{Handle: "med_nowhere"}); gateway.ClassOf(err) != gateway.Permanent {
+		t.Errorf("Fetch of nothing: got %v, want class permanent", err)
+	}
+}
+
+// TestFetchBroken: a download that breaks off is an error of the stream, never a shorter file.
+func TestFetchBroken(t *testing.T) {
+	b, a, romeo := openOne(t)
+	part := b.make(map[string]any{"type": "video/mp4", "size": 1 << 20, "cut": 1000})
+	b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", map[string]any{"to": string(romeo.Endpoint), "content": map[string]any{"media": []any{part}}}, nil)
+	body, _, err := a.Fetch(t.Context(), romeo, gateway.Media{Handle: part["media_id"].(string)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || n > 1000 {
+		t.Errorf("got %d bytes and %v, want at most 1000 and %v", n, err, io.ErrUnexpectedEOF)
+	}
+	if err := body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnswers: a poll of a person is answered, once however often it is sent; a person's answer comes in the option's words.
+func TestAnswers(t *testing.T) {
+	b, a, romeo := openOne(t)
+	to := string(romeo.Endpoint)
+	var asked, said struct {
+		MessageID string `json:"message_id"`
+	}
+	poll := map[string]any{"question": "Balcony?", "options": []map[string]string{{"id": "a", "title": "yes"}, {"id": "b", "title": "no"}}}
+	b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", map[string]any{"to": to, "content": map[string]any{"poll": poll}}, &asked)
+	op := opTo("gku_juliet", gateway.OpAnswer{Target: gateway.Target{IDs: []gateway.MessageID{gateway.MessageID(asked.MessageID)}}, Choices: []gateway.Choice{{ID: "a", Title: "yes"}}})
+	for range 2 {
+		if _, err := a.Send(t.Context(), romeo, op); err != nil {
+			t.Fatalf("Send: %v", err)
+		}
+	}
+	var got struct{ Items []json.RawMessage }
+	b.control(http.MethodPost, "/sandbox/v1/wait", map[string]any{"kind": "message", "person": "juliet", "has": "answer"}, &got)
+	if len(got.Items) != 1 {
+		t.Errorf("got %d answers, want one", len(got.Items))
+	}
+	wrong := opTo("gku_juliet", gateway.OpAnswer{Target: gateway.Target{IDs: []gateway.MessageID{gateway.MessageID(asked.MessageID)}}, Choices: []gateway.Choice{{ID: "z", Title: "maybe"}}})
+	if _, err := a.Send(t.Context(), romeo, wrong); gateway.ClassOf(err) != gateway.Permanent {
+		t.Errorf("an option that is none: got %v, want class permanent", err)
+	}
+	sent, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(gateway.Poll{Question: "When?", Options: []gateway.Choice{{ID: "1", Title: "now"}, {ID: "2", Title: "later"}}})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := map[string]any{"to": to, "reply_to": string(sent.IDs[0]), "content": map[string]any{"answer": map[string]any{"choices": []map[string]string{{"id": "1", "title": "now"}}}}}
+	b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", answer, &said)
+	b.waitFor(a, func(e gateway.Event) bool {
+		m, ok := e.Body.(gateway.Message)
+		return ok && string(m.ID) == said.MessageID && m.ReplyTo != nil && m.ReplyTo.IDs[0] == sent.IDs[0] && m.Content.Parts[0].(gateway.Text).Text == "now"
+	})
+}
+
+// TestMediaRejected: a file that the gatekeeper throws away fails its message.
+func TestMediaRejected(t *testing.T) {
+	b, a, romeo := openOne(t)
+	sent, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(gateway.Text{Text: "look"})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.control(http.MethodPost, "/sandbox/v1/messages/"+string(sent.IDs[0])+"/reject", map[string]string{"code": "unsupported_type"}, nil)
+	b.waitFor(a, func(e gateway.Event) bool {
+		s, ok := e.Body.(gateway.Status)
+		return ok && s.State == gateway.StatusFailed && s.IDs[0] == sent.IDs[0] && s.Failure.Class == gateway.Unsupported
+	})
+}
+
+// TestLinkTexts: every text of the form is one of the catalogue.
+func TestLinkTexts(t *testing.T) {
+	_, a, _ := openOne(t)
+	texts := gateway.NewTexts()
+	first, err := a.Link(t.Context(), gateway.LinkInput{Lang: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := linkInput("paris@verona.example")
+	in.State, in.Answers = first.State, map[string]string{"display": strings.Repeat("P", 201)}
+	again, err := a.Link(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{first.Fields[0].Label, again.Text} {
+		if text := texts.Say("en", gateway.TextKey(key)); text == key || !bytes.ContainsRune([]byte(text), ' ') {
+			t.Errorf("%q: got %q, want a text of the catalogue", key, text)
+		}
+	}
+}
