@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"postern/xmpp/conformance"
 	"postern/xmpp/xmpptest"
 )
 
@@ -170,17 +171,15 @@ func TestSupervisorRefused(t *testing.T) {
 	} {
 		t.Run(condition, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				proof := conformance.Prove(t, conformance.InProcess, 1)
 				s := superviseTest(t, nil)
 				s.srv.Refuse(t, testDomain, condition)
 				began := time.Now()
 				synctest.Wait()
-				if got := s.last(); got != linkRefused {
-					t.Errorf("got state %s, want %s", got, linkRefused)
-				}
+				proof.That(s.last() == linkRefused, "got state %s, want %s", s.last(), linkRefused)
 				c := s.srv.Accept(t, testDomain)
-				if got := time.Since(began); got != refusedPause {
-					t.Errorf("retried after %v, want %v", got, refusedPause)
-				}
+				got := time.Since(began)
+				proof.That(got == refusedPause, "retried after %v, want %v", got, refusedPause)
 				c.Drop()
 				s.srv.SetDown(true)
 				s.stop()
@@ -196,6 +195,7 @@ func TestSupervisorConflict(t *testing.T) {
 	for _, when := range []string{"at open", "later"} {
 		t.Run(when, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				proof := conformance.Prove(t, conformance.InProcess, 3)
 				s := superviseTest(t, nil)
 				if when == "at open" {
 					s.srv.Refuse(t, testDomain, "conflict")
@@ -204,13 +204,11 @@ func TestSupervisorConflict(t *testing.T) {
 				}
 				began := time.Now()
 				synctest.Wait()
-				if acquired, released := s.lease.counts(); acquired != 1 || released != 1 {
-					t.Errorf("lease: got %d acquired, %d released, want 1 and 1", acquired, released)
-				}
+				acquired, released := s.lease.counts()
+				proof.That(acquired == 1 && released == 1, "lease: got %d acquired, %d released, want 1 and 1", acquired, released)
 				c := s.srv.Accept(t, testDomain)
-				if got := time.Since(began); got < s.leaseTTL {
-					t.Errorf("back after %v, want at least %v", got, s.leaseTTL)
-				}
+				got := time.Since(began)
+				proof.That(got >= s.leaseTTL, "back after %v, want at least %v", got, s.leaseTTL)
 				c.Drop()
 				s.srv.SetDown(true)
 				s.stop()
