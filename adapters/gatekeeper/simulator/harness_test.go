@@ -260,6 +260,9 @@ func (b *sandbox) call(method, path, as string, body any, headers ...string) *re
 	}
 	r := b.request(method, path, as, body, headers...)
 	out := b.do(r)
+	if strings.HasSuffix(path, "/content") && method == http.MethodGet && out.status < 300 {
+		return out // bytes of any type ("*/*"), which the validator does not know
+	}
 	v, _ := document()
 	resp := &http.Response{StatusCode: out.status, Header: out.header, Body: io.NopCloser(bytes.NewReader(out.raw)), Request: r}
 	if ok, errs := v.ValidateHttpResponse(r, resp); !ok && !errs[0].IsPathMissingError() && !errs[0].IsOperationMissingError() {
