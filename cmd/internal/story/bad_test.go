@@ -246,7 +246,7 @@ func (s *scene) encrypted() {
 }
 
 func (s *scene) illegalCharacters() {
-	n := s.c.Count()
+	proof, n := s.prove(4), s.c.Count()
 	s.control(http.MethodPut, "/people/ghost", map[string]any{
 		"display": "Gh\u0000o\u0008st\ufffe ]]> <&", "opted_in": true, "accepts": "open",
 	}, nil)
@@ -257,9 +257,8 @@ func (s *scene) illegalCharacters() {
 		m := s.see(s.c, n, "text of "+who, func(m *user.Stanza) bool {
 			return m.Kind == user.Message && strings.HasPrefix(m.Body, who) && strings.HasSuffix(m.Body, " end")
 		})
-		if !strings.Contains(m.Body, "]]> <b>&amp;") || strings.ContainsAny(m.Body, "\u0000\u0008\u001f\ufffe\uffff") {
-			s.Errorf("text: got %q, want all of it but the illegal characters", m.Body)
-		}
+		proof.That(strings.Contains(m.Body, "]]> <b>&amp;") && !strings.ContainsAny(m.Body, "\u0000\u0008\u001f\ufffe\uffff"),
+			"text: got %q, want all of it but the illegal characters", m.Body)
 	}
 	// Half a surrogate pair is no character at all; only raw JSON can say it.
 	s.control(http.MethodPost, "/people/nurse/messages", rawJSON(`{"to": "`+s.c.JID()+`", "content": {"text": "half \ud83d pair"}}`), nil)

@@ -82,9 +82,8 @@ func TestSentTwice(t *testing.T) {
 			s.start()
 		}
 		s.talks(c, jid, "nurse")
-		if got := hold[message](s.sandbox, wait{Kind: "message", Person: "nurse", Text: "once more"}); len(got) != 1 {
-			s.Errorf("a message sent four times: arrived %d times, want once", len(got))
-		}
+		got := hold[message](s.sandbox, wait{Kind: "message", Person: "nurse", Text: "once more"})
+		s.prove(43).That(len(got) == 1, "a message sent four times: arrived %d times, want once", len(got))
 	})
 }
 

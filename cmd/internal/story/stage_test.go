@@ -26,7 +26,7 @@ import (
 )
 
 // storyTimeout bounds one story on one server; the machine may be busy.
-const storyTimeout = 2 * time.Minute
+const storyTimeout = 3 * time.Minute
 
 // stage is where one story plays: its own component name, users and prefix in the store, on servers that all stories share.
 type stage struct {
@@ -118,6 +118,7 @@ store: {redis: %q, key_file: store.key, prefix: %q}
 http: {public: %q, admin: %q, public_url: %q}
 log: {level: debug, format: json}
 delivery: {drain: 5s}
+media: {internal_hosts: [%q]}
 state_dir: state
 adapters:
   gatekeeper:
@@ -150,7 +151,7 @@ func (s *stage) writeFiles() {
 }
 
 func (s *stage) config() string {
-	return fmt.Sprintf(posternYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.gw, s.url)
+	return fmt.Sprintf(posternYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.xmpp.UploadAddr(), s.gw, s.url)
 }
 
 // file writes one that only its owner reads, and returns its path.
