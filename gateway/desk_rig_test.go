@@ -25,6 +25,8 @@ type counter struct {
 	desk     *gateway.Desk
 	log      *bytes.Buffer
 	unparked []gateway.AccountID
+	rostered bool // the gateway keeps the visitors' rosters
+	readable bool // contact_jids
 
 	romeo, juliet gateway.Visitor
 }
@@ -71,8 +73,9 @@ func (c *counter) restart() {
 func (c *counter) open(s gateway.Store) *gateway.Desk {
 	return gateway.NewDesk(gateway.DeskConfig{
 		Identity: gateway.NewIdentity(s, c.keys), Store: s, Keyring: c.keys, Texts: gateway.NewTexts(), Operator: "Example Hosting",
-		Instances: []gateway.Instance{{ID: "wall", Component: "wall.example.org", Name: "Wall", Adapter: c.platform}},
+		Instances: []gateway.Instance{{ID: "wall", Component: "wall.example.org", Name: "Wall", Adapter: c.platform, Readable: c.readable, Contacts: map[string][]string{"abuse": {"mailto:abuse@example.org"}}}},
 		Log:       slog.New(slog.NewTextHandler(c.log, nil)),
+		Rostered:  func(context.Context, gateway.Visitor) bool { return c.rostered },
 		Unpark:    func(_ context.Context, id gateway.AccountID) { c.unparked = append(c.unparked, id) },
 	})
 }
@@ -221,4 +224,9 @@ func (b *brittle) Save(ctx context.Context, o gateway.Owner, cs ...gateway.Chang
 		}
 	}
 	return b.Store.Save(ctx, o, cs...)
+}
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*gateway.Refusal](err)
+	return ok
 }

@@ -16,6 +16,7 @@ var (
 	_ gateway.Webhook   = (*Adapter)(nil)
 	_ gateway.Linker    = (*Adapter)(nil)
 	_ gateway.Directory = (*Adapter)(nil)
+	_ gateway.Moderator = (*Adapter)(nil)
 )
 
 // Script decides what the fake platform does. A nil hook does the simplest thing that works.
@@ -28,6 +29,8 @@ type Script struct {
 	Unlink func(account gateway.Credentials) error
 	// Resolve finds a person. Without it everybody exists, accepts, and is called by their id.
 	Resolve func(query string) (gateway.Person, error)
+	// Moderate takes a block or a report; without it that always works. Chats decides whether it is asked for at all.
+	Moderate func(contact gateway.ContactID) error
 	// Parse turns a webhook's body into events. Without it there are none.
 	Parse func(r gateway.Request) ([]gateway.Event, error)
 }
@@ -160,4 +163,20 @@ func (a *Adapter) Resolve(_ context.Context, _ gateway.Credentials, query string
 		return hook(query)
 	}
 	return gateway.Person{ID: gateway.ContactID("id-" + query), Name: query, Accepts: true}, nil
+}
+
+// Block implements gateway.Moderator.
+func (a *Adapter) Block(_ context.Context, account gateway.Credentials, contact gateway.ContactID, on bool) error {
+	if hook := a.called("block %s %s %v", account.Endpoint, contact, on).Moderate; hook != nil {
+		return hook(contact)
+	}
+	return nil
+}
+
+// Report implements gateway.Moderator.
+func (a *Adapter) Report(_ context.Context, account gateway.Credentials, r gateway.Report) error {
+	if hook := a.called("report %s %s %s %q", account.Endpoint, r.Contact, r.Reason, r.Text).Moderate; hook != nil {
+		return hook(r.Contact)
+	}
+	return nil
 }

@@ -1,0 +1,108 @@
+package gateway_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"postern/gateway"
+	"postern/gateway/memstore"
+)
+
+func TestEscapeLocal(t *testing.T) {
+	// XEP-0106 §5 and §3, with what looks like an escape in the source.
+	for id, want := range map[string]string{
+		"space cadet": `space\20cadet`, `call me "ishmael"`: `call\20me\20\22ishmael\22`, "at&t guy": `at\26t\20guy`,
+		"d'artagnan": `d\27artagnan`, "/.fanboy": `\2f.fanboy`, "::foo::": `\3a\3afoo\3a\3a`, "<foo>": `\3cfoo\3e`,
+		"user@host": `user\40host`, `c:\net`: `c\3a\net`, `c:\\net`: `c\3a\\net`, `c:\cool stuff`: `c\3a\cool\20stuff`,
+		`c:\5commas`: `c\3a\5c5commas`, `\20`: `\5c20`, `\5C`: `\5C`, "plain": "plain",
+	} {
+		if got := gateway.EscapeLocal(id); got != want {
+			t.Errorf("%q: got %q, want %q", id, got, want)
+		}
+		if got := gateway.UnescapeLocal(want); got != id {
+			t.Errorf("%q back: got %q, want %q", want, got, id)
+		}
+	}
+}
+
+// TestReadableAddresses: ten thousand ids of every kind, each shown under an address that comes back to it after what a
+// server does to one, whether readable or opaque.
+func TestReadableAddresses(t *testing.T) {
+	store := memstore.New()
+	keys, err := gateway.OpenKeyring(t.Context(), store, make([]byte, gateway.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := gateway.NewIdentity(store, keys)
+	a, err := identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "ep1", User: romeo, Readable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "ep2", User: romeo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "ep3", User: "benvolio@example.org", Readable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	letters := []rune(`abcdefghijklmnopqrstuvwxyzABCXYZ0123456789 "&'/:<>@\.-_+%~äßİſΣé中🙂` + "\u00a0\u200d")
+	random := rand.New(rand.NewPCG(1, 106))
+	seen, readable := map[gateway.Alias]string{}, 0
+	for n := range 10_000 {
+		id := make([]rune, 1+random.IntN(24))
+		for i := range id {
+			id[i] = letters[random.IntN(len(letters))]
+		}
+		if n%3 == 0 { // such as a platform really has
+			id = []rune(strings.ToLower(fmt.Sprintf("%s@capulet%d.example", []string{"nurse", "+3933312", `c:\5commas`, "juliet c"}[n%4], n)))
+		}
+		c, err := identity.PutContact(t.Context(), a, gateway.Contact{ID: gateway.ContactID(id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		local := a.Shows(c)
+		folded := gateway.Alias(strings.ToLower(string(local)))
+		if was, taken := seen[folded]; taken && was != string(id) {
+			t.Fatalf("%q and %q share the address %q", was, string(id), folded)
+		}
+		seen[folded] = string(id)
+		if local != c.Alias {
+			readable++
+		}
+		if strings.HasPrefix(string(local), `\20`) || strings.HasSuffix(string(local), `\20`) {
+			t.Errorf("%q: address %q begins or ends with a space", string(id), local)
+		}
+		_, back, err := identity.Find(t.Context(), wall, romeo, folded)
+		if err != nil || back.ID != c.ID {
+			t.Fatalf("%q shown as %q: got %+v, %v", string(id), local, back, err)
+		}
+		// Nobody else reaches the person under this address.
+		if _, _, err := identity.Find(t.Context(), wall, other.User, folded); !errors.Is(err, gateway.ErrNoContact) {
+			t.Fatalf("%q for another user: got %v, want no contact", local, err)
+		}
+	}
+	if readable < 3000 || readable > 9000 {
+		t.Errorf("%d of 10000 ids are readable, want those that survive, and not those that do not", readable)
+	}
+	// The user's second account never shares an address with the first.
+	c, err := identity.PutContact(t.Context(), second, gateway.Contact{ID: "nurse@capulet.example"})
+	if err != nil || second.Shows(c) != c.Alias {
+		t.Errorf("second account: got %q, %v, want %q", second.Shows(c), err, c.Alias)
+	}
+	// An id that looks like an alias could take somebody else's mail.
+	victim, err := identity.PutContact(t.Context(), second, gateway.Contact{ID: "victim"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief, err := identity.PutContact(t.Context(), a, gateway.Contact{ID: gateway.ContactID(victim.Alias)})
+	if err != nil || a.Shows(thief) != thief.Alias {
+		t.Errorf("an id in the form of an alias is shown as %q, %v, want %q", a.Shows(thief), err, thief.Alias)
+	}
+	if _, got, err := identity.Find(t.Context(), wall, romeo, victim.Alias); err != nil || got.ID != "victim" {
+		t.Errorf("alias of the victim: got %+v, %v", got, err)
+	}
+}
