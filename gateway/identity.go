@@ -53,6 +53,11 @@ type Contact struct {
 	Avatar Avatar `json:"v,omitzero"`
 	// LookAfter is when to ask the platform again how they look, Unix seconds; 0 is at the next occasion.
 	LookAfter int64 `json:"l,omitempty"`
+	// Listed: we put the contact into our user's roster, under the name ListedAs; empty when the user chose another.
+	Listed   bool   `json:"r,omitempty"`
+	ListedAs string `json:"a,omitempty"`
+	// Removed: our user took the contact out of the roster; it comes back with the contact's next message.
+	Removed bool `json:"d,omitempty"`
 	// Intro names the event that made the contact, where one did: a second try of that event introduces them once more.
 	Intro string `json:"e,omitempty"`
 	// Blocked: the user wants nothing of them. Muted is until when the user wants messages only, Unix seconds.

@@ -11,16 +11,17 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 	if w.fresh {
 		w.add(ShowSubscription{Verb: Subscribe, Name: w.contact.Name})
 	}
+	w.roster()
 	switch b := w.in.Event.Body.(type) {
 	case Message:
 		return w.message(ctx, b)
 	case Edited:
 		return w.edited(ctx, b)
 	case Retracted:
-		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.add(ShowRetract{ID: id, Of: of}) }, w.say(TextRetracted, b.Target.Excerpt))
+		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.act(ShowRetract{ID: id, Of: of}) }, w.say(TextRetracted, b.Target.Excerpt))
 	case Reacted:
 		emojis := strings.Join(b.Emojis, " ")
-		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.add(ShowReact{ID: id, Of: of, Emojis: b.Emojis}) }, w.say(TextReacted, emojis))
+		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.act(ShowReact{ID: id, Of: of, Emojis: b.Emojis}) }, w.say(TextReacted, emojis))
 	case Status:
 		return w.status(ctx, b)
 	case ContactUpdate:
@@ -35,7 +36,9 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 		}
 	case Undeliverable:
 		return w.bounced(ctx, b)
-	case Seen, Typing, Presence, MemberUpdate, Window:
+	case Seen:
+		return w.seen(ctx, b)
+	case Typing, Presence, MemberUpdate, Window:
 		// Typing and presence never come this way; groups and windows are told when their service exists.
 	}
 	return nil
@@ -73,18 +76,18 @@ func (w *inWalk) notice(text, purpose string) {
 // message shows a new message. What the user wrote in the platform's own app needs the server's privilege to be shown as
 // theirs (XEP-0356); without it nothing is shown, since words put into the contact's mouth would be a lie.
 func (w *inWalk) message(ctx context.Context, b Message) *verdict {
-	if w.in.Event.FromMe {
-		return nil
+	if known, v := w.echoed(ctx, b.ID); known || v != nil {
+		return v
 	}
 	if v := w.readers(ctx); v != nil {
 		return v
 	}
 	var ids []StanzaID
 	for n := range max(len(b.Content.Parts), 1) {
-		ids = append(ids, w.account.Keys.StanzaID(b.ID, n))
+		ids = append(ids, w.stanzaID(b.ID, n))
 	}
 	shown := ShowMessage{IDs: ids, Content: b.Content}
-	if w.fresh {
+	if w.fresh && !w.in.Event.FromMe {
 		shown.Name = w.contact.Name
 	}
 	if b.ReplyTo != nil {
@@ -98,10 +101,8 @@ func (w *inWalk) message(ctx context.Context, b Message) *verdict {
 			shown.Content = quoted(b.ReplyTo.Excerpt, b.Content)
 		}
 	}
-	w.add(shown)
-	for _, id := range ids {
-		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), mapped{IDs: []MessageID{b.ID}}))
-	}
+	w.act(shown)
+	w.remember(b.ID, ids)
 	return nil
 }
 
@@ -114,25 +115,26 @@ func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
 		}
 	}
 	return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) {
-		w.add(ShowEdit{ID: id, Of: of, Content: b.Content})
-		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), mapped{IDs: b.Target.IDs}))
+		w.act(ShowEdit{ID: id, Of: of, Content: b.Content})
+		line := mapped{IDs: b.Target.IDs, Mine: w.in.Event.FromMe}
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), line))
 	}, w.say(TextEdited, text))
 }
 
-// about shows something that refers to an earlier message, or a plain line when that is not known any more.
+// about shows something that refers to an earlier message, or a plain line when that is not known any more. The line is the
+// gateway's: of what the user did elsewhere there is none.
 func (w *inWalk) about(ctx context.Context, t Target, show func(of, id StanzaID), line string) *verdict {
-	if w.in.Event.FromMe {
-		return nil
-	}
 	of, _, v := w.find(ctx, t)
 	if v != nil {
 		return v
 	}
-	if of == "" {
-		w.notice(line, EventKind(w.in.Event.Body))
-		return nil
+	purpose := EventKind(w.in.Event.Body)
+	switch {
+	case of != "":
+		show(of, w.changeID(purpose))
+	case !w.in.Event.FromMe:
+		w.notice(line, purpose)
 	}
-	show(of, w.derived(EventKind(w.in.Event.Body)))
 	return nil
 }
 

@@ -21,6 +21,8 @@ type Keyring struct {
 	master   []byte // input of derivations, never used directly
 	names    []byte // HMAC key of names
 	operator *DataKey
+	// ownStanzas marks the ids of stanzas in a user's name.
+	ownStanzas []byte
 }
 
 // schema is the one record that is not sealed; it holds the master key wrapped by the key-encryption key.
@@ -91,7 +93,11 @@ func newKeyring(master []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keyring{master: master, names: names, operator: operator}, nil
+	own, err := ownKey(master)
+	if err != nil {
+		return nil, err
+	}
+	return &Keyring{master: master, names: names, operator: operator, ownStanzas: own}, nil
 }
 
 // Operator seals what belongs to no single account.

@@ -80,6 +80,7 @@ func (p *presence) contact(ctx context.Context, kind PresenceKind, a *Account, c
 		p.show(p.v.Resource, p.g.here(a, &c))
 	case PresenceAvailable, PresenceUnavailable:
 	}
+	c.noteRemoval(was)
 	if c == was {
 		return nil
 	}

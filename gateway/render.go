@@ -129,6 +129,10 @@ type ContactItem struct {
 	Name  string
 }
 
+// ShowRoster brings the contact's entry in the user's roster up to date: its name, where the user chose no other. Add says
+// that a missing entry is to come back. It shows only where the user's server lets us write rosters (XEP-0356).
+type ShowRoster struct{ Add bool }
+
 // ShowProbe asks the user's server who is online, to heal presence after a restart (RFC 6121 §4.3).
 type ShowProbe struct{}
 
@@ -166,6 +170,8 @@ func shownKind(s Shown) string {
 		return "avatar"
 	case ShowNick:
 		return "nick"
+	case ShowRoster:
+		return "roster"
 	}
 	return ""
 }
@@ -174,6 +180,7 @@ func (ShowContacts) shown()     {}
 func (ShowProbe) shown()        {}
 func (ShowAvatar) shown()       {}
 func (ShowNick) shown()         {}
+func (ShowRoster) shown()       {}
 func (ShowMessage) shown()      {}
 func (ShowEdit) shown()         {}
 func (ShowRetract) shown()      {}

@@ -83,6 +83,7 @@ type AccountKeys struct {
 	Data  *DataKey
 	alias []byte
 	ids   []byte
+	own   []byte // marks stanzas in the user's name
 }
 
 // Alias computes a contact's localpart: 16 characters of a-z2-7, stable for the life of the account, unlinkable after it.
@@ -92,12 +93,12 @@ func (k *AccountKeys) Alias(c ContactID) Alias {
 
 // StanzaID computes the XMPP id of a part of a platform message: the same after every replay, telling nobody the platform's.
 func (k *AccountKeys) StanzaID(m MessageID, part int) StanzaID {
-	return StanzaID(lowerBase32.EncodeToString(mac(k.ids, string(m), fmt.Sprint(part)))[:26])
+	return StanzaID(lowerBase32.EncodeToString(mac(k.ids, string(m), fmt.Sprint(part)))[:stanzaIDLength])
 }
 
 // DerivedID computes the id of a stanza that no platform message stands for, such as a receipt or a notice.
 func (k *AccountKeys) DerivedID(purpose, of string) StanzaID {
-	return StanzaID(lowerBase32.EncodeToString(mac(k.ids, "derived", purpose, of))[:26])
+	return StanzaID(lowerBase32.EncodeToString(mac(k.ids, "derived", purpose, of))[:stanzaIDLength])
 }
 
 func newAccountKeys(master, data, salt []byte) (*AccountKeys, error) {
@@ -113,5 +114,9 @@ func newAccountKeys(master, data, salt []byte) (*AccountKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &AccountKeys{Data: dk, alias: alias, ids: ids}, nil
+	own, err := ownKey(master)
+	if err != nil {
+		return nil, err
+	}
+	return &AccountKeys{Data: dk, alias: alias, ids: ids, own: own}, nil
 }

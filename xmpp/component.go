@@ -74,6 +74,7 @@ type Component struct {
 	live atomic.Pointer[session]
 	// privileges is what the servers have granted on the newest stream; nil between streams.
 	privileges atomic.Pointer[privileges]
+	rosters    atomic.Pointer[rosters]
 	// gate is closed once the session of the newest stream can be answered on.
 	gate atomic.Pointer[chan struct{}]
 }
@@ -122,6 +123,7 @@ func New(cfg Config, gw Gateway, desk Desk, outbox Outbox) (*Component, error) {
 	if len(c.users) == 0 {
 		c.users[server.Domain()] = true
 	}
+	c.rosters.Store(newRosters())
 	c.render = Renderer{texts: cfg.Texts, profiles: map[string]*profile{self.Domain(): c.profile}}
 	c.gateway, c.contacts = c.gatewayRoutes(), c.contactRoutes()
 	return c, nil

@@ -11,6 +11,8 @@ type Conversations interface {
 	// Ask takes one op; nil means that it is stored (typing is passed on at once, or dropped). A *gateway.Refusal goes to
 	// the sender. digest tells resends of one stanza from two stanzas with one id.
 	Ask(ctx context.Context, out gateway.Outbound, digest []byte) error
+	// Echoed tells whether an id is that of a stanza which we had the server say in a user's name, and which came back.
+	Echoed(id gateway.StanzaID) bool
 	// Bounced reports that the server returned a stanza of ours.
 	Bounced(ctx context.Context, adapter gateway.AdapterID, alias gateway.Alias, user gateway.UserID, id gateway.StanzaID, condition string) error
 	// Show stores renderings for the outbox.
@@ -38,11 +40,24 @@ type Profiles interface {
 	Avatars(ctx context.Context, v gateway.Visitor, yield func(gateway.Rendering) error) error
 }
 
+// Rosters knows how contacts stand in the rosters of their users.
+type Rosters interface {
+	// RosterItem returns what a contact's entry should be. gateway.ErrNoContact when it is not theirs.
+	RosterItem(ctx context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.RosterItem, error)
+	// RosterItems calls f for each contact of a user.
+	RosterItems(ctx context.Context, v gateway.Visitor, f func(gateway.RosterItem) error) error
+	// Listed records that a contact stands in the roster, under a name that we gave it, and returns what to show then;
+	// as is empty for a name that the user chose. Unlisted records that the user took it out.
+	Listed(ctx context.Context, v gateway.Visitor, alias gateway.Alias, as string) ([]gateway.Rendering, error)
+	Unlisted(ctx context.Context, v gateway.Visitor, alias gateway.Alias) error
+}
+
 // Gateway is the domain as a component needs it; *gateway.Gateway implements it.
 type Gateway interface {
 	Conversations
 	Presences
 	Profiles
+	Rosters
 }
 
 // Dialogues runs what users ask of the gateway itself, step by step.

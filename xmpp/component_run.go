@@ -73,7 +73,7 @@ func (c *Component) session(stop context.Context) func(context.Context, *stream)
 	return func(ctx context.Context, s *stream) error {
 		aside, quiet := context.WithCancel(ctx)
 		var wg sync.WaitGroup
-		live := &session{stream: s, wire: newWire(s, c.self), pace: newPacer(c.pace), hush: func() {
+		live := &session{stream: s, wire: newWire(c, s), pace: newPacer(c.pace), hush: func() {
 			quiet()
 			wg.Wait()
 		}}
@@ -208,6 +208,7 @@ func (c *Component) state(s linkState, err error) {
 		gate := make(chan struct{})
 		c.gate.Store(&gate)
 		c.privileges.Store(newPrivileges())
+		c.rosters.Store(newRosters())
 	}
 	if c.cfg.State != nil {
 		c.cfg.State(string(s), err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +32,10 @@ type fakeGateway struct {
 	onAsk    func(gateway.Outbound) // may block
 	onShow   func()
 
+	items map[gateway.Alias]gateway.RosterItem // of everybody; nil for none
+
 	mu      sync.Mutex
+	listed  []string
 	asked   []gateway.Outbound
 	digests []string
 	bounced []string
@@ -83,6 +88,59 @@ func (f *fakeGateway) Ask(_ context.Context, out gateway.Outbound, digest []byte
 	f.digests = append(f.digests, string(digest))
 	return nil
 }
+
+func (f *fakeGateway) RosterItem(_ context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.RosterItem, error) {
+	f.vet(v.User)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	item, ok := f.items[alias]
+	if !ok {
+		return item, gateway.ErrNoContact
+	}
+	item.Alias, item.Local = alias, alias
+	return item, nil
+}
+
+func (f *fakeGateway) RosterItems(ctx context.Context, v gateway.Visitor, each func(gateway.RosterItem) error) error {
+	f.mu.Lock()
+	aliases := slices.Sorted(maps.Keys(f.items))
+	f.mu.Unlock()
+	for _, a := range aliases {
+		item, err := f.RosterItem(ctx, v, a)
+		if err == nil {
+			err = each(item)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fakeGateway) Listed(_ context.Context, v gateway.Visitor, alias gateway.Alias, as string) ([]gateway.Rendering, error) {
+	f.vet(v.User)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	item := f.items[alias]
+	item.Listed, item.As, item.Removed = true, as, false
+	f.items[alias] = item
+	f.listed = append(f.listed, string(alias)+" as "+as)
+	return []gateway.Rendering{{Component: testDomain, From: alias, To: v.User, What: gateway.ShowPresence{Available: true}}}, nil
+}
+
+func (f *fakeGateway) Unlisted(_ context.Context, v gateway.Visitor, alias gateway.Alias) error {
+	f.vet(v.User)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	item := f.items[alias]
+	item.Listed, item.As, item.Removed = false, "", true
+	f.items[alias] = item
+	f.listed = append(f.listed, "no "+string(alias))
+	return nil
+}
+
+// Echoed knows the ids that begin with "own-".
+func (f *fakeGateway) Echoed(id gateway.StanzaID) bool { return strings.HasPrefix(string(id), "own-") }
 
 func (f *fakeGateway) Bounced(_ context.Context, _ gateway.AdapterID, alias gateway.Alias, user gateway.UserID, id gateway.StanzaID, condition string) error {
 	f.mu.Lock()

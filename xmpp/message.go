@@ -14,6 +14,10 @@ import (
 // message takes one message from a user, or the server's bounce of one of ours.
 func (c *Component) message(ctx context.Context, el *Element) {
 	switch {
+	case c.gw.Echoed(gateway.StanzaID(el.ID())):
+		if el.Type() == "error" { // the user's server did not say it for the user, or said so and could not
+			c.count(eventOwnRefused)
+		}
 	case el.Type() == "error":
 		c.bounce(ctx, el)
 	case el.To().Local() == "":

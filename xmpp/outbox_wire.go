@@ -22,7 +22,7 @@ var _ gateway.Wire = (*wire)(nil)
 // wire is one live stream as the outbox sees it.
 type wire struct {
 	stream *stream
-	from   JID // stamps delays
+	c      *Component // stamps delays, and looks after what goes by the rights that servers grant
 
 	mu       sync.Mutex
 	stopping bool
@@ -30,8 +30,8 @@ type wire struct {
 	settled  chan struct{} // closed when stopping and no batch is open
 }
 
-func newWire(s *stream, from JID) *wire {
-	return &wire{stream: s, from: from, settled: make(chan struct{})}
+func newWire(c *Component, s *stream) *wire {
+	return &wire{stream: s, c: c, settled: make(chan struct{})}
 }
 
 // Write queues stanzas in order, those of long ago with their time (XEP-0203).
@@ -44,16 +44,13 @@ func (w *wire) Write(ctx context.Context, stanzas []gateway.Waiting) error {
 	w.open = true
 	w.mu.Unlock()
 	now := time.Now()
-	for _, s := range stanzas {
-		b := s.Bytes
+	stamped := func(s gateway.Waiting) []byte {
 		if now.Sub(s.At) > staleAfter {
-			b = delayed(b, w.from, s.At)
+			return delayed(s.Bytes, w.c.self, s.At)
 		}
-		if err := w.stream.write(ctx, b); err != nil {
-			return err
-		}
+		return s.Bytes
 	}
-	return nil
+	return w.c.carry(ctx, w.c.sorted(stanzas, stamped), w.stream.write)
 }
 
 // Barrier returns nil when the server has taken everything written before.

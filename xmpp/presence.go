@@ -26,6 +26,15 @@ func (c *Component) presence(ctx context.Context, el *Element) {
 		c.reply(ctx, ErrorReply(el, &StanzaError{Condition: ServiceUnavailable}))
 		return
 	}
+	switch kind {
+	case gateway.PresenceSubscribe, gateway.PresenceSubscribed, gateway.PresenceUnsubscribe, gateway.PresenceUnsubscribed:
+		c.rosters.Load().forget(el.From().Bare())
+	case gateway.PresenceAvailable:
+		if el.To().Local() == "" {
+			c.healRoster(v, el.From().Bare())
+		}
+	case gateway.PresenceUnavailable, gateway.PresenceProbe:
+	}
 	show, err := c.gw.Presence(ctx, v, gateway.Alias(el.To().Local()), kind)
 	if err != nil {
 		c.presenceFailed(ctx, el, v, err)

@@ -51,8 +51,17 @@ func (r Renderer) Render(g gateway.Rendering) ([][]byte, error) {
 
 // speaker holds the addresses of one Rendering.
 type speaker struct {
-	full, bare JID // of the contact; both the component for the gateway itself
-	to         JID
+	full, bare    JID // of who speaks: the contact, or the component for the gateway itself
+	to            JID
+	user, contact JID // whoever of them speaks
+}
+
+// author is who wrote an earlier message.
+func (s speaker) author(mine bool) JID {
+	if mine {
+		return s.user
+	}
+	return s.contact
 }
 
 func speakerOf(g gateway.Rendering) (speaker, error) {
@@ -68,7 +77,7 @@ func speakerOf(g gateway.Rendering) (speaker, error) {
 	}
 	if g.From == "" {
 		s.bare, err = ParseJID(g.Component)
-		s.full = s.bare
+		s.full, s.user, s.contact = s.bare, s.to.Bare(), s.bare
 		return s, err
 	}
 	local := g.From
@@ -79,12 +88,26 @@ func speakerOf(g gateway.Rendering) (speaker, error) {
 		return s, err
 	}
 	s.full, err = s.bare.WithResource(contactResource)
+	s.user, s.contact = s.to.Bare(), s.full
+	if g.Own {
+		// XEP-0356 §6.2: from the user's bare address. To the contact's, so that clients file it in the right chat.
+		s.full, s.bare, s.to = s.user, s.user, s.contact.Bare()
+	}
 	return s, err
 }
 
+// ownable tells whether a user does such a thing in the platform's own app.
+func ownable(g gateway.Rendering) bool {
+	switch g.What.(type) {
+	case gateway.ShowMessage, gateway.ShowEdit, gateway.ShowRetract, gateway.ShowReact, gateway.ShowDisplayed:
+		return g.From != ""
+	}
+	return false
+}
+
 func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
-	if g.Own {
-		return nil, nil // only the user's own server may speak for the user (XEP-0356), and it has not been asked to
+	if g.Own && !ownable(g) {
+		return nil, fmt.Errorf("%T is nothing that a user says", g.What)
 	}
 	s, err := speakerOf(g)
 	if err != nil {
@@ -118,6 +141,8 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 		return one(nickEvent(s, w.Name), nil)
 	case gateway.ShowContacts:
 		return one(contactList(g, s, w))
+	case gateway.ShowRoster:
+		return one(rosterEntry(g, s, w), nil)
 	case gateway.ShowProbe:
 		// RFC 6121 §4.3: the user's server answers with every resource that is there.
 		return one(NewElement(nsClient, "presence", "from", s.bare.String(), "to", s.to.Bare().String(), "type", "probe"), nil)

@@ -86,11 +86,7 @@ func addReply(el *Element, s speaker, t gateway.ShownTarget, text bool) int {
 	if t.Stanza == "" {
 		return 0
 	}
-	author := s.full
-	if t.Mine {
-		author = s.to.Bare()
-	}
-	el.Add(NewElement(nsReply, "reply", "to", author.String(), "id", string(t.Stanza)))
+	el.Add(NewElement(nsReply, "reply", "to", s.author(t.Mine).String(), "id", string(t.Stanza)))
 	quote := shortened(t.Quote, maxQuote)
 	if quote == "" || !text {
 		return 0

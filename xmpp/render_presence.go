@@ -40,3 +40,15 @@ func (r Renderer) presence(g gateway.Rendering, s speaker, w gateway.ShowPresenc
 	}
 	return el
 }
+
+// rosterEntry is a contact's entry in the user's roster as it waits in the
+// outbox: the stream's writer puts in what the entry is to be, or drops it where
+// the user's server has not granted that (XEP-0356 §5).
+func rosterEntry(g gateway.Rendering, s speaker, w gateway.ShowRoster) *Element {
+	item := NewElement(nsRoster, "item", "jid", s.bare.String())
+	if w.Add {
+		item.SetAttr("subscription", "both")
+	}
+	return NewElement(nsClient, "iq", "from", g.Component, "to", s.user.String(), "id", "roster", "type", "set").
+		Add(NewElement(nsRoster, "query").Add(item))
+}

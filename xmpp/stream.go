@@ -69,6 +69,8 @@ const (
 	eventPanic       wireEvent = "panic"        // handler that panicked
 
 	eventPresenceDropped wireEvent = "presence_dropped" // presence for which the queue had no room
+	eventOwnDropped      wireEvent = "own_dropped"      // own message of a user whose server has granted nothing
+	eventOwnRefused      wireEvent = "own_refused"      // own message that the user's server refused
 )
 
 // stream is one connection to the server, from handshake to end. connect makes

@@ -16,6 +16,9 @@ func (Renderer) Render(r gateway.Rendering) ([][]byte, error) {
 	if r.From == "" {
 		head = fmt.Sprintf("%s -> %s", r.Component, r.To)
 	}
+	if r.Own {
+		head = fmt.Sprintf("%s -> %s@%s", r.To, r.From, r.Component)
+	}
 	if r.Resource != "" {
 		head += "/" + r.Resource
 	}
@@ -52,6 +55,8 @@ func (Renderer) Render(r gateway.Rendering) ([][]byte, error) {
 		return line("nick %s", w.Name), nil
 	case gateway.ShowContacts:
 		return line("contacts %d", len(w.Items)), nil
+	case gateway.ShowRoster:
+		return line("roster add=%v", w.Add), nil
 	case gateway.ShowProbe:
 		return line("probe"), nil
 	}

@@ -20,7 +20,7 @@ func newRegistry() *prometheus.Registry {
 // componentStates and stanzaFaults are the closed sets that package xmpp reports (Config.State, Config.Count).
 var (
 	componentStates = [...]string{"standby", "connecting", "up", "down", "refused", "stopped"}
-	stanzaFaults    = [...]string{"malformed", "too_long", "too_deep", "bad_address", "unknown", "stray_result", "panic", "presence_dropped"}
+	stanzaFaults    = [...]string{"malformed", "too_long", "too_deep", "bad_address", "unknown", "stray_result", "panic", "presence_dropped", "own_dropped", "own_refused"}
 )
 
 // componentMetrics counts what the components report.
