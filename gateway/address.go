@@ -13,7 +13,9 @@ import (
 // Shows returns the localpart under which an account's user sees a contact, unescaped.
 func (a *Account) Shows(c *Contact) Alias {
 	if a.Readable && readable(c.ID) {
-		return Alias(EscapeLocal(string(c.ID)))
+		if local, err := EscapeLocal(string(c.ID)); err == nil {
+			return Alias(local)
+		}
 	}
 	return c.Alias
 }
@@ -89,52 +91,85 @@ func (g *Gateway) addressed(ctx context.Context, adapter AdapterID, account *Acc
 	return r
 }
 
-// localEscapes are the characters that XEP-0106 §2 escapes.
-const localEscapes = " \"&'/:<>@\\"
+// localEscapes are the ten sequences of XEP-0106 §2, in its own order.
+const localEscapes = ` "&'/:<>@\`
 
-// EscapeLocal makes a localpart of an identifier (XEP-0106 §4.2). A backslash is escaped only where it would otherwise read
-// as the beginning of an escape.
-func EscapeLocal(s string) string {
+// errEscape: XEP-0106 §3.2 allows no space at either end of a localpart.
+var errEscape = errors.New("gateway: escape localpart: empty, or space at an end")
+
+// EscapeLocal makes a localpart of a foreign identifier (XEP-0106 §4.2). A
+// backslash is escaped only where the source would otherwise read as one of the
+// ten sequences. It fails when the result would begin or end with \20; such
+// identifiers need another encoding.
+func EscapeLocal(s string) (string, error) {
+	if s == "" || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return "", errEscape
+	}
+	if !strings.ContainsAny(s, localEscapes) {
+		return s, nil
+	}
 	const hex = "0123456789abcdef"
-	var b strings.Builder
-	for i := range len(s) {
+	b := make([]byte, 0, len(s)+16)
+	for i := 0; i < len(s); i++ {
 		c := s[i]
-		_, escape := unescaped(s[i:])
-		if strings.IndexByte(localEscapes, c) < 0 || c == '\\' && !escape {
-			b.WriteByte(c)
+		if strings.IndexByte(localEscapes, c) < 0 {
+			b = append(b, c)
 			continue
 		}
-		b.Write([]byte{'\\', hex[c>>4], hex[c&15]})
+		if _, known := escapedByte(s[i:]); c == '\\' && !known {
+			b = append(b, c)
+			continue
+		}
+		b = append(b, '\\', hex[c>>4], hex[c&15])
 	}
-	return b.String()
+	return string(b), nil
 }
 
-// UnescapeLocal undoes EscapeLocal; any other backslash stays (XEP-0106 §4.3).
+// UnescapeLocal undoes EscapeLocal; other backslashes stay (XEP-0106 §4.3).
 func UnescapeLocal(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
 	}
-	var b strings.Builder
+	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if c, ok := unescaped(s[i:]); ok {
-			b.WriteByte(c)
+		c, ok := escapedByte(s[i:])
+		// §3.2: \20 at an end is not an escape, since a localpart cannot begin or end with a space.
+		if ok && (c != ' ' || i > 0 && i+3 < len(s)) {
+			b = append(b, c)
 			i += 2
 			continue
 		}
-		b.WriteByte(s[i])
+		b = append(b, s[i])
 	}
-	return b.String()
+	return string(b)
 }
 
-// unescaped reads one escape at the start of s: two lower-case hexadecimal digits of a character that is escaped.
-func unescaped(s string) (byte, bool) {
-	const hex = "0123456789abcdef"
+// escapedByte reads one of the ten sequences, exactly lower case, at the start of s.
+func escapedByte(s string) (byte, bool) {
 	if len(s) < 3 || s[0] != '\\' {
 		return 0, false
 	}
-	hi, lo := strings.IndexByte(hex, s[1]), strings.IndexByte(hex, s[2])
-	if hi < 0 || lo < 0 || strings.IndexByte(localEscapes, byte(hi<<4|lo)) < 0 {
-		return 0, false
+	switch s[1:3] {
+	case "20":
+		return ' ', true
+	case "22":
+		return '"', true
+	case "26":
+		return '&', true
+	case "27":
+		return '\'', true
+	case "2f":
+		return '/', true
+	case "3a":
+		return ':', true
+	case "3c":
+		return '<', true
+	case "3e":
+		return '>', true
+	case "40":
+		return '@', true
+	case "5c":
+		return '\\', true
 	}
-	return byte(hi<<4 | lo), true
+	return 0, false
 }

@@ -11,19 +11,45 @@ import (
 	"postern/gateway/memstore"
 )
 
+// XEP-0106 §5 and its implementation notes.
 func TestEscapeLocal(t *testing.T) {
-	// XEP-0106 §5 and §3, with what looks like an escape in the source.
-	for id, want := range map[string]string{
-		"space cadet": `space\20cadet`, `call me "ishmael"`: `call\20me\20\22ishmael\22`, "at&t guy": `at\26t\20guy`,
-		"d'artagnan": `d\27artagnan`, "/.fanboy": `\2f.fanboy`, "::foo::": `\3a\3afoo\3a\3a`, "<foo>": `\3cfoo\3e`,
-		"user@host": `user\40host`, `c:\net`: `c\3a\net`, `c:\\net`: `c\3a\\net`, `c:\cool stuff`: `c\3a\cool\20stuff`,
-		`c:\5commas`: `c\3a\5c5commas`, `\20`: `\5c20`, `\5C`: `\5C`, "plain": "plain",
-	} {
-		if got := gateway.EscapeLocal(id); got != want {
-			t.Errorf("%q: got %q, want %q", id, got, want)
+	tests := []struct{ plain, escaped string }{
+		{"anna@mail.it", `anna\40mail.it`},
+		{`c:\5commas`, `c\3a\5c5commas`},
+		{`d'art`, `d\27art`},
+		{`foo\bar`, `foo\bar`},
+		{`space cadet`, `space\20cadet`},
+		{`call me "ishmael"`, `call\20me\20\22ishmael\22`},
+		{`at&t guy`, `at\26t\20guy`},
+		{`d'artagnan`, `d\27artagnan`},
+		{`/.fanboy`, `\2f.fanboy`},
+		{`::foo::`, `\3a\3afoo\3a\3a`},
+		{`<foo>`, `\3cfoo\3e`},
+		{`user@host`, `user\40host`},
+		{`c:\net`, `c\3a\net`},
+		{`c:\\net`, `c\3a\\net`},
+		{`c:\cool stuff`, `c\3a\cool\20stuff`},
+		{`\3and\2is\5cool`, `\5c3and\2is\5c5cool`},
+		{`\2F`, `\2F`},
+		{`a\`, `a\`},
+	}
+	for _, tt := range tests {
+		got, err := gateway.EscapeLocal(tt.plain)
+		if err != nil || got != tt.escaped {
+			t.Errorf("escape %s: got %s (%v), want %s", tt.plain, got, err, tt.escaped)
 		}
-		if got := gateway.UnescapeLocal(want); got != id {
-			t.Errorf("%q back: got %q, want %q", want, got, id)
+		if got := gateway.UnescapeLocal(tt.escaped); got != tt.plain {
+			t.Errorf("unescape %s: got %s, want %s", tt.escaped, got, tt.plain)
+		}
+	}
+	for _, s := range []string{"", " lead", "trail ", " "} {
+		if got, err := gateway.EscapeLocal(s); err == nil {
+			t.Errorf("escape %q: got %q, want an error", s, got)
+		}
+	}
+	for _, s := range []string{`\20lead`, `trail\20`, `\20`} {
+		if got := gateway.UnescapeLocal(s); got != s {
+			t.Errorf("unescape %s: got %q, want it unchanged", s, got)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func ParseJID(s string) (JID, error) {
 }
 
 // NewJID builds an address from its parts; local and resource may be empty.
-// The localpart is expected to be escaped already, see EscapeLocal.
+// The localpart is expected to be escaped already, see gateway.EscapeLocal.
 func NewJID(local, domain, resource string) (JID, error) {
 	m, err := jid.New(local, domain, resource)
 	if err != nil {
@@ -167,87 +167,4 @@ func (j JID) domainStart() int {
 		return 0
 	}
 	return j.local + 1
-}
-
-// localEscapes are the ten sequences of XEP-0106 §2, in its own order.
-const localEscapes = ` "&'/:<>@\`
-
-// errEscape: XEP-0106 §3.2 allows no space at either end of a localpart.
-var errEscape = errors.New("xmpp: jid: escape: empty, or space at an end")
-
-// EscapeLocal makes a localpart of a foreign identifier (XEP-0106 §4.2). A
-// backslash is escaped only where the source would otherwise read as one of the
-// ten sequences. It fails when the result would begin or end with \20; such
-// identifiers need another encoding.
-func EscapeLocal(s string) (string, error) {
-	if s == "" || s[0] == ' ' || s[len(s)-1] == ' ' {
-		return "", errEscape
-	}
-	if !strings.ContainsAny(s, localEscapes) {
-		return s, nil
-	}
-	const hex = "0123456789abcdef"
-	b := make([]byte, 0, len(s)+16)
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if strings.IndexByte(localEscapes, c) < 0 {
-			b = append(b, c)
-			continue
-		}
-		if _, known := escapedByte(s[i:]); c == '\\' && !known {
-			b = append(b, c)
-			continue
-		}
-		b = append(b, '\\', hex[c>>4], hex[c&15])
-	}
-	return string(b), nil
-}
-
-// UnescapeLocal undoes EscapeLocal; other backslashes stay (XEP-0106 §4.3).
-func UnescapeLocal(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		c, ok := escapedByte(s[i:])
-		// §3.2: \20 at an end is not an escape, since a localpart cannot begin or end with a space.
-		if ok && (c != ' ' || i > 0 && i+3 < len(s)) {
-			b = append(b, c)
-			i += 2
-			continue
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
-}
-
-// escapedByte reads one of the ten sequences, exactly lower case, at the start of s.
-func escapedByte(s string) (byte, bool) {
-	if len(s) < 3 || s[0] != '\\' {
-		return 0, false
-	}
-	switch s[1:3] {
-	case "20":
-		return ' ', true
-	case "22":
-		return '"', true
-	case "26":
-		return '&', true
-	case "27":
-		return '\'', true
-	case "2f":
-		return '/', true
-	case "3a":
-		return ':', true
-	case "3c":
-		return '<', true
-	case "3e":
-		return '>', true
-	case "40":
-		return '@', true
-	case "5c":
-		return '\\', true
-	}
-	return 0, false
 }

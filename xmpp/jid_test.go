@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"mellium.im/xmpp/jid"
+
+	"postern/gateway"
 )
 
 func TestParseJID(t *testing.T) {
@@ -57,7 +59,7 @@ func TestParseJIDRejects(t *testing.T) {
 }
 
 func TestNewJID(t *testing.T) {
-	local, err := EscapeLocal("anna@mail.it")
+	local, err := gateway.EscapeLocal("anna@mail.it")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,47 +96,4 @@ func FuzzParseJID(f *testing.F) {
 			t.Fatalf("%q: got %q, want %q", s, plain, m)
 		}
 	})
-}
-
-// XEP-0106 §5 and its implementation notes.
-func TestEscapeLocal(t *testing.T) {
-	tests := []struct{ plain, escaped string }{
-		{"anna@mail.it", `anna\40mail.it`},
-		{`c:\5commas`, `c\3a\5c5commas`},
-		{`d'art`, `d\27art`},
-		{`foo\bar`, `foo\bar`},
-		{`space cadet`, `space\20cadet`},
-		{`call me "ishmael"`, `call\20me\20\22ishmael\22`},
-		{`at&t guy`, `at\26t\20guy`},
-		{`d'artagnan`, `d\27artagnan`},
-		{`/.fanboy`, `\2f.fanboy`},
-		{`::foo::`, `\3a\3afoo\3a\3a`},
-		{`<foo>`, `\3cfoo\3e`},
-		{`user@host`, `user\40host`},
-		{`c:\net`, `c\3a\net`},
-		{`c:\\net`, `c\3a\\net`},
-		{`c:\cool stuff`, `c\3a\cool\20stuff`},
-		{`\3and\2is\5cool`, `\5c3and\2is\5c5cool`},
-		{`\2F`, `\2F`},
-		{`a\`, `a\`},
-	}
-	for _, tt := range tests {
-		got, err := EscapeLocal(tt.plain)
-		if err != nil || got != tt.escaped {
-			t.Errorf("escape %s: got %s (%v), want %s", tt.plain, got, err, tt.escaped)
-		}
-		if got := UnescapeLocal(tt.escaped); got != tt.plain {
-			t.Errorf("unescape %s: got %s, want %s", tt.escaped, got, tt.plain)
-		}
-	}
-	for _, s := range []string{"", " lead", "trail ", " "} {
-		if got, err := EscapeLocal(s); err == nil {
-			t.Errorf("escape %q: got %q, want an error", s, got)
-		}
-	}
-	for _, s := range []string{`\20lead`, `trail\20`, `\20`} {
-		if got := UnescapeLocal(s); got != s {
-			t.Errorf("unescape %s: got %q, want it unchanged", s, got)
-		}
-	}
 }
