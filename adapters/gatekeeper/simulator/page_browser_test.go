@@ -114,6 +114,22 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	b.control("PUT", "/faults", obj{})
 
+	drawn(t, b, usr)
+	step("everything is drawn", poll(`document.querySelectorAll('#messages figure img').length === 3 && [...document.querySelectorAll('#messages figure img')].every((i) => { i.loading = 'eager'; return i.complete && i.naturalWidth > 0; })`),
+		poll(`!!document.querySelector('#messages audio') && !!document.querySelector('#messages a.file')`),
+		poll(`document.querySelectorAll('#messages .card').length >= 3 && !!document.querySelector('#messages .spoiler') && !!document.querySelector('#messages li.native')`))
+	shot(ctx, t, "content")
+	step("answer a poll", act(chromedp.Click(`#messages .option:not(:disabled)`)), poll(`document.querySelector('#messages .option:not(:disabled)').getAttribute('aria-pressed') === 'true'`))
+	if got := b.control("POST", "/wait", obj{"kind": "message", "person": "juliet", "has": "answer", "timeout_ms": 10000}); got["ok"] != true {
+		t.Errorf("got %v, want the answer that was clicked", got)
+	}
+	step("switch", act(chromedp.Click("#switches-open")), act(chromedp.WaitVisible("#switches")), act(chromedp.Click(`#switches input[name=edit]`)), poll(`!document.getElementById('switches-on').hidden`))
+	shot(ctx, t, "features")
+	if got := b.control("GET", "/capabilities", nil)["features"].(obj)["edit"]; got != "unavailable" {
+		t.Errorf("got edit %v, want unavailable", got)
+	}
+	step("close", act(chromedp.Click("#switches-close")))
+
 	title, err := chromedp.Run(ctx, chromedp.Title())
 	if err != nil {
 		t.Fatal(err)
@@ -136,4 +152,26 @@ func TestPageInBrowser(t *testing.T) {
 	if got := b.must(404, "POST", "/v1/messages", romeo, message("c3", usr, "gku_juliet", "Wilt thou leave me so unsatisfied?")); got.str("code") != "unavailable" {
 		t.Errorf("got code %q, want unavailable", got.str("code"))
 	}
+}
+
+// drawn fills a chat with content of every kind.
+func drawn(t *testing.T, b *sandbox, usr string) {
+	t.Helper()
+	picture := b.control("POST", "/media", obj{"width": 320, "height": 200, "seed": 3, "name": "verona.png"})
+	b.control("PATCH", "/people/juliet", obj{"avatar": picture["media_id"]})
+	sticker := b.control("POST", "/media", obj{"width": 120, "height": 120, "seed": 5, "kind": "sticker", "emoji": "🌹"})
+	voice := b.control("POST", "/media", obj{"type": "audio/ogg", "size": 4000, "kind": "voice", "duration_ms": 4200})
+	folio := b.control("POST", "/media", obj{"type": "application/pdf", "size": 20 << 20, "name": "folio.pdf"})
+	for _, content := range []obj{
+		{"media": []obj{picture}, "text": "a picture with its caption"}, {"media": []obj{sticker}}, {"media": []obj{voice}}, {"media": []obj{folio}},
+		{"location": obj{"latitude": 45.4419, "longitude": 10.9988, "name": "Balcony"}}, {"contact": obj{"name": "Friar Laurence", "phones": []string{"+390451230002"}}},
+		{"text": "The butler did it", "spans": []obj{{"start": 4, "length": 6, "style": "spoiler"}, {"start": 0, "length": 3, "style": "bold"}}, "previews": []obj{{"url": "https://verona.example/", "title": hostile}}},
+	} {
+		b.say("juliet", usr, content)
+	}
+	b.control("POST", "/users/"+usr+"/messages", obj{"to": "juliet", "text": "from my own app"})
+	small := b.control("POST", "/media", obj{"width": 64, "height": 48, "seed": 9})
+	b.say("juliet", usr, obj{"media": []obj{small}})
+	poll := obj{"poll": obj{"question": "Balcony?", "options": []obj{{"id": "a", "title": "yes"}, {"id": "b", "title": "no"}}}}
+	b.must(202, "POST", "/v1/messages", romeo, obj{"client_id": "d1", "sender": usr, "to": "gku_juliet", "mode": "plaintext", "content": poll})
 }

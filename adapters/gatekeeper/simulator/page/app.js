@@ -9,6 +9,7 @@ let me = ''; // id of the person played
 let open = ''; // id of the open chat
 let chat = null; // GET /chats/{open}
 let editing = ''; // id of the message being edited
+let replying = ''; // id of the message being answered
 let drawn = ''; // what is drawn in the message list
 
 const faultFields = [
@@ -63,16 +64,6 @@ const avatar = (name) => { const n = dress(el('span'), name); n.setAttribute('ar
 const clock = (iso) => new Date(iso).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 const day = (iso) => new Date(iso).toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long' });
 
-function summary(m) {
-  if (m.retracted) return 'Message taken back';
-  const c = m.content || {};
-  if (typeof c.text === 'string') return c.text;
-  if (c.location) return 'Location';
-  if (c.contact) return 'Contact card';
-  if (c.media) return 'Media';
-  return 'Unsupported message';
-}
-
 function person() { return state.people.find((p) => p.id === me); }
 
 function drawPeople() {
@@ -94,6 +85,7 @@ function drawList() {
   const p = person();
   if (!p) return;
   $('me').textContent = plainName(p.display || p.id);
+  drawMe(p);
   $('optin').checked = p.opted_in;
   $('optin-text').textContent = p.opted_in
     ? (p.accepts === 'open' ? 'Users of other services can write to you.' : 'Users of other services can ask you for contact.')
@@ -166,28 +158,35 @@ function chatRow(c) {
 const ticks = { queued: ['○', 'sent'], delivered: ['✓', 'delivered'], read: ['✓✓', 'read'], failed: ['!', 'not delivered'] };
 
 function bubble(m, byID) {
-  const item = el('li', m.from_user ? '' : 'mine');
+  const item = el('li', m.from_user ? (m.client_id ? '' : 'native') : 'mine');
+  if (!m.retracted && m.content && (m.content.media || []).some((part) => part.kind === 'sticker')) item.classList.add('bare');
   item.dataset.id = m.id;
   if (m.reply_to) {
     const original = byID.get(m.reply_to);
     item.append(el('span', 'quote', original ? summary(original) : 'An earlier message'));
   }
-  item.append(el('div', m.retracted ? 'body gone' : 'body', summary(m)));
+  item.append(body(m));
   const meta = el('div', 'meta');
-  if (!m.from_user && !m.retracted && m.content && typeof m.content.text === 'string') {
-    const change = el('button', 'act', 'Edit');
-    const drop = el('button', 'act', 'Take back');
-    change.type = drop.type = 'button';
-    change.onclick = () => edit(m);
-    drop.onclick = quietly(() => api('DELETE', '/messages/' + m.id));
-    meta.append(change, drop);
+  const act = (text, name, does) => {
+    const button = el('button', 'act', text);
+    button.type = 'button';
+    if (name) button.setAttribute('aria-label', name);
+    button.onclick = does;
+    meta.append(button);
+    return button;
+  };
+  if (!m.from_user && !m.retracted) {
+    if (m.content && typeof m.content.text === 'string') act('Edit', '', () => edit(m));
+    act('Take back', '', quietly(() => api('DELETE', '/messages/' + m.id)));
   } else if (m.from_user && !m.retracted) {
-    const heart = el('button', 'act', 'React ❤');
-    heart.type = 'button';
+    act('Reply', '', () => reply(m));
     const own = (m.reactions || {})['gku_' + me] || [];
-    heart.onclick = quietly(() => api('PUT', `/messages/${m.id}/reactions`, { emojis: own.length ? [] : ['❤️'] }));
-    meta.append(heart);
+    for (const emoji of ['❤️', '👍', '😂']) {
+      const set = own.includes(emoji) ? [] : [emoji];
+      act(emoji, 'React with ' + emoji, quietly(() => api('PUT', `/messages/${m.id}/reactions`, { emojis: set }))).setAttribute('aria-pressed', String(!set.length));
+    }
   }
+  if (m.from_user && !m.client_id) meta.append(el('span', '', 'by their own app'));
   if (m.revision > 0 && !m.retracted) meta.append(el('span', '', 'edited'));
   meta.append(el('time', '', clock(m.sent_at)));
   if (!m.from_user) {
@@ -240,7 +239,15 @@ function drawChat() {
   list.dataset.chat = chat.id;
 }
 
+function reply(m) {
+  stopEditing();
+  replying = m.id;
+  $('composing-as').textContent = 'You are answering: ' + summary(m).slice(0, 80) + '. Press Escape to stop.';
+  $('text').focus();
+}
+
 function edit(m) {
+  replying = '';
   editing = m.id;
   $('text').value = m.content.text;
   $('composing-as').textContent = 'You are editing a message. Press Escape to stop.';
@@ -248,12 +255,13 @@ function edit(m) {
 }
 function stopEditing() {
   editing = '';
+  replying = '';
   $('composing-as').textContent = '';
   $('text').value = '';
 }
 
 async function select(id) {
-  if (editing) stopEditing();
+  if (editing || replying) stopEditing();
   open = id;
   drawn = '';
   await refresh();
@@ -299,11 +307,12 @@ const send = quietly(async () => {
   const text = $('text').value;
   if (!text.trim() || !open) return;
   const target = editing;
+  const original = replying;
   stopEditing();
   grow();
   lastTyping = 0;
   if (target) await api('PATCH', '/messages/' + target, { text });
-  else await api('POST', `/people/${me}/messages`, { to: open, text });
+  else await api('POST', `/people/${me}/messages`, { to: open, text, reply_to: original });
 });
 
 function grow() {
@@ -365,7 +374,7 @@ function wire() {
   $('text').oninput = () => { grow(); if (!editing) composing($('text').value ? 'composing' : 'paused'); };
   $('text').onkeydown = (e) => {
     if (e.key === 'Enter' && !e.shiftKey && !e.isComposing) { e.preventDefault(); send(); }
-    if (e.key === 'Escape' && editing) stopEditing();
+    if (e.key === 'Escape' && (editing || replying)) stopEditing();
   };
   $('faults-open').onclick = () => { showFaults(); $('faults').showModal(); };
   $('faults-close').onclick = () => $('faults').close();
@@ -381,6 +390,7 @@ function wire() {
 
 buildFaults();
 wire();
+wireAttachments();
 me = location.hash.slice(1);
 const stream = new EventSource(base + '/changes');
 stream.onmessage = quietly(refresh);
