@@ -123,7 +123,7 @@ func (g *Gateway) picture(ctx context.Context, inst Instance, a *Account, m Medi
 		return Picture{}, err
 	}
 	name, place := g.picturePlace(a, p.SHA1)
-	plain := append(fmt.Appendf(nil, "%s %d %d\n", p.MIME, p.Width, p.Height), p.Bytes...)
+	plain := append(fmt.Appendf(nil, "%d %d\n", p.Width, p.Height), p.Bytes...)
 	change := Change{Kind: RecordPicture, Name: name, Value: a.Keys.Data.Seal(place, plain), TTL: PictureTTL}
 	if err := g.store.Save(ctx, accountOwner(a.ID), change); err != nil {
 		return Picture{}, fmt.Errorf("gateway: picture: save: %w", err)
@@ -145,8 +145,8 @@ func (g *Gateway) loadPicture(ctx context.Context, a *Account, about Avatar) (Pi
 		return Picture{}, err
 	}
 	head, data, _ := bytes.Cut(plain, []byte("\n"))
-	p := Picture{Bytes: data, SHA1: about.SHA1}
-	if _, err := fmt.Sscanf(string(head), "%s %d %d", &p.MIME, &p.Width, &p.Height); err != nil {
+	p := Picture{Bytes: data, SHA1: about.SHA1, MIME: about.MIME}
+	if _, err := fmt.Sscanf(string(head), "%d %d", &p.Width, &p.Height); err != nil {
 		return Picture{}, fmt.Errorf("gateway: picture: %w", err)
 	}
 	return p, nil

@@ -1,0 +1,121 @@
+package gateway_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+func present(contact gateway.ContactID, p gateway.Presence) gateway.Event {
+	return gateway.Event{Endpoint: "ep1", Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: contact}, At: time.Now(), Body: p}
+}
+
+// What the platform last said of somebody's presence answers probes, for a while.
+func TestLastKnownPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, heard := faceRig(t)
+		defer func() { r.stop() }()
+		juliet := r.contact("juliet")
+		seen := time.Now().UTC()
+		show := func() gateway.ShowPresence {
+			t.Helper()
+			return r.presence(phone, juliet, gateway.PresenceProbe)[0].What.(gateway.ShowPresence)
+		}
+		// Whoever does not look at her is shown nothing.
+		r.mustEvent(present("juliet", gateway.Presence{LastSeen: seen}))
+		gatewaytest.Advance(time.Second)
+		diff(t, "shown to nobody", heard.take(), []string(nil))
+		if got, want := show(), (gateway.ShowPresence{Available: true, Away: true, LastSeen: seen}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		r.presence(phone, juliet, gateway.PresenceSubscribe)
+		r.mustEvent(present("juliet", gateway.Presence{Available: true, LastSeen: seen}))
+		gatewaytest.Advance(time.Second)
+		diff(t, "shown", heard.take(), []string{"presence available=true away=false"})
+		if got, want := show(), (gateway.ShowPresence{Available: true}); got != want {
+			t.Errorf("got %+v, want %+v without a time", got, want)
+		}
+		r.mustEvent(present("juliet", gateway.Presence{LastSeen: seen}))
+		gatewaytest.Advance(time.Second)
+		r.stop() // it would poll through the hours
+		<-time.After(3 * time.Hour)
+		if got, want := show(), (gateway.ShowPresence{Available: true}); got != want {
+			t.Errorf("got %+v hours later, want %+v", got, want)
+		}
+	})
+}
+
+// The copies of a client's presence to each contact say nothing.
+func TestPresenceToContactsIsNoise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, p, _ := faceRig(t)
+		defer func() { r.stop() }()
+		juliet := r.contact("juliet")
+		for _, kind := range []gateway.PresenceKind{gateway.PresenceAvailable, gateway.PresenceUnavailable} {
+			if got := r.presence(phone, juliet, kind); len(got) != 0 {
+				t.Errorf("%s: got %+v", kind, got)
+			}
+		}
+		gatewaytest.Advance(time.Second)
+		if p.asks() != 0 {
+			t.Error("a copy of presence made the platform be asked")
+		}
+	})
+}
+
+// A user with two accounts is greeted once; the gateway is away when neither works.
+func TestGreetSeveralAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer func() { r.stop() }()
+		second, err := r.identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "ep2", User: romeo, Shown: "+39 ***34", Standing: gateway.AccountReauthNeeded})
+		if err != nil {
+			t.Fatal(err)
+		}
+		greet := func() (shows []gateway.ShowPresence, probes int) {
+			t.Helper()
+			err := r.gw.Greet(t.Context(), wall, func(g gateway.Rendering) error {
+				switch w := g.What.(type) {
+				case gateway.ShowPresence:
+					shows = append(shows, w)
+				case gateway.ShowProbe:
+					probes++
+				default:
+					t.Errorf("got %T", w)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return shows, probes
+		}
+		shows, probes := greet()
+		if len(shows) != 1 || probes != 1 || shows[0] != (gateway.ShowPresence{Available: true, Status: "+39 ***34"}) {
+			t.Errorf("got %+v and %d probes, want one of each", shows, probes)
+		}
+		first := *r.account
+		first.Standing = gateway.AccountReauthNeeded
+		if err := r.identity.Update(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if shows, _ = greet(); len(shows) != 1 || !shows[0].Away {
+			t.Errorf("got %+v, want away", shows)
+		}
+		// Greeted, the user comes online: both accounts' contacts show.
+		for _, a := range []*gateway.Account{r.account, second} {
+			if _, err := r.identity.PutContact(t.Context(), a, gateway.Contact{ID: "juliet", Subscribed: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := r.presence(phone, "", gateway.PresenceAvailable); len(got) != 2 {
+			t.Errorf("got %d contacts, want 2", len(got))
+		}
+		if got := r.presence(phone, "", gateway.PresenceAvailable); len(got) != 0 {
+			t.Errorf("got %d contacts a second time", len(got))
+		}
+	})
+}
