@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
-// errFileRefused: the platform takes no such file.
-var errFileRefused = errors.New("type not taken by the platform")
+var (
+	errFileRefused = errors.New("type not taken by the platform")
+	errFileEmpty   = errors.New("no bytes")
+)
 
 // media hands the files of the planned ops to the platform, before the first of them is sent: a file that cannot go costs
 // the message, and the sender hears why.
@@ -114,6 +116,9 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	}
 	defer g.discard(f)
 	found := described(m, f.Media(), m.Handle)
+	if found.Size == 0 {
+		return found, &FileError{Reason: FileBroken, Err: errFileEmpty}
+	}
 	if !allowed(found.MIME, caps.MediaTypes) {
 		return found, &FileError{Reason: FileType, Err: errFileRefused}
 	}
@@ -150,7 +155,7 @@ func uploadError(err error) error {
 func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 	if se, ok := errors.AsType[*SendError](err); ok {
 		if se.Class == Unsupported {
-			return w.fail(ctx, NotAcceptable, TextFileOutType, w.platform(), w.o.g.fileLabel(w.out.Op.Lang, m))
+			return w.fail(ctx, NotAcceptable, TextFileOutRefused, w.platform(), w.o.g.fileLabel(w.out.Op.Lang, m))
 		}
 		return w.react(ctx, se, w.try)
 	}

@@ -5,6 +5,7 @@ const (
 	TextFileInTooLarge   TextKey = "file.in.too_large"
 	TextFileOutTooLarge  TextKey = "file.out.too_large"
 	TextFileOutType      TextKey = "file.out.type"
+	TextFileOutRefused   TextKey = "file.out.refused"
 	TextFileOutBroken    TextKey = "file.out.broken"
 	TextFileOutForbidden TextKey = "file.out.forbidden"
 	TextFileOutGone      TextKey = "file.out.gone"

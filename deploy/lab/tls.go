@@ -77,6 +77,12 @@ func (a *authority) sign(cert *x509.Certificate, key *ecdsa.PublicKey) ([]byte, 
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
+// Certificate writes a certificate for loopback, signed by CA, and its key into a directory, for a program of the lab's user.
+func (l *Lab) Certificate(dir string) (cert, key string, err error) {
+	err = l.certify(dir, account{})
+	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), err
+}
+
 // certify writes a certificate for loopback, cert.pem, and its key, key.pem, into a server's directory.
 func (l *Lab) certify(dir string, acct account) error {
 	if _, _, err := l.CA(); err != nil {

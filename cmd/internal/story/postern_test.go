@@ -23,6 +23,7 @@ import (
 type postern struct {
 	t    *testing.T
 	log  *lines
+	pid  int    // of a process of its own
 	stop func() // idempotent
 }
 
@@ -85,6 +86,7 @@ func (p *postern) exec(program, file string) (signal func(syscall.Signal)) {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	p.pid = cmd.Process.Pid
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	var once sync.Once
