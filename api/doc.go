@@ -1,5 +1,5 @@
-// Package api is the HTTP side: what platforms call (webhooks, published keys), users' clients (files) and what the operator's tools call (health,
-// metrics). The two are separate handlers for separate addresses; openapi.yaml describes both.
+// Package api is the HTTP side: what platforms call (webhooks, published keys) and users' clients (files), and what the
+// operator's tools call (health, metrics). The two are separate handlers for separate addresses; openapi.yaml describes both.
 //
 //	Public: POST, GET /hooks/{instance}[/{token}]   webhook intake
 //	        GET /.well-known/...                    documents that adapters publish

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 
 	"postern/gateway"
 )
@@ -92,7 +93,7 @@ func answered(resp *http.Response) error {
 		return because(gateway.FileBroken, "status %d", code)
 	}
 	// identity was asked for. What a coding unpacks to has no limit that can be known before (RFC 9110 §8.4).
-	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+	if coding := strings.Join(resp.Header.Values("Content-Encoding"), ","); coding != "" && !strings.EqualFold(coding, "identity") {
 		return because(gateway.FileBroken, "content coding")
 	}
 	return nil

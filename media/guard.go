@@ -18,10 +18,11 @@ import (
 // that user anyway: nothing private, nothing on this machine, unless the operator has listed the host.
 type guard struct {
 	internal map[string]bool // host:port
+	public   func(netip.Addr) bool
 }
 
 func newGuard(internal []string) guard {
-	g := guard{internal: map[string]bool{}}
+	g := guard{internal: map[string]bool{}, public: public}
 	for _, h := range internal {
 		if host, port, err := net.SplitHostPort(h); err == nil {
 			g.internal[key(host, port)] = true
@@ -72,7 +73,7 @@ func (g guard) check(u *url.URL) error {
 		return because(gateway.FileForbidden, "port %s", port)
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		if !public(a) {
+		if !g.public(a) {
 			return because(gateway.FileForbidden, "private address")
 		}
 		return nil
@@ -89,7 +90,7 @@ func (g guard) redirected(next *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return because(gateway.FileForbidden, "more than %d redirects", maxRedirects)
 	}
-	if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
+	if via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme != "https" {
 		return because(gateway.FileForbidden, "redirect away from https")
 	}
 	next.Header = headers() // nothing of the earlier request, such as where it went
@@ -132,7 +133,7 @@ func (g guard) dialer(cfg Config) func(context.Context, string, string) (net.Con
 		if !g.internal[key(host, port)] {
 			d.Control = func(_, address string, _ syscall.RawConn) error {
 				a, err := netip.ParseAddrPort(address)
-				if err != nil || !public(a.Addr()) {
+				if err != nil || !g.public(a.Addr()) {
 					return because(gateway.FileForbidden, "private address")
 				}
 				return nil

@@ -56,14 +56,13 @@ func codecOf(is string) (codec, bool) {
 // measure fills in width and height. What announces more pixels than any photo has is passed on as a file, without them, so
 // that no client lays out a picture.
 func measure(m *gateway.Media, r io.ReadSeeker) {
-	m.Thumb = "" // ours or none
 	c, ok := codecOf(m.MIME)
 	if !ok {
 		return
 	}
 	cfg, err := c.config(bufio.NewReader(r))
 	if err != nil || !sane(cfg) {
-		m.Width, m.Height, m.Kind = 0, 0, gateway.MediaFile
+		m.Width, m.Height, m.Kind, m.Thumb = 0, 0, gateway.MediaFile, ""
 		return
 	}
 	m.Width, m.Height = cfg.Width, cfg.Height
@@ -174,26 +173,26 @@ func progressive(r *bufio.Reader) bool {
 	}
 }
 
-// thumb returns a thumbhash as a data: URI (XEP-0264; the form that Movim shows), or nothing. An image that turns out to be
-// broken is from then on a file: what a client makes of it is its own affair.
-func (f *Files) thumb(ctx context.Context, got *file) string {
-	if got.media.Kind != gateway.MediaImage || f.hold(ctx) != nil {
-		return ""
+// thumb adds a thumbhash as a data: URI (XEP-0264; the form that Movim shows). An image that turns out to be broken is from
+// then on a file: what a client makes of it is its own affair.
+func (f *Files) thumb(ctx context.Context, got *file) {
+	m := &got.media
+	if m.Kind != gateway.MediaImage || f.hold(ctx) != nil {
+		return
 	}
 	defer f.letGo()
 	img, err := decode(got, thumbMost)
 	if err != nil {
-		if is := got.media.MIME; is == "image/jpeg" || is == "image/png" || is == "image/gif" {
-			if !errors.Is(err, errNotDecoded) {
-				got.media.Kind = gateway.MediaFile
-			}
+		// An animated WebP is whole, and not for this decoder.
+		if (m.MIME == "image/jpeg" || m.MIME == "image/png" || m.MIME == "image/gif") && !errors.Is(err, errNotDecoded) {
+			m.Kind, m.Thumb = gateway.MediaFile, ""
 		}
-		return ""
+		return
 	}
 	b := img.Bounds()
 	w, h := fit(b.Dx(), b.Dy(), thumbSide)
 	hash := thumbhash.EncodeImage(scale(img, b, w, h))
-	return "data:image/thumbhash;base64," + base64.StdEncoding.EncodeToString(hash)
+	m.Thumb = "data:image/thumbhash;base64," + base64.StdEncoding.EncodeToString(hash)
 }
 
 func (f *Files) hold(ctx context.Context) error {

@@ -22,7 +22,8 @@ var _ gateway.Files = (*Files)(nil)
 
 // Config says where files lie and how much may pass. Dir is required; everything else works as its zero value.
 type Config struct {
-	// Dir holds spool/, files on their way, and store/, files that this gateway serves itself. Processes may share it.
+	// Dir holds spool/, files on their way, and store/, files that this gateway serves itself. Processes may share it, and
+	// must where any of them may be asked for a file that another one put there.
 	Dir string
 	// Max is the most bytes of any file, 0 for 100 MiB.
 	Max int64

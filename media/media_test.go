@@ -37,7 +37,7 @@ func open(t *testing.T, cfg Config, slots gateway.Slots, srv ...*httptest.Server
 			cfg.Roots.AddCert(c)
 		}
 	}
-	f, err := New(cfg, slots, slog.New(slog.DiscardHandler))
+	f, err := New(cfg, slots, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,8 @@ func open(t *testing.T, cfg Config, slots gateway.Slots, srv ...*httptest.Server
 	})
 	return f
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func hostOf(t *testing.T, s *httptest.Server) string {
 	t.Helper()

@@ -3,6 +3,7 @@ package media
 import (
 	"io"
 	"mime"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 const (
 	headSize = 3072 // bytes that mimetype looks at
 	maxName  = 100  // bytes of a file's name with its extension
+	maxThumb = 2048 // bytes of a data: URI that stands in a stanza
 )
 
 // unknown is the type of which nothing is known (RFC 2046 §4.5.1).
@@ -25,6 +27,9 @@ const unknown = "application/octet-stream"
 
 // recognise fills in what a file is, from its first bytes rather than from what was said of it.
 func recognise(m *gateway.Media, head []byte, r io.ReadSeeker) {
+	if !strings.HasPrefix(m.Thumb, "data:image/") || len(m.Thumb) > maxThumb {
+		m.Thumb = ""
+	}
 	m.MIME = sniff(head, m.MIME, m.Kind)
 	m.Kind = kind(m.Kind, m.MIME)
 	if isImage(m.MIME) {
@@ -38,6 +43,10 @@ func recognise(m *gateway.Media, head []byte, r io.ReadSeeker) {
 func sniff(head []byte, claimed string, k gateway.MediaKind) string {
 	found := mimetype.Detect(head)
 	is, _, _ := strings.Cut(found.String(), ";")
+	if is == unknown {
+		// The standard library knows less, but for instance MP3 by its tag alone, before which there may be a large picture.
+		is, _, _ = strings.Cut(http.DetectContentType(head), ";")
+	}
 	if said, _, err := mime.ParseMediaType(claimed); err == nil && is != unknown {
 		for more := mimetype.Lookup(said); more != nil; more = more.Parent() {
 			if more.Is(is) && !active(said) {
@@ -179,7 +188,6 @@ var runs = []string{
 
 // extension returns the one that fits: the given one where it may stand for the type, else the type's own.
 func extension(ext, is string) string {
-	ext = strings.ToLower(ext)
 	fits := extensions[is]
 	if fits == nil {
 		if known := mimetype.Lookup(is); known != nil && known.Extension() != "" {
@@ -188,11 +196,24 @@ func extension(ext, is string) string {
 			fits = extensions[unknown]
 		}
 	}
-	plain := len(ext) > 1 && len(ext) <= 10 && strings.IndexFunc(ext[1:], func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) }) < 0
-	if slices.Contains(fits, ext) || plain && slices.Contains(loose, is) && !pretended(ext) {
+	if slices.Contains(fits, ext) || len(ext) > 1 && slices.Contains(loose, is) && !pretended(ext) {
 		return ext
 	}
 	return fits[0]
+}
+
+// split takes a name apart. What stands behind the last dot and is no extension, as in "Dr. Smith", is part of the name.
+func split(name, is string) (base, ext string) {
+	ext = path.Ext(name)
+	lower := strings.ToLower(ext)
+	odd := func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	switch {
+	case len(ext) < 2 || len(ext) > 10 || strings.ContainsFunc(ext[1:], odd):
+		return name, ""
+	case slices.Contains(runs, lower), mime.TypeByExtension(lower) != "", slices.Contains(loose, is), slices.Contains(extensions[is], lower):
+		return strings.TrimSuffix(name, ext), lower
+	}
+	return name, ""
 }
 
 // safeName returns a name that no file system, header or reader is fooled by: at most 100 bytes, no path, nothing
@@ -200,9 +221,8 @@ func extension(ext, is string) string {
 func safeName(name, is string, k gateway.MediaKind) string {
 	name = norm.NFC.String(strings.ToValidUTF8(name, ""))
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	given := path.Ext(name)
-	ext := extension(given, is)
-	base := strings.TrimSuffix(name, given)
+	base, ext := split(name, is)
+	ext = extension(ext, is)
 	base = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

@@ -146,7 +146,7 @@ func (f *Files) Spool(ctx context.Context, m gateway.Media, body io.Reader, limi
 	got, err := f.take(ctx, m, body, limit, w)
 	switch {
 	case err == nil:
-		got.media.Thumb = f.thumb(ctx, got)
+		f.thumb(ctx, got)
 		return got, nil
 	case w.slow.Load() && ctx.Err() == nil:
 		return nil, because(gateway.FileAway, "too slow")
