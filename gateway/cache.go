@@ -46,6 +46,15 @@ func (c *cache[K, V]) store(k K, v V) {
 	c.m[k] = cached[V]{v, time.Now().Add(c.ttl)}
 }
 
+// keep stores v unless there is a value already, and returns the one that is there then.
+func (c *cache[K, V]) keep(k K, v V) V {
+	if had, ok := c.load(k); ok {
+		return had
+	}
+	c.store(k, v)
+	return v
+}
+
 func (c *cache[K, V]) forget(k K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

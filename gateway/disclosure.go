@@ -211,16 +211,18 @@ func (d *Desk) identifier(v Visitor, id Identifier) string {
 	return d.say(v, textIdentifier+TextKey(id))
 }
 
+func (d *Desk) duration(v Visitor, t time.Duration) string { return d.cfg.Texts.duration(v.Lang, t) }
+
 // duration says a time span in its largest whole unit.
-func (d *Desk) duration(v Visitor, t time.Duration) string {
+func (t *Texts) duration(lang string, d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
-	case t >= 2*day && t%day == 0:
-		return d.say(v, textDays, int(t/day))
-	case t >= 2*time.Hour && t%time.Hour == 0:
-		return d.say(v, textHours, int(t/time.Hour))
-	case t >= time.Minute:
-		return d.say(v, textMinutes, int((t+time.Minute-1)/time.Minute))
+	case d >= 2*day && d%day == 0:
+		return t.Say(lang, textDays, int(d/day))
+	case d >= 2*time.Hour && d%time.Hour == 0:
+		return t.Say(lang, textHours, int(d/time.Hour))
+	case d >= time.Minute:
+		return t.Say(lang, textMinutes, int((d+time.Minute-1)/time.Minute))
 	}
-	return d.say(v, textSeconds, max(1, int(t/time.Second)))
+	return t.Say(lang, textSeconds, max(1, int(d/time.Second)))
 }

@@ -9,21 +9,35 @@ import (
 
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
-// prefixed puts a mark before the first text of a content.
-func prefixed(mark string, c Content) Content {
+// before puts words before the first text of a content, or makes them its first.
+func before(words Text, c Content) Content {
 	out := Content{Parts: slices.Clone(c.Parts)}
 	for i, p := range out.Parts {
 		if t, ok := p.(Text); ok {
-			out.Parts[i] = Text{Text: mark + t.Text, Spans: shifted(t.Spans, len([]rune(mark)))}
+			spans := append(slices.Clone(words.Spans), shifted(t.Spans, len([]rune(words.Text)))...)
+			out.Parts[i] = Text{Text: words.Text + t.Text, Spans: spans, Previews: t.Previews}
 			return out
 		}
 	}
-	out.Parts = slices.Insert(out.Parts, 0, Part(Text{Text: strings.TrimSpace(mark)}))
+	words.Text = strings.TrimSpace(words.Text)
+	out.Parts = slices.Insert(out.Parts, 0, Part(words))
 	return out
 }
 
-// quoted puts an excerpt before the first text in the way that XEP-0393 and most messengers quote.
+// prefixed puts a mark before the first text of a content.
+func prefixed(mark string, c Content) Content { return before(Text{Text: mark}, c) }
+
+// quoted puts an excerpt before the first text, as a quote.
 func quoted(excerpt string, c Content) Content {
+	if excerpt == "" {
+		return c
+	}
+	quote := Span{Length: len([]rune(excerpt)), Style: SpanQuote}
+	return before(Text{Text: excerpt + "\n", Spans: []Span{quote}}, c)
+}
+
+// quotedPlain does the same in characters, in the way that XEP-0393 and most messengers quote.
+func quotedPlain(excerpt string, c Content) Content {
 	if excerpt == "" {
 		return c
 	}
@@ -31,13 +45,47 @@ func quoted(excerpt string, c Content) Content {
 	for line := range strings.SplitSeq(excerpt, "\n") {
 		b.WriteString("> " + line + "\n")
 	}
-	return prefixed(b.String(), c)
+	return before(Text{Text: b.String()}, c)
+}
+
+// unstyled writes the styles of a text as marks, and reports whether there were any that show.
+func unstyled(t Text) (Text, bool) {
+	marked, _ := Styled(t)
+	return Text{Text: marked, Previews: t.Previews}, marked != t.Text
+}
+
+// acted tells in the third person what a user does with "/me" (XEP-0245): platforms have no such thing.
+func acted(b OpBody, name string) OpBody {
+	act := func(c Content) Content {
+		for i, p := range c.Parts {
+			t, ok := p.(Text)
+			rest, me := strings.CutPrefix(t.Text, "/me ")
+			if !ok || !me {
+				continue
+			}
+			parts := slices.Clone(c.Parts)
+			shift := len([]rune("* "+name+" ")) - len("/me ")
+			parts[i] = Text{Text: "* " + name + " " + rest, Spans: shifted(t.Spans, shift), Previews: t.Previews}
+			return Content{Parts: parts}
+		}
+		return c
+	}
+	switch b := b.(type) {
+	case OpMessage:
+		b.Content = act(b.Content)
+		return b
+	case OpEdit:
+		b.Content = act(b.Content)
+		return b
+	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+	}
+	return b
 }
 
 func shifted(spans []Span, by int) []Span {
 	out := slices.Clone(spans)
 	for i := range out {
-		out[i].Start += by
+		out[i].Start = max(0, out[i].Start+by)
 	}
 	return out
 }
@@ -49,6 +97,8 @@ func numbered(options []Choice) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+func joinedWords(words []string) string { return strings.Join(words, " ") }
 
 // geoURI writes a location as RFC 5870 has it.
 func geoURI(l Location) string { return fmt.Sprintf("geo:%g,%g", l.Lat, l.Lon) }

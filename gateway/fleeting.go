@@ -101,6 +101,9 @@ func (g *Gateway) passFleeting(ctx context.Context, inst Instance, a *Account, a
 // passed is what goes from any replica to the one that holds a component's stream.
 type passed struct {
 	Stanzas [][]byte `json:"s,omitempty"`
+	// Typing is true for what is about typing; Afterwards is shown when nothing follows it.
+	Typing     bool     `json:"t,omitempty"`
+	Afterwards [][]byte `json:"x,omitempty"`
 	// Alias and Presence are what that replica answers probes with from now on.
 	Alias    Alias     `json:"a,omitempty"`
 	Presence *Presence `json:"p,omitempty"`
@@ -112,9 +115,18 @@ func (g *Gateway) pass(ctx context.Context, inst Instance, a *Account, alias Ali
 	if what != nil {
 		var err error
 		r := Rendering{Component: inst.Component, From: alias, To: a.User, Lang: a.Lang, What: what}
-		note.Stanzas, err = g.renderer.Render(g.addressed(ctx, inst.ID, a, r))
-		if err != nil {
+		r = g.addressed(ctx, inst.ID, a, r)
+		if note.Stanzas, err = g.renderer.Render(r); err != nil {
 			return err
+		}
+		if t, ok := what.(ShowTyping); ok {
+			note.Typing = true
+			if r.What = (ShowTyping{}); t.On {
+				note.Afterwards, err = g.renderer.Render(r)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	plain, err := json.Marshal(note)
@@ -129,8 +141,12 @@ func (g *Gateway) pass(ctx context.Context, inst Instance, a *Account, alias Ali
 func (g *Gateway) Fleeting(ctx context.Context, a AdapterID, show func(stanza []byte)) {
 	topic := EphemeralTopic + string(a)
 	in := g.store.Subscribe(ctx, topic)
+	types := newTyping()
+	defer types.timer.Stop()
 	for {
 		select {
+		case <-types.timer.C:
+			types.expire(show)
 		case sealed := <-in:
 			plain, err := g.keys.operator.Open(topic, sealed)
 			var note passed
@@ -142,6 +158,9 @@ func (g *Gateway) Fleeting(ctx context.Context, a AdapterID, show func(stanza []
 			}
 			for _, raw := range note.Stanzas {
 				show(raw)
+			}
+			if note.Typing {
+				types.heard(note.Alias, note.Afterwards)
 			}
 		case <-ctx.Done():
 			return

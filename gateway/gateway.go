@@ -97,6 +97,9 @@ type Gateway struct {
 	looking   *cache[string, bool]     // contacts that are in looks
 	present   *cache[string, Presence] // what platforms last told of contacts
 	healing   *cache[string, bool]     // users who have not heard of their contacts since this process started
+	told      *cache[string, bool]      // notices given in the last hour
+	without   *cache[string, []Feature] // what a platform refused in a chat
+	readings  *cache[string, *reading]  // how far chats were shown and read
 	replugged sync.Map                 // partition -> func(): wakes the lanes that wait for an account
 }
 
@@ -113,6 +116,8 @@ func New(cfg Config, d Deps) *Gateway {
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
 	}
+	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
+	g.readings = newCache[string, *reading](4096, 6*time.Hour)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
 	}

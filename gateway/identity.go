@@ -65,6 +65,8 @@ type Contact struct {
 	Muted   int64 `json:"m,omitempty"`
 	// Told names the event or op with which the user was told who can read this chat; empty when they were not yet.
 	Told string `json:"t,omitempty"`
+	// Asked is when they last asked something that a number can answer, Unix seconds.
+	Asked int64 `json:"q,omitempty"`
 }
 
 // accountKeyRecord is the unsealed frame around an account's wrapped key: Owner says whose key unwraps it.

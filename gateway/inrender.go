@@ -31,9 +31,7 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 			return new(w.o.storeFailed(ctx, err))
 		}
 	case Call:
-		if b.State == CallRinging {
-			w.notice(w.say(TextCall, w.platform()), "call")
-		}
+		return w.call(ctx, b)
 	case Undeliverable:
 		return w.bounced(ctx, b)
 	case Seen:
@@ -101,8 +99,14 @@ func (w *inWalk) message(ctx context.Context, b Message) *verdict {
 			shown.Content = quoted(b.ReplyTo.Excerpt, b.Content)
 		}
 	}
+	if v := w.poses(ctx, b); v != nil {
+		return v
+	}
 	w.act(shown)
 	w.remember(b.ID, ids)
+	if !w.in.Event.FromMe {
+		w.o.g.readingOf(w.entry.Lane).saw(ids...)
+	}
 	return nil
 }
 
@@ -114,8 +118,15 @@ func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
 			text = t.Text
 		}
 	}
+	caption, content, v := w.caption(ctx, b)
+	if v != nil {
+		return v
+	}
 	return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) {
-		w.act(ShowEdit{ID: id, Of: of, Content: b.Content})
+		if caption != "" {
+			of = caption
+		}
+		w.act(ShowEdit{ID: id, Of: of, Content: content})
 		line := mapped{IDs: b.Target.IDs, Mine: w.in.Event.FromMe}
 		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), line))
 	}, w.say(TextEdited, text))

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,12 +19,14 @@ type outWalk struct {
 	contact *Contact
 	planned Planned
 	try     Attempt // of this walk, once something has begun
+	without []Feature // what the platform refused during this walk
+	lack    Feature   // the last of them, until it is planned without
 	maps    []MapEntry
 }
 
 // outStages are the stages of an op, in order.
 var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).resolve, (*outWalk).target, (*outWalk).plan, (*outWalk).limit, (*outWalk).media, (*outWalk).send,
+	(*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).plan, (*outWalk).limit, (*outWalk).media, (*outWalk).send,
 }
 
 // walkOut carries one op.
@@ -92,12 +96,22 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 	if t == nil || t.Stanza == "" {
 		return nil
 	}
-	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStanza, string(t.Stanza))
+	ids := []string{string(t.Stanza)}
+	if piece := string(whole(t.Stanza)); piece != ids[0] {
+		ids = append(ids, piece) // a further piece of a long message, which is one message there
+	}
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStanza, ids...)
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	m, ok := got[string(t.Stanza)]
+	m, ok := got[ids[0]]
+	if !ok {
+		m, ok = got[ids[len(ids)-1]]
+	}
 	t.IDs, t.Mine, t.At = m.IDs, m.Mine, m.At
+	if _, marker := w.out.Op.Body.(OpMarkRead); marker && !w.o.g.readingOf(w.entry.Lane).news(t.Stanza) {
+		return new(w.finish(ctx))
+	}
 	if ok {
 		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
 		return nil
@@ -113,37 +127,26 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return new(w.finish(ctx))
 	case OpRetract, OpReact, OpAnswer, OpGroup:
 	}
-	return w.fail(ctx, ItemNotFound, TextUnsupported, w.platform(), OpKind(w.out.Op.Body))
+	return w.fail(ctx, ItemNotFound, TextUnknownMessage)
 }
 
 // plan fits the op to what the chat supports.
 func (w *outWalk) plan(ctx context.Context) *verdict {
-	facts := ChatFacts{Kind: ChatDirect}
-	if w.contact.LastInbound > 0 {
-		facts.LastInbound = time.Unix(w.contact.LastInbound, 0)
+	local, _, _ := strings.Cut(string(w.out.User), "@")
+	op := w.out.Op
+	op.Body = acted(op.Body, local)
+	if n := len(w.without); n > 0 { // another op, since the platform may remember that it refused this one
+		op.ID = OpID(string(op.ID) + ".r" + strconv.Itoa(n))
 	}
-	w.planned = Plan(w.out.Op, w.inst.Adapter.Caps(facts), time.Now())
+	w.planned = Plan(op, w.caps(), time.Now())
 	for _, f := range w.planned.Degraded {
 		w.o.g.metrics.degraded.WithLabelValues(string(w.inst.ID), string(f)).Inc()
 	}
-	r := w.planned.Refused
-	if r == nil {
-		return nil
+	if r := w.planned.Refused; r != nil {
+		return w.refusedPlan(ctx, *r)
 	}
-	if r.Text == TextTooLong {
-		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max, unitNames[r.Unit])
-	}
-	if r.Text == TextUnsupported {
-		c := NotAllowed
-		if r.Feature == FeatureReact || r.Feature == FeatureMedia {
-			c = NotAcceptable
-		}
-		return w.fail(ctx, c, r.Text, w.platform(), string(r.Feature))
-	}
-	return w.fail(ctx, NotAcceptable, r.Text)
+	return nil
 }
-
-var unitNames = map[TextUnit]string{CodePoints: "characters", UTF16Units: "characters", Bytes: "bytes"}
 
 // limit waits while the platform has told this account to slow down.
 func (w *outWalk) limit(context.Context) *verdict {

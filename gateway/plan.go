@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -21,9 +22,11 @@ type PlanRefusal struct {
 	Class   Class
 	Feature Feature
 	Text    TextKey
-	// Max and Unit say the limit that was exceeded, where one was.
-	Max  int
-	Unit TextUnit
+	// Max and Unit say the limit that was exceeded, where one was; For is one of time, Allowed what would have been taken.
+	Max     int
+	Unit    TextUnit
+	For     time.Duration
+	Allowed []string
 }
 
 // Plan decides how one op reaches a chat with these caps: native, transformed, split, as text, or refused. It is pure.
@@ -35,8 +38,8 @@ func Plan(op Op, caps Caps, now time.Time) Planned {
 	case OpEdit:
 		return planEdit(op, b, caps, now)
 	case OpRetract:
-		if late(b.Target, caps.RetractFor, now) {
-			return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureRetract, Text: TextUnsupported}}
+		if caps.Has(FeatureRetract) && late(b.Target, caps.RetractFor, now) {
+			return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureRetract, Text: TextRetractLate, For: caps.RetractFor}}
 		}
 		return planGuarded(op, caps, FeatureRetract)
 	case OpReact:
@@ -69,15 +72,22 @@ func planQuiet(op Op, caps Caps, f Feature) Planned {
 	return Planned{Ops: []Op{op}}
 }
 
+// planReact refuses what the platform would not take, and says what it would: the client then takes the reaction back
+// (XEP-0444 §4.2).
 func planReact(op Op, b OpReact, caps Caps) Planned {
-	refused := &PlanRefusal{Class: Unsupported, Feature: FeatureReact, Text: TextUnsupported}
-	if !caps.Has(FeatureReact) || caps.ReactionsMax > 0 && len(b.Emojis) > caps.ReactionsMax {
-		return Planned{Refused: refused}
+	refused := PlanRefusal{Class: Unsupported, Feature: FeatureReact, Text: TextUnsupported}
+	if !caps.Has(FeatureReact) {
+		return Planned{Refused: &refused}
 	}
 	for _, e := range b.Emojis {
 		if len(caps.Reactions) > 0 && !contains(caps.Reactions, e) {
-			return Planned{Refused: refused}
+			refused.Text, refused.Allowed = TextReactionsList, caps.Reactions
+			return Planned{Refused: &refused}
 		}
+	}
+	if caps.ReactionsMax > 0 && len(b.Emojis) > caps.ReactionsMax {
+		refused.Text, refused.Max = TextReactionsMax, caps.ReactionsMax
+		return Planned{Refused: &refused}
 	}
 	return Planned{Ops: []Op{op}}
 }
@@ -90,7 +100,10 @@ func late(t Target, limit time.Duration, now time.Time) bool {
 // planEdit sends an edit where the platform can, and otherwise the new text as a new message that says so.
 func planEdit(op Op, b OpEdit, caps Caps, now time.Time) Planned {
 	if caps.Has(FeatureEdit) && !late(b.Target, caps.EditFor, now) && len(b.Target.IDs) > 0 {
-		return Planned{Ops: []Op{op}}
+		parts, lost := plainParts(b.Content.Parts, caps)
+		b.Content = Content{Parts: parts}
+		op.Body = b
+		return Planned{Ops: []Op{op}, Degraded: lost}
 	}
 	op.Body = OpMessage{Content: prefixed("✎ ", b.Content)}
 	p := Plan(op, caps, now)
@@ -134,15 +147,18 @@ func partFeature(p Part) Feature {
 
 func planMessage(op Op, b OpMessage, caps Caps) Planned {
 	var out Planned
+	quote := ""
 	if b.ReplyTo != nil && !caps.Has(FeatureReply) {
-		b.Content = quoted(b.ReplyTo.Excerpt, b.Content)
+		quote = b.ReplyTo.Excerpt
 		b.ReplyTo = nil
 		out.Degraded = append(out.Degraded, FeatureReply)
 	}
-	var bodies []OpMessage
-	for _, part := range b.Content.Parts {
-		f := partFeature(part)
-		if !caps.Has(f) {
+	if caps.Has(FeatureStyling) {
+		b.Content, quote = quoted(quote, b.Content), ""
+	}
+	parts := make([]Part, len(b.Content.Parts))
+	for i, part := range b.Content.Parts {
+		if f := partFeature(part); !caps.Has(f) {
 			text, ok := asText(part)
 			if !ok {
 				return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: f, Text: TextUnsupported}}
@@ -150,6 +166,12 @@ func planMessage(op Op, b OpMessage, caps Caps) Planned {
 			part = text
 			out.Degraded = append(out.Degraded, f)
 		}
+		parts[i] = part
+	}
+	parts, lost := plainParts(parts, caps)
+	out.Degraded = append(out.Degraded, lost...)
+	var bodies []OpMessage
+	for _, part := range quotedPlain(quote, Content{Parts: parts}).Parts {
 		for _, piece := range split(part, caps) {
 			bodies = append(bodies, OpMessage{Content: Content{Parts: []Part{piece}}})
 		}
@@ -172,6 +194,25 @@ func planMessage(op Op, b OpMessage, caps Caps) Planned {
 	return out
 }
 
+// plainParts writes the styles of texts as marks where the platform has none.
+func plainParts(parts []Part, caps Caps) (out []Part, lost []Feature) {
+	if caps.Has(FeatureStyling) {
+		return parts, nil
+	}
+	out = slices.Clone(parts)
+	for i, p := range out {
+		t, ok := p.(Text)
+		if !ok || len(t.Spans) == 0 {
+			continue
+		}
+		plain, shows := unstyled(t)
+		if out[i] = plain; shows && len(lost) == 0 {
+			lost = append(lost, FeatureStyling)
+		}
+	}
+	return out, lost
+}
+
 // maxPieces bounds how many messages one may become: a text of a book is refused, not sent as a flood.
 const maxPieces = 10
 
@@ -189,7 +230,7 @@ func asText(p Part) (Text, bool) {
 	case Poll:
 		return Text{Text: p.Question + "\n" + numbered(p.Options)}, true
 	case Interactive:
-		return Text{Text: p.Body}, true
+		return Text{Text: strings.TrimSpace(p.Header + "\n" + p.Body + "\n" + numbered(p.Choices))}, true
 	case Sticker:
 		return Text{Text: p.Emoji}, p.Emoji != ""
 	case Media:
@@ -207,6 +248,7 @@ func split(p Part, caps Caps) []Part {
 		return []Part{p}
 	}
 	var out []Part
+	from := 0 // code points behind us
 	for rest := t.Text; rest != ""; {
 		cut := fit(rest, caps.TextMax, caps.TextUnit)
 		if cut < len(rest) {
@@ -214,8 +256,12 @@ func split(p Part, caps Caps) []Part {
 				cut = at + 1
 			}
 		}
-		out = append(out, Text{Text: rest[:cut]})
-		rest = rest[cut:]
+		to := from + utf8.RuneCountInString(rest[:cut])
+		piece := Text{Text: rest[:cut], Spans: CutSpans(t.Spans, from, to)}
+		if from == 0 {
+			piece.Previews = t.Previews
+		}
+		out, rest, from = append(out, piece), rest[cut:], to
 	}
 	return out
 }
@@ -248,4 +294,31 @@ func fit(s string, max int, u TextUnit) int {
 		used += n
 	}
 	return len(s)
+}
+
+// featureOf names what an op is for, in words that a user reads.
+func featureOf(b OpBody) Feature {
+	switch b := b.(type) {
+	case OpMessage:
+		for _, p := range b.Content.Parts {
+			if f := partFeature(p); f != FeatureText {
+				return f
+			}
+		}
+	case OpEdit:
+		return FeatureEdit
+	case OpRetract:
+		return FeatureRetract
+	case OpReact:
+		return FeatureReact
+	case OpMarkRead:
+		return FeatureReadOut
+	case OpAnswer:
+		return FeatureAnswer
+	case OpTyping:
+		return FeatureTypingOut
+	case OpGroup:
+		return FeatureGroups
+	}
+	return FeatureText
 }

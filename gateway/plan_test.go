@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +17,16 @@ func shape(p Planned) []string {
 	var out []string
 	for _, o := range p.Ops {
 		line := string(o.ID) + " " + OpKind(o.Body)
+		if e, ok := o.Body.(OpEdit); ok && len(e.Content.Parts) > 0 && e.Content.Parts[0].(Text).Text != "new" {
+			line += " " + e.Content.Parts[0].(Text).Text
+		}
 		if m, ok := o.Body.(OpMessage); ok {
 			for _, part := range m.Content.Parts {
 				if t, ok := part.(Text); ok {
 					line += " " + strings.ReplaceAll(t.Text, "\n", "⏎")
+					for _, s := range t.Spans {
+						line += fmt.Sprintf(" (%d+%d)", s.Start, s.Length)
+					}
 				} else {
 					line += " [" + PartKind(part) + "]"
 				}
@@ -55,6 +62,9 @@ func TestPlan(t *testing.T) {
 	few := caps(FeatureReact)
 	few.ReactionsMax, few.Reactions = 1, []string{"👍", "❤️"}
 	quick.Levels[FeatureRetract], quick.RetractFor = Native, time.Minute
+	bold := Content{Parts: []Part{Text{Text: "so bold", Spans: []Span{{Start: 3, Length: 4, Style: SpanStrong}}}}}
+	shortStyled := caps(FeatureStyling)
+	shortStyled.TextMax = 10
 	edit := OpEdit{Target: Target{IDs: []MessageID{"m"}, At: someTime}, Content: PlainText("new")}
 	for _, tt := range []struct {
 		name string
@@ -66,6 +76,16 @@ func TestPlan(t *testing.T) {
 		{"native text", OpMessage{Content: PlainText("hi")}, caps(), 0, []string{"op message hi"}},
 		{"native reply", OpMessage{Content: PlainText("yes"), ReplyTo: reply}, caps(FeatureReply), 0, []string{"op message yes reply"}},
 		{"quoted reply", OpMessage{Content: PlainText("yes"), ReplyTo: reply}, caps(), 0, []string{"op message > dinner?⏎> tonight⏎yes", "degraded reply"}},
+		{"styled", OpMessage{Content: bold}, caps(FeatureStyling), 0, []string{"op message so bold (3+4)"}},
+		{"styles as marks", OpMessage{Content: bold}, caps(), 0, []string{"op message so *bold*", "degraded styling"}},
+		{"quote as a style", OpMessage{Content: PlainText("yes"), ReplyTo: reply}, caps(FeatureStyling), 0, []string{"op message dinner?⏎tonight⏎yes (0+15)", "degraded reply"}},
+		{"quote and marks", OpMessage{Content: bold, ReplyTo: reply}, caps(), 0, []string{"op message > dinner?⏎> tonight⏎so *bold*", "degraded reply", "degraded styling"}},
+		{"a mention needs no marks", OpMessage{Content: Content{Parts: []Part{Text{Text: "Anna", Spans: []Span{{Length: 4, Style: SpanMention}}}}}}, caps(), 0, []string{"op message Anna"}},
+		{"styles over a split", OpMessage{Content: Content{Parts: []Part{Text{Text: "one two three", Spans: []Span{{Start: 4, Length: 9, Style: SpanStrong}}}}}}, shortStyled, 0, []string{"op message one two  (4+4)", "op.1 message three (0+5)"}},
+		{"styled edit as marks", OpEdit{Target: Target{IDs: []MessageID{"m"}}, Content: bold}, caps(FeatureEdit), 0, []string{"op edit so *bold*", "degraded styling"}},
+		{"native answer", OpAnswer{Target: Target{IDs: []MessageID{"m"}}, Choices: []Choice{{"1", "tea"}}}, caps(FeatureAnswer), 0, []string{"op answer"}},
+		{"answer in words", OpAnswer{Target: Target{IDs: []MessageID{"m"}, Excerpt: "What?"}, Choices: []Choice{{"1", "tea"}, {"2", "cake"}}}, caps(FeatureReply), 0, []string{"op message tea⏎cake reply", "degraded answer"}},
+		{"sticker as emoji", OpMessage{Content: Content{Parts: []Part{Sticker{Emoji: "🐈"}}}}, caps(), 0, []string{"op message 🐈", "degraded sticker"}},
 		{"split at a word", OpMessage{Content: PlainText("one two three four")}, short, 0, []string{"op message one two ", "op.1 message three four"}},
 		{"split inside a word", OpMessage{Content: PlainText("abcdefghijklm")}, short, 0, []string{"op message abcdefghij", "op.1 message klm"}},
 		{"split counts UTF-16", OpMessage{Content: PlainText("🎂🎂🎂")}, utf16, 0, []string{"op message 🎂🎂", "op.1 message 🎂"}},
@@ -79,15 +99,16 @@ func TestPlan(t *testing.T) {
 		{"edit in time", edit, quick, time.Minute, []string{"op edit"}},
 		{"edit of unknown age", OpEdit{Target: Target{IDs: []MessageID{"m"}}, Content: PlainText("new")}, quick, time.Hour, []string{"op edit"}},
 		{"retract in time", OpRetract{Target: Target{At: someTime}}, quick, time.Minute, []string{"op retract"}},
-		{"retract too late", OpRetract{Target: Target{At: someTime}}, quick, 2 * time.Minute, []string{"refused unsupported retract"}},
+		{"retract too late", OpRetract{Target: Target{At: someTime}}, quick, 2 * time.Minute, []string{"refused retract_late retract"}},
 		{"edit unknown", OpEdit{Content: PlainText("new")}, caps(FeatureEdit), 0, []string{"op message ✎ new", "degraded edit"}},
 		{"no edit", edit, caps(), 0, []string{"op message ✎ new", "degraded edit"}},
 		{"retract", OpRetract{}, caps(FeatureRetract), 0, []string{"op retract"}},
 		{"no retract", OpRetract{}, caps(), 0, []string{"refused unsupported retract"}},
 		{"react", OpReact{Emojis: []string{"👍"}}, few, 0, []string{"op react"}},
 		{"react removed", OpReact{}, few, 0, []string{"op react"}},
-		{"too many reactions", OpReact{Emojis: []string{"👍", "❤️"}}, few, 0, []string{"refused unsupported react"}},
-		{"reaction not on the list", OpReact{Emojis: []string{"🎂"}}, few, 0, []string{"refused unsupported react"}},
+		{"too many reactions", OpReact{Emojis: []string{"👍", "❤️"}}, few, 0, []string{"refused reactions_max react"}},
+		{"reaction not on the list", OpReact{Emojis: []string{"🎂"}}, few, 0, []string{"refused reactions_list react"}},
+		{"no reactions", OpReact{Emojis: []string{"🎂"}}, caps(), 0, []string{"refused unsupported react"}},
 		{"read", OpMarkRead{}, caps(FeatureReadOut), 0, []string{"op mark_read"}},
 		{"read dropped", OpMarkRead{}, caps(), 0, nil},
 		{"typing dropped", OpTyping{}, caps(), 0, nil},

@@ -219,9 +219,9 @@ func (g *Gateway) Caps(ctx context.Context, v Visitor, alias Alias) (Caps, *Cont
 	if !ok {
 		return Caps{}, nil, ErrNoAccount
 	}
-	_, c, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
+	a, c, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
 	if err != nil {
 		return Caps{}, nil, err
 	}
-	return inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}), c, nil
+	return inst.Adapter.Caps(g.facts(a, c)), c, nil
 }

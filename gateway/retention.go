@@ -16,6 +16,7 @@ const (
 	RecordSession  RecordKind = "session"  // owner u:<user>: an unfinished dialogue
 	RecordMove     RecordKind = "move"     // owner x:<adapter>: an account on its way to another user, by code
 	RecordUnlink   RecordKind = "unlink"   // owner x:<adapter>: withdrawals that the platform has not heard of yet
+	RecordQuestion RecordKind = "question" // owner a:<account>: what a contact asked lately that a number can answer, by alias
 	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
 	RecordFile     RecordKind = "file"     // owner a:<account>: where a file that was moved already has been put
 	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
@@ -61,6 +62,7 @@ func RetentionTable() []Retention {
 		{RecordSession, SessionTTL, "a dialogue under way"},
 		{RecordMove, SessionTTL, "a move under way"},
 		{RecordUnlink, 0, "a withdrawal under way"},
+		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},
 		{RecordFile, FileTTL, "so that the same file is not uploaded again"},
 		{RecordPicture, PictureTTL, "the account; a copy of what the platform shows of a contact"},

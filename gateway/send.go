@@ -16,7 +16,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	if len(w.planned.Ops) == 0 {
 		return nil
 	}
-	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+	caps := w.caps()
 	if v := w.begin(ctx); v != nil {
 		return v
 	}
@@ -26,12 +26,22 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		if v != nil {
 			return v
 		}
+		if f := w.lack; f != "" {
+			w.lack = ""
+			return w.replan(ctx, f)
+		}
 		ids = append(ids, sent.IDs...)
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
 		}
 	}
 	w.remember(ids)
+	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
+		w.o.g.readingOf(w.entry.Lane).read(b.UpTo.Stanza)
+	}
+	if v := w.degraded(ctx); v != nil {
+		return v
+	}
 	return w.readers(ctx)
 }
 
@@ -100,6 +110,9 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 	w.o.g.probe("after-send")
 	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
+		if w.lack = w.lacking(op, err); w.lack != "" {
+			return Sent{}, nil
+		}
 		return Sent{}, w.react(ctx, err, try)
 	}
 	if n < len(w.planned.Ops)-1 {
@@ -208,7 +221,7 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 	case WindowClosed:
 		return w.fail(ctx, PolicyViolation, TextWindow, w.platform())
 	case Unsupported:
-		return w.fail(ctx, NotAcceptable, TextUnsupported, w.platform(), OpKind(w.out.Op.Body))
+		return w.refusedPlan(ctx, PlanRefusal{Feature: featureOf(w.out.Op.Body), Text: TextUnsupported})
 	case NotReachable:
 		return w.fail(ctx, RecipientUnavailable, TextNotReachable, w.platform())
 	case Permanent:

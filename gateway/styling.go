@@ -146,11 +146,6 @@ func linesIn(runes []rune, start, end int) [][2]int {
 	return out
 }
 
-// cutText returns the code points [from, to) of a text with the spans that lie there.
-func cutText(t Text, from, to int) Text {
-	return Text{Text: string([]rune(t.Text)[from:to]), Spans: CutSpans(t.Spans, from, to)}
-}
-
 // CutSpans returns the parts of spans that lie in [from, to), counted from there.
 func CutSpans(spans []Span, from, to int) []Span {
 	var out []Span

@@ -42,6 +42,11 @@ func TestParseStyling(t *testing.T) {
 	}
 }
 
+// cutText returns the code points [from, to) of a text with the spans that lie there.
+func cutText(t Text, from, to int) Text {
+	return Text{Text: string([]rune(t.Text)[from:to]), Spans: CutSpans(t.Spans, from, to)}
+}
+
 // TestStyledAgain: what was read is written as it was typed, and its runs are where the words are.
 func TestStyledAgain(t *testing.T) {
 	for _, in := range []string{

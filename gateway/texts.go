@@ -88,7 +88,6 @@ const (
 	TextRetracted       TextKey = "retracted"
 	TextReacted         TextKey = "reacted"
 	TextTookBack        TextKey = "took_back"
-	TextCall            TextKey = "call"
 	TextSuspended       TextKey = "suspended"
 	TextReconsent       TextKey = "reconsent"
 	TextAbout           TextKey = "about"

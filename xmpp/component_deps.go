@@ -15,6 +15,8 @@ type Conversations interface {
 	Echoed(id gateway.StanzaID) bool
 	// Bounced reports that the server returned a stanza of ours.
 	Bounced(ctx context.Context, adapter gateway.AdapterID, alias gateway.Alias, user gateway.UserID, id gateway.StanzaID, condition string) error
+	// CallDeclined tells a user, once a day for each contact, that calls do not pass.
+	CallDeclined(ctx context.Context, v gateway.Visitor, alias gateway.Alias) error
 	// Show stores renderings for the outbox.
 	Show(ctx context.Context, adapter gateway.AdapterID, r ...gateway.Rendering) error
 }

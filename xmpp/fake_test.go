@@ -41,6 +41,8 @@ type fakeGateway struct {
 	bounced []string
 	shown   []gateway.Rendering
 	kinds   []gateway.PresenceKind
+
+	declined []gateway.Alias // calls
 }
 
 func newFakeGateway(t *testing.T) *fakeGateway {
