@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 )
 
@@ -70,7 +71,13 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 
 // Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.
 func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (*Contact, error) {
-	i.contacts.forget(string(a.ID) + "/" + string(alias))
+	slot := string(a.ID) + "/" + string(alias)
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(slot)) // never fails
+	lock := &i.revising[h.Sum32()%uint32(len(i.revising))]
+	lock.Lock()
+	defer lock.Unlock()
+	i.contacts.forget(slot)
 	was, err := i.Contact(ctx, a, alias)
 	if err != nil {
 		return nil, err

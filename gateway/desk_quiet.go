@@ -169,12 +169,10 @@ func unmuteFlow(d *Desk) flow {
 
 // change writes a contact as it is by now, with a change.
 func (d *Desk) change(ctx context.Context, h hit, change func(*Contact)) (hit, error) {
-	now, err := d.cfg.Identity.Contact(ctx, h.account, h.contact.Alias)
+	now, err := d.cfg.Identity.Revise(ctx, h.account, h.contact.Alias, change)
 	if err != nil {
 		return h, err
 	}
-	c := *now
-	change(&c)
-	h.contact, err = d.cfg.Identity.PutContact(ctx, h.account, c)
-	return h, err
+	h.contact = now
+	return h, nil
 }

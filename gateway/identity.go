@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -84,6 +85,7 @@ type Identity struct {
 	links    *cache[string, []AccountID]
 	ends     *cache[string, AccountID]
 	contacts *cache[string, *Contact]
+	revising [64]sync.Mutex // one revision of a contact at a time; two contacts may share one
 }
 
 // NewIdentity returns the mapping that a store holds.

@@ -112,13 +112,27 @@ func (w *inWalk) faceless(ctx context.Context) *verdict {
 // learn keeps what an event tells of a contact we know, when it changed.
 func (w *inWalk) learn(ctx context.Context) *verdict {
 	c := *w.contact
+	w.learned(&c)
+	w.renamed = c.Name != w.contact.Name
+	if c == *w.contact {
+		return nil
+	}
+	kept, err := w.o.g.identity.Revise(ctx, w.account, c.Alias, w.learned)
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.contact = kept
+	return nil
+}
+
+// learned notes in a contact what the event tells of them.
+func (w *inWalk) learned(c *Contact) {
 	if id := w.in.Event.Chat.ID; id != "" {
 		c.Chat = id
 	}
 	if name := nameIn(w.in.Event); name != "" {
 		c.Name = name
 	}
-	w.renamed = c.Name != w.contact.Name
 	if u, ok := w.in.Event.Body.(ContactUpdate); ok {
 		if u.Consent == ConsentAccepted {
 			c.Pending = false
@@ -131,15 +145,6 @@ func (w *inWalk) learn(ctx context.Context) *verdict {
 	if _, ok := w.in.Event.Body.(Message); ok && caps.Window != nil && !w.in.Event.FromMe {
 		c.LastInbound = w.in.Event.At.Unix()
 	}
-	if c == *w.contact {
-		return nil
-	}
-	kept, err := w.o.g.identity.PutContact(ctx, w.account, c)
-	if err != nil {
-		return new(w.o.storeFailed(ctx, err))
-	}
-	w.contact = kept
-	return nil
 }
 
 // introduces reports whether an event makes somebody unknown a contact.

@@ -58,34 +58,44 @@ func (p *presence) show(resource string, what Shown) {
 func (p *presence) contact(ctx context.Context, kind PresenceKind, a *Account, c Contact) error {
 	was := c
 	p.g.glance(p.inst, a, &c)
+	c.subscription(kind)
 	switch kind {
 	case PresenceSubscribe:
-		c.Subscribed = true
 		p.show("", ShowSubscription{Verb: Subscribed})
 		p.show("", p.g.here(a, &c))
 		if !c.Follows {
 			p.show("", ShowSubscription{Verb: Subscribe, Name: c.Name})
 		}
+	case PresenceUnsubscribe:
+		p.show("", ShowSubscription{Verb: Unsubscribed})
+		p.show("", ShowPresence{})
+	case PresenceProbe:
+		p.show(p.v.Resource, p.g.here(a, &c))
+	case PresenceSubscribed, PresenceUnsubscribed, PresenceAvailable, PresenceUnavailable:
+	}
+	if c == was {
+		return nil
+	}
+	_, err := p.g.identity.Revise(ctx, a, c.Alias, func(now *Contact) { now.subscription(kind) })
+	return err
+}
+
+// subscription notes what a presence stanza of the user changes of the subscriptions.
+func (c *Contact) subscription(kind PresenceKind) {
+	was := *c
+	switch kind {
+	case PresenceSubscribe, PresenceProbe:
+		// The user's server probes only for those its roster lists as subscribed: it knows better than a lost record.
+		c.Subscribed = true
 	case PresenceSubscribed:
 		c.Follows = true
 	case PresenceUnsubscribe:
 		c.Subscribed = false
-		p.show("", ShowSubscription{Verb: Unsubscribed})
-		p.show("", ShowPresence{})
 	case PresenceUnsubscribed:
 		c.Follows = false
-	case PresenceProbe:
-		// The user's server probes only for those its roster lists as subscribed: it knows better than a lost record.
-		c.Subscribed = true
-		p.show(p.v.Resource, p.g.here(a, &c))
 	case PresenceAvailable, PresenceUnavailable:
 	}
 	c.noteRemoval(was)
-	if c == was {
-		return nil
-	}
-	_, err := p.g.identity.PutContact(ctx, a, c)
-	return err
 }
 
 // gateway answers presence to the gateway itself.

@@ -40,9 +40,7 @@ func (w *inWalk) readers(ctx context.Context) *verdict {
 		return nil
 	}
 	if w.contact.Told == "" {
-		c := *w.contact
-		c.Told = told
-		kept, err := w.o.g.identity.PutContact(ctx, w.account, c)
+		kept, err := w.o.g.identity.Revise(ctx, w.account, w.contact.Alias, func(c *Contact) { c.Told = told })
 		if err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}
@@ -70,17 +68,14 @@ func (w *outWalk) readers(ctx context.Context) *verdict {
 	if err != nil && !errors.Is(err, errRender) {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	now, err := w.o.g.identity.Contact(ctx, w.account, w.out.Alias)
+	told := w.o.g.keys.Name("told", string(w.account.ID), string(w.out.Op.ID))[:8]
+	now, err := w.o.g.identity.Revise(ctx, w.account, w.out.Alias, func(c *Contact) { c.Told = told })
 	if errors.Is(err, ErrNoContact) {
 		return nil
-	}
-	if err == nil {
-		c := *now
-		c.Told = w.o.g.keys.Name("told", string(w.account.ID), string(w.out.Op.ID))[:8]
-		w.contact, err = w.o.g.identity.PutContact(ctx, w.account, c)
 	}
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
+	w.contact = now
 	return nil
 }

@@ -52,18 +52,18 @@ func (g *Gateway) Listed(ctx context.Context, v Visitor, alias Alias, as string)
 	if err != nil {
 		return nil, err
 	}
-	c := *now
-	seen := c.Subscribed
-	c.Subscribed, c.Follows, c.Listed, c.ListedAs, c.Removed = true, true, true, as, false
-	if c != *now {
-		if _, err := g.identity.PutContact(ctx, a, c); err != nil {
-			return nil, err
-		}
+	seen := now.Subscribed
+	c, err := g.identity.Revise(ctx, a, now.Alias, func(c *Contact) {
+		seen = c.Subscribed
+		c.Subscribed, c.Follows, c.Listed, c.ListedAs, c.Removed = true, true, true, as, false
+	})
+	if err != nil {
+		return nil, err
 	}
 	if seen {
 		return nil, nil
 	}
-	r := Rendering{Component: inst.Component, From: c.Alias, To: a.User, Lang: a.Lang, What: g.here(a, &c)}
+	r := Rendering{Component: inst.Component, From: c.Alias, To: a.User, Lang: a.Lang, What: g.here(a, c)}
 	return []Rendering{g.addressed(ctx, v.Adapter, a, r)}, nil
 }
 
@@ -73,11 +73,9 @@ func (g *Gateway) Unlisted(ctx context.Context, v Visitor, alias Alias) error {
 	if err != nil {
 		return err
 	}
-	c := *now
-	c.Subscribed, c.Follows = false, false
-	c.noteRemoval(*now)
-	c.Listed, c.ListedAs, c.Removed = false, "", true
-	_, err = g.identity.PutContact(ctx, a, c)
+	_, err = g.identity.Revise(ctx, a, now.Alias, func(c *Contact) {
+		c.Subscribed, c.Follows, c.Listed, c.ListedAs, c.Removed = false, false, false, "", true
+	})
 	return err
 }
 

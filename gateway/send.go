@@ -173,18 +173,14 @@ func (w *outWalk) settle(ctx context.Context, sent Sent, last bool) *verdict {
 
 // keepChat writes the chat's id into the contact as it is by now: the user may have changed it during the call.
 func (w *outWalk) keepChat(ctx context.Context, chat ChatID) *verdict {
-	now, err := w.o.g.identity.Contact(ctx, w.account, w.out.Alias)
+	now, err := w.o.g.identity.Revise(ctx, w.account, w.out.Alias, func(c *Contact) { c.Chat = chat })
 	if errors.Is(err, ErrNoContact) {
 		return nil
-	}
-	if err == nil {
-		c := *now
-		c.Chat = chat
-		w.contact, err = w.o.g.identity.PutContact(ctx, w.account, c)
 	}
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
+	w.contact = now
 	return nil
 }
 
