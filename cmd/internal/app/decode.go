@@ -223,7 +223,7 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 		}
 		return
 	}
-	if size, ok := into.Addr().Interface().(*Size); ok {
+	if size, ok := reflect.TypeAssert[*Size](into.Addr()); ok {
 		d.size(path, n, size)
 		return
 	}

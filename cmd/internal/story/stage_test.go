@@ -120,7 +120,6 @@ log: {level: debug, format: json}
 delivery: {drain: 5s}
 media: {internal_hosts: [%q]}
 state_dir: state
-media: {internal_hosts: [%q]}
 adapters:
   gatekeeper:
     type: gatekeeper
