@@ -28,6 +28,7 @@ type sandboxCmd struct {
 	WebhookSecret string        `name:"webhook-secret-file" help:"File with the whsec_ secret that webhooks are signed with." placeholder:"FILE"`
 	Seed          string        `help:"JSON file with the people of the gatekeeper." placeholder:"FILE"`
 	Name          string        `default:"Sandbox Messenger" help:"Name of the gatekeeper (default: ${default})."`
+	Without       []string      `help:"Features that the gatekeeper lacks, such as edit,media; the page and the control API switch them too." placeholder:"FEATURE,..."`
 	SlowDelay     time.Duration `default:"5s" help:"How long the slow persona takes for each step (default: ${default})."`
 }
 
@@ -35,6 +36,10 @@ type sandboxCmd struct {
 func (sandboxCmd) Help() string {
 	return `A server that plays the gatekeeper, with a page on which you are one of its users. All of it is in memory, and
 whoever reaches its address is in control of it: keep it on loopback.
+
+It offers all that the document describes but groups, keys and calls. To see how the gateway does without a feature, switch
+it off: on the page under Features, with --without, or while it runs:
+  curl -X PATCH http://127.0.0.1:8490/sandbox/v1/capabilities -d '{"edit": "unavailable"}'
 
 The seed file is a list of people:
   [{"id": "juliet", "display": "Juliet", "opted_in": true, "accepts": "open",
@@ -95,7 +100,7 @@ func (c *sandboxCmd) config(log *slog.Logger) (simulator.Config, error) {
 		}
 	}
 	people, err := c.people()
-	return simulator.Config{Name: c.Name, Partners: []simulator.Partner{p}, People: people, SlowDelay: c.SlowDelay, Log: log}, err
+	return simulator.Config{Name: c.Name, Partners: []simulator.Partner{p}, People: people, SlowDelay: c.SlowDelay, Without: c.Without, Log: log}, err
 }
 
 // people reads the seed; nil leaves it to the sandbox.

@@ -70,6 +70,7 @@ func (s *Server) acceptRequest(c *chat) {
 	s.emit(c.user.partner, "contact.accepted", c.user, c, map[string]any{
 		"request_id": c.request.ID, "from": c.person.internalID(), "from_display": c.person.Display, "conversation": c.id, "at": stamp(s.cfg.Now()),
 	})
+	s.tellPresence(c)
 }
 
 // declineRequest is the person's no, told only when the person wants that.

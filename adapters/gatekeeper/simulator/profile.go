@@ -37,18 +37,13 @@ func readProfile(c *call) (answer, *problem) {
 	return answer{status: http.StatusOK, body: c.profileView(p)}, nil
 }
 
-// tellContacts emits an event of a person to every user who knows them.
-func (s *Server) tellContacts(p *person, typ string, data map[string]any) {
+// tellProfile says to every user who knows a person how they look now.
+func (s *Server) tellProfile(p *person) {
 	for _, c := range p.chats {
 		if s.knows(c.user, p) && c.heard() {
-			s.emit(c.user.partner, typ, c.user, c, data)
+			s.emit(c.user.partner, "profile.updated", c.user, c, map[string]any{"profile": s.profileView(p), "at": stamp(s.cfg.Now())})
 		}
 	}
-	s.touch()
-}
-
-func (s *Server) tellProfile(p *person) {
-	s.tellContacts(p, "profile.updated", map[string]any{"profile": s.profileView(p), "at": stamp(s.cfg.Now())})
 }
 
 // presence is whether a person is there.
@@ -71,12 +66,24 @@ func putPresence(c *controlCall) (any, error) {
 		in.LastSeen = &now
 	}
 	p.presence = &in
-	data := map[string]any{"from": p.internalID(), "available": in.Available}
-	if in.LastSeen != nil {
-		data["last_seen"] = stamp(*in.LastSeen)
+	for _, chat := range p.chats {
+		c.tellPresence(chat)
 	}
-	c.tellContacts(p, "presence.changed", data)
+	c.touch()
 	return in, nil
+}
+
+// tellPresence says to one user whether a person is there, where that person was ever told to be.
+func (s *Server) tellPresence(c *chat) {
+	p := c.person
+	if p.presence == nil || !s.knows(c.user, p) || !c.heard() {
+		return
+	}
+	data := map[string]any{"from": p.internalID(), "available": p.presence.Available}
+	if p.presence.LastSeen != nil {
+		data["last_seen"] = stamp(*p.presence.LastSeen)
+	}
+	s.emit(c.user.partner, "presence.changed", c.user, c, data)
 }
 
 // postCall tells a user of a call: without call_id a new one.
