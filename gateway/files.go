@@ -11,9 +11,11 @@ import (
 // Package media implements it. Every error is a *FileError or the context's.
 type Files interface {
 	// Spool takes a platform's stream to disk: hashed, its type sniffed, at most max bytes (0 is the configured most).
-	// m is what the platform said of it, which is a hint.
+	// m is what the platform said of it: its size and type are hints, its SHA256 must be true. A body that is an io.Closer is
+	// closed early when it comes too slowly.
 	Spool(ctx context.Context, m Media, body io.Reader, max int64) (File, error)
-	// Fetch gets what a user's client uploaded by its URL, through the one client that refuses private addresses.
+	// Fetch gets what a user's client uploaded by its URL, m.Handle, through the one client that refuses private addresses.
+	// Where m says a Size or SHA256, they must be true.
 	Fetch(ctx context.Context, m Media, max int64) (File, error)
 	// Publish puts a file where the recipient's clients can fetch it and returns its https URL and how long that lasts.
 	Publish(ctx context.Context, to Recipient, f File) (url string, until time.Time, err error)
@@ -23,8 +25,9 @@ type Files interface {
 
 // File is a file on disk that Close removes.
 type File interface {
-	// Media says what it is: MIME as sniffed, a safe Name, Size, SHA256, Width and Height of an image, Thumb. Handle is
-	// what it was asked for by.
+	// Media says what it is: MIME as sniffed, Kind corrected where it is none of that kind, a Name without anything that
+	// fools a file system or a reader (letters of any script; ASCII in URLs), Size, SHA256, Width and Height of an image,
+	// Thumb. Handle is what it was asked for by.
 	Media() Media
 	Open() (io.ReadSeekCloser, error)
 	Close() error

@@ -87,12 +87,12 @@ func TestAddressesOfFiles(t *testing.T) {
 // names is a DNS server on loopback. It answers A questions by n, the how manieth question of that name this is, from 0.
 func names(t *testing.T, answer func(name string, n int) netip.Addr) *net.Resolver {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	conn, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
-	t.Cleanup(func() { conn.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = conn.Close(); wg.Wait() })
 	wg.Go(func() {
 		seen, buf := map[string]int{}, make([]byte, 1500)
 		for {
@@ -105,7 +105,7 @@ func names(t *testing.T, answer func(name string, n int) netip.Addr) *net.Resolv
 				continue
 			}
 			q := m.Questions[0]
-			m.Header.Response, m.Header.RecursionAvailable, m.Additionals = true, true, nil
+			m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
 			if name := strings.TrimSuffix(q.Name.String(), "."); q.Type == dnsmessage.TypeA {
 				if a := answer(name, seen[name]); a.IsValid() {
 					m.Answers = []dnsmessage.Resource{{
@@ -113,7 +113,7 @@ func names(t *testing.T, answer func(name string, n int) netip.Addr) *net.Resolv
 						Body:   &dnsmessage.AResource{A: a.As4()},
 					}}
 				} else {
-					m.Header.RCode = dnsmessage.RCodeNameError
+					m.RCode = dnsmessage.RCodeNameError
 				}
 				seen[name]++
 			}
@@ -183,7 +183,7 @@ func TestRebinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("fine")) }))
-	srv.Listener.Close()
+	_ = srv.Listener.Close()
 	srv.Listener = open2
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -201,7 +201,7 @@ func TestRebinding(t *testing.T) {
 		if n%2 == 0 {
 			p.Must(err == nil, "the allowed address: %v", err)
 			p.That(string(read(t, got)) == "fine", "the allowed address served something else")
-			got.Close()
+			_ = got.Close()
 		} else {
 			wantReason(t, f, err, gateway.FileForbidden)
 		}
@@ -252,7 +252,7 @@ func TestRedirects(t *testing.T) {
 	if string(read(t, got)) != "here" {
 		t.Error("three redirects: got another file")
 	}
-	got.Close()
+	_ = got.Close()
 	_, err = f.Fetch(t.Context(), gateway.Media{Handle: front + "/hops/4"}, 0)
 	wantReason(t, f, err, gateway.FileForbidden)
 	if referred.Load() {

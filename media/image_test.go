@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // XEP-0084 names avatars by it
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -77,7 +77,7 @@ func spoolImage(t *testing.T, f *Files, raw []byte) gateway.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { got.Close() })
+	t.Cleanup(func() { _ = got.Close() })
 	return got
 }
 
@@ -150,7 +150,7 @@ func TestThumbsOfOthers(t *testing.T) {
 		if (got.Media().Thumb != "") != kept {
 			t.Errorf("%.30q: got %q, want kept %v", thumb, got.Media().Thumb, kept)
 		}
-		got.Close()
+		_ = got.Close()
 	}
 }
 
@@ -186,7 +186,7 @@ func TestPicture(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum := sha1.Sum(got.Bytes) //nolint:gosec // see the import
+			sum := sha1.Sum(got.Bytes)
 			p.That(got.SHA1 == hex.EncodeToString(sum[:]), "sha1: got %s, want that of the bytes", got.SHA1)
 			p.That(len(got.Bytes) <= avatarBytes, "got %d bytes, want at most %d", len(got.Bytes), avatarBytes)
 			cfg, format, err := image.DecodeConfig(bytes.NewReader(got.Bytes))

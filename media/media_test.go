@@ -222,7 +222,7 @@ func TestFetch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer got.Close()
+	defer func() { _ = got.Close() }()
 	if m := got.Media(); m.Name != "report.pdf" || m.MIME != "application/pdf" || m.Size != int64(len(raw)) {
 		t.Errorf("got %+v", m)
 	}

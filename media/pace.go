@@ -42,6 +42,9 @@ func (w *watch) moved(n int) {
 	}
 }
 
+// sent says that there is nothing more to move: how long an answer may take is another limit's affair.
+func (w *watch) sent() { w.step.Stop() }
+
 func (w *watch) end() {
 	w.step.Stop()
 	w.total.Stop()

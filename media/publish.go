@@ -23,20 +23,39 @@ func (f *Files) Publish(ctx context.Context, to gateway.Recipient, src gateway.F
 	if ctx.Err() != nil {
 		return "", time.Time{}, ctx.Err()
 	}
-	if !errors.Is(slotErr, gateway.ErrNoSlot) {
-		f.log.Warn("file not uploaded", "adapter", to.Adapter, "size", m.Size, "err", slotErr)
-	}
+	f.complain(to, m, slotErr)
 	if f.store == nil {
 		if errors.Is(slotErr, gateway.ErrNoSlot) {
 			return "", time.Time{}, &gateway.FileError{Reason: gateway.FileNowhere, Err: slotErr}
 		}
-		return "", time.Time{}, fault(ctx, slotErr)
+		return "", time.Time{}, slotFault(ctx, slotErr)
 	}
 	t, until, err := f.store.put(src, name, served(m.MIME), time.Now())
 	if err != nil {
 		return "", time.Time{}, fault(ctx, err)
 	}
 	return f.cfg.PublicURL + "/m/" + t + "/" + name, until, nil
+}
+
+// complain tells the operator why a slot was of no use. That there is no service at all is said elsewhere.
+func (f *Files) complain(to gateway.Recipient, m gateway.Media, err error) {
+	fe, ok := errors.AsType[*gateway.FileError](err)
+	switch {
+	case errors.Is(err, gateway.ErrNoSlot):
+	case ok && fe.Reason == gateway.FileForbidden:
+		f.log.Warn("upload service not called: a host with a private address must stand in media.internal_hosts", "adapter", to.Adapter, "err", err)
+	default:
+		f.log.Warn("file not uploaded", "adapter", to.Adapter, "size", m.Size, "err", err)
+	}
+}
+
+// slotFault is fault for an upload, where nothing is ever gone: a server that cannot be found now may be found later.
+func slotFault(ctx context.Context, err error) error {
+	err = fault(ctx, err)
+	if fe, ok := errors.AsType[*gateway.FileError](err); ok && fe.Reason == gateway.FileGone {
+		return &gateway.FileError{Reason: gateway.FileAway, Err: fe.Err}
+	}
+	return err
 }
 
 // upload asks for a slot and fills it.
@@ -116,6 +135,9 @@ type paced struct {
 func (p *paced) Read(b []byte) (int, error) {
 	n, err := p.body.Read(b)
 	p.w.moved(n)
+	if errors.Is(err, io.EOF) {
+		p.w.sent()
+	}
 	return n, err
 }
 

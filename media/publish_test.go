@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +82,7 @@ func spoolText(t *testing.T, f *Files, content, name string) gateway.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { got.Close() })
+	t.Cleanup(func() { _ = got.Close() })
 	return got
 }
 
@@ -157,5 +158,29 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	_, _, err := f.Publish(ctx, gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+// TestSlowAnswer: what a server does with a file once it has it may take longer than a pause on the way.
+func TestSlowAnswer(t *testing.T) {
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-time.After(700 * time.Millisecond)
+		w.WriteHeader(http.StatusCreated)
+	})
+	f := open(t, Config{pace: quick()}, &desk{slot: gateway.Slot{Put: srv.URL, Get: srv.URL}}, srv)
+	if _, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt")); err != nil {
+		t.Errorf("got %v, want to wait for the answer", err)
+	}
+}
+
+// TestUploadHostUnknown: a name that is not found now may be found later; the file is not lost for it.
+func TestUploadHostUnknown(t *testing.T) {
+	r := names(t, func(string, int) netip.Addr { return netip.Addr{} })
+	up := "https://upload.example.net/a"
+	f := open(t, Config{resolver: r}, &desk{slot: gateway.Slot{Put: up, Get: up}})
+	_, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
+	if fe, ok := errors.AsType[*gateway.FileError](err); !ok || fe.Reason != gateway.FileAway {
+		t.Errorf("got %v, want to try again later", err)
 	}
 }

@@ -94,8 +94,17 @@ func TestStore(t *testing.T) {
 		other = token[:25] + "b"
 	}
 	for _, miss := range [][2]string{
-		{token, "b.txt"}, {token, ""}, {other, name}, {"", name}, {"..", name}, {"../../../../../../../../etc/passwd", name}, {strings.ToUpper(token), name},
-		{token[:25], name}, {token + "a", name}, {token + ".json", name}, {token[:24] + "/.", name},
+		{token, "b.txt"},
+		{token, ""},
+		{other, name},
+		{"", name},
+		{"..", name},
+		{"../../../../../../../../etc/passwd", name},
+		{strings.ToUpper(token), name},
+		{token[:25], name},
+		{token + "a", name},
+		{token + ".json", name},
+		{token[:24] + "/.", name},
 	} {
 		if _, _, _, err := f.Stored(miss[0], miss[1]); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: got %v, want fs.ErrNotExist", miss, err)
