@@ -15,15 +15,18 @@ func (w *inWalk) media(ctx context.Context) *verdict {
 		return nil
 	}
 	content, ok := eventContent(w.in.Event.Body)
-	if !ok {
+	if !ok || !slices.ContainsFunc(content.Parts, foreign) {
 		return nil
+	}
+	if needless, v := w.needless(ctx); needless || v != nil {
+		return v
 	}
 	parts := slices.Clone(content.Parts)
 	for n, part := range parts {
-		m, ok := mediaOf(part)
-		if !ok || hosted(m) {
+		if !foreign(part) {
 			continue
 		}
+		m, _ := mediaOf(part)
 		shown, v := w.file(ctx, n, part, m)
 		if v != nil {
 			return v
@@ -32,6 +35,26 @@ func (w *inWalk) media(ctx context.Context) *verdict {
 	}
 	w.in.Event.Body = withEventContent(w.in.Event.Body, Content{Parts: parts})
 	return nil
+}
+
+// foreign reports whether a part is a file that only the platform can open.
+func foreign(p Part) bool {
+	m, ok := mediaOf(p)
+	return ok && !hosted(m)
+}
+
+// needless reports whether the files of an event are not shown: those of the echo of what was sent from here, and of an
+// edit of the words beside them.
+func (w *inWalk) needless(ctx context.Context) (bool, *verdict) {
+	switch b := w.in.Event.Body.(type) {
+	case Message:
+		return w.echoed(ctx, b.ID)
+	case Edited:
+		words, _, v := w.caption(ctx, b)
+		return words != "", v
+	case Retracted, Reacted, Status, Seen, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window, AccountState, Undeliverable:
+	}
+	return false, nil
 }
 
 // eventContent returns what an event says.

@@ -239,6 +239,34 @@ func TestFileInFailures(t *testing.T) {
 	}
 }
 
+func TestFilesThatAreNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.held["h1"] = gif
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Second)
+		echo := picture("m1", "native:"+gif) // the platform tells us what we sent
+		echo.FromMe, echo.From = true, ""
+		r.mustEvent(echo, picture("n1", "h1", gateway.Text{Text: "my cat"}))
+		gatewaytest.Advance(time.Second)
+		edit := picture("", "h1", gateway.Text{Text: "her cat"})
+		edit.Dedupe = "edit:n1"
+		edit.Body = gateway.Edited{Target: gateway.Target{IDs: []gateway.MessageID{"n1"}}, Content: edit.Body.(gateway.Message).Content}
+		r.mustEvent(edit)
+		gatewaytest.Advance(time.Second)
+		if got := len(files.Published()); got != 1 || p.fetches() != 1 {
+			t.Errorf("got %d uploads and %d fetches, want one each: of the picture that is shown", got, p.fetches())
+		}
+		got := spoken(r.wire.lines())
+		if len(got) != 2 || !strings.HasPrefix(got[1], "edit of ") || !strings.HasSuffix(got[1], `"her cat"`) {
+			t.Errorf("got %q, want the picture and the edit of its caption", got)
+		}
+	})
+}
+
 func TestFileInWithoutMediaStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newMediaPlatform()

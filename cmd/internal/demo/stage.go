@@ -123,7 +123,13 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	if err := s.adapt(config, public); err != nil {
 		return err
 	}
-	s.postern, err = s.lab.StartProgram(ctx, lab.Program{Name: "postern", Path: cfg.Exe, Args: []string{"serve", "-c", config}, Ready: s.ready})
+	roots, _, err := s.lab.CA() // Prosody shows a certificate of it where files are
+	if err != nil {
+		return err
+	}
+	s.postern, err = s.lab.StartProgram(ctx, lab.Program{
+		Name: "postern", Path: cfg.Exe, Args: []string{"serve", "-c", config}, Env: []string{"SSL_CERT_FILE=" + roots}, Ready: s.ready,
+	})
 	if err != nil {
 		return err
 	}
@@ -149,6 +155,7 @@ func (s *stage) adapt(file, public string) error {
 		{`name: ""`, `name: "The demo"`},
 		{`terms_url: ""`, `terms_url: "` + s.sandbox.url + `/page/terms.html"`},
 		{`terms_version: ""`, `terms_version: "1"`},
+		{`adapters:`, "media: {internal_hosts: [\"" + s.prosody.UploadAddr() + "\"]}\n\nadapters:"},
 	} {
 		changed := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
 		if bytes.Equal(changed, text) {
