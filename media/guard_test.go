@@ -259,3 +259,25 @@ func TestRedirects(t *testing.T) {
 		t.Error("a redirect carried headers along")
 	}
 }
+
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{"https://up.example.net/a", "https://127.1/", "https://[::ffff:7f00:1]:5443/", "https://a../", "https://0x7f.1", "aesgcm://a/#0", "http://in.example:80/"} {
+		f.Add(s)
+	}
+	g := newGuard([]string{"in.example"})
+	f.Fuzz(func(t *testing.T, raw string) {
+		u, err := g.parse(raw)
+		if err != nil {
+			return
+		}
+		if in := strings.EqualFold(strings.TrimSuffix(u.Hostname(), "."), "in.example"); u.Scheme != "https" && (u.Scheme != "http" || !in) {
+			t.Errorf("%q: got scheme %q let through", raw, u.Scheme)
+		}
+		if a, err := netip.ParseAddr(u.Hostname()); err == nil && !public(a) {
+			t.Errorf("%q: got a private address let through", raw)
+		}
+		if u.User != nil || u.Host == "" {
+			t.Errorf("%q: got %q let through", raw, u.Host)
+		}
+	})
+}
