@@ -156,6 +156,7 @@ func TestFileIn(t *testing.T) {
 		p := newMediaPlatform()
 		r, files := newMediaRig(t, p)
 		defer func() { r.stop() }()
+		files.Lasts = 20 * time.Minute
 		p.held["h1"], p.held["h2"], p.held["h3"] = gif, gif, "something else"
 		r.mustEvent(picture("n1", "h1", gateway.Text{Text: "my cat"}))
 		gatewaytest.Advance(time.Second)
@@ -166,7 +167,7 @@ func TestFileIn(t *testing.T) {
 			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 file",
 		})
 		diff(t, "published", files.Published(), []string{"cat.png for romeo@example.org", "cat.png for romeo@example.org"})
-		gatewaytest.Advance(25 * time.Hour) // the upload is gone by now, and so is the memory of it
+		gatewaytest.Advance(11 * time.Minute) // the upload goes soon, and the memory of it has gone before
 		r.mustEvent(picture("n4", "h1"))
 		gatewaytest.Advance(time.Second)
 		if got := len(files.Published()); got != 3 {
@@ -215,7 +216,7 @@ func TestFileInFailures(t *testing.T) {
 		{"gone", []error{&gateway.SendError{Class: gateway.Permanent}}, nil, time.Second, "[File: cat.png, 20 MB] This file is no longer there on Wall.|and text", 1},
 		{"too large", []error{&gateway.FileError{Reason: gateway.FileTooLarge}}, nil, time.Second, "[File: cat.png, 20 MB] This file is too large to be shown here. At most 100 MB are possible.|and text", 1},
 		{"nowhere", nil, &gateway.FileError{Reason: gateway.FileNowhere}, time.Second, "[File: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall.|and text", 1},
-		{"never comes back", slices.Repeat([]error{down}, 100), nil, time.Hour, "[File: cat.png, 20 MB] This file could not be fetched: Wall did not hand it over in time.|and text", 0},
+		{"never comes back", slices.Repeat([]error{down}, 100), nil, 20 * time.Minute, "[File: cat.png, 20 MB] This file could not be fetched: Wall did not hand it over in time.|and text", 0},
 		{"something unknown, once", []error{errors.New("odd")}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -397,7 +398,7 @@ func TestFileOutRefused(t *testing.T) {
 					p.fails = []error{tt.upload}
 				}
 				r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
-				gatewaytest.Advance(30 * time.Minute)
+				gatewaytest.Advance(map[bool]time.Duration{true: 20 * time.Minute, false: time.Second}[tt.name == "away"])
 				got := spoken(r.wire.lines())
 				if tt.name == "away" { // given up on late: said in words
 					if len(got) != 1 || !strings.Contains(got[0], "the server that it lies on does not answer") {

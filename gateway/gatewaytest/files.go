@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -21,6 +22,9 @@ var _ gateway.Files = (*Files)(nil)
 // Files moves small files in memory. The zero value publishes everything for a day and fetches nothing; it is safe for
 // concurrent use.
 type Files struct {
+	// Lasts is how long what is published can be got; 0 is a day. Set it before use.
+	Lasts time.Duration
+
 	mu     sync.Mutex
 	hosted map[string][]byte
 	put    []string
@@ -101,7 +105,7 @@ func (f *Files) Publish(_ context.Context, to gateway.Recipient, in gateway.File
 		return "", time.Time{}, f.fail
 	}
 	f.put = append(f.put, fmt.Sprintf("%s for %s", in.Media().Name, to.User))
-	return fmt.Sprintf("https://up.example/%d/%s", len(f.put), in.Media().Name), time.Now().Add(24 * time.Hour), nil
+	return fmt.Sprintf("https://up.example/%d/%s", len(f.put), in.Media().Name), time.Now().Add(cmp.Or(f.Lasts, 24*time.Hour)), nil
 }
 
 // Picture implements gateway.Files: the file as it is.
