@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"postern/gateway"
+	"postern/xmpp/conformance"
 )
 
 // burstMax is what no second may hold more of.
@@ -75,6 +76,19 @@ func (r *gatewayRig) appear(who string, d discoInfo) {
 		r.t.Fatal(err)
 	}
 	r.Send(r.t, "<iq type='result' id='"+el.ID()+"' from='"+el.Attr("to")+"' to='gw.example'>"+d.element(el.FirstChild().Attr("node")).String()+"</iq>")
+}
+
+// A thousand contacts share one caps hash: a client that remembers asks once (XEP-0115 §1).
+func TestCrowdHasOneDescription(t *testing.T) {
+	bubble(t, func(r *gatewayRig) { crowd(r, 1000) }, func(t *testing.T, r *gatewayRig) {
+		proof := conformance.Prove(t, conformance.InProcess, 13)
+		r.Send(t, "<presence from='romeo@example/phone' to='gw.example'/>")
+		vers := map[string]int{}
+		for range 1000 {
+			vers[r.element().Child(nsCaps, "c").Attr("ver")]++
+		}
+		proof.That(len(vers) == 1 && vers[r.c.profile.cVer] == 1000, "got caps %v, want one for all", vers)
+	})
 }
 
 // A thousand contacts and their pictures go out at the pace; what somebody says meanwhile does not wait.

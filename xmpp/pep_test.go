@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/gateway"
+	"postern/xmpp/conformance"
 )
 
 func itemsOf(node, id string) string {
@@ -33,7 +34,7 @@ func (r *gatewayRig) item(node, id string) *Element {
 // XEP-0084 §3: metadata names the data, whose SHA-1 is its name.
 func TestAvatarByPEP(t *testing.T) {
 	bubble(t, withPortrait, func(t *testing.T, r *gatewayRig) {
-		pic := r.gw.pictures["anna7"]
+		proof, pic := conformance.Prove(t, conformance.InProcess, 38), r.gw.pictures["anna7"]
 		meta := r.item(nsAvatarMetadata, "")
 		info := meta.Child(nsAvatarMetadata, "metadata").Child(nsAvatarMetadata, "info")
 		if meta.Attr("id") != pic.SHA1 || info.Attr("id") != pic.SHA1 || info.Attr("type") != "image/png" || info.Attr("bytes") != fmt.Sprint(len(pic.Bytes)) ||
@@ -43,9 +44,7 @@ func TestAvatarByPEP(t *testing.T) {
 		item := r.item(nsAvatarData, info.Attr("id"))
 		data, err := base64.StdEncoding.DecodeString(item.Child(nsAvatarData, "data").Text())
 		sum := sha1.Sum(data)
-		if err != nil || hex.EncodeToString(sum[:]) != item.Attr("id") || item.Attr("id") != pic.SHA1 {
-			t.Errorf("got %s, want data under its own hash", item)
-		}
+		proof.That(err == nil && hex.EncodeToString(sum[:]) == item.Attr("id") && item.Attr("id") == pic.SHA1, "got %s, want data under its own hash", item)
 		r.gw.gone["anna7"] = true
 		if got := r.item(nsAvatarData, pic.SHA1); got.Attr("id") != pic.SHA1 {
 			t.Errorf("got %s after the bytes had gone", got)
@@ -61,6 +60,7 @@ func TestAvatarByPEP(t *testing.T) {
 
 func TestNodesThatAreNot(t *testing.T) {
 	bubble(t, withPortrait, func(t *testing.T, r *gatewayRig) {
+		proof := conformance.Prove(t, conformance.InProcess, 92)
 		r.gw.contacts["romeo@example"]["plain3"] = "Plain"
 		for _, tt := range []struct{ who, to, node, id string }{
 			{"romeo@example/phone", "anna7@gw.example", "eu.siacs.conversations.axolotl.devicelist", ""},
@@ -80,9 +80,7 @@ func TestNodesThatAreNot(t *testing.T) {
 			began := time.Now()
 			got := r.answer(iqXML(tt.who, tt.to, "get", itemsOf(tt.node, tt.id)))
 			wantError(t, got, tt.to, tt.who, got.ID(), ItemNotFound, "cancel")
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("%s: answered after %s", tt.node, took)
-			}
+			proof.That(time.Since(began) <= time.Second, "%s: answered after %s", tt.node, time.Since(began))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"postern/gateway"
+	"postern/xmpp/conformance"
 )
 
 // portrait is a picture under its own hash.
@@ -61,6 +62,7 @@ func TestPictureIsRecalled(t *testing.T) {
 
 func TestVCardIsTheUsersAlone(t *testing.T) {
 	bubble(t, withPortrait, func(t *testing.T, r *gatewayRig) {
+		proof := conformance.Prove(t, conformance.InProcess, 39)
 		for _, who := range []string{"juliet@example/x", "stranger@example/x"} {
 			for _, payload := range []string{getCard, "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>"} {
 				got := r.answer(iqXML(who, "anna7@gw.example", "get", payload))
@@ -71,6 +73,7 @@ func TestVCardIsTheUsersAlone(t *testing.T) {
 		}
 		got := r.answer(iqXML("romeo@example/phone", "nobody@gw.example", "get", getCard))
 		wantError(t, got, "nobody@gw.example", "romeo@example/phone", got.ID(), ServiceUnavailable, "cancel")
+		proof.That(ParseStanzaError(got).Condition == ServiceUnavailable, "got %s", got)
 		for _, to := range []string{"anna7@gw.example", "gw.example"} {
 			got := r.answer(iqXML("romeo@example/phone", to, "set", getCard))
 			wantError(t, got, to, "romeo@example/phone", got.ID(), Forbidden, "auth")

@@ -29,19 +29,21 @@ func TestDiscovery(t *testing.T) {
 		gw := s.see(c, 0, "presence of the gateway", presence(s.gw, ""))
 
 		info := s.info(c, s.gw, "")
-		if id := info.Child(nsInfo, "identity"); id.Attr("category") != "gateway" || id.Attr("type") == "" || id.Attr("name") == "" {
-			s.Errorf("identity: got %s, want a gateway with type and name", id)
-		}
+		id, proof := info.Child(nsInfo, "identity"), s.prove(10, 11, 12)
+		proof.That(id.Attr("category") == "gateway" && id.Attr("type") != "" && id.Attr("name") != "", "identity: got %s, want a gateway with type and name", id)
 		s.offers(info, "jabber:iq:register", "jabber:iq:gateway", "http://jabber.org/protocol/commands", `jid\20escaping`)
 		items, err := c.Items(s.ctx, "localhost", "")
-		if err != nil || !strings.Contains(items.String(), "'"+s.gw+"'") {
-			s.Errorf("items of the server: got %s, %v, want %s among them", items, err, s.gw)
-		}
+		proof.That(err == nil && strings.Contains(items.String(), "'"+s.gw+"'"), "items of the server: got %s, %v, want %s among them", items, err, s.gw)
 		s.offers(s.info(c, jid, ""), "urn:xmpp:receipts", "urn:xmpp:chat-markers:0", "http://jabber.org/protocol/chatstates",
 			nsReplace, nsRetract, nsReactions, nsReply)
 		for _, p := range []*user.Stanza{gw, shown} {
 			s.verifies(c, p)
 		}
+		n = c.Count()
+		echo, _ := s.add(c, "echo")
+		second := s.see(c, n, "presence of echo", presence(echo, ""))
+		caps := func(p *user.Stanza) string { return p.Element.Child(nsCaps, "c").String() }
+		s.prove(13).That(caps(second) == caps(shown), "got caps %s and %s, want one for all contacts", caps(second), caps(shown))
 		for _, to := range []string{s.gw, jid, shown.From} {
 			s.answers(c, to)
 		}

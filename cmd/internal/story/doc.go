@@ -17,6 +17,7 @@
 //	kill, restart at once                                   TestKill
 //	two replicas of one gateway                             TestSecondReplica
 //	presence over logins, stops and starts                  TestPresence
+//	name, picture and last seen of a contact                TestProfile
 //	a platform that fails, repeats and reorders             TestRoughPlatform
 //	a client that sends again                               TestSentTwice
 //	a contact blocked on the server                         TestBlockedOnTheServer

@@ -28,17 +28,18 @@ func TestPresence(t *testing.T) {
 		// An orderly stop, then a start, with the user online all the time.
 		n = c.Count()
 		s.stop()
+		bye := s.prove(30)
 		for _, who := range []string{s.gw, jid} {
-			s.see(c, n, who+" leaving", presence(who, "unavailable"))
+			bye.That(s.see(c, n, who+" leaving", presence(who, "unavailable")) != nil, "%s did not leave", who)
 		}
 		n, began := c.Count(), time.Now()
 		s.start()
+		back := s.prove(29)
 		for _, who := range []string{s.gw, jid} {
-			s.see(c, n, who+" coming back", presence(who, ""))
+			p := s.see(c, n, who+" coming back", presence(who, ""))
+			back.That(p.Element.Child("jabber:client", "show") == nil, "got %s, want plainly there", p.XML())
 		}
-		if took := time.Since(began); took > 10*time.Second {
-			s.Errorf("back within %s, want 10 s", took)
-		}
+		back.That(time.Since(began) < 10*time.Second, "back within %s, want 10 s", time.Since(began))
 		for _, p := range c.Stanzas(0) {
 			if p.Kind == user.Presence && p.Type == "error" {
 				s.Errorf("got %s", p.XML())

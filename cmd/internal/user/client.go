@@ -50,6 +50,8 @@ type Config struct {
 	Carbons bool
 	// Reconnect dials again, for ever, when the connection is lost.
 	Reconnect bool
+	// Notify names the nodes of contacts whose news the client asks for by its capabilities (XEP-0163 §4.2).
+	Notify []string
 	// Silent leaves out the initial presence: the server then hands no messages to this resource.
 	Silent bool
 }
@@ -287,7 +289,7 @@ func (c *Client) up(l *link) error {
 		hello.WriteString("<iq type='set' id='" + c.NewID() + "'><enable xmlns='" + nsCarbons + "'/></iq>")
 	}
 	if !c.cfg.Silent {
-		hello.WriteString("<presence>" + capsElement + "</presence>")
+		hello.WriteString("<presence>" + c.cfg.caps() + "</presence>")
 	}
 	if err := l.write(hello.String()); err != nil {
 		return err

@@ -126,5 +126,5 @@ func (c *Client) presence(ctx context.Context, to, typ string) error {
 	if typ != "" {
 		return c.SendXML(ctx, xml+" type='"+Escape(typ)+"'/>")
 	}
-	return c.SendXML(ctx, xml+">"+capsElement+"</presence>")
+	return c.SendXML(ctx, xml+">"+c.cfg.caps()+"</presence>")
 }

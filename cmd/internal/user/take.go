@@ -10,20 +10,23 @@ import (
 	"time"
 )
 
-// features are what the client says of itself (XEP-0030), sorted as XEP-0115 §5.1 wants them.
-func features() []string {
-	return []string{nsCaps, nsStates, nsDiscoInfo, nsMarkers, nsPing, nsReceipts}
-}
-
 const clientName = "Postern test client"
 
-// capsElement is the entity capabilities of the presence.
-var capsElement = func() string {
-	all := features()
+// features are what the client says of itself (XEP-0030), sorted as XEP-0115 §5.1 wants them.
+func (cfg Config) features() []string {
+	all := []string{nsCaps, nsStates, nsDiscoInfo, nsMarkers, nsPing, nsReceipts}
+	for _, node := range cfg.Notify {
+		all = append(all, node+"+notify")
+	}
 	slices.Sort(all)
-	sum := sha1.Sum([]byte("client/pc//" + clientName + "<" + strings.Join(all, "<") + "<")) //nolint:gosec // as above
+	return all
+}
+
+// caps is the entity capabilities of the presence.
+func (cfg Config) caps() string {
+	sum := sha1.Sum([]byte("client/pc//" + clientName + "<" + strings.Join(cfg.features(), "<") + "<")) //nolint:gosec // as above
 	return "<c xmlns='" + nsCaps + "' hash='sha-1' node='https://postern.example/client' ver='" + base64.StdEncoding.EncodeToString(sum[:]) + "'/>"
-}()
+}
 
 // take books one stanza; it runs on the reading goroutine.
 func (c *Client) take(l *link, e *Element) {
@@ -67,13 +70,13 @@ func (c *Client) respond(l *link, s *Stanza) error {
 	case s.Kind == Message && s.WantsReceipt && s.ID != "" && s.Type != "error" && c.cfg.Receipts:
 		return l.write("<message to='" + to + "' id='" + c.NewID() + "' type='" + Escape(s.Type) + "'><received xmlns='" + nsReceipts + "' id='" + Escape(s.ID) + "'/></message>")
 	case s.Kind == IQ && (s.Type == "get" || s.Type == "set"):
-		return l.write(answerIQ(s, to))
+		return l.write(c.cfg.answerIQ(s, to))
 	}
 	return nil
 }
 
 // answerIQ is what the client answers to a request: every request gets an answer (RFC 6120 §8.2.3).
-func answerIQ(s *Stanza, to string) string {
+func (cfg Config) answerIQ(s *Stanza, to string) string {
 	head := " id='" + Escape(s.ID) + "'"
 	if to != "" {
 		head += " to='" + to + "'"
@@ -89,7 +92,7 @@ func answerIQ(s *Stanza, to string) string {
 			b.WriteString(" node='" + Escape(node) + "'")
 		}
 		b.WriteString("><identity category='client' type='pc' name='" + clientName + "'/>")
-		for _, f := range features() {
+		for _, f := range cfg.features() {
 			b.WriteString("<feature var='" + f + "'/>")
 		}
 		b.WriteString("</query></iq>")
