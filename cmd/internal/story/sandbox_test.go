@@ -132,6 +132,7 @@ type wait struct {
 	Direction string `json:"direction,omitempty"`
 	Text      string `json:"text,omitempty"`
 	Contains  string `json:"contains,omitempty"`
+	Has       string `json:"has,omitempty"`
 	Status    string `json:"status,omitempty"`
 	Edited    bool   `json:"edited,omitempty"`
 	Retracted bool   `json:"retracted,omitempty"`
