@@ -36,7 +36,7 @@ func (d *Desk) status(ctx context.Context, t *turn) (outcome, error) {
 			d.say(t.Visitor, textStatusStanding, d.say(t.Visitor, textStanding+TextKey(a.StandingUnder(w.desc)))),
 			d.say(t.Visitor, textStatusContacts, n))
 		if a.PausedAt(time.Now()) {
-			lines = append(lines, d.say(t.Visitor, TextPaused, a.Paused.Format("2006-01-02 15:04 UTC")))
+			lines = append(lines, d.say(t.Visitor, TextPaused, pausedUntil(a.Paused)))
 		}
 	}
 	lines = append(lines, d.say(t.Visitor, textStatusMode, w.mode(w.desc.Out), w.mode(w.desc.In), w.mode(w.desc.Media)))

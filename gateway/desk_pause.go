@@ -12,7 +12,7 @@ func pauseFlow(d *Desk) flow {
 			return "", nil, err
 		}
 		d.announce(ctx, a.ID)
-		text := d.say(t.Visitor, TextPaused, until.Format("2006-01-02 15:04 UTC"))
+		text := d.say(t.Visitor, TextPaused, pausedUntil(until))
 		return d.say(t.Visitor, textPauseDone, a.Shown, text), []Rendering{t.show("", ShowPresence{Available: true, Away: true, Status: text})}, nil
 	})
 }

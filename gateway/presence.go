@@ -113,9 +113,9 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 	switch kind {
 	case PresenceSubscribe:
 		p.show("", ShowSubscription{Verb: Subscribed})
-		p.show("", self(accounts))
+		p.show("", p.g.self(accounts))
 	case PresenceProbe:
-		p.show(p.v.Resource, self(accounts))
+		p.show(p.v.Resource, p.g.self(accounts))
 	case PresenceAvailable:
 		return p.heal(ctx, accounts)
 	case PresenceUnavailable, PresenceSubscribed, PresenceUnsubscribe, PresenceUnsubscribed:
@@ -124,7 +124,7 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 }
 
 // self is the gateway's own presence as one user sees it: away when none of their accounts works.
-func self(accounts []*Account) ShowPresence {
+func (g *Gateway) self(accounts []*Account) ShowPresence {
 	s := ShowPresence{Available: true, Away: !slices.ContainsFunc(accounts, works)}
 	var named []string
 	for _, a := range accounts {
@@ -133,8 +133,10 @@ func self(accounts []*Account) ShowPresence {
 		}
 	}
 	s.Status = strings.Join(named, ", ")
-	if now := time.Now(); slices.ContainsFunc(accounts, func(a *Account) bool { return a.PausedAt(now) }) {
-		s.Away = true
+	for _, a := range accounts {
+		if a.PausedAt(time.Now()) {
+			s.Away, s.Status = true, g.texts.Say(a.Lang, TextPaused, pausedUntil(a.Paused))
+		}
 	}
 	return s
 }
@@ -178,7 +180,7 @@ func (g *Gateway) Greet(ctx context.Context, adapter AdapterID, yield func(Rende
 			return err
 		}
 		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u, Lang: accounts[0].Lang}}
-		p.show("", self(accounts))
+		p.show("", g.self(accounts))
 		p.show("", ShowProbe{})
 		g.healing.store(string(adapter)+"/"+string(u), true)
 		return yieldAll(p.out, yield)

@@ -18,6 +18,9 @@ func (c *Contact) MutedAt(now time.Time) bool { return c.Muted > now.Unix() }
 // PausedAt reports whether what comes in for an account waits.
 func (a *Account) PausedAt(now time.Time) bool { return a.Paused.After(now) }
 
+// pausedUntil writes when a pause ends.
+func pausedUntil(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
 // quiet keeps from the user what they asked not to get: everything of a blocked contact, all but messages of a muted one.
 // While the account is paused everything waits, in order.
 func (w *inWalk) quiet(ctx context.Context) *verdict {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"postern/gateway"
+	"postern/xmpp/conformance"
 )
 
 func command(attrs, inner string) string {
@@ -16,14 +17,14 @@ func submit(fields string) string {
 
 func TestCommandStages(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
+		proof := conformance.Prove(t, conformance.InProcess, 19, 20)
 		run := func(attrs, inner string) *Element {
 			t.Helper()
 			el := r.result("gw.example", "set", command(attrs, inner))
 			if el.Attr("status") == "executing" {
 				actions := el.Child(nsCommands, "actions")
-				if def := actions.Attr("execute"); def == "" || actions.Child(nsCommands, def) == nil {
-					t.Errorf("got %s, want a default action that is allowed", el)
-				}
+				def := actions.Attr("execute")
+				proof.That(def != "" && actions.Child(nsCommands, def) != nil, "got %s, want a default action that is allowed", el)
 			}
 			return el
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"postern/gateway"
+	"postern/xmpp/conformance"
 )
 
 const registerGet = "<query xmlns='jabber:iq:register'/>"
@@ -44,11 +45,12 @@ func TestRegister(t *testing.T) {
 		}
 		session := sessionOf(q)
 
+		proof := conformance.Prove(t, conformance.InProcess, 14, 15)
+		proof.That(!strings.Contains(q.String(), "must-not-show") && q.Child(nsRegister, "registered") == nil, "form before: got %s", q)
 		el := r.ask("gw.example", "set", registerForm(session, field("phone", "")))
 		wantError(t, el, "gw.example", "romeo@example/phone", "q1", NotAcceptable, "modify")
-		if got := el.Child(nsClient, "error").Attr("code"); got != "406" {
-			t.Errorf("got legacy code %q, want 406", got)
-		}
+		code := el.Child(nsClient, "error").Attr("code")
+		proof.That(code == "406", "got legacy code %q, want 406", code)
 		// A step that is not the last leaves the registration incomplete, and its form comes along.
 		el = r.ask("gw.example", "set", registerForm(session, field("phone", "+39")))
 		wantError(t, el, "gw.example", "romeo@example/phone", "q1", NotAcceptable, "modify")

@@ -23,7 +23,11 @@ func (r Renderer) presence(g gateway.Rendering, s speaker, w gateway.ShowPresenc
 	if !w.Available {
 		el.SetAttr("type", "unavailable")
 	} else if w.Away {
-		el.AddTextChild("show", "away")
+		show := "away"
+		if g.From == "" { // it is no person who left the desk: nothing comes for a longer while
+			show = "xa"
+		}
+		el.AddTextChild("show", show)
 	}
 	if w.Status != "" {
 		el.AddTextChild("status", shortened(w.Status, maxStatus))

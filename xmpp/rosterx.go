@@ -1,10 +1,14 @@
 package xmpp
 
 import (
+	"fmt"
+
 	"postern/gateway"
 )
 
 const nsRosterX = "http://jabber.org/protocol/rosterx" // XEP-0144
+
+const maxContactItems = 50 // XEP-0144 §6: clients may find a long list suspicious
 
 // contactList offers contacts for the user's roster (XEP-0144 §3.1). The gateway itself says it, and only because the user
 // asked: clients may add every item without a question.
@@ -12,6 +16,9 @@ func contactList(g gateway.Rendering, s speaker, w gateway.ShowContacts) (*Eleme
 	el, err := envelopeOf(s, w.ID)
 	if err != nil {
 		return nil, err
+	}
+	if len(w.Items) > maxContactItems {
+		return nil, fmt.Errorf("%d contacts in one stanza, want at most %d", len(w.Items), maxContactItems)
 	}
 	x := NewElement(nsRosterX, "x")
 	for _, c := range w.Items {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/gateway"
+	"postern/xmpp/conformance"
 )
 
 func TestSearchAnswers(t *testing.T) {
@@ -72,6 +73,13 @@ func TestContactList(t *testing.T) {
 	if err != nil || len(stanzas) != 1 {
 		t.Fatalf("got %d stanzas, %v, want one", len(stanzas), err)
 	}
+	proof := conformance.Prove(t, conformance.InProcess, 36)
+	long := gateway.ShowContacts{ID: "list2", Items: make([]gateway.ContactItem, 51)}
+	for i := range long.Items {
+		long.Items[i].Local = "carla2"
+	}
+	_, err = r.Render(gateway.Rendering{Component: testDomain, To: "romeo@example", What: long})
+	proof.That(err != nil, "51 contacts went into one stanza")
 	// XEP-0144 §3.1.
 	want := `<x xmlns='http://jabber.org/protocol/rosterx'><item action='add' jid='carla2@gw.example' name='Carla'><group>Castle</group></item><item action='add' jid='c\40d@gw.example'><group>Castle</group></item></x>`
 	if got := string(stanzas[0]); !strings.Contains(got, want) || !strings.Contains(got, "from='gw.example'") {
