@@ -4,7 +4,10 @@ package story
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -24,6 +27,7 @@ func TestInBrowser(t *testing.T) {
 		b.seesContact(nurse)
 		b.seesTexts(jid)
 		b.seesChanges(jid)
+		b.seesPictures(nurse, jid)
 	})
 }
 
@@ -35,6 +39,7 @@ func hasText(selector, text string) string {
 func (b *browser) seesContact(jid string) {
 	b.Helper()
 	link := ".open-chat[data-jid=" + strconv.Quote(jid) + "]"
+	b.shows("contact", hasText(link+" .contact-name", "The Nurse"))
 	b.shows("contact online", "!!document.querySelector("+strconv.Quote(link+" .chat-status--avatar[title*=online]")+")")
 	b.do("open the chat", act(chromedp.Click(link)), act(chromedp.WaitVisible("textarea.chat-textarea")))
 }
@@ -73,4 +78,47 @@ func (b *browser) seesChanges(jid string) {
 
 	b.control(http.MethodDelete, "/messages/"+told.MessageID, nil, nil)
 	b.shows("retraction", "!!document.querySelector('.chat-msg--retracted, .chat-msg .retraction') && !"+hasText(".chat-msg__text", "lady of the house"))
+}
+
+// loaded is an expression: a picture of the selector has come whole.
+func loaded(selector string) string {
+	return fmt.Sprintf("[...document.querySelectorAll(%s)].some(e => e.complete && e.naturalWidth > 0)", strconv.Quote(selector))
+}
+
+// seesPictures is a picture each way, and the person's own.
+func (b *browser) seesPictures(contact, jid string) {
+	b.Helper()
+	b.shares("nurse", jid, "My lady, as a child", b.drawn(3))
+	b.shows("image", loaded(".chat-msg__content--them img.chat-image")+" && "+hasText(".chat-msg__text", "My lady, as a child"))
+
+	file := filepath.Join(b.TempDir(), "rose.png")
+	if err := os.WriteFile(file, b.bytesOf(b.drawn(4)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.do("share a file", act(chromedp.SetUploadFiles("input.fileupload", []string{file})))
+	hold[any](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_person", Has: "media"})
+	b.shows("own image", loaded(".chat-msg__content--me img.chat-image"))
+
+	b.control(http.MethodPatch, "/people/nurse", map[string]any{"avatar": b.drawn(5).MediaID}, nil)
+	link := ".open-chat[data-jid=" + strconv.Quote(contact) + "]"
+	b.shows("avatar", "!!document.querySelector("+strconv.Quote(link+" converse-avatar image, "+link+" converse-avatar img")+")")
+}
+
+// bytesOf fetches a file of the sandbox.
+func (b *browser) bytesOf(part mediaPart) []byte {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, b.url+"/sandbox/v1/media/"+part.MediaID, http.NoBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatalf("sandbox: file: %s, %v", resp.Status, err)
+	}
+	return raw
 }
