@@ -116,17 +116,17 @@ func TestFetchFromBadHosts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			srv := serve(t, tt.h)
-			f := open(t, Config{Max: 1 << 20, Timeout: time.Second, pace: quick()}, nil, srv)
+			cfg := Config{Max: 1 << 20} // patient, so that a busy machine changes nothing
+			if strings.HasPrefix(tt.name, "slow") || strings.HasPrefix(tt.name, "silent") {
+				cfg.Timeout, cfg.pace = 500*time.Millisecond, quick()
+			}
+			f := open(t, cfg, nil, srv)
 			tt.m.Handle = srv.URL + "/secret/a.bin"
-			start := time.Now()
 			_, err := f.Fetch(t.Context(), tt.m, 0)
 			wantReason(t, f, err, tt.want)
 			fe, ok := err.(*gateway.FileError) //nolint:errorlint // the contract says: a FileError, not one inside of another
 			p.That(ok && fe.Reason == tt.want, "%s: got %v, want reason %q", tt.name, err, tt.want)
 			p.That(len(spooled(t, f)) == 0, "%s: files left", tt.name)
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("took %v", took)
-			}
 			if err != nil && strings.Contains(err.Error(), "secret") {
 				t.Errorf("the error repeats the address: %v", err)
 			}

@@ -119,17 +119,21 @@ func TestUploadFails(t *testing.T) {
 			if tt.h == nil {
 				tt.h = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
 			}
+			patience := 10 * time.Second
+			if tt.name == "hangs" {
+				patience = 500 * time.Millisecond
+			}
 			srv := serve(t, tt.h)
 			d := &desk{slot: gateway.Slot{Put: srv.URL, Get: srv.URL}, err: tt.err}
 			if tt.slot != nil {
 				d.slot = tt.slot(srv.URL)
 			}
-			f := open(t, Config{Timeout: time.Second}, d, srv)
+			f := open(t, Config{Timeout: patience}, d, srv)
 			_, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 			fe, ok := err.(*gateway.FileError) //nolint:errorlint // the contract says: a FileError, not one inside of another
 			p.That(ok && fe.Reason == tt.want, "%s, without a store: got %v, want reason %q", tt.name, err, tt.want)
 
-			f = open(t, Config{Timeout: time.Second, PublicURL: "https://gw.example.org/"}, d, srv)
+			f = open(t, Config{Timeout: patience, PublicURL: "https://gw.example.org/"}, d, srv)
 			url, until, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 			p.That(err == nil && strings.HasPrefix(url, "https://gw.example.org/m/") && strings.HasSuffix(url, "/a.txt"), "%s: got %q, %v, want an address of the own store", tt.name, url, err)
 			p.That(time.Until(until) > 6*24*time.Hour, "%s: lasts until %v", tt.name, until)
@@ -163,12 +167,13 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 
 // TestSlowAnswer: what a server does with a file once it has it may take longer than a pause on the way.
 func TestSlowAnswer(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		<-time.After(700 * time.Millisecond)
+		<-time.After(1200 * time.Millisecond)
 		w.WriteHeader(http.StatusCreated)
 	})
-	f := open(t, Config{pace: quick()}, &desk{slot: gateway.Slot{Put: srv.URL, Get: srv.URL}}, srv)
+	f := open(t, Config{pace: pace{window: time.Second, floor: 1 << 10, rate: 1 << 20}}, &desk{slot: gateway.Slot{Put: srv.URL, Get: srv.URL}}, srv)
 	if _, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt")); err != nil {
 		t.Errorf("got %v, want to wait for the answer", err)
 	}
