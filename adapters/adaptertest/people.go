@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"postern/gateway"
@@ -138,10 +139,8 @@ func (b *bench) posted(is func(gateway.Event) bool) func() bool {
 			if err != nil {
 				b.t.Fatalf("Parse of what the fake posted: %v\n%s", err, r.Body)
 			}
-			for _, e := range events {
-				if is(e) {
-					return true
-				}
+			if slices.ContainsFunc(events, is) {
+				return true
 			}
 		}
 		return false

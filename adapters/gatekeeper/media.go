@@ -31,21 +31,20 @@ func (a *Adapter) Fetch(ctx context.Context, account gateway.Credentials, m gate
 		return nil, m, refuse(gateway.Permanent, "not_found", "this is no file of the gatekeeper")
 	}
 	call := rest.Call{Name: "downloadMedia", Method: http.MethodGet, Path: rest.Path("v1", "media", m.Handle, "content")}
-	var body io.ReadCloser
-	var resp *http.Response
+	var body *rest.Download
 	err = a.client.authorized(ctx, who, call, func(signed rest.Call) error {
 		var err error
-		body, resp, err = a.client.rest.Open(ctx, signed)
+		body, err = a.client.rest.Open(ctx, signed)
 		return err
 	})
 	if err != nil {
 		return nil, m, readError(err)
 	}
-	if typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && m.MIME == "" {
+	if typ, _, err := mime.ParseMediaType(body.MIME); err == nil && m.MIME == "" {
 		m.MIME = typ
 	}
-	if resp.ContentLength > 0 && m.Size == 0 {
-		m.Size = resp.ContentLength
+	if body.Size > 0 && m.Size == 0 {
+		m.Size = body.Size
 	}
 	return body, m, nil
 }

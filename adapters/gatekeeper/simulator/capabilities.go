@@ -7,15 +7,19 @@ import (
 	"strings"
 )
 
-// allFeatures are the features of the document in the order in which the page shows them. The first list is offered from the
+// The features of the document. Those that are switchable stand in the order in which the page shows them and are offered from the
 // start; a test or a visitor of the page switches each of them off and on again.
 var (
 	switchable = []string{
 		"spans", "reply", "edit", "retract", "react", "delivered", "read", "typing", "media", "sticker", "view_once", "location", "live_location",
 		"contact", "poll", "answer", "previews", "profile", "presence", "call_events", "blocks", "reports", "expires",
 	}
-	always   = []string{"text", "export", "erase", "contact_requests", "lookup"}
-	notHere  = []string{"groups", "keys", "calls"}
+	always  = []string{"text", "export", "erase", "contact_requests", "lookup"}
+	notHere = []string{"groups", "keys", "calls"}
+)
+
+// Levels of a feature.
+const (
 	levelOn  = "native"
 	levelOff = "unavailable"
 )

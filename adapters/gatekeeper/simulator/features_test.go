@@ -143,8 +143,11 @@ func TestEverythingAPersonDoes(t *testing.T) {
 	sticker := b.control("POST", "/media", obj{"width": 64, "height": 64, "kind": "sticker", "emoji": "🌹"})
 	poll := obj{"poll": obj{"question": "Balcony?", "options": []obj{{"id": "a", "title": "yes"}, {"id": "b", "title": "no"}}}}
 	for _, content := range []obj{
-		{"media": []obj{voice}}, {"media": []obj{sticker}}, {"location": obj{"latitude": 45.44, "longitude": 10.99, "live_until": "2100-01-01T00:00:00.000Z"}},
-		{"contact": obj{"name": "Nurse", "phones": []string{"+390450000"}}}, poll,
+		{"media": []obj{voice}},
+		{"media": []obj{sticker}},
+		{"location": obj{"latitude": 45.44, "longitude": 10.99, "live_until": "2100-01-01T00:00:00.000Z"}},
+		{"contact": obj{"name": "Nurse", "phones": []string{"+390450000"}}},
+		poll,
 		{"interactive": obj{"body": "Which?", "choices": []obj{{"id": "1", "title": "this"}}}},
 		{"text": "see https://verona.example/", "spans": []obj{{"start": 0, "length": 3, "style": "spoiler"}}, "previews": []obj{{"url": "https://verona.example/", "title": "Verona"}}},
 	} {

@@ -163,8 +163,12 @@ func drawn(t *testing.T, b *sandbox, usr string) {
 	voice := b.control("POST", "/media", obj{"type": "audio/ogg", "size": 4000, "kind": "voice", "duration_ms": 4200})
 	folio := b.control("POST", "/media", obj{"type": "application/pdf", "size": 20 << 20, "name": "folio.pdf"})
 	for _, content := range []obj{
-		{"media": []obj{picture}, "text": "a picture with its caption"}, {"media": []obj{sticker}}, {"media": []obj{voice}}, {"media": []obj{folio}},
-		{"location": obj{"latitude": 45.4419, "longitude": 10.9988, "name": "Balcony"}}, {"contact": obj{"name": "Friar Laurence", "phones": []string{"+390451230002"}}},
+		{"media": []obj{picture}, "text": "a picture with its caption"},
+		{"media": []obj{sticker}},
+		{"media": []obj{voice}},
+		{"media": []obj{folio}},
+		{"location": obj{"latitude": 45.4419, "longitude": 10.9988, "name": "Balcony"}},
+		{"contact": obj{"name": "Friar Laurence", "phones": []string{"+390451230002"}}},
 		{"text": "The butler did it", "spans": []obj{{"start": 4, "length": 6, "style": "spoiler"}, {"start": 0, "length": 3, "style": "bold"}}, "previews": []obj{{"url": "https://verona.example/", "title": hostile}}},
 	} {
 		b.say("juliet", usr, content)

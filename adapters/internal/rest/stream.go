@@ -47,21 +47,28 @@ func (c *Client) Put(ctx context.Context, up Upload, out any) error {
 	return nil
 }
 
-// Open sends the call and returns the body of a 2xx answer as it comes, with its headers; the caller closes it. It ends with ctx, not with
-// the client's timeout. The error is always an *Error.
-func (c *Client) Open(ctx context.Context, call Call) (io.ReadCloser, *http.Response, error) {
+// Download is the body of an answer as it comes, with what the answer says of it. Size is -1 when it does not say.
+type Download struct {
+	io.ReadCloser
+	MIME string
+	Size int64
+}
+
+// Open sends the call and returns the body of a 2xx answer; the caller closes it. It ends with ctx, not with the client's timeout. The
+// error is always an *Error.
+func (c *Client) Open(ctx context.Context, call Call) (*Download, error) {
 	req, err := c.request(ctx, call)
 	if err != nil {
-		return nil, nil, &Error{Call: call.Name, Err: err}
+		return nil, &Error{Call: call.Name, Err: err}
 	}
 	req.Header.Set("Accept", "*/*")
 	// Without this the transport unpacks by itself and the length is lost (net/http, Transport.DisableCompression).
 	req.Header.Set("Accept-Encoding", "identity")
 	resp, fault := c.exchange(req, call.Name)
 	if fault != nil {
-		return nil, nil, fault
+		return nil, fault
 	}
-	return resp.Body, resp, nil
+	return &Download{ReadCloser: resp.Body, MIME: resp.Header.Get("Content-Type"), Size: resp.ContentLength}, nil
 }
 
 // exchange makes a request and turns everything but a 2xx answer into an error.

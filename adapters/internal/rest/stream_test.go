@@ -78,22 +78,22 @@ func TestOpen(t *testing.T) {
 		w.Header().Set("Content-Length", "11")
 		_, _ = io.WriteString(w, "good morrow"[:11-len(r.URL.Query().Get("short"))])
 	})
-	body, resp, err := c.Open(t.Context(), rest.Call{Name: "open", Method: http.MethodGet, Path: "/x"})
+	body, err := c.Open(t.Context(), rest.Call{Name: "open", Method: http.MethodGet, Path: "/x"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw, err := io.ReadAll(body)
-	if err != nil || string(raw) != "good morrow" || resp.ContentLength != 11 || resp.Header.Get("Content-Type") != "image/png" {
-		t.Errorf("got %q, %v, %d bytes of %s", raw, err, resp.ContentLength, resp.Header.Get("Content-Type"))
+	if err != nil || string(raw) != "good morrow" || body.Size != 11 || body.MIME != "image/png" {
+		t.Errorf("got %q, %v, %d bytes of %s", raw, err, body.Size, body.MIME)
 	}
 	if err := body.Close(); err != nil {
 		t.Error(err)
 	}
-	_, _, err = c.Open(t.Context(), rest.Call{Name: "open", Method: http.MethodGet, Path: "/gone"})
+	_, err = c.Open(t.Context(), rest.Call{Name: "open", Method: http.MethodGet, Path: "/gone"})
 	if re, ok := errors.AsType[*rest.Error](err); !ok || re.Status != http.StatusNotFound || !re.Written {
 		t.Errorf("gone: got %v, want a *rest.Error with status 404", err)
 	}
-	cut, _, err := c.Open(t.Context(), rest.Call{Name: "open", Method: http.MethodGet, Path: "/x", Query: map[string][]string{"short": {"xx"}}})
+	cut, err := c.Open(t.Context(), rest.Call{Name: "open", Method: http.MethodGet, Path: "/x", Query: map[string][]string{"short": {"xx"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
