@@ -105,8 +105,15 @@ func (s *stage) opens(c *user.Client) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if got := e.Child("jabber:iq:gateway", "query").Child("jabber:iq:gateway", "jid").Text(); got != jid {
-		s.Errorf("the same person by user name: got %q, want %q", got, jid)
+	proof := s.prove(21)
+	got := e.Child("jabber:iq:gateway", "query").Child("jabber:iq:gateway", "jid").Text()
+	proof.That(got == jid, "the same person by user name: got %q, want %q", got, jid)
+	e, err = c.IQ(s.ctx, s.gw, "get", "<query xmlns='jabber:iq:gateway'/>")
+	proof.That(err == nil && strings.Contains(e.String(), "phone number"), "prompt: got %s, %v", e, err)
+	for _, garbage := range []string{"nobody@capulet.example", "+1", "a b c"} {
+		var refused *user.Error
+		_, err := c.IQ(s.ctx, s.gw, "set", "<query xmlns='jabber:iq:gateway'><prompt>"+garbage+"</prompt></query>")
+		proof.That(errors.As(err, &refused) && refused.Text != "", "%s: got %v, want an error with a text", garbage, err)
 	}
 }
 

@@ -24,6 +24,10 @@
 //	the log names neither users nor secrets                 every story in this process
 //	service discovery, capabilities, ping, version,         TestDiscovery
 //	  unknown requests, errors without answers
+//	search, import, mute, block, report, pause              TestDesk
+//	a command of several steps; all of it by chat alone     TestDialogue, TestByChatAlone
+//	who runs the gateway, who can read a chat               TestOperatorIsKnown
+//	contacts under the platform's own ids                   TestReadableAddresses
 //	leaving                                                 TestUnregister
 //	two users of one gateway                                TestUsersAreApart
 //	a client that nobody here wrote (slixmpp)               TestOtherClient

@@ -12,6 +12,7 @@ import (
 
 func TestUnregister(t *testing.T) {
 	both(t, func(s *stage) {
+		proof := s.prove(17)
 		c := s.member("romeo")
 		nurse, echo := s.befriend(c, "nurse"), s.befriend(c, "echo")
 		s.talks(c, nurse, "nurse")
@@ -37,9 +38,8 @@ func TestUnregister(t *testing.T) {
 		if m.Condition != "registration-required" {
 			s.Errorf("message afterwards: got %s, want registration-required", m.XML())
 		}
-		if r, err := c.Registration(s.ctx, s.gw); err != nil || r.Registered {
-			s.Errorf("registration afterwards: got %+v, %v, want a form", r, err)
-		}
+		r, err := c.Registration(s.ctx, s.gw)
+		proof.That(err == nil && !r.Registered, "registration afterwards: got %+v, %v, want a form", r, err)
 
 		// Coming back is a new registration; its contacts have new addresses.
 		s.enrol(c)

@@ -18,24 +18,24 @@ type by func(s *stage, c *user.Client) (terms string)
 
 func byForm(s *stage, c *user.Client) string {
 	s.Helper()
+	proof := s.prove(14, 15)
 	r, err := c.Registration(s.ctx, s.gw)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if r.Registered || r.Form == nil {
-		s.Fatalf("registration: got %+v, want a form and not <registered/> (XEP-0077 §3.1)", r)
-	}
+	proof.Must(err == nil && !r.Registered && r.Form != nil, "registration: got %+v, %v, want a form and not <registered/> (XEP-0077 §3.1)", r, err)
 	s.unknown(c)
 	var refused *user.Error
-	if err := c.Register(s.ctx, s.gw, r, map[string]string{"display": "Romeo"}); !errors.As(err, &refused) || refused.Condition != "not-acceptable" {
-		s.Errorf("form without a consent: got %v, want not-acceptable", err)
-	}
+	err = c.Register(s.ctx, s.gw, r, map[string]string{"display": "Romeo"})
+	proof.Must(errors.As(err, &refused), "form without a consent: got %v, want an error", err)
+	e := refused.Element.Child("jabber:client", "error")
+	proof.That(refused.Condition == "not-acceptable" && e.Attr("type") == "modify" && e.Attr("code") == "406", "form without a consent: got %s, want not-acceptable, modify, 406", refused.Element)
 	s.unknown(c)
 	answers := r.Form.Agree()
 	answers["display"] = "Romeo"
 	if err := c.Register(s.ctx, s.gw, r, answers); err != nil {
 		s.Fatal(err)
 	}
+	again, err := c.IQ(s.ctx, s.gw, "get", "<query xmlns='jabber:iq:register'/>")
+	proof.That(err == nil && strings.Contains(again.String(), "<registered/>") && !strings.Contains(again.String(), "password") && !strings.Contains(again.String(), "x:data"),
+		"registration afterwards: got %s, %v, want <registered/> and no secret", again, err)
 	return r.Form.Text()
 }
 
@@ -140,9 +140,7 @@ func registers(s *stage, by by) {
 	ask := s.see(c, n, "subscription request", presence(s.gw, "subscribe"))
 	yes := s.see(c, n, "subscribed", presence(s.gw, "subscribed"))
 	here := s.see(c, n, "presence of the gateway", presence(s.gw, ""))
-	if here.N < ask.N || here.N < yes.N {
-		s.Errorf("order: request %d, subscribed %d, presence %d: want presence last", ask.N, yes.N, here.N)
-	}
+	s.prove(16).That(here.N > ask.N && here.N > yes.N, "order: request %d, subscribed %d, presence %d: want presence last", ask.N, yes.N, here.N)
 	s.until("the roster shows both", func() bool { return s.rosterHas(c, s.gw, "both") })
 
 	list := hold[enlistment](s.sandbox, wait{Kind: "enlistment", User: c.JID(), State: "active"})

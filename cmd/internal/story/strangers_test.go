@@ -13,6 +13,7 @@ import (
 // TestUsersAreApart has two users of one gateway: neither sees, commands or receives anything of the other.
 func TestUsersAreApart(t *testing.T) {
 	both(t, func(s *stage) {
+		proof := s.prove(23, 95)
 		a, b := s.member("romeo"), s.member("benvolio")
 		hers := s.befriend(a, "nurse")
 		his := s.befriend(b, "nurse")
@@ -31,9 +32,8 @@ func TestUsersAreApart(t *testing.T) {
 		s.cannotCommand(a, b)
 		for _, node := range []string{"", "http://jabber.org/protocol/commands"} {
 			items, err := a.Items(s.ctx, s.gw, node)
-			if err != nil || strings.Contains(items.String(), bare(his)) || strings.Contains(items.String(), b.JID()) {
-				s.Errorf("items of the gateway for A: got %s, %v, want nothing of B", items, err)
-			}
+			proof.That(err == nil && !strings.Contains(items.String(), bare(his)) && !strings.Contains(items.String(), b.JID()),
+				"items of the gateway for A: got %s, %v, want nothing of B", items, err)
 		}
 		list, err := a.Command(s.ctx, s.gw, "contacts")
 		if err != nil || !strings.Contains(list.Text(), hers) || strings.Contains(list.Text(), his) {
