@@ -85,7 +85,7 @@ func TestOperations(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(seen), 60; got < want {
+	if got, want := len(seen), 62; got < want {
 		t.Errorf("got %d operations, want at least %d", got, want)
 	}
 }
@@ -98,6 +98,9 @@ func TestRequestBodies(t *testing.T) {
 		t.Fatalf("new validator: %v", errs)
 	}
 	message := `{"client_id":"c1","sender":"usr_a","to":"gku_b","mode":"plaintext","content":{"text":"Hi"}}`
+	with := func(content string) string { return strings.Replace(message, `{"text":"Hi"}`, content, 1) }
+	sum := strings.Repeat("ab", 32)
+	part := `{"media_id":"med_1","kind":"image","type":"image/png","size":3,"sha256":"` + sum + `"}`
 	tests := []struct {
 		name, path, body string
 		ok               bool
@@ -117,6 +120,23 @@ func TestRequestBodies(t *testing.T) {
 		{"receipts without messages", "/v1/receipts", `{"receipts":[{"conversation":"gku_b","state":"read"}]}`, false},
 		{"typing", "/v1/conversations/cnv_1/typing", `{"state":"composing"}`, true},
 		{"typing state", "/v1/conversations/cnv_1/typing", `{"state":"asleep"}`, false},
+		{"media", "/v1/messages", with(`{"media":[` + part + `],"text":"a caption"}`), true},
+		{"sticker", "/v1/messages", with(`{"media":[` + strings.Replace(part, `"image"`, `"sticker","emoji":"🌹"`, 1) + `]}`), true},
+		{"media held by nobody", "/v1/messages", with(`{"media":[` + strings.Replace(part, `"media_id":"med_1",`, ``, 1) + `]}`), false},
+		{"thumbnail that is a page", "/v1/messages", with(`{"media":[` + strings.Replace(part, `"kind"`, `"thumb":"data:text/html;base64,AAAA","kind"`, 1) + `]}`), false},
+		{"poll", "/v1/messages", with(`{"poll":{"question":"?","options":[{"id":"a","title":"yes"},{"id":"b","title":"no"}]}}`), true},
+		{"poll of one", "/v1/messages", with(`{"poll":{"question":"?","options":[{"id":"a","title":"yes"}]}}`), false},
+		{"answer", "/v1/messages", with(`{"answer":{"choices":[{"id":"a","title":"yes"}]}}`), true},
+		{"answer without a title", "/v1/messages", with(`{"answer":{"choices":[{"id":"a"}]}}`), false},
+		{"live location", "/v1/messages", with(`{"location":{"latitude":45.44,"longitude":10.99,"live_until":"2026-11-22T15:02:11.118Z"}}`), true},
+		{"off the globe", "/v1/messages", with(`{"location":{"latitude":91,"longitude":10.99}}`), false},
+		{"spoiler and preview", "/v1/messages", with(`{"text":"Hi","spans":[{"start":0,"length":2,"style":"spoiler"}],"previews":[{"url":"https://verona.example/"}]}`), true},
+		{"spans alone", "/v1/messages", with(`{"spans":[{"start":0,"length":2,"style":"spoiler"}]}`), false},
+		{"slot", "/v1/media", `{"type":"image/png","size":3,"sha256":"` + sum + `","ciphertext":false}`, true},
+		{"slot without hash", "/v1/media", `{"type":"image/png","size":3,"ciphertext":false}`, false},
+		{"empty slot", "/v1/media", `{"type":"image/png","size":0,"sha256":"` + sum + `","ciphertext":false}`, false},
+		{"report", "/v1/reports", `{"accused":"gku_b","category":"spam","good_faith":true,"messages":[{"message_id":"msg_1"}]}`, true},
+		{"report in bad faith", "/v1/reports", `{"accused":"gku_b","category":"spam","good_faith":false}`, false},
 		{"leave", "/v1/groups/grp_1/leave", ``, true},
 		{"bad id", "/v1/groups/42/leave", ``, false},
 	}
