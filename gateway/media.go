@@ -115,21 +115,10 @@ func described(m, f Media, handle string) Media {
 	if f.Thumb != "" {
 		m.Thumb = f.Thumb
 	}
-	m.Kind = kindOf(m.Kind, f.MIME)
-	return m
-}
-
-// kindOf corrects a kind by the type that the bytes have: a picture that is none is a file.
-func kindOf(k MediaKind, mime string) MediaKind {
-	class, _, _ := strings.Cut(mime, "/")
-	found := map[string]MediaKind{"image": MediaImage, "video": MediaVideo, "audio": MediaAudio}[class]
-	switch {
-	case found == "":
-		return MediaFile
-	case k == MediaVoice && found == MediaAudio:
-		return k
+	if f.Kind != "" {
+		m.Kind = f.Kind
 	}
-	return found
+	return m
 }
 
 // allowed reports whether a type is in a platform's list; an entry may be a whole class such as image/*.

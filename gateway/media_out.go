@@ -110,6 +110,9 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
 	ctx, cancel := g.transferTime(ctx)
 	defer cancel()
+	if m.Kind == MediaFile && m.MIME == "" {
+		m.Kind = "" // the address says nothing of what it is: the bytes do
+	}
 	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
 	if err != nil {
 		return Media{}, err

@@ -26,6 +26,7 @@ type mediaPlatform struct {
 	fails   []error // of the next fetches and uploads
 	got     []gateway.Media
 	hold    chan struct{} // a fetch waits for it
+	panics  bool          // every upload
 }
 
 func newMediaPlatform() *mediaPlatform {
@@ -64,6 +65,9 @@ func (p *mediaPlatform) Fetch(ctx context.Context, _ gateway.Credentials, m gate
 }
 
 func (p *mediaPlatform) Upload(_ context.Context, _ gateway.Credentials, m gateway.Media, body io.Reader) (gateway.Media, error) {
+	if p.panics {
+		panic("upload")
+	}
 	raw, err := io.ReadAll(body)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +128,7 @@ func newMediaRig(t *testing.T, p *mediaPlatform) (*rig, *gatewaytest.Files) {
 
 func picture(id, handle string, more ...gateway.Part) gateway.Event {
 	ev := said("juliet", id, "", 0)
-	parts := append([]gateway.Part{gateway.Media{Kind: gateway.MediaFile, Handle: handle, Name: "cat.png", Size: 20 << 20}}, more...)
+	parts := append([]gateway.Part{gateway.Media{Kind: gateway.MediaImage, Handle: handle, Name: "cat.png", Size: 20 << 20}}, more...)
 	ev.Body = gateway.Message{ID: gateway.MessageID(id), Content: gateway.Content{Parts: parts}}
 	return ev
 }
@@ -164,7 +168,7 @@ func TestFileIn(t *testing.T) {
 		r.mustEvent(picture("n3", "h3"))
 		gatewaytest.Advance(time.Second)
 		diff(t, "shown", shownTexts(r.wire.lines()), []string{
-			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 file",
+			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 image",
 		})
 		diff(t, "published", files.Published(), []string{"cat.png for romeo@example.org", "cat.png for romeo@example.org"})
 		gatewaytest.Advance(11 * time.Minute) // the upload goes soon, and the memory of it has gone before
@@ -213,10 +217,10 @@ func TestFileInFailures(t *testing.T) {
 		tries int
 	}{
 		{"comes back", []error{down, down}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 3},
-		{"gone", []error{&gateway.SendError{Class: gateway.Permanent}}, nil, time.Second, "[File: cat.png, 20 MB] This file is no longer there on Wall.|and text", 1},
-		{"too large", []error{&gateway.FileError{Reason: gateway.FileTooLarge}}, nil, time.Second, "[File: cat.png, 20 MB] This file is too large to be shown here. At most 100 MB are possible.|and text", 1},
-		{"nowhere", nil, &gateway.FileError{Reason: gateway.FileNowhere}, time.Second, "[File: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall.|and text", 1},
-		{"never comes back", slices.Repeat([]error{down}, 100), nil, 20 * time.Minute, "[File: cat.png, 20 MB] This file could not be fetched: Wall did not hand it over in time.|and text", 0},
+		{"gone", []error{&gateway.SendError{Class: gateway.Permanent}}, nil, time.Second, "[Picture: cat.png, 20 MB] This file is no longer there on Wall.|and text", 1},
+		{"too large", []error{&gateway.FileError{Reason: gateway.FileTooLarge}}, nil, time.Second, "[Picture: cat.png, 20 MB] This file is too large to be shown here. At most 100 MB are possible.|and text", 1},
+		{"nowhere", nil, &gateway.FileError{Reason: gateway.FileNowhere}, time.Second, "[Picture: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall.|and text", 1},
+		{"never comes back", slices.Repeat([]error{down}, 100), nil, 20 * time.Minute, "[Picture: cat.png, 20 MB] This file could not be brought here in time. Please open it on Wall.|and text", 0},
 		{"something unknown, once", []error{errors.New("odd")}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -278,7 +282,7 @@ func TestFileInWithoutMediaStore(t *testing.T) {
 		defer func() { r.stop() }()
 		r.mustEvent(picture("n1", "h1"))
 		gatewaytest.Advance(time.Second)
-		diff(t, "shown", shownTexts(r.wire.lines()), []string{"[File: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall."})
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"[Picture: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall."})
 	})
 }
 
@@ -367,6 +371,31 @@ func TestFileOut(t *testing.T) {
 			t.Errorf("got %d files left open", n)
 		}
 		diff(t, "told", spoken(r.wire.lines()), []string(nil))
+	})
+}
+
+// TestFilesOfPanics: a panic costs its entry and leaves nothing behind.
+func TestFilesOfPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.panics = true
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		juliet := r.contact("juliet")
+		r.askFile(juliet, "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Minute)
+		dead := r.dead(gateway.LaneKey{Adapter: wall, Local: juliet}.Shard())
+		if len(dead) != 1 || dead[0].Why.Code != "panic" {
+			t.Errorf("got %v, want one dead letter", dead)
+		}
+		p.panics = false
+		r.askFile(juliet, "s2", "https://up.example/cat.png") // its place among the transfers was given back
+		gatewaytest.Advance(time.Second)
+		diff(t, "sent", p.taken(), []string{"juliet native:" + gif, "juliet caption"})
+		if n := files.Open(); n != 0 {
+			t.Errorf("got %d files left open", n)
+		}
 	})
 }
 

@@ -62,8 +62,10 @@ func (c *Component) Slot(ctx context.Context, r gateway.SlotRequest) (gateway.Sl
 	ask := func() *Element {
 		return NewElement(nsUpload, "request", "filename", r.Name, "size", strconv.FormatInt(r.Size, 10), "content-type", r.MIME)
 	}
+	as := "user"
 	el, err := c.privilegedTo(ctx, user, service.jid, "get", ask())
 	if err != nil {
+		as = "component"
 		if !errors.Is(err, errNotGranted) {
 			c.log.Debug("no upload slot in the user's name", "error", err.Error())
 		}
@@ -74,6 +76,7 @@ func (c *Component) Slot(ctx context.Context, r gateway.SlotRequest) (gateway.Sl
 	if err != nil {
 		return gateway.Slot{}, fmt.Errorf("%w: %w", gateway.ErrNoSlot, err)
 	}
+	c.log.Debug("upload slot", "as", as)
 	return readSlot(el)
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +77,12 @@ func (f *Files) Spool(ctx context.Context, m gateway.Media, body io.Reader, most
 	}
 	sum := sha256.Sum256(raw)
 	m.MIME, m.Size, m.SHA256 = http.DetectContentType(raw), int64(len(raw)), sum[:]
+	if m.Kind == "" {
+		m.Kind = gateway.MediaFile
+		if strings.HasPrefix(m.MIME, "image/") {
+			m.Kind = gateway.MediaImage
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.open++

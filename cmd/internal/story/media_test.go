@@ -258,6 +258,9 @@ func (s *stage) refusals(c *user.Client, nurse string) {
 	text := reason.Child("urn:ietf:params:xml:ns:xmpp-stanzas", "text").Text()
 	large.That(reason.Child("urn:ietf:params:xml:ns:xmpp-stanzas", "not-acceptable") != nil && strings.Contains(text, "too large"), "got %s, want not-acceptable and a text", e.XML())
 
+	s.until("the spool is empty", func() bool { return len(s.spool()) == 0 })
+	large.That(len(s.spool()) == 0, "got files left: %v", s.spool())
+
 	private := s.prove(68)
 	for _, url := range []string{
 		"https://127.0.0.1:1/x.png", "https://localhost/x.png", "https://[::1]/x.png", "https://10.0.0.1/x.png", "https://169.254.169.254/latest/meta-data/x.png",
