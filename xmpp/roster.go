@@ -366,7 +366,9 @@ func (c *Component) healRoster(v gateway.Visitor, user JID) {
 		defer cancel()
 		if err := c.heal(ctx, v, user); err != nil && ctx.Err() == nil {
 			c.rosterFailed(user, err)
+			return
 		}
+		c.log.Debug("roster looked after", "host", user.Domain())
 	})
 }
 

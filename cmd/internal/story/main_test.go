@@ -21,6 +21,8 @@ import (
 const (
 	// gateways is how many component names each XMPP server knows: every stage takes one and gives it back.
 	gateways = 12
+	// privileged is how many more there are that have the rights of XEP-0356.
+	privileged = 4
 	// secret is shared by all of them.
 	secret = "a secret of the stage"
 	// foreign is the second host of each XMPP server, whose users the gateways do not serve.
@@ -95,8 +97,9 @@ func (l *lazy[T]) use(t *testing.T, start func(context.Context) (T, error)) T {
 	return l.value
 }
 
-// name takes a free component name for the time of a test. keep keeps it for good: nobody can use it afterwards.
-func (s *server) name(t *testing.T) (name string, keep func()) {
+// name takes a free component name for the time of a test, from those with rights or the others. keep keeps it for good:
+// nobody can use it afterwards.
+func (s *server) name(t *testing.T, rights bool) (name string, keep func()) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +107,11 @@ func (s *server) name(t *testing.T) (name string, keep func()) {
 		s.taken = map[string]bool{}
 	}
 	kept := false
-	for n := range gateways {
+	for n := range gateways + privileged {
 		name := gatewayName(n + 1)
+		if rights != (n >= gateways) {
+			continue
+		}
 		if s.taken[name] {
 			continue
 		}
@@ -126,8 +132,8 @@ func gatewayName(n int) string { return fmt.Sprintf("gw%02d.localhost", n) }
 func xmppServer(t *testing.T, kind deploy.Server) (*server, *lab.XMPP) {
 	t.Helper()
 	cfg := lab.XMPPConfig{Hosts: []string{foreign}}
-	for n := range gateways {
-		cfg.Components = append(cfg.Components, lab.Component{Domain: gatewayName(n + 1), Secret: secret})
+	for n := range gateways + privileged {
+		cfg.Components = append(cfg.Components, lab.Component{Domain: gatewayName(n + 1), Secret: secret, Privileged: n >= gateways})
 	}
 	if kind == deploy.Ejabberd {
 		return &ground.ejabberd, ground.ejabberd.use(t, func(ctx context.Context) (*lab.XMPP, error) { return ground.lab.StartEjabberd(ctx, cfg) })

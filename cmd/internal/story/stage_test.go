@@ -95,8 +95,14 @@ func (s *stage) prove(numbers ...int) *conformance.Proof {
 // newStage prepares everything but starts no Postern.
 func newStage(t *testing.T, kind deploy.Server, store string) *stage {
 	t.Helper()
+	return prepare(t, kind, store, false)
+}
+
+// prepare makes a stage whose gateway has the rights of XEP-0356, or none.
+func prepare(t *testing.T, kind deploy.Server, store string, rights bool) *stage {
+	t.Helper()
 	srv, x := xmppServer(t, kind)
-	gw, keep := srv.name(t)
+	gw, keep := srv.name(t, rights)
 	ctx, cancel := context.WithTimeout(t.Context(), storyTimeout)
 	t.Cleanup(cancel)
 	s := &stage{T: t, ctx: ctx, kind: kind, xmpp: x, gw: gw, keep: keep, n: fmt.Sprint(ground.stages.Add(1)), dir: t.TempDir(), hook: freeAddr(t), site: freeAddr(t), users: &[]string{}}
