@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,9 +110,14 @@ func (h Harness) upload(t *testing.T) {
 	} else {
 		b.tellError(err)
 	}
+	if !b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect}).Has(gateway.FeatureMedia) {
+		return
+	}
 	op := b.opTo(0, gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{up}}})
-	b.mustSend(0, op)
-	b.mustSend(0, op)
+	first := b.mustSend(0, op)
+	if again := b.mustSend(0, op); !slices.Equal(first.IDs, again.IDs) {
+		t.Errorf("the same op with the same file: got %v, then %v", first.IDs, again.IDs)
+	}
 }
 
 func (h Harness) fetch(t *testing.T) {

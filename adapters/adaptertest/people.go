@@ -54,7 +54,7 @@ func (h Harness) profiles(t *testing.T) {
 func (h Harness) moderation(t *testing.T) {
 	b := h.open(t)
 	m, ok := b.Adapter.(gateway.Moderator)
-	if !ok || b.Blocked == nil || b.Reports == nil {
+	if !ok || b.Blocked == nil || b.Reports == nil || b.Say == nil {
 		return
 	}
 	who := b.Chats[0].Contact
@@ -86,7 +86,7 @@ func (h Harness) moderation(t *testing.T) {
 // native wants what the user does in the platform's own app to be the user's doing.
 func (h Harness) native(t *testing.T) {
 	b := h.open(t)
-	if b.Native == nil || b.Webhooks == nil {
+	if b.Native == nil || b.Webhooks == nil || b.Say == nil {
 		return
 	}
 	caps := b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect})

@@ -32,9 +32,18 @@ type toyPlatform struct {
 	mu   sync.Mutex
 	keys map[string]string
 	got  []adaptertest.Received
+
+	files   map[string]toyFile
+	blocks  map[string]bool
+	reports map[string]string // by key
+	posted  []gateway.Request
 }
 
 func (p *toyPlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/send" {
+		p.more(w, r)
+		return
+	}
 	var in struct{ Key, From, To, Text string }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -192,7 +201,7 @@ func toySign(secret string, body []byte) string {
 }
 
 func (a *toy) Parse(r gateway.Request) ([]gateway.Event, error) {
-	var in struct{ ID, From, To, Text string }
+	var in struct{ ID, From, To, Text, With, Seen string }
 	if err := json.Unmarshal(r.Body, &in); err != nil {
 		if a.broken == "panics" {
 			panic(err)
@@ -211,6 +220,9 @@ func (a *toy) Parse(r gateway.Request) ([]gateway.Event, error) {
 	if in.Text == "" {
 		c.Parts = []gateway.Part{gateway.UnsupportedPart{Type: "unknown"}}
 	}
+	if in.With != "" { // our user, in the toy's own app, with whom
+		return []gateway.Event{a.own(dedupe, in.To, in.With, in.Seen, gateway.Message{ID: gateway.MessageID(in.ID), Content: c})}, nil
+	}
 	return []gateway.Event{{
 		Dedupe: dedupe, Endpoint: gateway.Endpoint(in.To), At: time.Unix(1793500000, 0).UTC(), From: gateway.ContactID(in.From),
 		Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: gateway.ContactID(in.From)}, Body: gateway.Message{ID: gateway.MessageID(in.ID), Content: c},
@@ -227,7 +239,7 @@ func toyHarness(broken string) adaptertest.Harness {
 		Type: adapters.Type{Name: "toy", Config: func() adapters.Config { return &toyConfig{URL: "http://127.0.0.1"} }},
 		Dir:  "testdata",
 		Open: func(t *testing.T, deps adapters.Deps) *adaptertest.Rig {
-			p := &toyPlatform{keys: map[string]string{}}
+			p := &toyPlatform{keys: map[string]string{}, files: map[string]toyFile{}, blocks: map[string]bool{}, reports: map[string]string{}}
 			server := httptest.NewServer(p)
 			t.Cleanup(server.Close)
 			reopen := func() gateway.Adapter { return &toy{url: server.URL, http: deps.HTTP, broken: broken} }
@@ -243,6 +255,7 @@ func toyHarness(broken string) adaptertest.Harness {
 				rig.Accounts = append(rig.Accounts, gateway.Credentials{Endpoint: gateway.Endpoint(name), Secret: []byte("secret-of-" + name)})
 				rig.Chats = append(rig.Chats, gateway.Chat{Kind: gateway.ChatDirect, Contact: "juliet"})
 			}
+			p.furnish(rig)
 			return rig
 		},
 		Sign: sign(toySecret), Forge: sign("another"), SignatureHeaders: []string{"Signature"}, RenderEndpoint: "romeo",
@@ -268,6 +281,14 @@ var breakages = map[string]string{
 	"mixes accounts":      "send/accounts_apart",
 	"boasts":              "send/features",
 	"trusts":              "verify",
+	"holds files":         "media/upload",
+	"names files anew":    "media/upload",
+	"cuts files":          "media/upload",
+	"swallows files":      "media/fetch",
+	"shows files to all":  "media/fetch",
+	"forgets to unblock":  "moderation",
+	"reports anew":        "moderation",
+	"mistakes own words":  "native",
 }
 
 // TestKitCatches runs TestToy once for each breakage and wants the right group to fail.
