@@ -212,6 +212,8 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 			r.chatOf.Store(chat, from)
 			r.chatOf.Store(fmt.Sprint(n, " ", from), chat)
 		}
+	case strings.HasPrefix(s.Body, "Who can read this chat"):
+		// The gateway's own first line of every chat.
 	case s.Body != "":
 		k, ok := chaos.ParseKey(s.Body)
 		if !ok || k.Dir != chaos.In {

@@ -343,7 +343,9 @@ func TestByChatAlone(t *testing.T) {
 			if _, err := c.SendMessage(s.ctx, user.Outgoing{To: s.gw, Body: line}); err != nil {
 				s.Fatal(err)
 			}
-			m := s.see(c, n, line+": "+want, func(m *user.Stanza) bool { return m.Kind == user.Message && m.From == s.gw && strings.Contains(m.Body, want) })
+			m := s.see(c, n, line+": "+want, func(m *user.Stanza) bool {
+				return m.Kind == user.Message && m.From == s.gw && strings.Contains(m.Body, want)
+			})
 			proof.That(m.Type == "chat", "%s: got %s, want a chat message", line, m.XML())
 		}
 		byChat(s, c)

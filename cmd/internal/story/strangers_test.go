@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"postern/cmd/internal/user"
+	"postern/xmpp/conformance"
 )
 
 // TestUsersAreApart has two users of one gateway: neither sees, commands or receives anything of the other.
@@ -30,6 +31,7 @@ func TestUsersAreApart(t *testing.T) {
 		}
 		s.cannotWrite(a, his, m.ID, secretLine)
 		s.cannotCommand(a, b)
+		s.findsOnlyTheirs(proof, a, hers, his)
 		for _, node := range []string{"", "http://jabber.org/protocol/commands"} {
 			items, err := a.Items(s.ctx, s.gw, node)
 			proof.That(err == nil && !strings.Contains(items.String(), bare(his)) && !strings.Contains(items.String(), b.JID()),
@@ -43,9 +45,10 @@ func TestUsersAreApart(t *testing.T) {
 		s.talks(a, hers, "nurse")
 		s.talks(b, his, "nurse")
 		for _, st := range a.Stanzas(n) {
-			if bare(st.From) == his && st.Type != "error" && st.Type != "unsubscribed" {
-				s.Errorf("A received %s", st.XML())
-			}
+			proof.That(bare(st.From) != his || st.Type == "error" || st.Type == "unsubscribed", "A received %s", st.XML())
+		}
+		for _, st := range a.Stanzas(0) {
+			proof.That(!strings.Contains(st.XML(), "for Benvolio alone") && !strings.Contains(st.XML(), b.JID()), "A received %s", st.XML())
 		}
 		for _, c := range []struct {
 			of      *user.Client
@@ -78,6 +81,30 @@ func (s *stage) looksEmpty(a *user.Client, to string) {
 		{"get", "<query xmlns='urn:xmpp:mam:2'/>"},
 		{"set", "<query xmlns='urn:xmpp:mam:2'/>"},
 		{"set", "<block xmlns='urn:xmpp:blocking'/>"},
+		{"get", "<query xmlns='" + nsInfo + "' node='http://jabber.org/protocol/commands'/>"},
+		{"get", "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>"},
+		{"get", "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'/>"},
+		{"set", "<vCard xmlns='vcard-temp'><FN>A</FN></vCard>"},
+		{"get", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:data'/></pubsub>"},
+		{"get", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='http://jabber.org/protocol/nick'/></pubsub>"},
+		{"get", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:vcard4'/></pubsub>"},
+		{"get", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='eu.siacs.conversations.axolotl.devicelist'/></pubsub>"},
+		{"set", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='urn:xmpp:avatar:metadata' jid='" + a.JID() + "'/></pubsub>"},
+		{"set", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><retract node='urn:xmpp:avatar:metadata'/></pubsub>"},
+		{"get", "<query xmlns='jabber:iq:search'/>"},
+		{"set", "<query xmlns='jabber:iq:search'><nick>nurse</nick></query>"},
+		{"get", "<query xmlns='jabber:iq:gateway'/>"},
+		{"set", "<query xmlns='jabber:iq:gateway'><prompt>nurse</prompt></query>"},
+		{"get", "<query xmlns='jabber:iq:private'/>"},
+		{"get", "<query xmlns='jabber:iq:roster'/>"},
+		{"set", "<query xmlns='jabber:iq:roster'/>"},
+		{"get", "<time xmlns='urn:xmpp:time'/>"},
+		{"get", "<request xmlns='urn:xmpp:http:upload:0' filename='a' size='1'/>"},
+		{"get", "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/></query>"},
+		{"set", "<query xmlns='http://jabber.org/protocol/muc#owner'/>"},
+		{"set", "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='1'/>"},
+		{"set", "<privileged_iq xmlns='urn:xmpp:privilege:2'/>"},
+		{"set", "<command xmlns='http://jabber.org/protocol/commands' node='block' action='execute'/>"},
 	} {
 		var got, want *user.Error
 		if _, err := a.IQ(s.ctx, to, q.typ, q.payload); !errors.As(err, &got) {
@@ -93,7 +120,7 @@ func (s *stage) looksEmpty(a *user.Client, to string) {
 		}
 	}
 	n := a.Count()
-	for _, typ := range []string{"probe", "subscribe"} {
+	for _, typ := range []string{"probe", "subscribed", "unsubscribe", "unsubscribed", "unavailable", "", "subscribe"} {
 		if err := a.SendPresence(s.ctx, bare(to), typ); err != nil {
 			s.Fatal(err)
 		}
@@ -138,6 +165,38 @@ func (s *stage) cannotWrite(a *user.Client, his, id string, said said) {
 		if m.Status != before[i].Status || m.Revision != 0 || m.Retracted || len(m.Reactions) > 0 {
 			s.Errorf("message of B's chat: got %+v, was %+v", m, before[i])
 		}
+	}
+}
+
+// findsOnlyTheirs asks the gateway in every way that names contacts.
+func (s *stage) findsOnlyTheirs(proof *conformance.Proof, a *user.Client, hers, his string) {
+	s.Helper()
+	for _, q := range []string{
+		"<query xmlns='jabber:iq:search'><x xmlns='jabber:x:data' type='submit'><field var='name'><value>nurse</value></field></x></query>",
+		"<query xmlns='jabber:iq:search'><nick>" + his + "</nick></query>",
+		"<query xmlns='jabber:iq:gateway'><prompt>nurse</prompt></query>",
+	} {
+		e, err := a.IQ(s.ctx, s.gw, "set", q)
+		proof.That(err == nil && !strings.Contains(e.String(), bare(his)), "%s: got %s, %v, want nothing of B", q, e, err)
+	}
+	for _, node := range []string{"block", "unblock", "unmute", "features"} {
+		cmd, err := a.Command(s.ctx, s.gw, node)
+		proof.Must(err == nil, "%s: %v", node, err)
+		got, err := a.Submit(s.ctx, cmd, "", map[string]string{"contact": his})
+		var refused *user.Error
+		proof.That(errors.As(err, &refused) && refused.Condition == "item-not-found", "%s of B's contact: got %+v, %v, want item-not-found", node, got, err)
+	}
+	found := s.tell(a, "search nurse").Body
+	proof.That(strings.Contains(found, hers) && !strings.Contains(found, his), "search by chat: got %q, want %s and not %s", found, hers, his)
+	n := a.Count()
+	if _, err := a.Command(s.ctx, s.gw, "import"); err != nil {
+		s.Fatal(err)
+	}
+	if _, err := a.Ping(s.ctx, s.gw); err != nil {
+		s.Fatal(err)
+	}
+	for _, st := range a.Stanzas(n) {
+		proof.That(!strings.Contains(st.XML(), his), "import: got %s, want nothing of B", st.XML())
 	}
 }
 
