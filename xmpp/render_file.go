@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"postern/gateway"
 )
@@ -57,9 +58,14 @@ func addFile(el *Element, p piece) {
 		el.Add(NewElement(nsFallback, "fallback", "for", nsSFS).Add(NewElement(nsFallback, "body")))
 	}
 	if m.MIME != "" && m.Name != "" && m.Size > 0 { // Movim takes nothing less
-		el.Add(NewElement(nsReference, "reference", "type", "data").Add(NewElement(nsSIMS, "media-sharing").Add(
-			fileElement(nsJingleFile, m),
-			NewElement(nsSIMS, "sources").Add(NewElement(nsReference, "reference", "type", "data", "uri", m.Handle)))))
+		// COMPAT(Converse 14): it takes every reference for a mention, and one without a range for the whole body, which it then
+		// shows once more beside the picture. One of no characters behind the body's last (XEP-0372 §3.1) covers nothing.
+		end := strconv.Itoa(utf8.RuneCountInString(m.Handle))
+		ref := func(more ...string) *Element {
+			return NewElement(nsReference, "reference", append([]string{"type", "data", "begin", end, "end", end}, more...)...)
+		}
+		el.Add(ref().Add(NewElement(nsSIMS, "media-sharing").Add(
+			fileElement(nsJingleFile, m), NewElement(nsSIMS, "sources").Add(ref("uri", m.Handle)))))
 	}
 	if p.sticker {
 		el.Add(NewElement(nsStickers, "sticker")) // XEP-0449 §4.2: of no pack
