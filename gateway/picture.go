@@ -59,11 +59,11 @@ func (g *Gateway) Picture(ctx context.Context, v Visitor, alias Alias, sha1 stri
 
 // RecallPicture is Picture for a picture that is kept no more: it asks the platform, and so takes its time.
 func (g *Gateway) RecallPicture(ctx context.Context, v Visitor, alias Alias, sha1 string) (Picture, error) {
-	a, _, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
+	a, c, err := g.identity.Find(ctx, v.Adapter, v.User, alias)
 	if err != nil {
 		return Picture{}, err
 	}
-	if err := g.lookAt(ctx, look{account: a.ID, alias: alias, again: true}); err != nil {
+	if err := g.lookAt(ctx, look{account: a.ID, alias: c.Alias, again: true}); err != nil {
 		g.log.Debug("picture not recalled", "account", string(a.ID), "err", err)
 	}
 	p, err := g.Picture(ctx, v, alias, sha1)
@@ -92,7 +92,7 @@ func (g *Gateway) Avatars(ctx context.Context, v Visitor, yield func(Rendering) 
 				return nil
 			}
 			return yield(Rendering{
-				Component: inst.Component, From: c.Alias, To: v.User, Resource: v.Resource, Lang: v.Lang, What: ShowAvatar{Avatar: c.Avatar},
+				Component: inst.Component, From: c.Alias, Local: a.Shows(c), To: v.User, Resource: v.Resource, Lang: v.Lang, What: ShowAvatar{Avatar: c.Avatar},
 			})
 		})
 		if err != nil {
@@ -117,7 +117,7 @@ func (g *Gateway) picture(ctx context.Context, inst Instance, a *Account, m Medi
 	if err != nil {
 		return Picture{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only a temporary file is left over
 	p, err := g.files.Picture(ctx, f)
 	if err != nil {
 		return Picture{}, err

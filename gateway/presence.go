@@ -195,7 +195,9 @@ func (g *Gateway) Farewell(ctx context.Context, adapter AdapterID, yield func(Re
 	}
 	return g.identity.Members(ctx, adapter, func(u UserID, id AccountID) error {
 		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u}}
-		p.show("", ShowPresence{})
+		if accounts, err := g.identity.Of(ctx, adapter, u); err != nil || accounts[0].ID == id {
+			p.show("", ShowPresence{})
+		}
 		a, err := g.identity.ByID(ctx, id)
 		if err != nil {
 			return yieldAll(p.out, yield)

@@ -158,6 +158,12 @@ func (g *Gateway) lookAt(ctx context.Context, l look) (err error) {
 	if err != nil {
 		return errors.Join(err, unseen)
 	}
+	if now.Name != was.Name && now.Listed {
+		r := Rendering{Component: inst.Component, From: l.alias, To: a.User, Lang: a.Lang, What: ShowRoster{}}
+		if err := g.show(ctx, inst.ID, a, r, time.Now(), ""); err != nil {
+			return errors.Join(unseen, err)
+		}
+	}
 	return errors.Join(unseen, g.showLook(ctx, inst, a, now, l.renamed || now.Name != was.Name, now.Avatar.SHA1 != was.Avatar.SHA1))
 }
 

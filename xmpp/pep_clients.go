@@ -130,8 +130,7 @@ func (c *Component) wantsPictures(ctx context.Context, s *stream, el, caps *Elem
 	defer cancel()
 	got, err := s.iq(ctx, NewIQ(c.self, el.From(), "get", NewElement(nsDiscoInfo, "query", "node", caps.Attr("node")+"#"+ver)))
 	if err != nil {
-		var refused *StanzaError
-		if errors.As(err, &refused) {
+		if _, refused := errors.AsType[*StanzaError](err); refused {
 			return false, nil
 		}
 		return false, err
