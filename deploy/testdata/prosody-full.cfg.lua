@@ -23,6 +23,7 @@ VirtualHost "example.org"
 			iq = {
 				["http://jabber.org/protocol/pubsub"] = "both",
 				["jabber:iq:roster"] = "both",
+				["urn:xmpp:http:upload:0"] = "get", -- files from the platform count on the user's quota
 			},
 		},
 	}

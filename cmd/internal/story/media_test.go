@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -346,6 +347,28 @@ func rss(s *stage, pid int) int {
 		}
 	}
 	return kib
+}
+
+// TestUploadByRight: where the server lets the gateway ask in the user's name, a file counts on the user's quota.
+func TestUploadByRight(t *testing.T) {
+	withRights(t, func(s *stage) {
+		c := s.member("romeo")
+		nurse := s.befriend(c, "nurse")
+		proof := s.prove(69)
+		n := c.Count()
+		made := s.made(map[string]any{"width": 32, "height": 20, "name": "rose.png"})
+		s.shares("nurse", c.JID(), "", made)
+		file := s.see(c, n, "a picture", fileFrom(nurse))
+		sum, _, _ := s.got(file.Body)
+		proof.That(sum == made.SHA256, "got hash %s, want %s", sum, made.SHA256)
+		as := "user"
+		if s.kind == deploy.Ejabberd {
+			proof.Degraded("ejabberd 23.01 passes no requests on in a user's name: the slot is the gateway's own")
+			as = "component"
+		}
+		slots := regexp.MustCompile(`msg="upload slot".* as=(\w+)`).FindAllStringSubmatch(s.log.String(), -1)
+		proof.That(len(slots) == 1 && slots[0][1] == as, "got slots %v, want one as %s", slots, as)
+	})
 }
 
 // TestOwnStore: what the server's upload service does not take is served by Postern itself, until its time is over.
