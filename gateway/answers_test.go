@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +97,25 @@ func TestReadingInOrder(t *testing.T) {
 	}
 	if len(r.shown) > markersKept {
 		t.Errorf("got %d ids in memory, want at most %d", len(r.shown), markersKept)
+	}
+}
+
+func TestExcerpts(t *testing.T) {
+	for _, tt := range []struct {
+		parts []Part
+		want  string
+	}{
+		{[]Part{Text{Text: "dinner?"}}, "dinner?"},
+		{[]Part{Media{Name: "cat.png"}, Text{Text: "look"}}, "cat.png"},
+		{[]Part{Media{}, Text{Text: "look"}}, "look"},
+		{[]Part{Poll{Question: "When?"}}, "When?"},
+		{[]Part{Sticker{Emoji: "🐈"}}, "🐈"},
+		{[]Part{Text{Text: strings.Repeat("🎂", 500)}}, strings.Repeat("🎂", excerptLong-1) + "…"},
+		{nil, ""},
+	} {
+		if got := excerptOf(Content{Parts: tt.parts}); got != tt.want {
+			t.Errorf("%v: got %q, want %q", tt.parts, got, tt.want)
+		}
 	}
 }
 

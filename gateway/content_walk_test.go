@@ -105,6 +105,7 @@ func TestAnswersToQuestions(t *testing.T) {
 				return fmt.Sprint(b.Target.IDs[0], " ", strings.Join(ids, "+"))
 			case gateway.OpMessage:
 				return "text " + b.Content.Parts[0].(gateway.Text).Text
+			case gateway.OpEdit, gateway.OpRetract, gateway.OpReact, gateway.OpMarkRead, gateway.OpTyping, gateway.OpGroup:
 			}
 			return "?"
 		}
@@ -210,11 +211,7 @@ func TestLearnedDowngrades(t *testing.T) {
 		if tries != 3 {
 			t.Errorf("got %d tries, want two of the edits: too late is not never", tries)
 		}
-		var got []string
-		for _, l := range r.platform.taken() {
-			got = append(got, l)
-		}
-		diff(t, "taken", got, []string{"juliet > dinner?\nyes", "juliet > dinner?\nyes", "juliet ✎ no", "juliet ✎ no"})
+		diff(t, "taken", r.platform.taken(), []string{"juliet > dinner?\nyes", "juliet > dinner?\nyes", "juliet ✎ no", "juliet ✎ no"})
 		if slices.ContainsFunc(texts(r.wire.lines()), func(l string) bool { return strings.HasPrefix(l, "error") }) {
 			t.Errorf("got %q, want no error", r.wire.lines())
 		}

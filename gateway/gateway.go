@@ -100,6 +100,7 @@ type Gateway struct {
 	told      *cache[string, bool]      // notices given in the last hour
 	without   *cache[string, []Feature] // what a platform refused in a chat
 	readings  *cache[string, *reading]  // how far chats were shown and read
+	excerpts  *cache[string, string]    // how messages begin
 	replugged sync.Map                 // partition -> func(): wakes the lanes that wait for an account
 }
 
@@ -117,7 +118,7 @@ func New(cfg Config, d Deps) *Gateway {
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
 	}
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
-	g.readings = newCache[string, *reading](4096, 6*time.Hour)
+	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
 	}

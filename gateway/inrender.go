@@ -93,16 +93,21 @@ func (w *inWalk) message(ctx context.Context, b Message) *verdict {
 		if v != nil {
 			return v
 		}
+		quote := w.o.g.excerpt(w.entry.Lane, *b.ReplyTo)
+		if quote == "" {
+			quote = w.say(TextEarlier)
+		}
 		if of != "" {
-			shown.ReplyTo = &ShownTarget{Stanza: of, Mine: mine, Quote: b.ReplyTo.Excerpt}
-		} else if b.ReplyTo.Excerpt != "" {
-			shown.Content = quoted(b.ReplyTo.Excerpt, b.Content)
+			shown.ReplyTo = &ShownTarget{Stanza: of, Mine: mine, Quote: quote}
+		} else {
+			shown.Content = quoted(quote, b.Content)
 		}
 	}
 	if v := w.poses(ctx, b); v != nil {
 		return v
 	}
 	w.act(shown)
+	w.o.g.quotable(w.entry.Lane, b.Content, b.ID)
 	w.remember(b.ID, ids)
 	if !w.in.Event.FromMe {
 		w.o.g.readingOf(w.entry.Lane).saw(ids...)
@@ -118,6 +123,7 @@ func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
 			text = t.Text
 		}
 	}
+	w.o.g.quotable(w.entry.Lane, b.Content, b.Target.IDs...)
 	caption, content, v := w.caption(ctx, b)
 	if v != nil {
 		return v

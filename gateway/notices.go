@@ -63,21 +63,22 @@ func (g *Gateway) CallDeclined(ctx context.Context, v Visitor, alias Alias) erro
 
 // refusedPlan tells the sender why Plan refused.
 func (w *outWalk) refusedPlan(ctx context.Context, r PlanRefusal) *verdict {
-	switch r.Text {
-	case TextTooLong:
+	lang := w.out.Op.Lang
+	switch {
+	case r.Text == TextTooLong:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max, unitNames[r.Unit])
-	case TextReactionsList:
+	case r.Text == TextReactionsList:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), joinedWords(r.Allowed))
-	case TextReactionsMax:
+	case r.Text == TextReactionsMax:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max)
-	case TextRetractLate:
-		return w.fail(ctx, NotAllowed, r.Text, w.platform(), w.o.g.texts.duration(w.out.Op.Lang, r.For))
-	case TextUnsupported:
+	case r.Text == TextRetractLate:
+		return w.fail(ctx, NotAllowed, r.Text, w.platform(), w.o.g.texts.duration(lang, r.For))
+	case r.Text == TextUnsupported:
 		c := NotAcceptable // what was sent
 		if r.Feature == FeatureEdit || r.Feature == FeatureRetract || r.Feature == FeatureGroups {
 			c = NotAllowed // doing so at all
 		}
-		return w.fail(ctx, c, r.Text, w.platform(), w.o.g.texts.Say(w.out.Op.Lang, textFeature+TextKey(r.Feature)))
+		return w.fail(ctx, c, r.Text, w.platform(), w.o.g.texts.Say(lang, textFeature+TextKey(r.Feature)))
 	}
 	return w.fail(ctx, NotAcceptable, r.Text)
 }

@@ -18,7 +18,7 @@ type outWalk struct {
 	account *Account
 	contact *Contact
 	planned Planned
-	try     Attempt // of this walk, once something has begun
+	try     Attempt   // of this walk, once something has begun
 	without []Feature // what the platform refused during this walk
 	lack    Feature   // the last of them, until it is planned without
 	maps    []MapEntry
@@ -113,6 +113,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return new(w.finish(ctx))
 	}
 	if ok {
+		t.Excerpt = w.o.g.excerpt(w.entry.Lane, *t)
 		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
 		return nil
 	}

@@ -77,6 +77,13 @@ func (w *outWalk) mine(ids []MessageID) mapped {
 
 // remember keeps the ids both ways, so that a later edit, answer or status finds its message.
 func (w *outWalk) remember(ids []MessageID) {
+	if c, ok := opContent(w.out.Op.Body); ok {
+		about := ids
+		if b, edit := w.out.Op.Body.(OpEdit); edit {
+			about = b.Target.IDs
+		}
+		w.o.g.quotable(w.entry.Lane, c, about...)
+	}
 	if w.out.Stanza == "" || len(ids) == 0 {
 		return
 	}

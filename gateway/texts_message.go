@@ -6,6 +6,7 @@ const (
 	TextPollMany  TextKey = "poll.many"
 	TextViewOnce  TextKey = "view_once"
 	TextLiveUntil TextKey = "live_until"
+	TextEarlier   TextKey = "earlier"
 )
 
 // Calls, which end where Postern begins.
