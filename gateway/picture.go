@@ -3,9 +3,38 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 )
+
+// Avatar is what is known of a contact's picture without its bytes. The zero value is none.
+type Avatar struct {
+	SHA1          string // lower-case hex of the bytes, the picture's name (XEP-0084 §4.1)
+	MIME          string
+	Size          int // bytes
+	Width, Height int
+	// Of stands for the platform's handle that it was made of: the same one is not fetched again.
+	Of string
+}
+
+// MarshalText writes it as short as a contact's record has to be: every contact has one.
+func (a Avatar) MarshalText() ([]byte, error) {
+	sum, err := hex.DecodeString(a.SHA1)
+	return fmt.Appendf(nil, "%s %s %d %d %d %s", base64.RawStdEncoding.EncodeToString(sum), a.MIME, a.Size, a.Width, a.Height, a.Of), err
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (a *Avatar) UnmarshalText(b []byte) error {
+	var sum string
+	if _, err := fmt.Sscanf(string(b), "%s %s %d %d %d %s", &sum, &a.MIME, &a.Size, &a.Width, &a.Height, &a.Of); err != nil {
+		return fmt.Errorf("gateway: avatar: %w", err)
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(sum)
+	a.SHA1 = hex.EncodeToString(raw)
+	return err
+}
 
 // pictureSource bounds what is fetched to make a picture of, in bytes.
 const pictureSource = 8 << 20

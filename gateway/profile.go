@@ -1,23 +1,14 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 )
-
-// Avatar is what is known of a contact's picture without its bytes. The zero value is none.
-type Avatar struct {
-	SHA1   string `json:"h,omitempty"` // lower-case hex of the bytes, the picture's name (XEP-0084 §4.1)
-	MIME   string `json:"t,omitempty"`
-	Size   int    `json:"b,omitempty"` // bytes
-	Width  int    `json:"w,omitempty"`
-	Height int    `json:"x,omitempty"`
-	// Of stands for the platform's handle that it was made of: the same one is not fetched again.
-	Of string `json:"o,omitempty"`
-}
 
 const (
 	lookWorkers = 2                      // how many contacts are looked at at once: pictures are worth no more
@@ -206,7 +197,8 @@ func (g *Gateway) see(ctx context.Context, inst Instance, a *Account, c *Contact
 		}
 		return s, err // the picture of before stays: it is nearer to the truth than none
 	}
-	s.avatar = &Avatar{SHA1: p.SHA1, MIME: p.MIME, Size: len(p.Bytes), Width: p.Width, Height: p.Height, Of: of}
+	mime, _, _ := strings.Cut(p.MIME, ";")
+	s.avatar = &Avatar{SHA1: p.SHA1, MIME: cmp.Or(strings.TrimSpace(mime), "image/png"), Size: len(p.Bytes), Width: p.Width, Height: p.Height, Of: of}
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -204,6 +205,25 @@ func TestPictureOfAContact(t *testing.T) {
 			t.Errorf("got %+v, want none", got)
 		}
 	})
+}
+
+// A contact's record stays short with a picture: a million of them fit (400 bytes each in Redis, of which about 130 are not ours).
+func TestContactWithPictureIsShort(t *testing.T) {
+	c := gateway.Contact{
+		ID: "usr_01J0ABCDEFGHJKMNPQRSTVWXYZ", Chat: "cnv_01J0ABCDEFGHJKMNPQRSTVWXYZ", Name: "Juliet Capulet", Subscribed: true, Follows: true,
+		Avatar: gateway.Avatar{SHA1: strings.Repeat("a1", 20), MIME: "image/jpeg", Size: 61_440, Width: 192, Height: 192, Of: "abcdefgh"}, LookAfter: 1_763_800_000, Intro: "abcdefgh",
+	}
+	raw, err := json.Marshal(c)
+	if err != nil || len(raw) > 270 {
+		t.Errorf("got %d bytes, %v: %s", len(raw), err, raw)
+	}
+	var back gateway.Contact
+	if err := json.Unmarshal(raw, &back); err != nil || back != c {
+		t.Errorf("got %+v, %v, want %+v", back, err, c)
+	}
+	if raw, err = json.Marshal(gateway.Contact{ID: "x"}); err != nil || string(raw) != `{"i":"x"}` {
+		t.Errorf("got %s, %v", raw, err)
+	}
 }
 
 // A rename alone is told, and asks the platform nothing.
