@@ -138,7 +138,7 @@ func (d *Desk) complaints(t *turn) string {
 var mutes = [...]struct {
 	seconds int64
 	label   TextKey
-}{{3600, textMuteHour}, {8 * 3600, textMuteDay}, {24 * 3600, textMuteNight}, {0, textMuteForever}}
+}{{3600, textMuteHour}, {8 * 3600, textMuteHours}, {24 * 3600, textMuteDay}, {0, textMuteForever}}
 
 func muteFlow(d *Desk) flow {
 	return d.aboutContact(flow{node: NodeMute, title: textMute, help: textMuteHelp, words: textMuteWords},

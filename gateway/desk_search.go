@@ -97,8 +97,10 @@ func worksFlow(d *Desk) flow {
 			label TextKey
 			text  string
 		}{
-			{textWorksNative, w.features(Native)}, {textDiscEmulated + textLabel, w.features(Emulated)},
-			{textDiscMissing + textLabel, w.features(None)}, {textDiscLimits + textLabel, w.limits()},
+			{textWorksNative, w.features(Native)},
+			{textDiscEmulated + textLabel, w.features(Emulated)},
+			{textDiscMissing + textLabel, w.features(None)},
+			{textDiscLimits + textLabel, w.limits()},
 		} {
 			if row.text != "" {
 				out = append(out, d.say(t.Visitor, row.label)+": "+row.text)

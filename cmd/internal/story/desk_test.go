@@ -21,6 +21,7 @@ func TestDesk(t *testing.T) {
 		c := s.member("romeo")
 		nurse, echo := s.befriend(c, "nurse"), s.befriend(c, "echo")
 		s.talks(c, nurse, "nurse")
+		s.anyResource(c, nurse)
 		s.searches(c, nurse)
 		s.imports(c, nurse, echo)
 		s.mutes(c, nurse)
@@ -36,6 +37,24 @@ func TestDesk(t *testing.T) {
 		s.talks(c, nurse, "nurse")
 		s.talks(c, echo, "echo")
 	})
+}
+
+// anyResource writes to resources that no contact has: clients lock onto what they saw last.
+func (s *stage) anyResource(c *user.Client, nurse string) {
+	proof := s.prove(27)
+	n := c.Count()
+	for _, resource := range []string{"gateway", "anything", "Ä b"} {
+		line := "to the resource " + resource
+		if _, err := c.Send(s.ctx, nurse+"/"+resource, line); err != nil {
+			s.Fatal(err)
+		}
+		got := hold[message](s.sandbox, wait{Kind: "message", Person: "nurse", User: c.JID(), Direction: "to_person", Text: line})
+		proof.That(len(got) == 1, "%s: got %d messages, want one", resource, len(got))
+	}
+	s.say("nurse", c.JID(), "I have one only")
+	m := s.see(c, n, "answer", text(nurse, "I have one only"))
+	shown := s.see(c, 0, "presence", presence(nurse, ""))
+	proof.That(m.From == shown.From && m.From != nurse, "answer from %s, presence from %s: want the contact's own resource", m.From, shown.From)
 }
 
 // searches by XEP-0055: one's own contacts, and nobody else's.

@@ -119,6 +119,7 @@ func formString(x *user.Element) string {
 // answers asks what every entity answers, and what none does: each within two seconds.
 func (s *stage) answers(c *user.Client, to string) {
 	s.Helper()
+	proof := s.prove(7, 8)
 	start := time.Now()
 	if _, err := c.Ping(s.ctx, to); err != nil {
 		s.Errorf("ping %s: %v", to, err)
@@ -134,15 +135,19 @@ func (s *stage) answers(c *user.Client, to string) {
 		{"get", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='eu.siacs.conversations.axolotl.devicelist'/></pubsub>", "item-not-found"},
 	} {
 		var refused *user.Error
-		if _, err := c.IQ(s.ctx, to, q.typ, q.payload); !errors.As(err, &refused) || refused.Condition != q.want {
-			s.Errorf("%s to %s: got %v, want %s", q.payload, to, err, q.want)
-		}
+		asked := time.Now()
+		_, err := c.IQ(s.ctx, to, q.typ, q.payload)
+		proof.That(errors.As(err, &refused) && refused.Condition == q.want, "%s to %s: got %v, want %s", q.payload, to, err, q.want)
+		proof.That(time.Since(asked) < 2*time.Second, "%s to %s: answered after %s", q.payload, to, time.Since(asked))
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		s.Errorf("%s: seven answers took %s, want at most 2 s each", to, took)
 	}
 	// RFC 6120 §8.3.1: an error is never answered. The ping behind them is, and by then an answer would be here.
 	n := c.Count()
+	if err := c.SendXML(s.ctx, "<iq to='"+to+"' type='result' id='nobody-asked'/>"); err != nil {
+		s.Fatal(err)
+	}
 	for _, kind := range []string{"message", "presence", "iq"} {
 		if err := c.SendXML(s.ctx, "<"+kind+" to='"+to+"' type='error' id='e1'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></"+kind+">"); err != nil {
 			s.Fatal(err)
@@ -152,8 +157,6 @@ func (s *stage) answers(c *user.Client, to string) {
 		s.Fatal(err)
 	}
 	for _, st := range c.Stanzas(n) {
-		if strings.HasSuffix(bare(st.From), s.gw) {
-			s.Errorf("%s: an error was answered with %s", to, st.XML())
-		}
+		proof.That(!strings.HasSuffix(bare(st.From), s.gw), "%s: an error or a result was answered with %s", to, st.XML())
 	}
 }
