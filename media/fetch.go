@@ -50,12 +50,8 @@ func (f *Files) fetch(ctx context.Context, u *url.URL, m gateway.Media, limit in
 	if err := answered(resp); err != nil {
 		return nil, err
 	}
-	size := resp.ContentLength // -1 is unknown
-	if size > limit {
+	if resp.ContentLength > limit { // -1 is unknown
 		return nil, tooLarge(limit)
-	}
-	if size < 0 {
-		size = limit
 	}
 	if m.Name == "" {
 		m.Name = path.Base(u.Path)
@@ -63,7 +59,7 @@ func (f *Files) fetch(ctx context.Context, u *url.URL, m gateway.Media, limit in
 	if m.MIME == "" {
 		m.MIME = resp.Header.Get("Content-Type")
 	}
-	w := f.cfg.pace.watch(size, stop)
+	w := f.cfg.pace.watch(stop)
 	defer w.end()
 	got, err := f.take(ctx, m, resp.Body, limit, w)
 	switch {

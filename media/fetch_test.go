@@ -192,7 +192,7 @@ func TestPace(t *testing.T) {
 	}{
 		{"nothing at all", 1, time.Hour, gateway.FileAway, 10 * time.Second},
 		{"below the floor", 1 << 10, time.Second, gateway.FileAway, 10 * time.Second},
-		{"above the floor, below the rate", 2 << 10, time.Second, gateway.FileAway, 34 * time.Second},
+		{"above the floor, below the rate", 2 << 10, time.Second, gateway.FileAway, 30*time.Second + 234375*time.Microsecond},
 		{"fast enough", 32 << 10, 100 * time.Millisecond, gateway.FileTooLarge, 3300 * time.Millisecond},
 	}
 	for _, tt := range tests {

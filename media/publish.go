@@ -91,14 +91,13 @@ func (f *Files) put(ctx context.Context, slot gateway.Slot, src gateway.File, is
 	defer body.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	size := src.Media().Size
-	w := f.cfg.pace.watch(size, stop)
+	w := f.cfg.pace.watch(stop)
 	defer w.end()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, u.String(), &paced{body, w})
 	if err != nil {
 		return errors.New("slot: malformed address")
 	}
-	req.ContentLength = size // XEP-0363 §6: exactly what was asked for, else the server refuses
+	req.ContentLength = src.Media().Size // XEP-0363 §6: exactly what was asked for, else the server refuses
 	req.Header = http.Header{"Content-Type": {is}, "User-Agent": {"Postern"}}
 	for name, value := range slot.Header {
 		// XEP-0363 §5: these three and no other, without line breaks.

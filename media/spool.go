@@ -137,7 +137,7 @@ func (f *Files) Spool(ctx context.Context, m gateway.Media, body io.Reader, limi
 		return nil, err
 	}
 	defer f.leave()
-	w := f.cfg.pace.watch(limit, func() {
+	w := f.cfg.pace.watch(func() {
 		if c, ok := body.(io.Closer); ok {
 			_ = c.Close()
 		}
