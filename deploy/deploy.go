@@ -43,12 +43,12 @@ type Params struct {
 // ErrServer is returned for a server without a snippet.
 var ErrServer = errors.New("deploy: unknown server, want prosody or ejabberd")
 
-// Snippet returns the configuration that lets one component join the server: a file to include for either server. It grants
-// no rights over users' rosters and messages (XEP-0356), since nothing asks for them yet. addr is host:port.
-func Snippet(server Server, component, domain, secret, addr string) (string, error) {
+// Snippet returns the configuration that lets one component join the server: a file to include for either server. rights
+// grants it the users' rosters and messages in their names (XEP-0356). addr is host:port.
+func Snippet(server Server, component, domain, secret, addr string, rights bool) (string, error) {
 	return Render(server, Params{
 		Domain: domain, Addr: addr,
-		Components: []Component{{JID: component, Secret: secret, NoPrivileges: true}},
+		Components: []Component{{JID: component, Secret: secret, NoPrivileges: !rights}},
 	})
 }
 

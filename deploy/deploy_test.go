@@ -37,12 +37,27 @@ func TestRender(t *testing.T) {
 		golden(t, c.file, got)
 	}
 	for _, server := range []Server{Prosody, Ejabberd} {
-		got, err := Snippet(server, "gw.example.org", "example.org", "s3cret", "[::1]:5347")
+		got, err := Snippet(server, "gw.example.org", "example.org", "s3cret", "[::1]:5347", false)
 		if err != nil {
 			t.Errorf("%s: %v", server, err)
 			continue
 		}
 		golden(t, string(server)+"-one.txt", got)
+	}
+}
+
+// What is granted is said, and a component without rights gets none.
+func TestRights(t *testing.T) {
+	for _, server := range []Server{Prosody, Ejabberd} {
+		for _, rights := range []bool{true, false} {
+			got, err := Snippet(server, "gw.example.org", "example.org", "s3cret", "127.0.0.1:5347", rights)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(got, "outgoing") != rights || strings.Contains(got, "privilege") != rights {
+				t.Errorf("%s, rights %v: got\n%s", server, rights, got)
+			}
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type initCmd struct {
 	JID       string `name:"jid" help:"Domain of the gateway, such as gatekeeper.example.org."`
 	Redis     string `help:"URL of Redis." placeholder:"URL"`
 	PublicURL string `name:"public-url" help:"URL under which platforms reach this gateway." placeholder:"URL"`
+	Rights    string `help:"Rights over your users' rosters and messages: yes (the default) or no." placeholder:"ANSWER"`
 	BaseURL   string `name:"base-url" help:"URL of the gatekeeper." placeholder:"URL"`
 	ClientID  string `name:"client-id" help:"Our name at the gatekeeper." placeholder:"ID"`
 	Out       string `default:"." help:"Folder for the files (default: this one)." placeholder:"DIR"`
@@ -35,7 +36,7 @@ what no flag says. The files are readable by their owner only. Nothing is change
 func (c *initCmd) Run(ctx context.Context, io *console) error {
 	a := setup.Answers{
 		Domain: c.Domain, Server: c.Server, Component: c.Component, Adapter: c.Adapter, JID: c.JID, Redis: c.Redis,
-		PublicURL: c.PublicURL, Gatekeeper: c.BaseURL, ClientID: c.ClientID, Dir: c.Out,
+		PublicURL: c.PublicURL, Rights: c.Rights, Gatekeeper: c.BaseURL, ClientID: c.ClientID, Dir: c.Out,
 	}
 	if !c.Yes {
 		if err := a.Ask(io.in, io.out); err != nil {

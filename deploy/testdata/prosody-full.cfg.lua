@@ -12,7 +12,9 @@ component_stanza_size_limit = 1024 * 1024
 component_conflict_resolve = "kick_old"
 
 VirtualHost "example.org"
-	-- Rights of the gateway (XEP-0356): rosters, messages sent by the user elsewhere, presence of the users.
+	-- Rights of the gateway (XEP-0356): contacts come into rosters without a question, what users write in a platform's
+	-- own app shows in their clients, files count on the user's own quota. Who steals the component's secret has them too,
+	-- over all users of this host. Needs prosody-modules.
 	-- Where the host has a modules_enabled list of its own, add "privilege" to that one and delete this line.
 	modules_enabled = { "privilege" }
 	privileged_entities = {
@@ -22,8 +24,8 @@ VirtualHost "example.org"
 			presence = "managed_entity",
 			iq = {
 				["http://jabber.org/protocol/pubsub"] = "both",
-				["jabber:iq:roster"] = "both",
-				["urn:xmpp:http:upload:0"] = "get", -- files from the platform count on the user's quota
+				["http://jabber.org/protocol/pubsub#owner"] = "set",
+				["urn:xmpp:http:upload:0"] = "get",
 			},
 		},
 	}

@@ -23,6 +23,7 @@ type Answers struct {
 	JID       string // domain of the adapter's component
 	Redis     string // URL
 	PublicURL string // origin under which platforms reach us
+	Rights    string // yes or no: whether the server grants the gateway its users' rosters and messages (XEP-0356)
 	// Gatekeeper and ClientID are for the type gatekeeper: whom we talk to, and as whom.
 	Gatekeeper, ClientID string
 	// Dir is where the files go.
@@ -48,12 +49,16 @@ func (a *Answers) questions() []question {
 		{"Domain of the gateway", &a.JID, func(a *Answers) string { return a.Adapter + "." + a.Domain }, wantDomain},
 		{"Redis", &a.Redis, fixed("redis://127.0.0.1:6379/0"), nil},
 		{"URL under which platforms reach this gateway", &a.PublicURL, fixed("http://127.0.0.1:8443"), nil},
+		{rightsQuestion, &a.Rights, fixed("yes"), oneOf("yes", "no")},
 	}
 	return append(out,
 		question{"URL of the gatekeeper (the default is that of postern sandbox)", &a.Gatekeeper, fixed("http://127.0.0.1:8490"), nil},
 		question{"Our client id at the gatekeeper", &a.ClientID, fixed("postern"), nil},
 	)
 }
+
+const rightsQuestion = `May the gateway put contacts into your users' rosters and show what they write in a platform's own app?
+(Whoever stole the component's secret could then write in your users' names.) yes or no`
 
 func types() []string {
 	var out []string

@@ -72,7 +72,7 @@ func Write(a Answers, force bool) (Result, error) {
 			if err != nil {
 				return "", err
 			}
-			r.Lines, err = deploy.Snippet(deploy.Server(a.Server), a.JID, a.Domain, strings.TrimSpace(string(secret)), a.Component)
+			r.Lines, err = deploy.Snippet(deploy.Server(a.Server), a.JID, a.Domain, strings.TrimSpace(string(secret)), a.Component, a.Rights == "yes")
 			return r.Lines, err
 		}},
 		{"postern.yaml", false, func() (string, error) { return config(a) }},
