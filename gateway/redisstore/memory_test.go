@@ -36,7 +36,7 @@ func TestMemory(t *testing.T) {
 		const contactMax = 400 // bytes, for the whole mapping of a contact
 		owner := gateway.Owner(fmt.Sprintf("a:01J0ABCDEFGHJKMNPQRSTV%04d", contacts))
 		for range contacts {
-			c := gateway.Change{Kind: gateway.RecordContact, Name: rand.Text()[:16], Value: sealed(120)}
+			c := gateway.Change{Kind: gateway.RecordContact, Name: rand.Text()[:16], Value: sealed(250)} // with a picture: gateway.TestContactWithPictureIsShort
 			if err := s.Save(t.Context(), owner, c); err != nil {
 				t.Fatal(err)
 			}
