@@ -31,6 +31,9 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 		return g.refuse(out.Adapter, out.Op.Lang, NotAcceptable, TextBlocked, inst.Component)
 	}
 	out.Account, out.Alias = a.ID, c.Alias
+	if out.Op.Lang == "" { // most clients do not say in each stanza
+		out.Op.Lang = a.Lang
+	}
 	if _, typing := out.Op.Body.(OpTyping); typing {
 		g.askFleeting(a, out)
 		return nil

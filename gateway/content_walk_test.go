@@ -10,6 +10,7 @@ import (
 
 	"postern/gateway"
 	"postern/gateway/gatewaytest"
+	"postern/xmpp/conformance"
 )
 
 // ops is a platform that remembers whole ops, beside what platform remembers.
@@ -230,6 +231,7 @@ func TestLearnedDowngrades(t *testing.T) {
 
 // XEP-0333: a client that comes late with an older marker takes nothing back.
 func TestMarkersGoForward(t *testing.T) {
+	proof := conformance.Prove(t, conformance.InProcess, 48)
 	synctest.Test(t, func(t *testing.T) {
 		o := newOps(nil, gateway.FeatureReadOut)
 		r := newRig(t, o.platform, gateway.Config{})
@@ -246,7 +248,7 @@ func TestMarkersGoForward(t *testing.T) {
 				got = append(got, string(o.last(t).(gateway.OpMarkRead).UpTo.IDs[0]))
 			}
 		}
-		diff(t, "read up to", got, []string{"n1", "n2"})
+		proof.That(slices.Equal(got, []string{"n1", "n2"}), "read up to %q, want n1, then n2", got)
 	})
 }
 
@@ -311,6 +313,7 @@ func TestEditOfACaption(t *testing.T) {
 
 // XEP-0085: whoever types and is not heard of any more has stopped.
 func TestTypingEnds(t *testing.T) {
+	proof := conformance.Prove(t, conformance.InProcess, 49)
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
 		defer r.stop()
@@ -335,11 +338,13 @@ func TestTypingEnds(t *testing.T) {
 		types(true)
 		types(false)
 		gatewaytest.Advance(time.Minute)
+		proof.That(len(got) == 5, "got %d states, want 5", len(got))
 		diff(t, "shown", got, []string{"typing true at 0s", "typing true at 10s", "typing false at 25s", "typing true at 31s", "typing false at 32s"})
 	})
 }
 
 func TestUnknownAndUnanswerable(t *testing.T) {
+	proof := conformance.Prove(t, conformance.InProcess, 53, 56, 57)
 	synctest.Test(t, func(t *testing.T) {
 		o := newOps(nil, gateway.FeatureReact, gateway.FeatureRetract, gateway.FeatureEdit)
 		o.caps.ReactionsMax = 1
@@ -354,24 +359,21 @@ func TestUnknownAndUnanswerable(t *testing.T) {
 		r.does(juliet, "a", gateway.OpReact{Target: theirs, Emojis: []string{"👍", "🎂"}})
 		r.does(juliet, "b", gateway.OpReact{Target: gateway.Target{Stanza: "nobody"}, Emojis: []string{"👍"}})
 		r.does(juliet, "d", gateway.OpRetract{Target: gateway.Target{Stanza: "nobody", Mine: true}})
-		if got := o.count() - before; got != 0 {
-			t.Errorf("the platform got %d ops, want none", got)
-		}
+		got := o.count() - before
+		proof.That(got == 0, "the platform got %d ops, want none", got)
 		r.does(juliet, "e", gateway.OpEdit{Target: gateway.Target{Stanza: "nobody", Mine: true}, Content: gateway.PlainText("new")})
 		// A further piece of a long message is that message.
 		r.does(juliet, "f", gateway.OpReact{Target: gateway.Target{Stanza: theirs.Stanza + ".1"}, Emojis: []string{"👍"}})
-		if b := o.last(t).(gateway.OpReact); b.Target.IDs[0] != "n1" {
-			t.Errorf("got a reaction to %v, want to n1", b.Target.IDs)
-		}
-		var got []string
+		b := o.last(t).(gateway.OpReact)
+		proof.That(b.Target.IDs[0] == "n1", "got a reaction to %v, want to n1", b.Target.IDs)
+		var errors []string
 		for _, l := range texts(r.wire.lines()) {
 			if strings.HasPrefix(l, "error") {
-				got = append(got, l)
+				errors = append(errors, l)
 			}
 		}
-		diff(t, "errors", got, []string{"error not-acceptable for a", "error item-not-found for b", "error item-not-found for d"})
-		if taken := r.platform.taken(); !slices.Contains(taken, "juliet ✎ new") {
-			t.Errorf("got %q, want the correction of nothing as a new message", taken)
-		}
+		diff(t, "errors", errors, []string{"error not-acceptable for a", "error item-not-found for b", "error item-not-found for d"})
+		taken := r.platform.taken()
+		proof.That(slices.Contains(taken, "juliet ✎ new"), "got %q, want the correction of nothing as a new message", taken)
 	})
 }

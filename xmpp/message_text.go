@@ -17,10 +17,11 @@ const (
 )
 
 const (
-	maxSpans    = 200 // of one body
-	maxPreviews = 5   // of one message
-	maxAbout    = 500 // code points of what a preview says
-	maxURL      = 2000
+	maxSpans    = 200      // of one body
+	maxPreviews = 5        // of one message
+	maxAbout    = 500      // code points of what a preview says
+	maxAbouts   = 16 << 10 // bytes of all that they say
+	maxURL      = 2000     // bytes
 )
 
 // script is a body on its way to become a text: what falls away is marked first

@@ -38,8 +38,12 @@ func addPiece(el *Element, p piece, quote int) {
 	if p.hidden {
 		el.Add(NewElement(nsSpoiler, "spoiler").AddText(p.hint))
 	}
+	size := 0
 	for _, preview := range p.previews[:min(len(p.previews), maxPreviews)] {
-		el.Add(description(preview))
+		d := description(preview)
+		if size += len(d.AppendTo(nil)); size <= maxAbouts {
+			el.Add(d)
+		}
 	}
 }
 
