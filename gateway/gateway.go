@@ -87,21 +87,21 @@ type Gateway struct {
 	metrics   *Metrics
 	probe     func(string)
 
-	slotsIn   chan struct{}            // one per `in` lane at work
-	slotsOut  chan struct{}            // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
-	filesIn   *transfers               // files on their way to users
-	filesOut  *transfers               // files on their way to platforms
-	fleeting  chan fleeting            // typing on its way out
-	pauses    *cache[string, pause]    // accounts that a platform told to slow down
-	looks     chan look                // contacts to look at
-	looking   *cache[string, bool]     // contacts that are in looks
-	present   *cache[string, Presence] // what platforms last told of contacts
-	healing   *cache[string, bool]     // users who have not heard of their contacts since this process started
+	slotsIn   chan struct{}             // one per `in` lane at work
+	slotsOut  chan struct{}             // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
+	filesIn   *transfers                // files on their way to users
+	filesOut  *transfers                // files on their way to platforms
+	fleeting  chan fleeting             // typing on its way out
+	pauses    *cache[string, pause]     // accounts that a platform told to slow down
+	looks     chan look                 // contacts to look at
+	looking   *cache[string, bool]      // contacts that are in looks
+	present   *cache[string, Presence]  // what platforms last told of contacts
+	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
 	told      *cache[string, bool]      // notices given in the last hour
 	without   *cache[string, []Feature] // what a platform refused in a chat
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
-	replugged sync.Map                 // partition -> func(): wakes the lanes that wait for an account
+	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
 }
 
 type pause struct{ until time.Time }
