@@ -27,6 +27,7 @@ type mediaPlatform struct {
 	got     []gateway.Media
 	hold    chan struct{} // a fetch waits for it
 	panics  bool          // every upload
+	uploads int
 }
 
 func newMediaPlatform() *mediaPlatform {
@@ -71,6 +72,7 @@ func (p *mediaPlatform) Upload(_ context.Context, _ gateway.Credentials, m gatew
 	raw, err := io.ReadAll(body)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.uploads++
 	if err == nil {
 		err = p.next()
 	}
@@ -363,6 +365,9 @@ func TestFileOut(t *testing.T) {
 		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
 		gatewaytest.Advance(time.Minute)
 		diff(t, "sent", p.taken(), []string{"juliet native:" + gif, "juliet caption"})
+		if p.uploads != 2 {
+			t.Errorf("got %d uploads, want two: one whose answer was lost, and none after the message failed", p.uploads)
+		}
 		got := p.got[len(p.got)-1]
 		if got.MIME != "image/gif" || got.Name != "cat.png" || got.Kind != gateway.MediaImage || got.Size != int64(len(gif)) || len(got.SHA256) != 32 {
 			t.Errorf("got %+v, want type, name, kind, size and hash", got)

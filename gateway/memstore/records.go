@@ -60,7 +60,7 @@ func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gatewa
 		recs = map[recordName]record{}
 	}
 	for _, c := range changes {
-		if c.TTL > 0 { // owners of expiring records are users, who have few: a sweep is cheap
+		if c.TTL > 0 { // a sweep of one owner is cheap enough for what is kept in memory
 			maps.DeleteFunc(recs, func(_ recordName, r record) bool { return !r.live() })
 		}
 		apply(recs, c)
