@@ -8,12 +8,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
+	"time"
 
 	"go.n16f.net/thumbhash"
 	"golang.org/x/image/draw"
@@ -26,10 +28,11 @@ import (
 const (
 	maxPixels   = 40_000_000
 	maxSide     = 16 << 10
-	thumbMost   = 16 << 20 // bytes of memory for a picture of which a thumbnail is wanted: 5 megapixels of a usual photo
-	pictureMost = 64 << 20 // bytes of memory for one of which an avatar is wanted
-	thumbSide   = 100      // pixels; thumbhash looks at no more
-	avatarSide  = 192      // XEP-0084 §3: small; clients show it at most at this size
+	thumbMost   = 16 << 20        // bytes of memory for a picture of which a thumbnail is wanted: 5 megapixels of a usual photo
+	pictureMost = 64 << 20        // bytes of memory for one of which an avatar is wanted
+	decodeTime  = 5 * time.Second // for a decoder; a usual photo takes a tenth of one
+	thumbSide   = 100             // pixels; thumbhash looks at no more
+	avatarSide  = 192             // XEP-0084 §3: small; clients show it at most at this size
 	avatarBytes = 60 << 10
 )
 
@@ -66,6 +69,12 @@ func measure(m *gateway.Media, r io.ReadSeeker) {
 		return
 	}
 	m.Width, m.Height = cfg.Width, cfg.Height
+	if m.MIME != "image/jpeg" {
+		return
+	}
+	if _, err := r.Seek(0, io.SeekStart); err == nil && readFrame(bufio.NewReader(r)).sideways() {
+		m.Width, m.Height = m.Height, m.Width
+	}
 }
 
 func sane(cfg image.Config) bool {
@@ -73,41 +82,64 @@ func sane(cfg image.Config) bool {
 }
 
 var (
-	errNotDecoded = errors.New("not decoded: too many pixels")
+	errNotDecoded = errors.New("not decoded: too many pixels, or too much work for them")
 	errNoImage    = errors.New("not an image of a known format")
 )
 
-// decode reads an image from the disk if that takes at most so many bytes of memory. The caller holds f.decoding.
-func decode(f gateway.File, most int64) (image.Image, error) {
+// decode reads an image from the disk if that takes at most so many bytes of memory, and decodeTime. The caller holds
+// f.decoding. What the image says of how it is to be shown is for the caller to do, once it is small.
+func decode(ctx context.Context, f gateway.File, most int64) (img image.Image, how frame, err error) {
 	is := f.Media().MIME
 	c, ok := codecOf(is)
 	if !ok {
-		return nil, errNoImage
+		return nil, how, errNoImage
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, err
+		return nil, how, err
 	}
 	defer r.Close()
+	// A stranger wrote these bytes: should they trip up a decoder, they cost a thumbnail, not the message around them.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("decoder of %s: %T", is, p)
+		}
+	}()
 	cfg, err := c.config(bufio.NewReader(r))
 	if err != nil {
-		return nil, err
+		return nil, how, err
 	}
-	staged := false
 	if is == "image/jpeg" {
 		if _, err := r.Seek(0, io.SeekStart); err != nil {
-			return nil, err
+			return nil, how, err
 		}
-		staged = progressive(bufio.NewReader(r))
+		how = readFrame(bufio.NewReader(r))
 	}
-	if !sane(cfg) || int64(cfg.Width)*int64(cfg.Height)*perPixel(is, cfg.ColorModel, staged) > most {
-		return nil, errNotDecoded
+	if !sane(cfg) || int64(cfg.Width)*int64(cfg.Height)*perPixel(is, cfg.ColorModel, how.staged) > most {
+		return nil, how, errNotDecoded
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+		return nil, how, err
 	}
-	return c.decode(bufio.NewReader(r))
+	ctx, cancel := context.WithTimeout(ctx, decodeTime)
+	defer cancel()
+	img, err = c.decode(bufio.NewReader(during(ctx, r)))
+	return img, how, err
 }
+
+// during reads until ctx ends. A JPEG of a megabyte may go over all its pixels a hundred thousand times.
+func during(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(b []byte) (int, error) {
+		if ctx.Err() != nil {
+			return 0, errNotDecoded
+		}
+		return r.Read(b)
+	})
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
 // perPixel is the most bytes of memory that a pixel takes while its image is decoded.
 func perPixel(is string, m color.Model, staged bool) int64 {
@@ -137,42 +169,6 @@ func perPixel(is string, m color.Model, staged bool) int64 {
 	return n
 }
 
-// progressive says whether a JPEG comes in stages: its frame header is SOF2 (ITU-T T.81 B.1.1.3).
-func progressive(r *bufio.Reader) bool {
-	if _, err := r.Discard(2); err != nil { // SOI
-		return false
-	}
-	for {
-		b, err := r.ReadByte()
-		if err != nil {
-			return false
-		}
-		if b != 0xFF {
-			continue
-		}
-		for b == 0xFF {
-			if b, err = r.ReadByte(); err != nil {
-				return false
-			}
-		}
-		switch {
-		case b == 0xC2:
-			return true
-		case b == 0xC0, b == 0xC1, b == 0xDA:
-			return false
-		case b == 0, b >= 0xD0 && b <= 0xD8:
-			continue
-		}
-		var size [2]byte
-		if _, err := io.ReadFull(r, size[:]); err != nil {
-			return false
-		}
-		if _, err := r.Discard(max(0, int(size[0])<<8+int(size[1])-2)); err != nil {
-			return false
-		}
-	}
-}
-
 // thumb adds a thumbhash as a data: URI (XEP-0264; the form that Movim shows). An image that turns out to be broken is from
 // then on a file: what a client makes of it is its own affair.
 func (f *Files) thumb(ctx context.Context, got *file) {
@@ -181,7 +177,7 @@ func (f *Files) thumb(ctx context.Context, got *file) {
 		return
 	}
 	defer f.letGo()
-	img, err := decode(got, thumbMost)
+	img, how, err := decode(ctx, got, thumbMost)
 	if err != nil {
 		// An animated WebP is whole, and not for this decoder.
 		if (m.MIME == "image/jpeg" || m.MIME == "image/png" || m.MIME == "image/gif") && !errors.Is(err, errNotDecoded) {
@@ -191,7 +187,7 @@ func (f *Files) thumb(ctx context.Context, got *file) {
 	}
 	b := img.Bounds()
 	w, h := fit(b.Dx(), b.Dy(), thumbSide)
-	hash := thumbhash.EncodeImage(scale(img, b, w, h))
+	hash := thumbhash.EncodeImage(how.turned(scale(img, b, w, h)))
 	m.Thumb = "data:image/thumbhash;base64," + base64.StdEncoding.EncodeToString(hash)
 }
 
@@ -232,7 +228,10 @@ func (f *Files) Picture(ctx context.Context, src gateway.File) (gateway.Picture,
 		return gateway.Picture{}, err
 	}
 	defer f.letGo()
-	img, err := decode(src, pictureMost)
+	img, how, err := decode(ctx, src, pictureMost)
+	if ctx.Err() != nil {
+		return gateway.Picture{}, ctx.Err()
+	}
 	if err != nil {
 		if known, ok := errors.AsType[*gateway.FileError](err); ok {
 			return gateway.Picture{}, known
@@ -244,7 +243,7 @@ func (f *Files) Picture(ctx context.Context, src gateway.File) (gateway.Picture,
 	at := b.Min.Add(image.Pt((b.Dx()-edge)/2, (b.Dy()-edge)/2))
 	square := image.Rectangle{at, at.Add(image.Pt(edge, edge))}
 	side := min(edge, avatarSide)
-	small := scale(img, square, side, side)
+	small := how.turned(scale(img, square, side, side))
 	p := gateway.Picture{Width: side, Height: side}
 	if p.MIME, p.Bytes, err = encode(small); err != nil {
 		return gateway.Picture{}, &gateway.FileError{Reason: gateway.FileType, Err: err}

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha1"
@@ -248,18 +247,5 @@ func TestOneImageAtATime(t *testing.T) {
 	stop()
 	if _, err := f.Picture(ctx, src); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want to wait for the other one until the context ends", err)
-	}
-}
-
-// TestProgressive: the frame header says how much memory a JPEG needs.
-func TestProgressive(t *testing.T) {
-	const soi, app, table = "\xff\xd8", "\xff\xe0\x00\x06\xff\xc2xx", "\xff\xdb\x00\x03\x00"
-	for head, want := range map[string]bool{
-		soi + app + table + "\xff\xc2\x00\x11": true, soi + app + table + "\xff\xc0\x00\x11": false, soi + "\xff\xff\xff\xc2": true,
-		soi + app: false, "": false, soi + "\xff\xda\x00\x02\xff\xc2": false,
-	} {
-		if got := progressive(bufio.NewReader(strings.NewReader(head))); got != want {
-			t.Errorf("%q: got %v, want %v", head, got, want)
-		}
 	}
 }

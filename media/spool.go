@@ -29,12 +29,15 @@ func openSpool(base string) (*spool, error) {
 	if err := makeFolder(base); err != nil {
 		return nil, err
 	}
-	locks, err := filepath.Glob(filepath.Join(base, "*.lock"))
+	names, err := os.ReadDir(base)
 	if err != nil {
 		return nil, fmt.Errorf("media: spool: %w", err)
 	}
-	for _, l := range locks {
-		if err := removeDead(l); err != nil {
+	for _, n := range names {
+		if !strings.HasSuffix(n.Name(), ".lock") {
+			continue
+		}
+		if err := removeDead(filepath.Join(base, n.Name())); err != nil {
 			return nil, fmt.Errorf("media: spool: %w", err)
 		}
 	}

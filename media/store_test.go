@@ -248,10 +248,30 @@ func TestSweepAfterACrash(t *testing.T) {
 	}
 }
 
+// TestSweepOfTheUnreadable: a record that cannot be read at this moment costs nobody a file.
+func TestSweepOfTheUnreadable(t *testing.T) {
+	f := open(t, Config{PublicURL: origin}, nil)
+	token, _ := keep(t, f, 10)
+	record := f.store.path(token) + ".json"
+	// A link to itself: the error is neither that it is not there nor about what it says, whoever runs the test.
+	if err := errors.Join(os.Rename(record, record+".aside"), os.Symlink(record, record)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.sweep(time.Now().Add(2*time.Hour), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(record+".aside", record); err != nil {
+		t.Fatal(err)
+	}
+	if !there(t, f, token) {
+		t.Error("the file is gone")
+	}
+}
+
 // TestSpoolsOfProcesses: a new process removes what dead ones left and nothing of the living.
 func TestSpoolsOfProcesses(t *testing.T) {
 	p := conformance.Prove(t, conformance.InProcess, 67)
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[any name]")
 	alive := open(t, Config{Dir: dir}, nil)
 	kept := spoolText(t, alive, "abc", "a.txt")
 
