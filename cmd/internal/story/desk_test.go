@@ -383,3 +383,37 @@ func TestByChatAlone(t *testing.T) {
 		says("block nurse", "not registered")
 	})
 }
+
+// TestNobodySubscribesUnasked has a client that answers no subscription request: neither gateway nor contact ever says
+// "subscribed" to it, until it asks.
+func TestNobodySubscribesUnasked(t *testing.T) {
+	both(t, func(s *stage) {
+		proof := s.prove(32)
+		c := s.loginAs(user.Config{JID: "romeo", Receipts: true})
+		r, err := c.Registration(s.ctx, s.gw)
+		proof.Must(err == nil, "registration: %v", err)
+		err = c.Register(s.ctx, s.gw, r, r.Form.Agree())
+		proof.Must(err == nil, "register: %v", err)
+		nurse, _ := s.add(c, "nurse")
+		s.say("echo", c.JID(), "we have not met")
+		m := s.see(c, 0, "first words", func(m *user.Stanza) bool { return m.Body == "we have not met" })
+		echo := bare(m.From)
+		for _, who := range []string{s.gw, nurse, echo} {
+			s.see(c, 0, "request of "+who, presence(who, "subscribe"))
+		}
+		if _, err := c.Ping(s.ctx, s.gw); err != nil {
+			s.Fatal(err)
+		}
+		for _, p := range c.Stanzas(0) {
+			proof.That(p.Kind != user.Presence || p.Type != "subscribed", "unasked: got %s", p.XML())
+		}
+		n := c.Count()
+		if err := c.Subscribe(s.ctx, nurse); err != nil {
+			s.Fatal(err)
+		}
+		s.see(c, n, "subscribed when asked", presence(nurse, "subscribed"))
+		for _, p := range c.Stanzas(0) {
+			proof.That(p.Kind != user.Presence || p.Type != "subscribed" || bare(p.From) == nurse, "unasked: got %s", p.XML())
+		}
+	})
+}

@@ -28,6 +28,7 @@
 //	a command of several steps; all of it by chat alone     TestDialogue, TestByChatAlone
 //	who runs the gateway, who can read a chat               TestOperatorIsKnown
 //	contacts under the platform's own ids                   TestReadableAddresses
+//	a client that answers no subscription request           TestNobodySubscribesUnasked
 //	leaving                                                 TestUnregister
 //	two users of one gateway                                TestUsersAreApart
 //	a client that nobody here wrote (slixmpp)               TestOtherClient
