@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,6 +151,62 @@ func TestLargeFilesHaveTime(t *testing.T) {
 		}
 		if took := time.Since(start); took < 2*writeTimeout {
 			t.Errorf("took %v, too little to show anything", took)
+		}
+	})
+}
+
+// TestIdleReadersAreCutOff: however large a file is, who does not read it gives the place back soon.
+func TestIdleReadersAreCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := shelf{"tok/a.bin": {"video/mp4", strings.Repeat("x", 4<<20), time.Hour}}
+		h := Public(PublicConfig{Receiver: &receiver{}, Media: from, Log: slog.New(slog.DiscardHandler)})
+		ended := make(chan time.Duration)
+		c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			h.ServeHTTP(w, r)
+			ended <- time.Since(start)
+		}))()
+		_, _ = io.WriteString(c, "GET /m/tok/a.bin HTTP/1.0\r\nHost: x\r\n\r\n")
+		if took := <-ended; took < downloadLeast || took > downloadLeast+5*time.Second {
+			t.Errorf("cut off after %v, want about %v", took, downloadLeast)
+		}
+	})
+}
+
+// stuck is a connection whose other side reads nothing.
+type stuck struct {
+	http.ResponseWriter
+	until chan struct{}
+}
+
+func (s stuck) Write(b []byte) (int, error) { <-s.until; return len(b), nil }
+
+// TestOneCallerLeavesRoom: whoever takes all that they get leaves places for others.
+func TestOneCallerLeavesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := Public(PublicConfig{Receiver: &receiver{}, Media: shelf{"tok/a.bin": {"video/mp4", "x", time.Hour}}, Log: slog.New(slog.DiscardHandler)})
+		fetch := func(from string, w http.ResponseWriter) {
+			r := httptest.NewRequestWithContext(t.Context(), "GET", "/m/tok/a.bin", nil)
+			r.RemoteAddr = from
+			h.ServeHTTP(w, r)
+		}
+		until := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range downloadsEach {
+			wg.Go(func() { fetch(fmt.Sprintf("[2001:db8::%x]:1", i), stuck{httptest.NewRecorder(), until}) })
+		}
+		synctest.Wait()
+		for from, want := range map[string]int{"[2001:db8::ffff]:1": 503, "[2001:db8:0:1::1]:1": 200, "192.0.2.1:1": 200} {
+			w := httptest.NewRecorder()
+			if fetch(from, w); w.Code != want {
+				t.Errorf("%s: got %d, want %d", from, w.Code, want)
+			}
+		}
+		close(until)
+		wg.Wait()
+		w := httptest.NewRecorder()
+		if fetch("[2001:db8::1]:1", w); w.Code != 200 {
+			t.Errorf("afterwards: got %d, want 200", w.Code)
 		}
 	})
 }

@@ -33,7 +33,8 @@ type PublicConfig struct {
 	// Working is how many webhooks are verified and stored at once, 0 for 256; Reading how many bodies may be on their way
 	// in, 0 for 4096. Bodies in slow trickles therefore hold up nobody else's.
 	Working, Reading int
-	// TrustedProxies may name the caller's address in X-Forwarded-For. The address is logged with a forged webhook.
+	// TrustedProxies may name the caller's address in X-Forwarded-For. The address is logged with a forged webhook, and nobody
+	// fetches all files at once.
 	TrustedProxies []netip.Prefix
 	// TooLarge is told of a body over the limit; nil is allowed.
 	TooLarge func(gateway.AdapterID)
@@ -57,7 +58,7 @@ func Public(cfg PublicConfig) http.Handler {
 	}
 	r.Get("/.well-known/*", wellKnown(cfg.Publishers))
 	if cfg.Media != nil {
-		h := served(cfg.Media)
+		h := served(cfg.Media, cfg.TrustedProxies)
 		r.Get("/m/{token}/{name}", h)
 		r.Head("/m/{token}/{name}", h)
 	}
