@@ -64,16 +64,16 @@ func (g *Gateway) CallDeclined(ctx context.Context, v Visitor, alias Alias) erro
 // refusedPlan tells the sender why Plan refused.
 func (w *outWalk) refusedPlan(ctx context.Context, r PlanRefusal) *verdict {
 	lang := w.out.Op.Lang
-	switch {
-	case r.Text == TextTooLong:
+	switch r.Text { //nolint:exhaustive // the texts of the whole catalogue are one type
+	case TextTooLong:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max, unitNames[r.Unit])
-	case r.Text == TextReactionsList:
+	case TextReactionsList:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), joinedWords(r.Allowed))
-	case r.Text == TextReactionsMax:
+	case TextReactionsMax:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max)
-	case r.Text == TextRetractLate:
+	case TextRetractLate:
 		return w.fail(ctx, NotAllowed, r.Text, w.platform(), w.o.g.texts.duration(lang, r.For))
-	case r.Text == TextUnsupported:
+	case TextUnsupported:
 		c := NotAcceptable // what was sent
 		if r.Feature == FeatureEdit || r.Feature == FeatureRetract || r.Feature == FeatureGroups {
 			c = NotAllowed // doing so at all
