@@ -20,11 +20,9 @@ func (g *Gateway) facts(a *Account, c *Contact) ChatFacts {
 	return f
 }
 
-// caps returns what the op's chat supports: what the platform has just refused, it does not.
-func (w *outWalk) caps() Caps {
-	facts := w.o.g.facts(w.account, w.contact)
-	facts.Without = append(slices.Clone(facts.Without), w.without...)
-	caps := w.inst.Adapter.Caps(facts)
+// chatCaps returns what a chat supports by these facts, also of an adapter that does not look at what was refused.
+func chatCaps(adapter Adapter, facts ChatFacts) Caps {
+	caps := adapter.Caps(facts)
 	if len(facts.Without) == 0 {
 		return caps
 	}
@@ -36,6 +34,13 @@ func (w *outWalk) caps() Caps {
 	}
 	caps.Levels = levels
 	return caps
+}
+
+// caps returns what the op's chat supports: what the platform has just refused, it does not.
+func (w *outWalk) caps() Caps {
+	facts := w.o.g.facts(w.account, w.contact)
+	facts.Without = append(slices.Clone(facts.Without), w.without...)
+	return chatCaps(w.inst.Adapter, facts)
 }
 
 // lacking returns the feature that the platform refused an op for, where the op may do without it; empty otherwise. What the

@@ -237,5 +237,5 @@ func (g *Gateway) Caps(ctx context.Context, v Visitor, alias Alias) (Caps, *Cont
 	if err != nil {
 		return Caps{}, nil, err
 	}
-	return inst.Adapter.Caps(g.facts(a, c)), c, nil
+	return chatCaps(inst.Adapter, g.facts(a, c)), c, nil
 }

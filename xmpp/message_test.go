@@ -144,6 +144,9 @@ func FuzzReadMessage(f *testing.F) {
 		`<body>hi</body>`, `<body>a🎂b</body><reply xmlns='urn:xmpp:reply:0' id='1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='1' end='2'/></fallback>`,
 		`<encrypted xmlns='urn:xmpp:omemo:2'><payload/></encrypted><body>x</body>`, `<subject>s</subject><body>geo:1,2</body><x xmlns='jabber:x:oob'><url>https://x/y.png</url></x>`,
 		`<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>x</reaction></reactions>`, `<apply-to xmlns='urn:xmpp:fasten:0' id='1'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to>`,
+		`<body>a *b* https://x/y.png</body><file-sharing xmlns='urn:xmpp:sfs:0' disposition='inline'><file xmlns='urn:xmpp:file:metadata:0'><media-type>image/png</media-type><name>x</name><size>9</size></file><sources><url-data xmlns='http://jabber.org/protocol/url-data' target='https://x/y.png'/></sources></file-sharing><sticker xmlns='urn:xmpp:stickers:0'/>`,
+		`<body>&gt; a\nb</body><markup xmlns='urn:xmpp:markup:0'><span start='1' end='2'><strong/></span><bcode start='0' end='9'/><bquote start='-1' end='3'/></markup><spoiler xmlns='urn:xmpp:spoiler:0'>x</spoiler><subject>s</subject>`,
+		`<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:sfs:0'><body start='9' end='1'/></fallback><body>x https://x/y</body><x xmlns='jabber:x:oob'><url>https://x/y</url></x><attach-to xmlns='urn:xmpp:message-attaching:1' id='1'/><sources xmlns='urn:xmpp:sfs:0'/>`,
 	} {
 		f.Add(seed)
 	}
