@@ -103,8 +103,10 @@ func TestDataPolicyForms(t *testing.T) {
 		out, in, media gateway.Mode
 		want           string
 	}{
-		{gateway.ModeRelay, gateway.ModeRelay, gateway.ModeRelay, "gre"}, {gateway.ModeRelay, gateway.ModeTerminate, gateway.ModeRelay, "e2e"},
-		{gateway.ModeTerminate, gateway.ModeTerminate, gateway.ModeCleartext, "encrypted"}, {gateway.ModeRelay, gateway.ModeRelay, "", "encrypted"},
+		{gateway.ModeRelay, gateway.ModeRelay, gateway.ModeRelay, "gre"},
+		{gateway.ModeRelay, gateway.ModeTerminate, gateway.ModeRelay, "e2e"},
+		{gateway.ModeTerminate, gateway.ModeTerminate, gateway.ModeCleartext, "encrypted"},
+		{gateway.ModeRelay, gateway.ModeRelay, "", "encrypted"},
 		{gateway.ModeSelfHosted, gateway.ModeSelfHosted, gateway.ModeSelfHosted, "e2e"},
 	} {
 		d.Out, d.In, d.Media = c.out, c.in, c.media
