@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,9 +26,9 @@ func TestPlatformThatFails(t *testing.T) {
 		t.Run(tt.class.String(), func(t *testing.T) {
 			proof := conformance.Prove(t, conformance.InProcess, 42)
 			synctest.Test(t, func(t *testing.T) {
-				tries := 0
+				var tries atomic.Int32
 				p := &platform{caps: textCaps(), send: func(gateway.Op) (gateway.Sent, error) {
-					tries++
+					tries.Add(1)
 					<-time.After(2 * time.Second) // it takes its time to say so
 					return gateway.Sent{}, &gateway.SendError{Class: tt.class, Code: "down"}
 				}}
@@ -38,7 +39,7 @@ func TestPlatformThatFails(t *testing.T) {
 				for _, l := range texts(r.wire.lines()) {
 					proof.That(!strings.HasPrefix(l, "error"), "got %q while a later try may succeed", l)
 				}
-				proof.That(tt.class != gateway.Retryable || tries > 1, "got %d tries, want more", tries)
+				proof.That(tt.class != gateway.Retryable || tries.Load() > 1, "got %d tries, want more", tries.Load())
 				gatewaytest.Advance(10 * time.Minute)
 				errors, notices := 0, 0
 				for _, l := range texts(r.wire.lines()) {
