@@ -101,6 +101,8 @@ func ownable(g gateway.Rendering) bool {
 	switch g.What.(type) {
 	case gateway.ShowMessage, gateway.ShowEdit, gateway.ShowRetract, gateway.ShowReact, gateway.ShowDisplayed:
 		return g.From != ""
+	case gateway.ShowAvatar, gateway.ShowContacts, gateway.ShowError, gateway.ShowNick, gateway.ShowPresence, gateway.ShowProbe,
+		gateway.ShowReceipt, gateway.ShowRoster, gateway.ShowSubscription, gateway.ShowTyping:
 	}
 	return false
 }

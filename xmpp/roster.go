@@ -340,7 +340,7 @@ func (c *Component) unlistAll(ctx context.Context, list []outgoing) {
 		for _, i := range places {
 			err := c.setEntry(ctx, user, list[i].contact, entry{subscription: "remove"})
 			refused, ok := errors.AsType[*StanzaError](err)
-			if err != nil && !(ok && refused.Condition == ItemNotFound) {
+			if err != nil && (!ok || refused.Condition != ItemNotFound) {
 				c.log.Debug("roster entry not removed", "host", user.Domain(), "error", err.Error())
 			}
 		}

@@ -137,7 +137,12 @@ func (p *play) receipt(ctx context.Context) error {
 
 // subscribed waits until somebody asked for romeo's presence, which his client grants, and shows their own.
 func (p *play) subscribed(ctx context.Context, from string) error {
-	for _, typ := range []string{"subscribe", ""} {
+	return p.presences(ctx, from, "subscribe", "")
+}
+
+// presences waits for presence of these types, in order.
+func (p *play) presences(ctx context.Context, from string, types ...string) error {
+	for _, typ := range types {
 		s, err := p.see(ctx, "presence "+orAvailable(typ)+" from "+from, func(s *user.Stanza) bool {
 			return s.Kind == user.Presence && s.Type == typ && bare(s.From) == from
 		})
@@ -179,7 +184,8 @@ func (p *play) add(ctx context.Context) error {
 	}
 	p.says(atSandbox, "anna", chat.Display, "(accepts)", 0)
 	p.mark = before
-	return p.subscribed(ctx, p.alias)
+	// Prosody lets the gateway write rosters here (XEP-0356): the contact is there without a question.
+	return p.presences(ctx, p.alias, "")
 }
 
 func (p *play) write(ctx context.Context) error {
