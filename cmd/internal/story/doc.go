@@ -32,6 +32,9 @@
 //	leaving                                                 TestUnregister
 //	two users of one gateway                                TestUsersAreApart
 //	a client that nobody here wrote (slixmpp)               TestOtherClient
+//	rosters that the server lets us write                   TestRosterByRight
+//	what users do in the platform's own app                 TestOwnMessages, TestWithoutRights
+//	two hosts, one of which grants rights                   TestTwoHosts
 //
 // Bad input, where each costs at most itself: a message passes after each, over the same stream.
 //
