@@ -1,0 +1,137 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+func (r *rig) askFile(alias gateway.Alias, stanza, url string) {
+	r.t.Helper()
+	err := r.gw.Ask(r.t.Context(), gateway.Outbound{
+		Adapter: wall, Alias: alias, User: romeo, Resource: "phone", Stanza: gateway.StanzaID(stanza), Receipt: true,
+		Op: gateway.Op{Body: gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Media{Kind: gateway.MediaFile, Handle: url, Name: "cat.png"}, gateway.Text{Text: "caption"}}}}},
+	}, []byte(url))
+	if err != nil {
+		r.t.Fatalf("ask %s: %v", stanza, err)
+	}
+}
+
+func TestFileOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.caps.MediaTypes = []string{"image/*"}
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		n := 0
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			if n++; n == 1 { // the message fails after its file was taken
+				return gateway.Sent{}, &gateway.SendError{Class: gateway.Retryable}
+			}
+			return gateway.Sent{}, nil
+		}
+		p.fails = []error{&gateway.SendError{Class: gateway.Uncertain, Code: "lost"}}
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Minute)
+		diff(t, "sent", p.taken(), []string{"juliet native:" + gif, "juliet caption"})
+		if p.uploads != 2 {
+			t.Errorf("got %d uploads, want two: one whose answer was lost, and none after the message failed", p.uploads)
+		}
+		got := p.got[len(p.got)-1]
+		if got.MIME != "image/gif" || got.Name != "cat.png" || got.Kind != gateway.MediaImage || got.Size != int64(len(gif)) || len(got.SHA256) != 32 {
+			t.Errorf("got %+v, want type, name, kind, size and hash", got)
+		}
+		if n := files.Open(); n != 0 {
+			t.Errorf("got %d files left open", n)
+		}
+		diff(t, "told", spoken(r.wire.lines()), []string(nil))
+	})
+}
+
+// TestFilesOfPanics: a panic costs its entry and leaves nothing behind.
+func TestFilesOfPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.panics = true
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		juliet := r.contact("juliet")
+		r.askFile(juliet, "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Minute)
+		dead := r.dead(gateway.LaneKey{Adapter: wall, Local: juliet}.Shard())
+		if len(dead) != 1 || dead[0].Why.Code != "panic" {
+			t.Errorf("got %v, want one dead letter", dead)
+		}
+		p.panics = false
+		r.askFile(juliet, "s2", "https://up.example/cat.png") // its place among the transfers was given back
+		gatewaytest.Advance(time.Second)
+		diff(t, "sent", p.taken(), []string{"juliet native:" + gif, "juliet caption"})
+		if n := files.Open(); n != 0 {
+			t.Errorf("got %d files left open", n)
+		}
+	})
+}
+
+func TestFileOutRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		fetch  error
+		upload error
+		types  []string
+		most   int64
+		want   string
+	}{
+		{"gone", &gateway.FileError{Reason: gateway.FileGone}, nil, nil, 0, "error item-not-found for s1"},
+		{"forbidden", &gateway.FileError{Reason: gateway.FileForbidden}, nil, nil, 0, "error not-acceptable for s1"},
+		{"too large", nil, nil, nil, 3, "error not-acceptable for s1"},
+		{"type", nil, nil, []string{"video/mp4"}, 0, "error not-acceptable for s1"},
+		{"away", &gateway.FileError{Reason: gateway.FileAway}, nil, nil, 0, "error remote-server-timeout for s1"},
+		{"platform refuses", nil, &gateway.SendError{Class: gateway.Unsupported}, nil, 0, "error not-acceptable for s1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newMediaPlatform()
+				p.caps.MediaTypes, p.caps.MediaMax = tt.types, tt.most
+				r, files := newMediaRig(t, p)
+				defer func() { r.stop() }()
+				files.Host("https://up.example/cat.png", []byte(gif))
+				files.Fail(tt.fetch)
+				if tt.upload != nil {
+					p.fails = []error{tt.upload}
+				}
+				r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+				gatewaytest.Advance(map[bool]time.Duration{true: 20 * time.Minute, false: time.Second}[tt.name == "away"])
+				got := spoken(r.wire.lines())
+				if tt.name == "away" { // given up on late: said in words
+					if len(got) != 1 || !strings.Contains(got[0], "the server that it lies on does not answer") {
+						t.Errorf("got %q, want a line about it", got)
+					}
+				} else {
+					diff(t, "told", got, []string{tt.want})
+				}
+				diff(t, "sent", p.taken(), []string(nil))
+				if n := files.Open(); n != 0 {
+					t.Errorf("got %d files left open", n)
+				}
+			})
+		})
+	}
+}
+
+func TestFileOutWithoutFeature(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		delete(p.caps.Levels, gateway.FeatureMedia)
+		r, _ := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Second)
+		diff(t, "sent", p.taken(), []string{"juliet https://up.example/cat.png", "juliet caption"})
+	})
+}
