@@ -119,11 +119,10 @@ func formString(x *user.Element) string {
 // answers asks what every entity answers, and what none does: each within two seconds.
 func (s *stage) answers(c *user.Client, to string) {
 	s.Helper()
-	proof := s.prove(7, 8)
+	proof := s.prove(7, 8, 9)
 	start := time.Now()
-	if _, err := c.Ping(s.ctx, to); err != nil {
-		s.Errorf("ping %s: %v", to, err)
-	}
+	_, err := c.Ping(s.ctx, to)
+	proof.That(err == nil, "ping %s: %v", to, err)
 	if e, err := c.IQ(s.ctx, to, "get", "<query xmlns='jabber:iq:version'/>"); err != nil || !strings.Contains(e.String(), "<name>Postern</name>") {
 		s.Errorf("version of %s: got %s, %v", to, e, err)
 	}
