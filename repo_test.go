@@ -196,6 +196,32 @@ func TestCitedStandardsAreListed(t *testing.T) {
 	}
 }
 
+var (
+	doapRow   = regexp.MustCompile(`xep-(\d{4})\.html"/>\s*<xmpp:status>(\w+)</xmpp:status>`)
+	readmeRow = regexp.MustCompile(`(?m)^\| \[(\d{4})\]\([^)]*\) \| [^|]+ \| (\w+) \|`)
+)
+
+// TestReadmeListsTheStandards compares the table of the README with doap.xml: each XEP with its status, in one order.
+func TestReadmeListsTheStandards(t *testing.T) {
+	rows := func(file string, re *regexp.Regexp) (out []string) {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range re.FindAllSubmatch(raw, -1) {
+			out = append(out, string(m[1])+" "+string(m[2]))
+		}
+		return out
+	}
+	want := rows("doap.xml", doapRow)
+	if len(want) < 50 {
+		t.Fatalf("doap.xml: got %d standards, the search is broken", len(want))
+	}
+	if diff := cmp.Diff(want, rows("README.md", readmeRow)); diff != "" {
+		t.Errorf("README.md lists other standards than doap.xml (-doap +README):\n%s", diff)
+	}
+}
+
 // doap returns the numbers that doap.xml lists (XEP-0453).
 func doap(t *testing.T) map[string]bool {
 	t.Helper()
