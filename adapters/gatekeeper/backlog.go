@@ -11,7 +11,8 @@ import (
 )
 
 // Missing returns a conversation's events after a sequence number (GET /v1/events: "`conversation` with `after_seq` fills a
-// gap of one conversation"). Those of other users of ours in it are left out.
+// gap of one conversation"). Those of other users of ours in it are left out, and so are those that cannot be read: their webhook is
+// a dead letter, and they shall not keep what can be read away.
 func (a *Adapter) Missing(ctx context.Context, account gateway.Credentials, chat gateway.Chat, after int64) ([]gateway.Event, error) {
 	if chat.ID == "" {
 		return nil, nil
@@ -24,7 +25,7 @@ func (a *Adapter) Missing(ctx context.Context, account gateway.Credentials, chat
 	for _, body := range raw {
 		events, err := parse(body)
 		if err != nil {
-			return out, err
+			continue
 		}
 		for _, e := range events {
 			if e.Endpoint == account.Endpoint {

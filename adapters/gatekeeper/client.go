@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,10 +29,16 @@ const (
 	assertionLife = 8 * time.Minute
 	// directoryLife is how long the directory is believed. capability.changed tells of a change at once, but to one replica alone.
 	directoryLife = 5 * time.Minute
+	// A known directory serves on while a new one cannot be read: no call waits longer than directoryPatience for it, and nobody asks
+	// again before directoryRetry.
+	directoryPatience = 2 * time.Second
+	directoryRetry    = 30 * time.Second
 	// assertionUse is how long an assertion is used again ("may be used again until it expires"), so that a call under way does not
 	// outlive it; assertionsKept bounds for how many users.
 	assertionUse   = assertionLife / 2
 	assertionsKept = 4096
+	// maxKeys bounds how many keys are tried of an op that was refused under earlier ones.
+	maxKeys = 8
 )
 
 // client holds one method per operation in use, and the two proofs that each needs: who we are and for whom we speak.
@@ -42,6 +49,8 @@ type client struct {
 	keys   keyRing
 	tokens *rest.TokenSource
 	dir    atomic.Pointer[knownDirectory]
+	// reading is held by the one caller who reads a known directory anew.
+	reading sync.Mutex
 
 	mu         sync.Mutex
 	assertions map[string]signedAssertion // by subject
@@ -70,11 +79,32 @@ func newClient(rc *rest.Client, cfg Config, keys keyRing) *client {
 	return c
 }
 
-// readDirectory returns the gatekeeper's directory, fetched at most once an hour.
+// readDirectory returns the gatekeeper's directory, fetched when the known one is older than directoryLife.
 func (c *client) readDirectory(ctx context.Context) (*directory, error) {
-	if d := c.dir.Load(); d != nil && time.Now().Before(d.until) {
+	known := c.dir.Load()
+	if known == nil {
+		d, err := c.fetchDirectory(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.dir.CompareAndSwap(nil, d)
 		return &d.directory, nil
 	}
+	if time.Now().Before(known.until) || !c.reading.TryLock() {
+		return &known.directory, nil
+	}
+	defer c.reading.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, directoryPatience)
+	defer cancel()
+	d, err := c.fetchDirectory(ctx)
+	if err != nil {
+		d = &knownDirectory{known.directory, time.Now().Add(directoryRetry)}
+	}
+	c.dir.CompareAndSwap(known, d) // what was learned meanwhile is newer
+	return &d.directory, nil
+}
+
+func (c *client) fetchDirectory(ctx context.Context) (*knownDirectory, error) {
 	d := &knownDirectory{until: time.Now().Add(directoryLife)}
 	if _, err := c.rest.Do(ctx, rest.Call{Name: "readDirectory", Method: http.MethodGet, Path: "/.well-known/gia"}, &d.directory); err != nil {
 		return nil, err
@@ -82,8 +112,7 @@ func (c *client) readDirectory(ctx context.Context) (*directory, error) {
 	if d.Issuer == "" {
 		return nil, &rest.Error{Call: "readDirectory", Err: errors.New("directory names no issuer")}
 	}
-	c.dir.Store(d)
-	return &d.directory, nil
+	return d, nil
 }
 
 // learn applies a capability.changed event to the directory that is known; other bodies change nothing. The limits that go with the
@@ -174,12 +203,29 @@ func (c *client) userAssertion(ctx context.Context, who person) (string, error) 
 	return raw, nil
 }
 
-// do sends an authenticated call; who is nil for what the partner does as a whole. A refused bearer token is replaced once.
+// do sends an authenticated call; who is nil for what the partner does as a whole. A refused bearer token is replaced once. An answer
+// under an Idempotency-Key is remembered, a refusal too ("a request that ended with 429 or 5xx is not"): an op that waited for a new
+// enlistment, or that the operator replays, would be refused for a day. Nothing was done under a key whose answer was a refusal, so
+// the next key of the op is tried: the same keys in the same order each time, hence still one effect.
 func (c *client) do(ctx context.Context, who *person, call rest.Call, out any) error {
-	return c.authorized(ctx, who, call, func(signed rest.Call) error {
-		_, err := c.rest.Do(ctx, signed, out)
-		return err
-	})
+	key := call.Header.Get(headerKey)
+	for n := 1; ; n++ {
+		err := c.authorized(ctx, who, call, func(signed rest.Call) error {
+			_, err := c.rest.Do(ctx, signed, out)
+			return err
+		})
+		if key == "" || n == maxKeys || !refusedBefore(err) {
+			return err
+		}
+		call.Header = call.Header.Clone()
+		call.Header.Set(headerKey, key+"."+strconv.Itoa(n))
+	}
+}
+
+// refusedBefore recognises a refusal that the gatekeeper remembered.
+func refusedBefore(err error) bool {
+	re, ok := errors.AsType[*rest.Error](err)
+	return ok && re.Status >= 400 && re.Status < 500 && re.Header.Get("Idempotent-Replayed") == "true"
 }
 
 // authorized hands a call with its proofs to send, once more when the bearer token was refused.
@@ -196,12 +242,12 @@ func (c *client) authorized(ctx context.Context, who *person, call rest.Call, se
 		if !ok || retried || re.Status != http.StatusUnauthorized || !bearerRefused(re) {
 			return err
 		}
-		c.tokens.Forget(token)
+		c.tokens.Forget(ctx, token)
 	}
 }
 
 func (c *client) authorize(ctx context.Context, who *person, base http.Header) (token string, h http.Header, err error) {
-	if _, err := c.readDirectory(ctx); err != nil && c.dir.Load() == nil {
+	if _, err := c.readDirectory(ctx); err != nil {
 		return "", nil, err
 	}
 	if token, err = c.tokens.Token(ctx); err != nil {

@@ -29,6 +29,10 @@ type scripted struct {
 	calls      map[string]int
 	bearers    []string
 	assertions []string
+	lapsed     bool            // messages are refused
+	refused    map[string]bool // the keys of those that were, for whom that is remembered
+	keys       []string        // of messages
+	events     string          // the backlog
 }
 
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -46,7 +50,7 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.mu.Lock()
 		return nil, r.Context().Err()
 	}
-	status, body := http.StatusOK, ""
+	status, body, header := http.StatusOK, "", http.Header{}
 	switch r.URL.Path {
 	case "/.well-known/gia":
 		body = fmt.Sprintf(`{"issuer":"https://issuer.example","features":%s,"limits":{"text_bytes":100,"edit_window_s":60,"retract_window_s":120,"reactions_per_user":2},"terms":{"version":"1","sha256":"x"}}`, s.features)
@@ -56,6 +60,8 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 		if s.stranger {
 			status, body = http.StatusUnauthorized, `{"error":"invalid_client","error_description":"who?"}`
 		}
+	case "/v1/events":
+		body = s.events
 	case "/v1/messages":
 		s.bearers = append(s.bearers, r.Header.Get("Authorization"))
 		s.assertions = append(s.assertions, r.Header.Get("GIA-User-Assertion"))
@@ -64,15 +70,24 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 			s.refuse--
 			status, body = http.StatusUnauthorized, `{"code":"unauthenticated"}`
 		}
+		key := r.Header.Get("Idempotency-Key")
+		s.keys = append(s.keys, key)
+		if s.refused[key] {
+			header.Set("Idempotent-Replayed", "true")
+		}
+		if s.refused[key] || s.lapsed {
+			s.refused[key] = true
+			status, body = http.StatusForbidden, `{"code":"not_enlisted"}`
+		}
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 const allFeatures = `{"text":"native","reply":"native","edit":"native","retract":"native","react":"native","delivered":"native","read":"native","typing":"native"}`
 
 func script(t *testing.T, change func(*scripted)) (*scripted, *gatekeeper.Adapter) {
 	t.Helper()
-	s := &scripted{lifetime: 5 * time.Minute, features: allFeatures, calls: map[string]int{}}
+	s := &scripted{lifetime: 5 * time.Minute, features: allFeatures, calls: map[string]int{}, refused: map[string]bool{}}
 	change(s)
 	a, err := gatekeeper.New(*config(t, "https://gatekeeper.example"), &http.Client{Transport: s})
 	if err != nil {
@@ -122,6 +137,87 @@ func TestBearerRefused(t *testing.T) {
 		if got, want := strings.Join(s.bearers, ", "), "Bearer t1, Bearer t2"; got != want {
 			t.Errorf("refused %d times: got %s, want %s", refusals, got, want)
 		}
+	}
+}
+
+// TestRefusalIsNotForGood wants an op that was refused while the enlistment had lapsed to go out after the next one, although the
+// gatekeeper remembers the refusal under its key; and to use the same keys each time.
+func TestRefusalIsNotForGood(t *testing.T) {
+	s, a := script(t, func(s *scripted) { s.lapsed = true })
+	for range 2 {
+		if _, err := a.Send(t.Context(), romeo, hello()); gateway.ClassOf(err) != gateway.ReauthNeeded {
+			t.Errorf("lapsed: got %v, want class reauth_needed", err)
+		}
+	}
+	s.lapsed = false
+	for range 2 {
+		if sent, err := a.Send(t.Context(), romeo, hello()); err != nil || len(sent.IDs) != 1 {
+			t.Errorf("enlisted again: got %v, %v", sent, err)
+		}
+	}
+	const key = "01JD4Q0MXY0000000000000000"
+	want := []string{key, key, key + ".1", key, key + ".1", key + ".2", key, key + ".1", key + ".2"}
+	if got := strings.Join(s.keys, " "); got != strings.Join(want, " ") {
+		t.Errorf("got keys %s, want %s", got, strings.Join(want, " "))
+	}
+	// A gatekeeper that calls every answer remembered is not asked for ever.
+	for n := range 20 {
+		s.refused[fmt.Sprintf("%s.%d", key, n)] = true
+	}
+	s.keys = nil
+	if _, err := a.Send(t.Context(), romeo, hello()); gateway.ClassOf(err) != gateway.ReauthNeeded || len(s.keys) != 8 {
+		t.Errorf("got %v after %d requests, want class reauth_needed after 8", err, len(s.keys))
+	}
+}
+
+// TestDirectoryAway wants the directory that is known to serve on while the gatekeeper's does not answer.
+func TestDirectoryAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := script(t, func(*scripted) {})
+		send := func(within time.Duration) {
+			t.Helper()
+			began := time.Now()
+			if _, err := a.Send(t.Context(), romeo, hello()); err != nil {
+				t.Errorf("Send: %v", err)
+			}
+			if took := time.Since(began); took > within {
+				t.Errorf("took %s, want at most %s", took, within)
+			}
+		}
+		send(0)
+		s.mu.Lock()
+		s.hang = "/.well-known/gia"
+		s.mu.Unlock()
+		<-time.After(10 * time.Minute) // token, assertion and directory are old
+		var wg sync.WaitGroup
+		wg.Go(func() { send(2 * time.Second) })
+		synctest.Wait()
+		send(0) // one caller waits, not all
+		wg.Wait()
+		send(0)
+		if got := s.calls["/.well-known/gia"]; got != 2 {
+			t.Errorf("got %d directories, want the first and one more", got)
+		}
+		s.mu.Lock()
+		s.hang, s.features = "", `{"text":"native"}`
+		s.mu.Unlock()
+		<-time.After(31 * time.Second)
+		send(0)
+		if a.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect}).Has(gateway.FeatureEdit) {
+			t.Error("the directory was not read when it was there again")
+		}
+	})
+}
+
+// TestMissingBesideBroken wants what can be read of a backlog, whatever stands beside it.
+func TestMissingBesideBroken(t *testing.T) {
+	_, a := script(t, func(s *scripted) {
+		s.events = `{"events":[{"id":"evt_1","type":"message.received","seq":2,"subject":{"to":"usr_2","peer":"gku_1"},"data":{}},` +
+			`{"id":"evt_2","type":"message.retracted","seq":2,"subject":{"to":"usr_1","peer":"gku_1"},"data":{"message_id":"msg_1"}}]}`
+	})
+	got, err := a.Missing(t.Context(), romeo, gateway.Chat{ID: "cnv_1", Kind: gateway.ChatDirect, Contact: "gku_1"}, 1)
+	if err != nil || len(got) != 1 || got[0].Dedupe != "evt_2" {
+		t.Errorf("got %+v, %v, want the second event", got, err)
 	}
 }
 

@@ -131,7 +131,7 @@ func (c *client) createEnlistment(ctx context.Context, account gateway.AccountID
 // derivedKey makes an Idempotency-Key of what must be the same for a request to be the same.
 func derivedKey(parts ...string) http.Header {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return http.Header{"Idempotency-Key": {base64.RawURLEncoding.EncodeToString(sum[:])}}
+	return http.Header{headerKey: {base64.RawURLEncoding.EncodeToString(sum[:])}}
 }
 
 // Unlink withdraws the enlistment. One that is already gone is withdrawn.

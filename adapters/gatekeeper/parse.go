@@ -146,11 +146,17 @@ func parseMessage(d eventData) (gateway.EventBody, error) {
 }
 
 func parseUpdated(d eventData) (gateway.EventBody, error) {
+	if d.MessageID == "" {
+		return nil, errBadJSON
+	}
 	c, err := parseContent(d)
 	return gateway.Edited{Target: target(d, false), Content: c}, err
 }
 
 func parseRetracted(d eventData) (gateway.EventBody, error) {
+	if d.MessageID == "" {
+		return nil, errBadJSON
+	}
 	return gateway.Retracted{Target: target(d, false)}, nil
 }
 
@@ -225,8 +231,11 @@ func parseCall(d eventData) (gateway.EventBody, error) {
 }
 
 func parseReaction(d eventData) (gateway.EventBody, error) {
+	if d.MessageID == "" {
+		return nil, errBadJSON
+	}
 	// Whose message it was is not told; the id map knows.
-	return gateway.Reacted{Target: target(d, false), Emojis: d.Reactions}, nil
+	return gateway.Reacted{Target: target(d, false), Emojis: d.Reactions[:min(len(d.Reactions), maxReactions)]}, nil
 }
 
 func parseTyping(d eventData) (gateway.EventBody, error) {

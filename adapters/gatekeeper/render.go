@@ -164,8 +164,11 @@ func conversationRef(c gateway.Chat) string {
 	return string(c.ID)
 }
 
+// headerKey is the header of the document that makes a repeated POST harmless.
+const headerKey = "Idempotency-Key"
+
 // idempotencyKey is the op's id, the same in every retry.
-func idempotencyKey(id gateway.OpID) http.Header { return http.Header{"Idempotency-Key": {string(id)}} }
+func idempotencyKey(id gateway.OpID) http.Header { return http.Header{headerKey: {string(id)}} }
 
 // renderContent writes what Caps offers. Several texts become paragraphs; of places, cards and polls a message holds one of each.
 func renderContent(in gateway.Content) (content, error) {
@@ -298,6 +301,9 @@ var spanStyles = map[gateway.SpanStyle]string{
 func renderSpans(spans []gateway.Span, offset, length int) []span {
 	var out []span
 	for _, s := range spans {
+		if len(out) == maxSpans {
+			break
+		}
 		style, ok := spanStyles[s.Style]
 		if !ok || s.Start < 0 || s.Length < 1 || s.Start > length-s.Length {
 			continue

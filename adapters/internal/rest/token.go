@@ -47,9 +47,14 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// Forget drops token when it is still the current one, because the platform refused it.
-func (s *TokenSource) Forget(token string) {
-	s.lock <- struct{}{}
+// Forget drops token when it is still the current one, because the platform refused it. Behind a fetch that outlasts ctx there
+// is nothing to drop.
+func (s *TokenSource) Forget(ctx context.Context, token string) {
+	select {
+	case s.lock <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
 	defer func() { <-s.lock }()
 	if s.token == token {
 		s.token = ""

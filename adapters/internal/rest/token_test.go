@@ -30,9 +30,9 @@ func TestTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 		want("t1")
 		<-time.After(time.Second)
 		want("t2")
-		s.Forget("t1")
+		s.Forget(t.Context(), "t1")
 		want("t2")
-		s.Forget("t2")
+		s.Forget(t.Context(), "t2")
 		want("t3")
 	})
 }
@@ -72,6 +72,29 @@ func TestTokenWaiters(t *testing.T) {
 		if n > 2 {
 			t.Errorf("got %d fetches, want one, and one more if the hasty caller was the first", n)
 		}
+	})
+}
+
+// Who was refused waits for somebody's fetch no longer than their own context.
+func TestForgetInAHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := rest.NewTokenSource(func(ctx context.Context) (string, time.Duration, error) {
+			<-ctx.Done()
+			return "", 0, ctx.Err()
+		})
+		slow, stop := context.WithTimeout(t.Context(), time.Hour)
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = s.Token(slow) }) // its end is the test's
+		synctest.Wait()
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		s.Forget(hasty, "old")
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("waited %s, want 1s", took)
+		}
+		stop()
+		wg.Wait()
 	})
 }
 
