@@ -49,6 +49,9 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 		}
 		return &fresh, true, err
 	}
+	if err := d.stillOurs(ctx, t); err != nil {
+		return nil, false, err
+	}
 	if fresh.Readable, err = d.cfg.Identity.mayRead(ctx, t.inst.Readable, fresh); err != nil {
 		return nil, false, err
 	}
@@ -63,6 +66,21 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	}
 	d.takeBack(ctx, t, fresh)
 	return nil, false, err
+}
+
+// stillOurs refuses to go on with a registration whose account another user has claimed since the dialogue began: made anew
+// under the same id, it would be taken from them.
+func (d *Desk) stillOurs(ctx context.Context, t *turn) error {
+	a, err := d.cfg.Identity.reload(ctx, t.s.Account)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return nil
+	case err != nil:
+		return err
+	case a.User != t.User:
+		return d.sessionError(t.Visitor, SessionExpired, NotAllowed, textSessionExpired)
+	}
+	return nil
 }
 
 // meant is the account that a finished link renews, nil when it is a new one. One endpoint is one account, whatever was asked.

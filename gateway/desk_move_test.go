@@ -141,3 +141,25 @@ func TestJIDAccountsStay(t *testing.T) {
 		t.Errorf("a second account is offered: %+v", r.Fields)
 	}
 }
+
+// TestMoveEndsAnOpenRegistration: what was begun with an account before it moved cannot overwrite it afterwards.
+func TestMoveEndsAnOpenRegistration(t *testing.T) {
+	c := newCounter(t)
+	c.register(c.romeo, "Montague")
+	anna := c.befriend(c.account(c.romeo), "id-anna", "Anna")
+	open := c.start(c.romeo, gateway.NodeRegister)
+	c.next(c.juliet, c.start(c.juliet, gateway.NodeClaim), agreed("code", c.moveCode(c.romeo)))
+
+	_, err := c.desk.Continue(t.Context(), c.romeo, open.Session, gateway.ActionComplete, agreed("name", "Mercutio"))
+	c.refused(err, gateway.NotAllowed, gateway.SessionExpired)
+	c.restart()
+	if a := c.account(c.juliet); a.Endpoint != "ep-Montague" || c.contact(a, anna.Alias).Name != "Anna" {
+		t.Errorf("got %+v, want the new user's account untouched", a)
+	}
+	if c.registered(c.romeo) {
+		t.Error("the old user took the account back")
+	}
+	if r := c.register(c.romeo, "Mercutio"); r.Status != gateway.ReplyCompleted || c.account(c.romeo).ID == c.account(c.juliet).ID {
+		t.Errorf("registering anew: got %q, want an account of its own", r.Text)
+	}
+}

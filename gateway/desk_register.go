@@ -81,6 +81,9 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 	if err != nil {
 		return outcome{}, err
 	}
+	if err := d.stillOurs(ctx, t); err != nil {
+		return outcome{}, err
+	}
 	in := LinkInput{User: t.User, Account: t.s.Account, Lang: t.Lang, ConsentHash: receipt.Hash}
 	if asked.Stage == stageLink || asked.Merged {
 		in.State, in.Answers = asked.State, withoutConsent(asked.Fields, answers)
