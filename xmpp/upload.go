@@ -15,13 +15,13 @@ import (
 const (
 	nsUpload = "urn:xmpp:http:upload:0" // XEP-0363
 
-	uploadPatience  = 10 * time.Second // for everything that is asked about a host's upload service
-	slotPatience    = 5 * time.Second  // for a slot in the component's own name
-	uploadMemory    = time.Hour        // how long a service that was found is believed in
-	uploadForgets   = time.Minute      // how long one that was not found is
-	maxUploadItems  = 32               // items of a server that are asked
-	maxSlotURL      = 4000             // bytes of a slot's addresses
-	maxUploadHosts  = 64               // hosts of users with a service of their own
+	uploadPatience  = 2 * time.Second // for each thing that is asked about a host's upload service
+	slotPatience    = 5 * time.Second // for a slot in the component's own name
+	uploadMemory    = time.Hour       // how long a service that was found is believed in
+	uploadForgets   = time.Minute     // how long one that was not found is
+	maxUploadItems  = 32              // items of a server that are asked
+	maxSlotURL      = 4000            // bytes of a slot's addresses
+	maxUploadHosts  = 64              // hosts of users with a service of their own
 	maxHeaderLength = 4000
 )
 
@@ -37,12 +37,14 @@ type uploads struct {
 	mu     sync.Mutex
 	stream *stream
 	hosts  map[string]uploadService
+	asking map[string]*uploadQuestion
 }
 
 // Slot asks the user's server for a place to upload to: in the user's name where
 // that is granted, since the file is for them and counts on their quota, else in
 // the component's own (XEP-0363 §5). gateway.ErrElsewhere when the component is
-// not connected here.
+// not connected here, or not to the end; another error when the server did not say
+// no, so that a later try may work.
 func (c *Component) Slot(ctx context.Context, r gateway.SlotRequest) (gateway.Slot, error) {
 	live := c.live.Load()
 	if live == nil {
@@ -52,12 +54,14 @@ func (c *Component) Slot(ctx context.Context, r gateway.SlotRequest) (gateway.Sl
 	if err != nil || !c.serves(user) {
 		return gateway.Slot{}, fmt.Errorf("%w: not a user of ours", gateway.ErrNoSlot)
 	}
-	service := c.uploadService(ctx, live.stream, user.Domain())
+	service, err := c.uploadService(ctx, live.stream, user.Domain())
 	switch {
+	case err != nil:
+		return gateway.Slot{}, err
 	case service.jid.IsZero():
 		return gateway.Slot{}, fmt.Errorf("%w: the server has no upload service", gateway.ErrNoSlot)
 	case service.max > 0 && r.Size > service.max:
-		return gateway.Slot{}, fmt.Errorf("%w: %d bytes are more than the server takes, %d", gateway.ErrNoSlot, r.Size, service.max)
+		return gateway.Slot{}, slotTooLarge(service.max)
 	}
 	ask := func() *Element {
 		return NewElement(nsUpload, "request", "filename", r.Name, "size", strconv.FormatInt(r.Size, 10), "content-type", r.MIME)
@@ -69,15 +73,53 @@ func (c *Component) Slot(ctx context.Context, r gateway.SlotRequest) (gateway.Sl
 		if !errors.Is(err, errNotGranted) {
 			c.log.Debug("no upload slot in the user's name", "error", err.Error())
 		}
-		own, cancel := context.WithTimeoutCause(ctx, slotPatience, fmt.Errorf("no answer in %v", slotPatience))
-		defer cancel()
-		el, err = live.stream.iq(own, NewIQ(c.self, service.jid, "get", ask()))
+		el, err = c.askUpload(ctx, live.stream, service.jid, slotPatience, ask())
 	}
 	if err != nil {
-		return gateway.Slot{}, fmt.Errorf("%w: %w", gateway.ErrNoSlot, err)
+		return gateway.Slot{}, slotRefused(err, service.max)
 	}
 	c.log.Debug("upload slot", "as", as)
 	return readSlot(el)
+}
+
+// askUpload asks for something that tells of files. What is neither an answer nor
+// a timeout is the end of the stream: gateway.ErrElsewhere.
+func (c *Component) askUpload(ctx context.Context, s *stream, to JID, patience time.Duration, payload *Element) (*Element, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer in %v", patience))
+	defer cancel()
+	el, err := s.iq(ctx, NewIQ(c.self, to, "get", payload))
+	var refused *StanzaError
+	if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+		return el, err
+	}
+	return nil, fmt.Errorf("%w: %w", gateway.ErrElsewhere, err)
+}
+
+// saysNo reports whether an error is a server's last word, rather than that it may
+// answer otherwise later (RFC 6120 §8.3.2, wait) or gave no answer.
+func saysNo(err error) bool {
+	var refused *StanzaError
+	return errors.As(err, &refused) && refused.Type != "wait"
+}
+
+// slotRefused is what the failure of a request for a slot means; most is what the
+// service takes as far as it said so.
+func slotRefused(err error, most int64) error {
+	var refused *StanzaError
+	switch {
+	case !saysNo(err):
+		return fmt.Errorf("xmpp: upload: slot: %w", err)
+	case errors.As(err, &refused) && refused.App.Is(nsUpload, "file-too-large"): // XEP-0363 §5
+		if n, err := strconv.ParseInt(strings.TrimSpace(refused.App.Child(nsUpload, "max-file-size").Text()), 10, 64); err == nil && n > 0 {
+			most = n
+		}
+		return slotTooLarge(most)
+	}
+	return fmt.Errorf("%w: %w", gateway.ErrNoSlot, err)
+}
+
+func slotTooLarge(most int64) error {
+	return &gateway.FileError{Reason: gateway.FileTooLarge, Max: most, Err: fmt.Errorf("%w: more bytes than the server takes", gateway.ErrNoSlot)}
 }
 
 // readSlot reads a slot; only the three headers that a PUT may carry are kept,
@@ -98,96 +140,4 @@ func readSlot(el *Element) (gateway.Slot, error) {
 		}
 	}
 	return out, nil
-}
-
-// uploadService returns where users of a host upload, asking at most once for a
-// while and stream.
-func (c *Component) uploadService(ctx context.Context, s *stream, host string) uploadService {
-	c.uploads.mu.Lock()
-	if c.uploads.stream != s || len(c.uploads.hosts) > maxUploadHosts {
-		c.uploads.stream, c.uploads.hosts = s, make(map[string]uploadService)
-	}
-	known, ok := c.uploads.hosts[host]
-	c.uploads.mu.Unlock()
-	if ok && time.Now().Before(known.until) {
-		return known
-	}
-	ctx, cancel := context.WithTimeout(ctx, uploadPatience)
-	defer cancel()
-	found := c.findUpload(ctx, s, host)
-	found.until = time.Now().Add(uploadMemory)
-	if found.jid.IsZero() {
-		if host != c.server.Domain() { // a virtual host may share the service of the main one
-			if found = c.findUpload(ctx, s, c.server.Domain()); !found.jid.IsZero() {
-				found.until = time.Now().Add(uploadMemory)
-			}
-		}
-		if found.jid.IsZero() {
-			found.until = time.Now().Add(uploadForgets)
-		}
-	}
-	c.uploads.mu.Lock()
-	defer c.uploads.mu.Unlock()
-	if c.uploads.stream == s {
-		c.uploads.hosts[host] = found
-	}
-	return found
-}
-
-// findUpload asks a host and what it lists for the feature (XEP-0363 §4).
-func (c *Component) findUpload(ctx context.Context, s *stream, host string) uploadService {
-	at, err := ParseJID(host)
-	if err != nil {
-		return uploadService{}
-	}
-	asked := []JID{at}
-	items, err := s.iq(ctx, NewIQ(c.self, at, "get", NewElement(nsDiscoItems, "query")))
-	if err != nil {
-		c.log.Debug("the server's services are not known", "host", host, "error", err.Error())
-	}
-	for _, item := range items.Child(nsDiscoItems, "query").ChildrenNamed(nsDiscoItems, "item") {
-		j, err := ParseJID(item.Attr("jid"))
-		if err == nil && j.Local() == "" && item.Attr("node") == "" && j != c.self && len(asked) < maxUploadItems {
-			asked = append(asked, j)
-		}
-	}
-	for _, j := range asked {
-		info, err := s.iq(ctx, NewIQ(c.self, j, "get", NewElement(nsDiscoInfo, "query")))
-		if err != nil {
-			continue
-		}
-		if found, ok := readUpload(j, info.Child(nsDiscoInfo, "query")); ok {
-			return found
-		}
-	}
-	return uploadService{}
-}
-
-// readUpload tells whether a disco#info is that of an upload service, and how
-// large a file it takes.
-func readUpload(j JID, info *Element) (uploadService, bool) {
-	found := false
-	for _, f := range info.ChildrenNamed(nsDiscoInfo, "feature") {
-		found = found || f.Attr("var") == nsUpload
-	}
-	out := uploadService{jid: j}
-	for _, x := range info.ChildrenNamed(nsForm, "x") {
-		ours := false
-		var most int64
-		for _, f := range x.ChildrenNamed(nsForm, "field") {
-			value := strings.TrimSpace(f.Child(nsForm, "value").Text())
-			switch f.Attr("var") {
-			case "FORM_TYPE":
-				ours = value == nsUpload
-			case "max-file-size":
-				if n, err := strconv.ParseInt(value, 10, 64); err == nil && n > 0 {
-					most = n
-				}
-			}
-		}
-		if ours {
-			out.max = most
-		}
-	}
-	return out, found
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -44,20 +45,46 @@ func (r *gatewayRig) reply(payload string, pieces ...string) *Element {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.respond(el, payload)
+	return el
+}
+
+func (r *gatewayRig) respond(to *Element, payload string) {
+	r.t.Helper()
 	typ := "result"
 	if strings.HasPrefix(payload, "<error") {
 		typ = "error"
 	}
-	r.Send(r.t, "<iq type='"+typ+"' from='"+el.Attr("to")+"' to='"+el.Attr("from")+"' id='"+el.ID()+"'>"+payload+"</iq>")
-	return el
+	r.Send(r.t, "<iq type='"+typ+"' from='"+to.Attr("to")+"' to='"+to.Attr("from")+"' id='"+to.ID()+"'>"+payload+"</iq>")
 }
+
+const noService = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
 
 func (r *gatewayRig) discoverUpload() {
 	r.t.Helper()
+	r.listServices()
+	r.describe(map[string]string{"example": "<query xmlns='http://jabber.org/protocol/disco#info'/>", "rooms.example": noService, "up.example": uploadInfo})
+}
+
+// listServices answers what the server offers.
+func (r *gatewayRig) listServices() {
+	r.t.Helper()
 	r.reply("<query xmlns='http://jabber.org/protocol/disco#items'><item jid='rooms.example'/><item jid='gw.example'/><item jid='up.example'/></query>", "disco#items", "to='example'")
-	r.reply("<query xmlns='http://jabber.org/protocol/disco#info'/>", "disco#info", "to='example'")
-	r.reply("<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>", "disco#info", "to='rooms.example'")
-	r.reply(uploadInfo, "disco#info", "to='up.example'")
+}
+
+// describe takes one question for each of the services and answers it; to "" it gives no answer.
+func (r *gatewayRig) describe(answers map[string]string) {
+	r.t.Helper()
+	for range answers {
+		el := r.element()
+		answer, ok := answers[el.Attr("to")]
+		if !ok || el.Child(nsDiscoInfo, "query") == nil {
+			r.t.Fatalf("got %s, want a question to one of %v", el, answers)
+		}
+		if answer != "" {
+			r.respond(el, answer)
+		}
+	}
 }
 
 func TestSlotOfTheComponent(t *testing.T) {
@@ -80,11 +107,11 @@ func TestSlotOfTheComponent(t *testing.T) {
 		}
 		end = r.slot(10) // the service is known by now
 		r.reply("<error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><file-too-large xmlns='urn:xmpp:http:upload:0'/></error>", "urn:xmpp:http:upload:0", "to='up.example'")
-		if _, err := end(); !errors.Is(err, gateway.ErrNoSlot) {
-			t.Errorf("got %v, want no slot", err)
-		}
-		if _, err := r.slot(1001)(); !errors.Is(err, gateway.ErrNoSlot) {
-			t.Errorf("got %v, want no slot above what the server takes", err)
+		for _, end := range []func() (gateway.Slot, error){end, r.slot(1001)} {
+			_, err := end()
+			if fe, ok := errors.AsType[*gateway.FileError](err); !ok || fe.Reason != gateway.FileTooLarge || fe.Max != 1000 || !errors.Is(err, gateway.ErrNoSlot) {
+				t.Errorf("got %v, want no slot, since it is too large", err)
+			}
 		}
 	})
 }
@@ -135,6 +162,64 @@ func TestNoSlot(t *testing.T) {
 		synctest.Wait()
 		if _, err := r.slot(1)(); !errors.Is(err, gateway.ErrElsewhere) {
 			t.Errorf("got %v, want %v without a stream", err, gateway.ErrElsewhere)
+		}
+	})
+}
+
+// TestSlotUnsure: what the server did not refuse may work later, and is asked again.
+func TestSlotUnsure(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
+		later := func(what string, err, want error) {
+			t.Helper()
+			if err == nil || errors.Is(err, gateway.ErrNoSlot) || want != nil && !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want an error that is no refusal (%v)", what, err, want)
+			}
+		}
+		began := time.Now()
+		end := r.slot(10)
+		r.listServices()
+		r.describe(map[string]string{"example": noService, "rooms.example": noService, "up.example": ""})
+		_, err := end()
+		later("the service does not answer", err, nil)
+		if took := time.Since(began); took != uploadPatience {
+			t.Errorf("got an end after %v, want %v", took, uploadPatience)
+		}
+		end = r.slot(10)
+		r.listServices()
+		r.describe(map[string]string{"example": noService, "rooms.example": noService, "up.example": "<error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"})
+		_, err = end()
+		later("the service is not there for now", err, nil)
+		end = r.slot(10) // one that never answers costs nothing where another is the service
+		r.listServices()
+		r.describe(map[string]string{"example": noService, "rooms.example": "", "up.example": uploadInfo})
+		r.reply("<error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>", "urn:xmpp:http:upload:0", "to='up.example'")
+		_, err = end()
+		later("wait", err, nil)
+		end = r.slot(10)
+		r.Expect(t, "urn:xmpp:http:upload:0", "to='up.example'")
+		_, err = end()
+		later("no answer", err, nil)
+		end = r.slot(10)
+		r.Expect(t, "urn:xmpp:http:upload:0", "to='up.example'")
+		r.Drop()
+		_, err = end()
+		later("the stream ends", err, gateway.ErrElsewhere)
+	})
+}
+
+// TestSlotsAskOnce: files that come at once do not each search for the service.
+func TestSlotsAskOnce(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
+		ends := []func() (gateway.Slot, error){r.slot(1), r.slot(2), r.slot(3)}
+		synctest.Wait()
+		r.discoverUpload()
+		for range ends {
+			r.reply(slotAnswer, "urn:xmpp:http:upload:0", "to='up.example'")
+		}
+		for _, end := range ends {
+			if _, err := end(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
