@@ -28,9 +28,11 @@ func addFlow(d *Desk) flow {
 			return outcome{ask: &step{Text: desc, Fields: fields, Last: true}}, nil
 		},
 		answer: func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
-			if all := t.chosen(answers); len(all) == 1 {
-				t.account = all[0]
+			chosen, err := d.chosen(t, answers)
+			if err != nil {
+				return outcome{}, err
 			}
+			t.account = chosen[0]
 			c, err := d.add(ctx, t, answers["query"])
 			if err != nil {
 				return outcome{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,10 @@ func (d *Desk) Say(ctx context.Context, v Visitor, text string) (Reply, error) {
 		return Reply{}, err
 	}
 	text = strings.TrimSpace(text)
+	v, err := d.speaking(ctx, v)
+	if err != nil {
+		return Reply{}, err
+	}
 	s, err := d.chatSession(ctx, v)
 	if err != nil {
 		return Reply{}, err
@@ -43,6 +48,19 @@ func (d *Desk) Say(ctx context.Context, v Visitor, text string) (Reply, error) {
 		return d.command(ctx, v, text)
 	}
 	return d.chatAnswer(ctx, v, s, questions, text)
+}
+
+// speaking gives a visitor whose client does not say so the language of their account: it is the one of the notices whose
+// words they send.
+func (d *Desk) speaking(ctx context.Context, v Visitor) (Visitor, error) {
+	if v.Lang != "" {
+		return v, nil
+	}
+	a, err := d.account(ctx, v)
+	if err == nil && a != nil {
+		v.Lang = a.Lang
+	}
+	return v, err
 }
 
 // interrupts reports whether a text is a command although a question is open: it is, unless the question takes any text.
@@ -82,8 +100,9 @@ func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, erro
 	r, err := d.begin(ctx, f, t)
 	if err == nil && rest != "" && r.Status == ReplyExecuting {
 		id := r.Session
-		if d.asksMore(v, t.s) {
-			t.s.Chat = chatProgress{At: 1, Got: map[string]string{f.arg: rest}}
+		if questions := d.questions(v, t.s); asksMore(questions, f.arg) {
+			t.s.Chat = chatProgress{Got: map[string]string{f.arg: rest}}
+			t.s.Chat.pass(questions)
 			if err := d.saveSession(ctx, v, t.s); err != nil {
 				return Reply{}, err
 			}
@@ -96,14 +115,19 @@ func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, erro
 	return d.chatReply(ctx, v, r, err)
 }
 
-// asksMore reports whether a step needs an answer besides its first.
-func (d *Desk) asksMore(v Visitor, s *session) bool {
-	for n, q := range d.questions(v, s) {
-		if n > 0 && q.fields[0].Required {
-			return true
+// asksMore reports whether a step needs an answer besides the one to a field.
+func asksMore(questions []question, answered string) bool {
+	return slices.ContainsFunc(questions, func(q question) bool { return q.fields[0].Required && q.fields[0].Name != answered })
+}
+
+// pass moves on to the next question that has no answer yet: the line that began the dialogue may have given a later one.
+func (p *chatProgress) pass(questions []question) {
+	for p.At < len(questions) {
+		if _, answered := p.Got[questions[p.At].fields[0].Name]; !answered {
+			return
 		}
+		p.At++
 	}
-	return false
 }
 
 // chatBack goes to the question before, or to the step before.
@@ -116,6 +140,11 @@ func (d *Desk) chatBack(ctx context.Context, v Visitor, s *session) (Reply, erro
 		return d.chatReply(ctx, v, r, err)
 	}
 	s.Chat.At--
+	for _, q := range d.questions(v, s)[s.Chat.At:] { // they are asked again
+		for _, f := range q.fields {
+			delete(s.Chat.Got, f.Name)
+		}
+	}
 	if err := d.saveSession(ctx, v, s); err != nil {
 		return Reply{}, err
 	}
@@ -134,7 +163,7 @@ func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions 
 			s.Chat.Got = map[string]string{}
 		}
 		maps.Copy(s.Chat.Got, got)
-		s.Chat.At++
+		s.Chat.pass(questions)
 		if s.Chat.At < len(questions) {
 			if err := d.saveSession(ctx, v, s); err != nil {
 				return Reply{}, err

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"postern/gateway"
 )
@@ -184,5 +185,21 @@ func TestChatsDoNotMix(t *testing.T) {
 	c.converse(c.romeo, [2]string{"Form", "renewed"})
 	if c.registered(c.juliet) {
 		t.Error("juliet was registered by romeo's dialogue")
+	}
+}
+
+// TestChatSpeaksTheAccountsLanguage: notices are in the language of the account, so the words that they tell are understood
+// from a client that does not say its language.
+func TestChatSpeaksTheAccountsLanguage(t *testing.T) {
+	c := newCounter(t)
+	german := c.romeo
+	german.Lang = "de"
+	c.register(german, "Montague")
+	word, _, _ := strings.Cut(gateway.NewTexts().Say("de", "desk.resume.words"), "|")
+	english := c.romeo
+	english.Lang = "en" // what a client says counts more
+	c.converse(english, [2]string{"pause", "Paused until"}, [2]string{word, `Send "help"`})
+	if r := c.say(c.romeo, word); c.account(c.romeo).PausedAt(time.Now()) {
+		t.Errorf("%q: got %q, want resumed", word, r.Text)
 	}
 }

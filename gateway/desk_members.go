@@ -61,7 +61,11 @@ func unregisterFlow(d *Desk) flow {
 			if answers["confirm"] != "true" {
 				return outcome{text: d.say(t.Visitor, textLeaveNot)}, nil
 			}
-			return d.withdraw(ctx, t, t.chosen(answers))
+			chosen, err := d.chosen(t, answers)
+			if err != nil {
+				return outcome{}, err
+			}
+			return d.withdraw(ctx, t, chosen)
 		},
 	}
 }

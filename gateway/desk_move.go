@@ -51,10 +51,11 @@ func (d *Desk) perOne(f flow, do func(context.Context, *turn, *Account) (outcome
 		return do(ctx, t, t.account)
 	}
 	f.answer = func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
-		for _, a := range t.chosen(answers) {
-			return do(ctx, t, a)
+		chosen, err := d.chosen(t, answers)
+		if err != nil {
+			return outcome{}, err
 		}
-		return outcome{}, d.sessionError(t.Visitor, SessionExpired, NotAllowed, textSessionExpired)
+		return do(ctx, t, chosen[0])
 	}
 	return f
 }
@@ -62,7 +63,7 @@ func (d *Desk) perOne(f flow, do func(context.Context, *turn, *Account) (outcome
 // claimFlow is the other half of a move: the new user reads the disclosure, agrees, and names the code.
 func claimFlow(d *Desk) flow {
 	return flow{
-		node: NodeClaim, title: textClaim, help: textClaimHelp, words: textClaimWords,
+		node: NodeClaim, title: textClaim, help: textClaimHelp, words: textClaimWords, arg: "code",
 		open: func(v Visitor, _ bool) bool {
 			inst, ok := d.instances[v.Adapter]
 			_, personal := inst.Adapter.(Linker)

@@ -163,3 +163,28 @@ func TestMoveEndsAnOpenRegistration(t *testing.T) {
 		t.Errorf("registering anew: got %q, want an account of its own", r.Text)
 	}
 }
+
+// TestMoveByChat sends the very line that move tells: it asks for the agreement, which the code does not replace.
+func TestMoveByChat(t *testing.T) {
+	c := newCounter(t)
+	c.register(c.romeo, "Montague")
+	code := c.moveCode(c.romeo)
+	if r := c.say(c.juliet, "claim aaaa-bbbb-cccc-dddd"); !strings.Contains(r.Text, "Do you agree") || !strings.Contains(r.Text, "Who can read") {
+		t.Fatalf("got %q, want the disclosure and the question", r.Text)
+	}
+	if r := c.say(c.juliet, "yes"); !strings.Contains(r.Text, "not known") || !strings.Contains(r.Text, "The code") || c.registered(c.juliet) {
+		t.Fatalf("a wrong code: got %q, want to be asked for another", r.Text)
+	}
+	if r := c.say(c.juliet, strings.ToUpper(code)); !strings.Contains(r.Text, "Montague is here now") || !c.registered(c.juliet) {
+		t.Errorf("got %q, want the account moved", r.Text)
+	}
+	// And back, with the right code in the line.
+	back := c.moveCode(c.juliet)
+	c.say(c.romeo, "claim "+back)
+	if c.registered(c.romeo) {
+		t.Fatal("the account moved without an agreement")
+	}
+	if r := c.say(c.romeo, "ok"); !strings.Contains(r.Text, "Montague is here now") || c.registered(c.juliet) {
+		t.Errorf("got %q, want the account moved back", r.Text)
+	}
+}

@@ -56,7 +56,11 @@ func (d *Desk) perConnection(f flow, do func(context.Context, *turn, *Account) (
 		return each(ctx, t, t.accounts)
 	}
 	f.answer = func(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
-		return each(ctx, t, t.chosen(answers))
+		chosen, err := d.chosen(t, answers)
+		if err != nil {
+			return outcome{}, err
+		}
+		return each(ctx, t, chosen)
 	}
 	return f
 }

@@ -30,16 +30,22 @@ func (d *Desk) which(t *turn, more ...Choice) []Field {
 	return []Field{f}
 }
 
-// chosen returns the accounts that an answer to which means: the only one when nothing was asked.
-func (t *turn) chosen(answers map[string]string) []*Account {
-	id := answers[connectionField]
-	if id == "" {
-		return t.accounts[:1]
+// chosen returns the accounts that an answer to which means, never none: the only one when nothing was asked. The *Refusal is
+// for an account that has gone since.
+func (d *Desk) chosen(t *turn, answers map[string]string) ([]*Account, error) {
+	switch id := answers[connectionField]; id {
+	case "":
+		return t.accounts[:1], nil
+	case allConnections:
+		return t.accounts, nil
+	default:
+		for _, a := range t.accounts {
+			if string(a.ID) == id {
+				return []*Account{a}, nil
+			}
+		}
 	}
-	if id == allConnections {
-		return t.accounts
-	}
-	return slices.DeleteFunc(slices.Clone(t.accounts), func(a *Account) bool { return string(a.ID) != id })
+	return nil, d.sessionError(t.Visitor, SessionExpired, NotAllowed, textSessionExpired)
 }
 
 // maxHits is how many contacts a search names.
