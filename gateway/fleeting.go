@@ -17,24 +17,23 @@ type fleeting struct {
 
 const (
 	fleetingWorkers = 8
+	fleetingQueue   = 1024
 	fleetingLife    = 10 * time.Second
 	// EphemeralTopic is the prefix of the topic on which a component hears what is shown at once; the adapter's id follows.
 	EphemeralTopic = "eph:"
 )
 
 func (g *Gateway) askFleeting(a *Account, out Outbound) {
-	select {
-	case g.fleeting <- fleeting{a, out, time.Now().Add(fleetingLife)}:
-	default:
+	if !enqueue(g.fleeting, a.ID, out.Alias, fleeting{a, out, time.Now().Add(fleetingLife)}) {
 		g.metrics.ephemerals.WithLabelValues("out", "dropped").Inc()
 	}
 }
 
 // carryFleeting sends typing notices until ctx ends. Errors are no news to anybody.
-func (g *Gateway) carryFleeting(ctx context.Context) {
+func (g *Gateway) carryFleeting(ctx context.Context, queue <-chan fleeting) {
 	for {
 		select {
-		case f := <-g.fleeting:
+		case f := <-queue:
 			g.metrics.ephemerals.WithLabelValues("out", g.sendFleeting(ctx, f)).Inc()
 		case <-ctx.Done():
 			return
@@ -64,7 +63,7 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	}
 	op := f.out.Op
 	op.ID, op.Chat = NewOpID(), Chat{ID: c.Chat, Kind: ChatDirect, Contact: c.ID}
-	p := Plan(op, inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}), time.Now())
+	p := Plan(op, chatCaps(inst.Adapter, g.facts(f.account, c)), time.Now())
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}

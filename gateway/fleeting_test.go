@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,5 +51,38 @@ func TestTypingNeedsAWorkingAccount(t *testing.T) {
 		if got := r.platform.taken(); len(got) != 0 {
 			t.Errorf("sent %q under terms that the user has not agreed to", got)
 		}
+	})
+}
+
+// Who stopped typing shall not seem to type on because the platform was slow to take the first notice.
+func TestTypingKeepsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var told []bool
+		p := &platform{caps: textCaps()}
+		p.caps.Levels[gateway.FeatureTypingOut] = gateway.Native
+		p.send = func(op gateway.Op) (gateway.Sent, error) {
+			typing := op.Body.(gateway.OpTyping)
+			if typing.On {
+				<-time.After(time.Second)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, typing.On)
+			return gateway.Sent{}, nil
+		}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		for _, on := range []bool{true, false} {
+			out := gateway.Outbound{Adapter: wall, Alias: juliet, User: romeo, Op: gateway.Op{Body: gateway.OpTyping{On: on}}}
+			if err := r.gw.Ask(t.Context(), out, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gatewaytest.Advance(3 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		diff(t, "typing", told, []bool{true, false})
 	})
 }

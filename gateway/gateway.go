@@ -91,9 +91,9 @@ type Gateway struct {
 	slotsOut  chan struct{}             // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
 	filesIn   *transfers                // files on their way to users
 	filesOut  *transfers                // files on their way to platforms
-	fleeting  chan fleeting             // typing on its way out
+	fleeting  []chan fleeting           // typing on its way out, by contact
 	pauses    *cache[string, pause]     // accounts that a platform told to slow down
-	looks     chan look                 // contacts to look at
+	looks     []chan look               // contacts to look at, by contact
 	looking   *cache[string, bool]      // contacts that are in looks
 	present   *cache[string, Presence]  // what platforms last told of contacts
 	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
@@ -112,10 +112,10 @@ func New(cfg Config, d Deps) *Gateway {
 	g := &Gateway{
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
-		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: make(chan fleeting, 1024),
-		looks: make(chan look, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
+		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
+		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
-		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, 2*time.Minute),
+		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
 	}
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)

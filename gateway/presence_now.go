@@ -8,6 +8,10 @@ import (
 // presenceLife is how long a platform's word on a contact's presence answers probes.
 const presenceLife = 2 * time.Hour
 
+// healingLife is how long a greeting of Greet stays worth an answer: long enough for a component that greets tens of thousands at
+// the pace of presence.
+const healingLife = 15 * time.Minute
+
 func presenceKey(a AdapterID, alias Alias) string { return string(a) + "/" + string(alias) }
 
 // works reports whether an account can act.

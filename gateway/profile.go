@@ -20,7 +20,7 @@ const (
 )
 
 // look is a contact to look at: what the platform shows of them may have changed. It is never stored: whoever is forgotten
-// is looked at on the next occasion.
+// is looked at on the next occasion, at the latest lookEvery after the last look. Looks at one contact keep their order.
 type look struct {
 	account AccountID
 	alias   Alias
@@ -59,7 +59,7 @@ const unchanged = "\x00"
 
 // glance has a contact looked at when the last look is long ago.
 func (g *Gateway) glance(inst Instance, a *Account, c *Contact) {
-	if _, ok := inst.Adapter.(Profiles); !ok || time.Now().Unix() < c.LookAfter {
+	if _, ok := inst.Adapter.(Profiles); !ok || !works(a) || time.Now().Unix() < c.LookAfter {
 		return
 	}
 	key := string(a.ID) + "/" + string(c.Alias)
@@ -67,21 +67,18 @@ func (g *Gateway) glance(inst Instance, a *Account, c *Contact) {
 		return
 	}
 	g.looking.store(key, true)
-	g.askLook(look{account: a.ID, alias: c.Alias})
-}
-
-func (g *Gateway) askLook(l look) {
-	select {
-	case g.looks <- l:
-	default:
+	if !g.askLook(look{account: a.ID, alias: c.Alias}) {
+		g.looking.forget(key)
 	}
 }
 
+func (g *Gateway) askLook(l look) bool { return enqueue(g.looks, l.account, l.alias, l) }
+
 // carryLooks looks at contacts until ctx ends.
-func (g *Gateway) carryLooks(ctx context.Context) {
+func (g *Gateway) carryLooks(ctx context.Context, queue <-chan look) {
 	for {
 		select {
-		case l := <-g.looks:
+		case l := <-queue:
 			if err := g.lookAt(ctx, l); err != nil && ctx.Err() == nil {
 				g.log.Debug("contact not looked at", "account", string(l.account), "err", err)
 			}

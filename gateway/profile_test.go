@@ -313,6 +313,64 @@ func TestPictureThatFails(t *testing.T) {
 	})
 }
 
+// Of two pictures told in a row the later one stays, however long the first takes.
+func TestPicturesKeepOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, p, _ := faceRig(t)
+		defer func() { r.stop() }()
+		p.held["face1"], p.held["face2"] = "the face", "another"
+		juliet, hold := r.contact("juliet"), make(chan struct{})
+		slow := func(c chan struct{}) {
+			p.mediaPlatform.mu.Lock()
+			defer p.mediaPlatform.mu.Unlock()
+			p.hold = c
+		}
+		told := func(face string) {
+			r.mustEvent(profileUpdate("juliet", nil, &face))
+			gatewaytest.Advance(time.Second)
+		}
+		slow(hold)
+		told("face1")
+		slow(nil)
+		told("face2")
+		close(hold)
+		gatewaytest.Advance(time.Second)
+		after := r.card(juliet).Avatar
+		told("face2")
+		if got := r.card(juliet).Avatar; p.fetches() != 2 || got != after || got.SHA1 == "" {
+			t.Errorf("got %d pictures fetched, %+v and then %+v, want the second one to stay", p.fetches(), after, got)
+		}
+	})
+}
+
+// An account that cannot act asks nothing about anybody.
+func TestNoLooksForALapsedAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, p, _ := faceRig(t)
+		defer func() { r.stop() }()
+		p.paint("juliet", "Juliet", "")
+		juliet := r.contact("juliet")
+		lapsed := *r.account
+		lapsed.Standing = gateway.AccountReauthNeeded
+		if err := r.identity.Update(t.Context(), lapsed); err != nil {
+			t.Fatal(err)
+		}
+		r.card(juliet)
+		gatewaytest.Advance(time.Second)
+		if p.asks() != 0 {
+			t.Errorf("asked %d times", p.asks())
+		}
+		if err := r.identity.Update(t.Context(), *r.account); err != nil {
+			t.Fatal(err)
+		}
+		r.card(juliet)
+		gatewaytest.Advance(time.Second)
+		if p.asks() != 1 {
+			t.Errorf("asked %d times once it works again, want once", p.asks())
+		}
+	})
+}
+
 // Whose contact it is not learns nothing.
 func TestCardIsTheUsersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

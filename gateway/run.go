@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"hash/fnv"
 	"sync"
 )
 
@@ -18,14 +19,35 @@ func (g *Gateway) Run(ctx context.Context) {
 	for _, p := range AllShards() {
 		wg.Go(func() { (&shard{g: g, part: p}).run(ctx) })
 	}
-	for range fleetingWorkers {
-		wg.Go(func() { g.carryFleeting(ctx) })
+	for _, q := range g.fleeting {
+		wg.Go(func() { g.carryFleeting(ctx, q) })
 	}
-	for range lookWorkers {
-		wg.Go(func() { g.carryLooks(ctx) })
+	for _, q := range g.looks {
+		wg.Go(func() { g.carryLooks(ctx, q) })
 	}
 	wg.Go(func() { g.listen(ctx) })
 	wg.Wait()
+}
+
+// newQueues makes a queue for each of so many workers, which share the depth.
+func newQueues[T any](workers, depth int) []chan T {
+	queues := make([]chan T, workers)
+	for i := range queues {
+		queues[i] = make(chan T, depth/workers)
+	}
+	return queues
+}
+
+// enqueue hands v to a contact's worker, who keeps their order; false when the worker is behind.
+func enqueue[T any](queues []chan T, a AccountID, alias Alias, v T) bool {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(string(a) + "/" + string(alias))) // never fails
+	select {
+	case queues[h.Sum32()%uint32(len(queues))] <- v:
+		return true
+	default:
+		return false
+	}
 }
 
 // run owns the shard whenever it can.
