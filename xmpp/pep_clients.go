@@ -136,11 +136,23 @@ func (c *Component) wantsPictures(ctx context.Context, s *stream, el, caps *Elem
 		return false, err
 	}
 	info := parseDiscoInfo(got.Child(nsDiscoInfo, "query"))
-	wants := slices.Contains(info.features, nsAvatarMetadata+"+notify")
-	if info.ver() == ver {
+	wants := slices.Contains(info.features, wantsAvatarNews)
+	if info.ver() == ver && !info.inForms(wantsAvatarNews) {
 		c.clients.learn(ver, wants)
 	}
 	return wants, nil
+}
+
+// wantsAvatarNews is the feature of a client that hears of pictures (XEP-0163 §4.2).
+const wantsAvatarNews = nsAvatarMetadata + "+notify"
+
+// inForms tells whether a string stands anywhere in the forms. What is hashed
+// of features does not end where that of forms begins: a feature moved there
+// gives the same hash (XEP-0115 §5.1), and would silence a program for everybody.
+func (d discoInfo) inForms(s string) bool {
+	return slices.ContainsFunc(d.forms, func(f discoForm) bool {
+		return f.formType == s || slices.ContainsFunc(f.fields, func(f discoField) bool { return f.name == s || slices.Contains(f.values, s) })
+	})
 }
 
 // parseDiscoInfo reads a disco#info answer (XEP-0030 §3.1, XEP-0128).

@@ -135,6 +135,23 @@ func TestForgedCapsSpeakForTheirOwnClient(t *testing.T) {
 	})
 }
 
+// A feature that was moved to a form hashes alike, and still silences nobody else.
+func TestMovedFeatureSilencesNobody(t *testing.T) {
+	moved := wantsAvatars()
+	moved.features = moved.features[:1]
+	moved.forms = []discoForm{{formType: wantsAvatarNews}}
+	if moved.ver() != wantsAvatars().ver() {
+		t.Fatal("the two do not hash alike")
+	}
+	bubble(t, withPortrait, func(t *testing.T, r *gatewayRig) {
+		r.appear("juliet@example/x", moved)
+		synctest.Wait()
+		r.Quiet(t)
+		r.appear("romeo@example/phone", wantsAvatars())
+		r.Expect(t, "<message", "to='romeo@example/phone'", nsAvatarMetadata)
+	})
+}
+
 // A client that never answers costs nobody else a thing, and its next presence is another chance.
 func TestSilentClient(t *testing.T) {
 	bubble(t, withPortrait, func(t *testing.T, r *gatewayRig) {

@@ -21,7 +21,7 @@ func (c *Component) presence(ctx context.Context, el *Element) {
 		}
 		return
 	}
-	if el.Child(nsMUC, "x") != nil {
+	if kind == gateway.PresenceAvailable && el.Child(nsMUC, "x") != nil {
 		// XEP-0045 §7.2: nobody can enter what is no room, and a client waits for an answer.
 		c.reply(ctx, ErrorReply(el, &StanzaError{Condition: ServiceUnavailable}))
 		return

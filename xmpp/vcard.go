@@ -94,8 +94,8 @@ func (c *Component) withPicture(ctx context.Context, el *Element, v gateway.Visi
 		a, err := c.guarded(ctx, el, v, recall)
 		c.settle(ctx, el, v, a, err)
 	})
-	if !taken {
-		return build(gateway.Picture{}, gateway.ErrNoPicture)
+	if !taken { // that there is none would be believed for long
+		return answer{}, &StanzaError{Condition: ResourceConstraint, Text: c.say(v, gateway.TextBusy)}
 	}
 	return answer{}, errLater
 }

@@ -1,11 +1,13 @@
 package xmpp
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"postern/gateway"
 	"postern/xmpp/conformance"
@@ -57,6 +59,22 @@ func TestPictureIsRecalled(t *testing.T) {
 		if card.Child(nsVCard, "PHOTO") == nil || r.gw.gone["anna7"] {
 			t.Errorf("got %s, want a picture", card)
 		}
+	})
+}
+
+// When too much is asked at once, the answer is to come again: that there is no picture would be believed for long.
+func TestPictureWhileBusy(t *testing.T) {
+	bubble(t, withPortrait, func(t *testing.T, r *gatewayRig) {
+		r.gw.gone["anna7"] = true
+		release := make(chan struct{})
+		for r.c.errands.offer("romeo@example", func(context.Context) { <-release }) {
+			synctest.Wait()
+		}
+		for _, payload := range []string{getCard, itemsOf(nsAvatarData, r.gw.pictures["anna7"].SHA1)} {
+			got := r.answer(iqXML("romeo@example/phone", "anna7@gw.example", "get", payload))
+			wantError(t, got, "anna7@gw.example", "romeo@example/phone", got.ID(), ResourceConstraint, "wait")
+		}
+		close(release)
 	})
 }
 
