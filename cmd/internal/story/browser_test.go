@@ -15,6 +15,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"postern/xmpp/conformance"
 )
 
 // converseDist is where deploy/dev/install.sh puts the web client.
@@ -36,7 +38,8 @@ converse.initialize(%s);
 type browser struct {
 	*stage
 	page  context.Context //nolint:containedctx // chromedp keeps the tab in it
-	dir   string          // of screenshots
+	proof *conformance.Proof
+	dir   string // of screenshots
 	shots int
 }
 
@@ -121,8 +124,9 @@ func (b *browser) do(what string, steps ...func(context.Context) error) {
 // shows waits until an expression of the page is true, and keeps a screenshot of it.
 func (b *browser) shows(what, expression string) {
 	b.Helper()
-	b.do(what+": "+expression, act(chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond))))
+	seen := act(chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond)))(b.page)
 	b.shot(what)
+	b.proof.Must(seen == nil, "browser: %s: %v: %s\n%s", what, seen, expression, b.log.tail())
 }
 
 // types writes into the open chat.
