@@ -32,6 +32,7 @@
 //	leaving                                                 TestUnregister
 //	two users of one gateway                                TestUsersAreApart
 //	a client that nobody here wrote (slixmpp)               TestOtherClient
+//	what a person sees in a browser (Converse.js)           TestInBrowser
 //	rosters that the server lets us write                   TestRosterByRight
 //	what users do in the platform's own app                 TestOwnMessages, TestWithoutRights
 //	two hosts, one of which grants rights                   TestTwoHosts
