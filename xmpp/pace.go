@@ -3,6 +3,7 @@ package xmpp
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -38,12 +39,16 @@ type pacer struct {
 	byKey map[string]*list.Element
 	freed chan struct{} // closed and replaced when there is room again
 	wake  chan struct{} // holds one token when there is work
+	over  chan struct{} // closed when nobody writes any more
 }
+
+// errPaceOver: the stream that was to be written to has ended.
+var errPaceOver = errors.New("xmpp: the stream has ended")
 
 func newPacer(limit *rate.Limiter) *pacer {
 	return &pacer{
 		limit: limit, max: paceMax, queue: list.New(), byKey: make(map[string]*list.Element),
-		freed: make(chan struct{}), wake: make(chan struct{}, 1),
+		freed: make(chan struct{}), wake: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 }
 
@@ -63,7 +68,8 @@ func (p *pacer) offerRaw(b []byte) bool {
 	return p.put(paced{key: el.Attr("from") + " " + el.Attr("to") + " " + el.Name.Local + " " + node, raw: b})
 }
 
-// await is offer for those who have time: it waits until half the queue is free.
+// await is offer for those who have time: it waits until half the queue is free,
+// and fails when that never will be.
 func (p *pacer) await(ctx context.Context, g gateway.Rendering) error {
 	for {
 		p.mu.Lock()
@@ -75,6 +81,8 @@ func (p *pacer) await(ctx context.Context, g gateway.Rendering) error {
 		}
 		select {
 		case <-freed:
+		case <-p.over:
+			return errPaceOver
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -121,8 +129,9 @@ func (p *pacer) take() (*paced, bool) {
 	return n, true
 }
 
-// run writes what is queued, at the pace, until ctx ends or write fails.
+// run writes what is queued, at the pace, until ctx ends or write fails. It runs once.
 func (p *pacer) run(ctx context.Context, write func(context.Context, *paced) error) {
+	defer close(p.over)
 	for {
 		select {
 		case <-p.wake:

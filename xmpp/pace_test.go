@@ -2,6 +2,7 @@ package xmpp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -198,6 +199,33 @@ func TestProbesAreBounded(t *testing.T) {
 			t.Fatalf("%s told %d times", key, n)
 		}
 	}
+}
+
+// Who waits for room waits no longer than the stream lives: a worker is at stake.
+func TestNobodyWaitsForAnEndedStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(rate.NewLimiter(rate.Every(time.Hour), 1))
+		show := func(i int) gateway.Rendering {
+			return gateway.Rendering{From: gateway.Alias(fmt.Sprint("c", i)), To: "u@example", What: gateway.ShowPresence{}}
+		}
+		for i := range paceMax / 2 {
+			p.offer(show(i))
+		}
+		waited := make(chan error, 1)
+		go func() { waited <- p.await(t.Context(), show(paceMax)) }()
+		synctest.Wait()
+		select {
+		case err := <-waited:
+			t.Fatalf("got %v at once, want to wait for room", err)
+		default:
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		p.run(ended, func(context.Context, *paced) error { return nil })
+		if err := <-waited; !errors.Is(err, errPaceOver) {
+			t.Errorf("got %v, want %v", err, errPaceOver)
+		}
+	})
 }
 
 // News that replaces older news takes its place at the end: what came between is older.
