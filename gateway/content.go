@@ -55,6 +55,7 @@ const (
 
 // Media points at bytes held elsewhere; queues carry the handle only, never the bytes.
 type Media struct {
+	// Kind is empty where nothing tells yet: then the bytes do (Files).
 	Kind MediaKind `json:"kind"`
 	// Handle is the platform's media id towards and from an adapter, an https URL towards and from XMPP.
 	Handle   string `json:"handle"`

@@ -106,21 +106,6 @@ func withMedia(p Part, m Media) Part {
 	return m
 }
 
-// described is a file as what m said of it and what f found: what was found counts.
-func described(m, f Media, handle string) Media {
-	m.Handle, m.MIME, m.Name, m.Size, m.SHA256 = handle, f.MIME, f.Name, f.Size, f.SHA256
-	if f.Width > 0 && f.Height > 0 {
-		m.Width, m.Height = f.Width, f.Height
-	}
-	if f.Thumb != "" {
-		m.Thumb = f.Thumb
-	}
-	if f.Kind != "" {
-		m.Kind = f.Kind
-	}
-	return m
-}
-
 // allowed reports whether a type is in a platform's list; an entry may be a whole class such as image/*.
 func allowed(mime string, list []string) bool {
 	mime, _, _ = strings.Cut(mime, ";")

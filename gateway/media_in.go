@@ -145,7 +145,8 @@ func (w *inWalk) publish(ctx context.Context, store MediaStore, m Media, name st
 		}
 	}
 	g.probe("after-publish")
-	shown := described(withHints(m, said), found, url)
+	shown := found // as Files corrected what was said: what is no picture is not shown as one
+	shown.Handle = url
 	names, life := []string{name}, time.Until(until)-fileSlack
 	if life <= 0 { // for a replay of this event alone
 		life = fileSlack

@@ -110,15 +110,12 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
 	ctx, cancel := g.transferTime(ctx)
 	defer cancel()
-	if m.Kind == MediaFile && m.MIME == "" {
-		m.Kind = "" // the address says nothing of what it is: the bytes do
-	}
 	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
 	if err != nil {
 		return Media{}, err
 	}
 	defer g.discard(f)
-	found := described(m, f.Media(), m.Handle)
+	found := f.Media()
 	if found.Size == 0 {
 		return found, &FileError{Reason: FileBroken, Err: errFileEmpty}
 	}

@@ -12,10 +12,15 @@ import (
 
 func (r *rig) askFile(alias gateway.Alias, stanza, url string) {
 	r.t.Helper()
+	r.askMedia(alias, stanza, gateway.Media{Handle: url, Name: "cat.png"})
+}
+
+func (r *rig) askMedia(alias gateway.Alias, stanza string, m gateway.Media) {
+	r.t.Helper()
 	err := r.gw.Ask(r.t.Context(), gateway.Outbound{
 		Adapter: wall, Alias: alias, User: romeo, Resource: "phone", Stanza: gateway.StanzaID(stanza), Receipt: true,
-		Op: gateway.Op{Body: gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Media{Kind: gateway.MediaFile, Handle: url, Name: "cat.png"}, gateway.Text{Text: "caption"}}}}},
-	}, []byte(url))
+		Op: gateway.Op{Body: gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{m, gateway.Text{Text: "caption"}}}}},
+	}, []byte(m.Handle))
 	if err != nil {
 		r.t.Fatalf("ask %s: %v", stanza, err)
 	}
@@ -50,6 +55,21 @@ func TestFileOut(t *testing.T) {
 			t.Errorf("got %d files left open", n)
 		}
 		diff(t, "told", spoken(r.wire.lines()), []string(nil))
+	})
+}
+
+// TestDocumentOut: what was sent as a document is handed over as one, so that nobody makes it smaller.
+func TestDocumentOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat", []byte(gif))
+		r.askMedia(r.contact("juliet"), "s1", gateway.Media{Kind: gateway.MediaFile, Handle: "https://up.example/cat"})
+		gatewaytest.Advance(time.Second)
+		if len(p.got) != 1 || p.got[0].Kind != gateway.MediaFile || p.got[0].MIME != "image/gif" {
+			t.Errorf("got %+v, want a picture as a file", p.got)
+		}
 	})
 }
 

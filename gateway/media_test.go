@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -110,6 +111,9 @@ func (s showMedia) Render(r gateway.Rendering) ([][]byte, error) {
 		for i, p := range m.Content.Parts {
 			if f, ok := p.(gateway.Media); ok {
 				m.Content.Parts[i] = gateway.Text{Text: f.Handle + " " + f.MIME + " " + string(f.Kind)}
+				if f.Width > 0 || f.Thumb != "" {
+					m.Content.Parts[i] = gateway.Text{Text: fmt.Sprint(f.Kind, " ", f.Width, " wide, thumb ", f.Thumb)}
+				}
 			}
 		}
 		r.What = m
@@ -170,7 +174,7 @@ func TestFileIn(t *testing.T) {
 		r.mustEvent(picture("n3", "h3"))
 		gatewaytest.Advance(time.Second)
 		diff(t, "shown", shownTexts(r.wire.lines()), []string{
-			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 image",
+			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 file",
 		})
 		diff(t, "published", files.Published(), []string{"cat.png for romeo@example.org", "cat.png for romeo@example.org"})
 		gatewaytest.Advance(11 * time.Minute) // the upload goes soon, and the memory of it has gone before
@@ -182,6 +186,30 @@ func TestFileIn(t *testing.T) {
 		if n := files.Open(); n != 0 {
 			t.Errorf("got %d files left open", n)
 		}
+	})
+}
+
+// TestFileInAsFound: what was found out about a file counts, not what the platform said.
+func TestFileInAsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, _ := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		p.held["broken"], p.held["whole"] = "GIF89a", gif
+		said := func(id, handle string, kind gateway.MediaKind) gateway.Event {
+			ev := picture(id, handle)
+			ev.Body = gateway.Message{ID: gateway.MessageID(id), Content: gateway.Content{Parts: []gateway.Part{
+				gateway.Media{Kind: kind, Handle: handle, Name: "cat.gif", Width: 640, Height: 480, Thumb: "https://evil.example/t.png"},
+			}}}
+			return ev
+		}
+		r.mustEvent(said("n1", "broken", gateway.MediaImage))
+		gatewaytest.Advance(time.Second)
+		r.mustEvent(said("n2", "whole", gateway.MediaFile))
+		gatewaytest.Advance(time.Second)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{
+			"https://up.example/1/cat.gif image/gif file", "file 640 wide, thumb ",
+		})
 	})
 }
 

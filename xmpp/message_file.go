@@ -89,6 +89,8 @@ func (s *sharing) add(address string, m gateway.Media) {
 	if !isWeb(address) {
 		return
 	}
+	scheme, rest, _ := strings.Cut(address, ":")
+	address = strings.ToLower(scheme) + ":" + rest // RFC 3986 §3.1: case tells nothing here
 	if i := slices.IndexFunc(s.files, func(f gateway.Media) bool { return f.Handle == address }); i >= 0 {
 		s.files[i] = completed(s.files[i], m)
 		return
@@ -156,6 +158,9 @@ func fileMeta(f *Element, disposition string) gateway.Media {
 	if m.Name == "/" {
 		m.Name = ""
 	}
+	if disposition == "attachment" {
+		m.Kind = kindOf("", disposition)
+	}
 	if typ, _, err := mime.ParseMediaType(text("media-type")); err == nil {
 		m.MIME = typ
 		m.Kind = kindOf(typ, disposition)
@@ -195,13 +200,15 @@ func kindOf(typ, disposition string) gateway.MediaKind {
 func byAddress(s string) gateway.Media {
 	u, err := url.Parse(s)
 	if err != nil {
-		return gateway.Media{Kind: gateway.MediaFile, Handle: s}
+		return gateway.Media{Handle: s}
 	}
 	m := gateway.Media{Handle: s, Name: shortened(path.Base(u.Path), maxFileName), MIME: mime.TypeByExtension(path.Ext(u.Path))}
 	if m.Name == "/" || m.Name == "." {
 		m.Name = ""
 	}
-	m.Kind = kindOf(m.MIME, "")
+	if m.MIME != "" { // else the bytes say what it is
+		m.Kind = kindOf(m.MIME, "")
+	}
 	return m
 }
 

@@ -71,6 +71,11 @@ func TestReadFiles(t *testing.T) {
 			"several", catSFS + catSources + `</file-sharing><x xmlns='jabber:x:oob'><url>https://up.example/b.pdf</url></x>`,
 			[]gateway.Part{cat(), gateway.Media{Kind: gateway.MediaFile, Handle: "https://up.example/b.pdf", MIME: "application/pdf", Name: "b.pdf"}, gateway.Text{Text: "my cat"}},
 		},
+		{"an address that tells no type", `<x xmlns='jabber:x:oob'><url>HTTPS://up.example/9f</url></x>`, []gateway.Part{gateway.Media{Handle: "https://up.example/9f", Name: "9f"}}},
+		{
+			"a document of no type", `<file-sharing xmlns='urn:xmpp:sfs:0' disposition='attachment'><file xmlns='urn:xmpp:file:metadata:0'/>` + catSources + `</file-sharing>`,
+			[]gateway.Part{gateway.Media{Kind: gateway.MediaFile, Handle: catURL, MIME: "image/png", Name: "cat.png"}},
+		},
 		{"encrypted and plain", catSFS + `<sources xmlns='urn:xmpp:sfs:0'><encrypted xmlns='urn:xmpp:esfs:0'/><url-data xmlns='http://jabber.org/protocol/url-data' target='` + catURL + `'/></sources></file-sharing>`, []gateway.Part{cat(), gateway.Text{Text: "my cat"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -77,11 +77,15 @@ func (f *Files) Spool(ctx context.Context, m gateway.Media, body io.Reader, most
 	}
 	sum := sha256.Sum256(raw)
 	m.MIME, m.Size, m.SHA256 = http.DetectContentType(raw), int64(len(raw)), sum[:]
-	if m.Kind == "" {
-		m.Kind = gateway.MediaFile
-		if strings.HasPrefix(m.MIME, "image/") {
-			m.Kind = gateway.MediaImage
-		}
+	if !strings.HasPrefix(m.Thumb, "data:") {
+		m.Thumb = ""
+	}
+	switch image := strings.HasPrefix(m.MIME, "image/"); {
+	case m.Kind == gateway.MediaFile: // sent as a document on purpose
+	case image && len(raw) > 6: // more than its header
+		m.Kind = gateway.MediaImage
+	default:
+		m.Kind, m.Width, m.Height, m.Thumb = gateway.MediaFile, 0, 0, ""
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
