@@ -166,10 +166,10 @@ func nameIn(ev Event) string {
 	}
 	switch b := ev.Body.(type) {
 	case Message:
-		return b.Name
+		return bounded(b.Name)
 	case ContactUpdate:
 		if b.Name != nil {
-			return *b.Name
+			return bounded(*b.Name)
 		}
 	case Edited, Retracted, Reacted, Status, Seen, Typing, Presence, MemberUpdate, Call, Window, AccountState, Undeliverable:
 	}

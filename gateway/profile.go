@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -17,6 +18,7 @@ const (
 	lookTimeout = 30 * time.Second       // for one contact, picture included
 	lookEvery   = 24 * time.Hour
 	lookRetry   = time.Hour // after a platform that did not answer
+	maxName     = 200       // code points of a contact's name that are kept: every contact's record holds one
 )
 
 // look is a contact to look at: what the platform shows of them may have changed. It is never stored: whoever is forgotten
@@ -177,7 +179,7 @@ func (g *Gateway) see(ctx context.Context, inst Instance, a *Account, c *Contact
 		if err != nil {
 			return sighting{after: lookRetry}, err
 		}
-		s.name, picture = p.Name, p.Avatar
+		s.name, picture = bounded(p.Name), p.Avatar
 	}
 	if picture.Handle == "" {
 		s.avatar = new(Avatar)
@@ -197,6 +199,14 @@ func (g *Gateway) see(ctx context.Context, inst Instance, a *Account, c *Contact
 	mime, _, _ := strings.Cut(p.MIME, ";")
 	s.avatar = &Avatar{SHA1: p.SHA1, MIME: cmp.Or(strings.TrimSpace(mime), "image/png"), Size: len(p.Bytes), Width: p.Width, Height: p.Height, Of: of}
 	return s, nil
+}
+
+// bounded is a contact's name as it is kept.
+func bounded(name string) string {
+	if utf8.RuneCountInString(name) <= maxName {
+		return name
+	}
+	return string([]rune(name)[:maxName])
 }
 
 // showLook tells the user's clients what changed. Whoever is offline sees it with the presence of their next login.

@@ -178,7 +178,7 @@ func (a *Adapter) Resolve(ctx context.Context, account gateway.Credentials, quer
 		return gateway.Person{}, gateway.ErrNoPerson
 	}
 	hit := found.Items[0]
-	p := gateway.Person{ID: gateway.ContactID(hit.InternalID), Name: hit.Display, Accepts: hit.Accepts == "open"}
+	p := gateway.Person{ID: gateway.ContactID(hit.InternalID), Name: cut(hit.Display, maxDisplay), Accepts: hit.Accepts == "open"}
 	if p.Accepts {
 		return p, nil
 	}
