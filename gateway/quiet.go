@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// PauseMost is how long a paused account's messages wait at most: a store is no archive.
+// PauseMost is how long a paused account's messages wait at most, however often the pause is renewed: a store is no archive.
 const PauseMost = 24 * time.Hour
 
 // MuteForever mutes a contact until its user says otherwise.
@@ -30,7 +30,7 @@ func (w *inWalk) quiet(ctx context.Context) *verdict {
 	if _, bounce := w.in.Event.Body.(Undeliverable); bounce {
 		return nil
 	}
-	if w.contact.Blocked {
+	if w.contact.Blocked && !failed(w.in.Event.Body) {
 		w.o.g.metrics.hushed.WithLabelValues(string(w.inst.ID), "blocked").Inc()
 		return new(w.finish(ctx))
 	}
@@ -46,6 +46,13 @@ func (w *inWalk) quiet(ctx context.Context) *verdict {
 	return nil
 }
 
+// failed reports whether an event says that a message of the user's own did not arrive: that is news from the platform, whoever
+// the message was for.
+func failed(b EventBody) bool {
+	s, ok := b.(Status)
+	return ok && s.State == StatusFailed
+}
+
 // beside reports whether an event is something else than a message, a change of one, or the fate of the user's own.
 func beside(b EventBody) bool {
 	switch b := b.(type) {
@@ -58,11 +65,15 @@ func beside(b EventBody) bool {
 	return false
 }
 
-// paused lets a lane wait. A lane that holds half of what it may lets its oldest go: more would be refused to the platform.
+// paused lets a lane wait. What has waited long enough goes, and the oldest of a lane that holds half of what it may: more would
+// be refused to the platform.
 func (w *inWalk) paused(ctx context.Context) *verdict {
 	left := time.Until(w.account.Paused)
 	if left <= 0 {
 		return w.pauseOver(ctx)
+	}
+	if left = min(left, time.Until(w.entry.At.Add(PauseMost))); left <= 0 {
+		return nil
 	}
 	full, err := w.o.halfFull(ctx, w.entry.Lane)
 	if err != nil {

@@ -199,3 +199,63 @@ func TestPausedLaneIsBounded(t *testing.T) {
 		diff(t, "after resume", bodies(r.wire.lines()), want)
 	})
 }
+
+// TestPauseRenewed: a pause that is renewed again and again keeps a message no longer than one does.
+func TestPauseRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer func() { r.stop() }()
+		r.contact("juliet")
+		later := func(d time.Duration) { // without a process, since one that idles for days is slow to test
+			r.stop()
+			gatewaytest.Advance(d)
+			r.start(gateway.Config{})
+			gatewaytest.Advance(6 * time.Minute)
+		}
+		r.pause(time.Now().Add(gateway.PauseMost))
+		if err := r.event(said("juliet", "n1", "first", 0)); err != nil {
+			t.Fatal(err)
+		}
+		later(gateway.PauseMost - time.Hour)
+		if err := r.event(said("juliet", "n2", "second", 0)); err != nil {
+			t.Fatal(err)
+		}
+		r.pause(time.Now().Add(gateway.PauseMost))
+		later(30 * time.Minute)
+		if got := bodies(r.wire.lines()); len(got) > 0 {
+			t.Fatalf("before its time: got %q, want nothing", got)
+		}
+		later(30 * time.Minute)
+		diff(t, "a day after the first", bodies(r.wire.lines()), []string{`"first"`})
+		later(gateway.PauseMost)
+		diff(t, "in the end", bodies(r.wire.lines()), []string{`"first"`, `"second"`})
+	})
+}
+
+// TestBlockedContactMissedAMessage: that the user's own message failed is told, although its receiver is blocked by now.
+func TestBlockedContactMissedAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		r.mustAsk(juliet, "s1", "hi")
+		gatewaytest.Advance(time.Second)
+		r.change(juliet, func(c *gateway.Contact) { c.Blocked = true })
+		status := func(name string, s gateway.Status) gateway.Event {
+			s.IDs = []gateway.MessageID{"m1"}
+			return beside("juliet", name, s)
+		}
+		if err := r.event(status("d", gateway.Status{State: gateway.StatusDelivered})); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Second)
+		before := len(r.wire.all())
+		if err := r.event(status("f", gateway.Status{State: gateway.StatusFailed, Failure: &gateway.Failure{Class: gateway.NotReachable}})); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Second)
+		if got := r.wire.all(); len(got) != before+1 || !strings.Contains(got[before], "cannot be reached") {
+			t.Errorf("got %q after %d, want the failure alone", got, before)
+		}
+	})
+}
