@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -130,5 +131,50 @@ func TestReadableAddresses(t *testing.T) {
 	}
 	if _, got, err := identity.Find(t.Context(), wall, romeo, victim.Alias); err != nil || got.ID != "victim" {
 		t.Errorf("alias of the victim: got %+v, %v", got, err)
+	}
+}
+
+// contactLoads counts how often a store is asked for a contact.
+type contactLoads struct {
+	gateway.Store
+	n int
+}
+
+func (l *contactLoads) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
+	for _, k := range keys {
+		if k.Kind == gateway.RecordContact {
+			l.n++
+		}
+	}
+	return l.Store.Load(ctx, keys...)
+}
+
+// TestFindInUse: a contact in use costs the store nothing, under whatever address and in whichever of the user's accounts.
+func TestFindInUse(t *testing.T) {
+	store := &contactLoads{Store: memstore.New()}
+	keys, err := gateway.OpenKeyring(t.Context(), store, make([]byte, gateway.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := gateway.NewIdentity(store, keys)
+	var where []gateway.Alias
+	for n, readable := range []bool{false, true} {
+		a, err := identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: gateway.Endpoint(fmt.Sprint("ep", n)), User: romeo, Readable: readable})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := identity.PutContact(t.Context(), a, gateway.Contact{ID: "nurse@capulet.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		where = append(where, c.Alias, a.Shows(c))
+	}
+	for _, local := range where {
+		if _, c, err := identity.Find(t.Context(), wall, romeo, local); err != nil || c.ID != "nurse@capulet.example" {
+			t.Errorf("%s: got %+v, %v", local, c, err)
+		}
+	}
+	if store.n != 0 {
+		t.Errorf("the store was asked %d times for contacts that were just written, want never", store.n)
 	}
 }

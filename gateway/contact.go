@@ -14,7 +14,7 @@ var ErrNoContact = errors.New("no such contact")
 
 // Contact returns the contact behind an alias. ErrNoContact when the account has none.
 func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Contact, error) {
-	slot := string(a.ID) + "/" + string(alias)
+	slot := contactSlot(a, alias)
 	if c, ok := i.contacts.load(slot); ok {
 		return c, nil
 	}
@@ -40,6 +40,17 @@ func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, ali
 	if err != nil {
 		return nil, nil, err
 	}
+	if !looksOpaque(string(alias)) { // no account has such an alias: the store need not be asked
+		if a, c, err := i.byAddress(ctx, accounts, alias); !errors.Is(err, ErrNoContact) {
+			return a, c, err
+		}
+		return accounts[0], nil, ErrNoContact
+	}
+	for _, a := range accounts { // a contact in use is found without asking for it in the accounts before its own
+		if c, ok := i.contacts.load(contactSlot(a, alias)); ok {
+			return a, c, nil
+		}
+	}
 	for _, a := range accounts {
 		c, err := i.Contact(ctx, a, alias)
 		if errors.Is(err, ErrNoContact) {
@@ -47,11 +58,10 @@ func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, ali
 		}
 		return a, c, err
 	}
-	if a, c, err := i.byAddress(ctx, accounts, alias); !errors.Is(err, ErrNoContact) {
-		return a, c, err
-	}
 	return accounts[0], nil, ErrNoContact
 }
+
+func contactSlot(a *Account, alias Alias) string { return string(a.ID) + "/" + string(alias) }
 
 // PutContact writes a contact; its alias is computed from its id, so the write is idempotent.
 func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Contact, error) {
@@ -65,13 +75,13 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 	if err := i.store.Save(ctx, owner, Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed}); err != nil {
 		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
 	}
-	i.contacts.store(string(a.ID)+"/"+string(c.Alias), &c)
+	i.contacts.store(contactSlot(a, c.Alias), &c)
 	return &c, nil
 }
 
 // Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.
 func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (*Contact, error) {
-	slot := string(a.ID) + "/" + string(alias)
+	slot := contactSlot(a, alias)
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(slot)) // never fails
 	lock := &i.revising[h.Sum32()%uint32(len(i.revising))]

@@ -108,18 +108,16 @@ func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error)
 		d.log.Warn("lookup refused", "adapter", t.Adapter, "account", t.account.ID, "class", ClassOf(err), "error", err)
 		return nil, d.platformRefusal(t.Visitor, err)
 	}
-	fresh := Contact{ID: p.ID, Name: p.Name, Pending: !p.Accepts}
-	if have, err := d.cfg.Identity.Contact(ctx, t.account, t.account.Keys.Alias(p.ID)); err == nil {
-		known := *have // subscriptions and the reply window stay as they are
-		known.Pending = !p.Accepts
+	known, err := d.cfg.Identity.Revise(ctx, t.account, t.account.Keys.Alias(p.ID), func(c *Contact) {
+		c.Pending = !p.Accepts
 		if p.Name != "" {
-			known.Name = p.Name
+			c.Name = p.Name
 		}
-		fresh = known
-	} else if !errors.Is(err, ErrNoContact) {
-		return nil, err
+	})
+	if !errors.Is(err, ErrNoContact) {
+		return known, err
 	}
-	return d.cfg.Identity.PutContact(ctx, t.account, fresh)
+	return d.cfg.Identity.PutContact(ctx, t.account, Contact{ID: p.ID, Name: p.Name, Pending: !p.Accepts})
 }
 
 // idle refuses what an account that cannot act would be needed for.
