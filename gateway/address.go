@@ -63,7 +63,7 @@ func (i *Identity) byAddress(ctx context.Context, accounts []*Account, local Ali
 }
 
 // mayRead reports whether an account gets readable addresses: where they are wanted, the first of a user's accounts does.
-// It stays so for the account's life, since an address that changes is a contact lost.
+// It stays so for as long as the account is theirs, since an address that changes is a contact lost.
 func (i *Identity) mayRead(ctx context.Context, wanted bool, a Account) (bool, error) {
 	if !wanted {
 		return false, nil

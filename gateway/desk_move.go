@@ -122,6 +122,9 @@ func (d *Desk) claim(ctx context.Context, t *turn, answers map[string]string) (o
 		d.log.Warn("code of a move not forgotten", "adapter", t.Adapter, "error", err) // it names an account that is not its user's any more
 	}
 	d.announce(ctx, a.ID)
+	if d.cfg.Unpark != nil {
+		d.cfg.Unpark(ctx, a.ID) // the old user's pause is over
+	}
 	d.log.Info("account moved", "adapter", t.Adapter, "account", a.ID)
 	out := outcome{text: d.say(t.Visitor, textClaimDone, d.platform(t.Visitor), a.Shown), after: left}
 	out.after = append(out.after, t.show("", ShowSubscription{Verb: Subscribe, Name: t.inst.Name}),

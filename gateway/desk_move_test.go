@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"postern/gateway"
 	"postern/gateway/gatewaytest"
 )
@@ -31,6 +33,11 @@ func TestMove(t *testing.T) {
 		c.register(c.romeo, "Montague")
 		before := c.account(c.romeo)
 		anna := c.befriend(before, "id-anna", "Anna")
+		met := *anna
+		met.Follows, met.Listed, met.ListedAs, met.Removed, met.Told, met.Muted = true, true, "Anna", true, "x", gateway.MuteForever
+		if _, err := c.identity.PutContact(t.Context(), before, met); err != nil {
+			t.Fatal(err)
+		}
 		code := c.moveCode(c.romeo)
 
 		// The new user reads and agrees first; a wrong code says nothing, one's own neither.
@@ -57,8 +64,12 @@ func TestMove(t *testing.T) {
 			t.Errorf("got %+v, want the account itself", a)
 		}
 		got, err := c.identity.Contact(t.Context(), a, anna.Alias)
-		if err != nil || got.Name != "Anna" || got.Subscribed {
-			t.Errorf("contact: got %+v, %v, want Anna under her address, without the old user's subscription", got, err)
+		want := &gateway.Contact{Alias: anna.Alias, ID: "id-anna", Name: "Anna", Muted: gateway.MuteForever}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("contact: %v, want Anna under her address, without the old user's subscription and roster (-want +got):\n%s", err, diff)
+		}
+		if !slices.Equal(c.unparked, []gateway.AccountID{a.ID}) {
+			t.Errorf("woken: got %v, want what waited for the old user", c.unparked)
 		}
 		if _, _, err := c.identity.Find(t.Context(), "wall", c.romeo.User, anna.Alias); err == nil {
 			t.Error("the old user still finds the contact")

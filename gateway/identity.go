@@ -23,7 +23,7 @@ type Account struct {
 	CreatedAt time.Time       `json:"created_at"`
 	// Paused is until when what comes in waits; zero for not at all.
 	Paused time.Time `json:"paused,omitzero"`
-	// Readable: contacts are shown under the platform's own ids where that is possible. It never changes.
+	// Readable: contacts are shown under the platform's own ids where that is possible. Only a move may end it.
 	Readable bool         `json:"readable,omitempty"`
 	Keys     *AccountKeys `json:"-"`
 }

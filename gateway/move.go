@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -50,17 +51,7 @@ func (i *Identity) Move(ctx context.Context, id AccountID, from, to UserID, agre
 	if err := i.saveMember(ctx, &moved); err != nil {
 		return nil, err
 	}
-	// The old user's presence subscriptions are not the new one's.
-	err = i.Contacts(ctx, &moved, func(c *Contact) error {
-		if !c.Subscribed && !c.Follows {
-			return nil
-		}
-		fresh := *c
-		fresh.Subscribed, fresh.Follows = false, false
-		_, err := i.PutContact(ctx, &moved, fresh)
-		return err
-	})
-	if err != nil {
+	if err := i.meetAnew(ctx, &moved); err != nil {
 		return nil, err
 	}
 	err = i.relink(ctx, &moved, func(ids []AccountID) []AccountID {
@@ -82,6 +73,25 @@ func (i *Identity) Move(ctx context.Context, id AccountID, from, to UserID, agre
 	}
 	i.accounts.store(id, &moved)
 	return &moved, nil
+}
+
+// meetAnew forgets of an account's contacts what is between them and a user: subscriptions, the place in the roster, and that
+// the user was told who can read the chat. A contact that the old user took out of their roster is new to the new one.
+func (i *Identity) meetAnew(ctx context.Context, a *Account) error {
+	anew := func(c *Contact) {
+		c.Subscribed, c.Follows, c.Listed, c.ListedAs, c.Removed, c.Told = false, false, false, "", false, ""
+	}
+	return i.Contacts(ctx, a, func(c *Contact) error {
+		fresh := *c
+		if anew(&fresh); fresh == *c {
+			return nil
+		}
+		_, err := i.Revise(ctx, a, c.Alias, anew)
+		if errors.Is(err, ErrNoContact) {
+			return nil
+		}
+		return err
+	})
 }
 
 // dataKey unwraps an account's own key.
