@@ -229,6 +229,59 @@ func TestLearnedDowngrades(t *testing.T) {
 	})
 }
 
+// What the platform refuses in the middle of a message costs that piece another form. Nothing that it took is sent again, also
+// by a second try.
+func TestRefusedPieceIsSentOnce(t *testing.T) {
+	bold := gateway.Text{Text: "one two abc de", Spans: []gateway.Span{{Start: 12, Length: 2, Style: gateway.SpanStrong}}}
+	for _, tt := range []struct {
+		name string
+		body gateway.OpMessage
+		fail string // the text that fails once, for another reason
+		want []string
+	}{
+		{"reply", gateway.OpMessage{Content: gateway.PlainText("one two three four"), ReplyTo: &gateway.Target{Excerpt: "so?"}}, "three four", []string{"> so?\none ", "two ", "three four"}},
+		{"style behind plain words", gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{bold}}}, "abc *de*", []string{"one two ", "abc *de*"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failed := false
+				o := newOps(func(op gateway.Op) error {
+					b := op.Body.(gateway.OpMessage)
+					text := b.Content.Parts[0].(gateway.Text)
+					switch {
+					case b.ReplyTo != nil:
+						return &gateway.SendError{Class: gateway.Unsupported, Code: "reply"}
+					case text.Spans != nil:
+						return &gateway.SendError{Class: gateway.Unsupported, Code: "styling"}
+					case text.Text == tt.fail && !failed:
+						failed = true
+						return &gateway.SendError{Class: gateway.Retryable, Code: "busy"}
+					}
+					return nil
+				}, gateway.FeatureReply, gateway.FeatureStyling)
+				o.caps.TextMax = 10
+				r := newRig(t, o.platform, gateway.Config{})
+				defer r.stop()
+				juliet := r.contact("juliet")
+				r.happens(said("juliet", "n1", "so?", 0))
+				if tt.body.ReplyTo != nil {
+					tt.body.ReplyTo.Stanza = r.account.Keys.StanzaID("n1", 0)
+				}
+				r.does(juliet, "s1", tt.body)
+				gatewaytest.Advance(time.Minute)
+				var got []string
+				for _, op := range o.got {
+					got = append(got, op.Body.(gateway.OpMessage).Content.Parts[0].(gateway.Text).Text)
+				}
+				diff(t, "sent", got, tt.want)
+				if !failed {
+					t.Error("nothing failed in between")
+				}
+			})
+		})
+	}
+}
+
 // XEP-0333: a client that comes late with an older marker takes nothing back.
 func TestMarkersGoForward(t *testing.T) {
 	proof := conformance.Prove(t, conformance.InProcess, 48)

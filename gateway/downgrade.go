@@ -43,8 +43,7 @@ func (w *outWalk) caps() Caps {
 	return chatCaps(w.inst.Adapter, facts)
 }
 
-// lacking returns the feature that the platform refused an op for, where the op may do without it; empty otherwise. What the
-// refusal names itself is learned for the chat's next ops too.
+// lacking returns the feature that the platform refused an op for, where the op may do without it; empty otherwise.
 func (w *outWalk) lacking(op Op, err error) Feature {
 	se, ok := errors.AsType[*SendError](err)
 	if !ok || se.Class != Unsupported {
@@ -53,11 +52,7 @@ func (w *outWalk) lacking(op Op, err error) Feature {
 	f := needs(op.Body)
 	if named := Feature(se.Code); slices.Contains(Features(), named) && named != FeatureText {
 		f = named
-		key := string(w.account.ID) + "/" + string(w.contact.Alias)
-		known, _ := w.o.g.without.load(key)
-		if !slices.Contains(known, f) {
-			w.o.g.without.store(key, append(slices.Clone(known), f))
-		}
+		w.named = append(w.named, f)
 	}
 	if slices.Contains(w.without, f) {
 		return "" // it is refused for something else
@@ -86,13 +81,45 @@ func needs(b OpBody) Feature {
 	return ""
 }
 
-// replan plans once more, without what the platform refused, and sends that.
-func (w *outWalk) replan(ctx context.Context, without Feature) *verdict {
+// replan plans the nth op, which the platform refused, and those behind it once more without what it refused: what was sent
+// before them stays sent. What changes gets an id that says so, always the same one: the platform may remember that it refused
+// the first, and a later try finds what this one has sent.
+func (w *outWalk) replan(ctx context.Context, n int, without Feature) *verdict {
 	w.without = append(w.without, without)
-	for _, stage := range []func(*outWalk, context.Context) *verdict{(*outWalk).plan, (*outWalk).media, (*outWalk).send} {
-		if v := stage(w, ctx); v != nil {
-			return v
+	caps := w.caps()
+	ops := slices.Clone(w.plain[:n])
+	for i, op := range w.plain[n:] {
+		changed := op
+		changed.ID += OpID("." + string(without))
+		p := Plan(changed, caps, time.Now())
+		if i > 0 && !slices.Contains(p.Degraded, without) {
+			ops = append(ops, op)
+			continue
+		}
+		w.planned.Degraded = append(w.planned.Degraded, p.Degraded...)
+		w.countDegraded(p.Degraded)
+		if p.Refused != nil {
+			return w.refusedPlan(ctx, *p.Refused)
+		}
+		ops = append(ops, p.Ops...)
+	}
+	w.plain, w.planned.Ops = ops, slices.Clone(ops)
+	return w.media(ctx)
+}
+
+// learn keeps what the platform named in its refusals for the chat's next ops. Not before this one has its end: another try of
+// it has to come to the same plan, whose ids tell what was sent.
+func (w *outWalk) learn() {
+	if len(w.named) == 0 {
+		return
+	}
+	key := string(w.account.ID) + "/" + string(w.contact.Alias)
+	known, _ := w.o.g.without.load(key)
+	known = slices.Clone(known)
+	for _, f := range w.named {
+		if !slices.Contains(known, f) {
+			known = append(known, f)
 		}
 	}
-	return nil
+	w.o.g.without.store(key, known)
 }

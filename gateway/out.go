@@ -3,7 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,8 +18,10 @@ type outWalk struct {
 	account *Account
 	contact *Contact
 	planned Planned
+	plain   []Op      // the planned ops before their files were handed over
 	try     Attempt   // of this walk, once something has begun
 	without []Feature // what the platform refused during this walk
+	named   []Feature // those of them that the refusals named
 	lack    Feature   // the last of them, until it is planned without
 	maps    []MapEntry
 }
@@ -41,6 +43,14 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	case err != nil:
 		return o.storeFailed(ctx, err)
 	}
+	v := w.walk(ctx)
+	if v.end == done {
+		w.learn()
+	}
+	return v
+}
+
+func (w *outWalk) walk(ctx context.Context) verdict {
 	for _, stage := range outStages {
 		if v := stage(w, ctx); v != nil {
 			return *v
@@ -136,17 +146,19 @@ func (w *outWalk) plan(ctx context.Context) *verdict {
 	local, _, _ := strings.Cut(string(w.out.User), "@")
 	op := w.out.Op
 	op.Body = acted(op.Body, local)
-	if n := len(w.without); n > 0 { // another op, since the platform may remember that it refused this one
-		op.ID = OpID(string(op.ID) + ".r" + strconv.Itoa(n))
-	}
 	w.planned = Plan(op, w.caps(), time.Now())
-	for _, f := range w.planned.Degraded {
-		w.o.g.metrics.degraded.WithLabelValues(string(w.inst.ID), string(f)).Inc()
-	}
+	w.plain = slices.Clone(w.planned.Ops)
+	w.countDegraded(w.planned.Degraded)
 	if r := w.planned.Refused; r != nil {
 		return w.refusedPlan(ctx, *r)
 	}
 	return nil
+}
+
+func (w *outWalk) countDegraded(fs []Feature) {
+	for _, f := range fs {
+		w.o.g.metrics.degraded.WithLabelValues(string(w.inst.ID), string(f)).Inc()
+	}
 }
 
 // limit waits while the platform has told this account to slow down.

@@ -21,14 +21,18 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		return v
 	}
 	var ids []MessageID
-	for n, op := range w.planned.Ops {
-		sent, v := w.sendPiece(ctx, op, n, w.try, caps)
+	for n := 0; n < len(w.planned.Ops); n++ {
+		sent, v := w.sendPiece(ctx, w.planned.Ops[n], n, w.try, caps)
 		if v != nil {
 			return v
 		}
 		if f := w.lack; f != "" {
 			w.lack = ""
-			return w.replan(ctx, f)
+			if v := w.replan(ctx, n, f); v != nil {
+				return v
+			}
+			n--
+			continue
 		}
 		ids = append(ids, sent.IDs...)
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
