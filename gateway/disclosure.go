@@ -77,6 +77,9 @@ func (d *Desk) Disclosure(v Visitor) Disclosure {
 	w.add("media", textDiscMedia, w.mode(desc.Media))
 	w.point("metadata", textDiscMetadata, w.seenBy())
 	w.point("kept", textDiscKept, w.duration(desc.Retention))
+	if desc.Caps.Has(FeatureMedia) {
+		w.point("files", textDiscFiles)
+	}
 	w.add("kept_there", textDiscKeptThere, w.platformRetention())
 	w.add("region", textDiscRegion, w.region())
 	w.add("missing", textDiscMissing, w.features(None))

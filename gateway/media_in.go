@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -141,7 +142,7 @@ func (w *inWalk) publish(ctx context.Context, store MediaStore, m Media, name st
 	url, until := known.Media.Handle, known.Until
 	if !ok {
 		if url, until, err = g.files.Publish(ctx, Recipient{Adapter: w.inst.ID, User: w.account.User, Lang: w.account.Lang}, f); err != nil {
-			return Media{}, err
+			return Media{}, &unplacedError{err}
 		}
 	}
 	g.probe("after-publish")
@@ -155,6 +156,13 @@ func (w *inWalk) publish(ctx context.Context, store MediaStore, m Media, name st
 	}
 	return shown, g.keep(ctx, w.account, remembered{shown, until}, min(life, FileTTL), names...)
 }
+
+// unplacedError is why a file that the platform gave was not put where clients fetch it.
+type unplacedError struct{ err error }
+
+func (e *unplacedError) Error() string { return e.err.Error() }
+
+func (e *unplacedError) Unwrap() error { return e.err }
 
 // withHints fills in what an event did not say of its file by what the platform's answer does.
 func withHints(m, said Media) Media {
@@ -176,31 +184,42 @@ func withHints(m, said Media) Media {
 	return m
 }
 
-// unpublished decides about a file that was not had: once more when that may help, else a line about it.
-func (w *inWalk) unpublished(ctx context.Context, m Media, err error) (Part, *verdict) {
-	reason, most, after := fileReason(err)
+// unpublished decides about a file that was not had: once more when that may help, else a line about it. While the user's
+// server is away a file waits for it as long as a text does.
+func (w *inWalk) unpublished(ctx context.Context, m Media, cause error) (Part, *verdict) {
+	reason, most, after := fileReason(cause)
+	line := func() Part { return w.fileLine(m, reason, most) }
+	if _, ok := errors.AsType[*unplacedError](cause); ok && reason != FileTooLarge && reason != FileNowhere {
+		line = func() Part { return w.fileText(TextFileInUnplaced, m) }
+	}
 	if reason != FileAway && reason != FileBroken {
-		return w.fileLine(m, reason, most), nil
+		return line(), nil
 	}
 	try, err := w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, nil)
 	if err != nil {
 		return nil, new(w.o.storeFailed(ctx, err))
 	}
-	tired := try.Number >= fileTries
-	if reason == FileAway {
-		tired = tired && time.Since(w.entry.At) >= filePatience
+	tired, age := try.Number >= fileTries, time.Since(w.entry.At)
+	switch {
+	case errors.Is(cause, ErrElsewhere):
+		tired = age >= w.o.g.cfg.GiveUp
+	case reason == FileAway:
+		tired = tired && age >= filePatience
 	}
 	if tired {
-		return w.fileLine(m, reason, most), nil
+		return line(), nil
 	}
 	return nil, &verdict{end: again, after: max(after, backoff(try.Number)), why: ParkRetry}
 }
 
 // fileLine is what is shown instead of a file.
 func (w *inWalk) fileLine(m Media, reason FileReason, most int64) Part {
-	label := w.o.g.fileLabel(w.account.Lang, m)
 	if reason == FileTooLarge {
-		return Text{Text: w.say(TextFileInTooLarge, label, sizeText(least(w.o.g.cfg.MediaMax, most)))}
+		return Text{Text: w.say(TextFileInTooLarge, w.o.g.fileLabel(w.account.Lang, m), sizeText(least(w.o.g.cfg.MediaMax, most)))}
 	}
-	return Text{Text: w.say(textFileIn+TextKey(reason), label, w.platform())}
+	return w.fileText(textFileIn+TextKey(reason), m)
+}
+
+func (w *inWalk) fileText(key TextKey, m Media) Part {
+	return Text{Text: w.say(key, w.o.g.fileLabel(w.account.Lang, m), w.platform())}
 }

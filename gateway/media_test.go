@@ -250,6 +250,9 @@ func TestFileInFailures(t *testing.T) {
 		{"gone", []error{&gateway.SendError{Class: gateway.Permanent}}, nil, time.Second, "[Picture: cat.png, 20 MB] This file is no longer there on Wall.|and text", 1},
 		{"too large", []error{&gateway.FileError{Reason: gateway.FileTooLarge}}, nil, time.Second, "[Picture: cat.png, 20 MB] This file is too large to be shown here. At most 100 MB are possible.|and text", 1},
 		{"nowhere", nil, &gateway.FileError{Reason: gateway.FileNowhere}, time.Second, "[Picture: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall.|and text", 1},
+		{"the server takes nothing", nil, &gateway.FileError{Reason: gateway.FileAway}, 20 * time.Minute, "[Picture: cat.png, 20 MB] Your server did not take this file. Please open it on Wall.|and text", 0},
+		{"the upload host may not be called", nil, &gateway.FileError{Reason: gateway.FileForbidden}, time.Second, "[Picture: cat.png, 20 MB] Your server did not take this file. Please open it on Wall.|and text", 1},
+		{"too large for the server", nil, &gateway.FileError{Reason: gateway.FileTooLarge, Max: 1 << 20}, time.Second, "[Picture: cat.png, 20 MB] This file is too large to be shown here. At most 1 MB are possible.|and text", 1},
 		{"never comes back", slices.Repeat([]error{down}, 100), nil, 20 * time.Minute, "[Picture: cat.png, 20 MB] This file could not be brought here in time. Please open it on Wall.|and text", 0},
 		{"something unknown, once", []error{errors.New("odd")}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 2},
 	} {
@@ -272,6 +275,30 @@ func TestFileInFailures(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFileWaitsForTheServer: while the user's server is away a file waits for it as a text does, once and in order.
+func TestFileWaitsForTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.held["h1"] = gif
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Fail(&gateway.FileError{Reason: gateway.FileAway, Err: gateway.ErrElsewhere})
+		r.mustEvent(picture("n1", "h1"), said("juliet", "n2", "after it", 0))
+		gatewaytest.Advance(3 * time.Hour)
+		diff(t, "shown meanwhile", shownTexts(r.wire.lines()), []string(nil))
+		files.Fail(nil)
+		gatewaytest.Advance(10 * time.Minute)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"https://up.example/1/cat.png image/gif image", "after it"})
+		files.Fail(&gateway.FileError{Reason: gateway.FileAway, Err: gateway.ErrElsewhere})
+		p.held["h2"] = gif + "2"
+		r.mustEvent(picture("n3", "h2"))
+		gatewaytest.Advance(25 * time.Hour)
+		if got := shownTexts(r.wire.lines()); !strings.Contains(got[len(got)-1], "Your server did not take this file") {
+			t.Errorf("got %q, want a line about the file after a day", got)
+		}
+	})
 }
 
 func TestFilesThatAreNotShown(t *testing.T) {

@@ -125,6 +125,7 @@ const (
 	textDiscMetadata    TextKey = "desk.disc.metadata"
 	textDiscSeenDefault TextKey = "desk.disc.seen_default"
 	textDiscKept        TextKey = "desk.disc.kept"
+	textDiscFiles       TextKey = "desk.disc.files"
 	textDiscKeptThere   TextKey = "desk.disc.kept_there"
 	textDiscKeptUnknown TextKey = "desk.disc.kept_unknown"
 	textDiscRegion      TextKey = "desk.disc.region"

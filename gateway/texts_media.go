@@ -3,6 +3,7 @@ package gateway
 // What became of a file. Those of a whole kind are the first part of a key; what a FileReason or a MediaKind says follows.
 const (
 	TextFileInTooLarge   TextKey = "file.in.too_large"
+	TextFileInUnplaced   TextKey = "file.in.unplaced"
 	TextFileOutTooLarge  TextKey = "file.out.too_large"
 	TextFileOutType      TextKey = "file.out.type"
 	TextFileOutRefused   TextKey = "file.out.refused"
