@@ -134,3 +134,72 @@ func TestNoKeyTwice(t *testing.T) {
 		}
 	}
 }
+
+// toldToSend is what a text tells its reader to send: it stands in straight double quotes in every language.
+var toldToSend = regexp.MustCompile(`"([^"]*)"`)
+
+// commandWords are the words that a chat in a language understands, each with the keys that list it.
+func commandWords(lang string) map[string][]TextKey {
+	words := map[string][]TextKey{}
+	for _, l := range slices.Compact([]string{lang, "en"}) {
+		for key, text := range builtIn()[l] {
+			if !strings.HasSuffix(string(key), ".words") && !strings.HasPrefix(string(key), "desk.words.") {
+				continue
+			}
+			for word := range strings.SplitSeq(text, "|") {
+				if !slices.Contains(words[word], key) {
+					words[word] = append(words[word], key)
+				}
+			}
+		}
+	}
+	return words
+}
+
+// TestToldWordsAreUnderstood: whatever a text tells its reader to send is a command or an answer in the reader's language. Of
+// an example such as "add anna" the first word counts.
+func TestToldWordsAreUnderstood(t *testing.T) {
+	english := builtIn()["en"]
+	for lang, texts := range builtIn() {
+		words, told := commandWords(lang), 0
+		understood := func(text string) bool {
+			text = strings.ToLower(text)
+			first, _, _ := strings.Cut(text, " ")
+			return len(words[text]) > 0 || len(words[first]) > 0
+		}
+		for key, text := range texts {
+			all := toldToSend.FindAllStringSubmatch(text, -1)
+			for _, m := range all {
+				if told++; !understood(m[1]) {
+					t.Errorf("%s %q tells to send %q, which is not understood", lang, key, m[1])
+				}
+			}
+			if want := len(toldToSend.FindAllString(english[key], -1)); len(all) != want {
+				t.Errorf("%s %q tells to send %d words, English %d: other quotation marks?", lang, key, len(all), want)
+			}
+		}
+		if told < 20 {
+			t.Errorf("%s: saw %d words to send, the search is broken", lang, told)
+		}
+		// The line that takes an account over stands alone, to be copied whole.
+		_, line, _ := strings.Cut(texts[textMoveCode], "\n")
+		if word, _, _ := strings.Cut(line, " %s"); !slices.Contains(words[word], textClaimWords) {
+			t.Errorf("%s %q tells to send %q, want a word of %q", lang, textMoveCode, word, textClaimWords)
+		}
+		// A word starts one command, and none that a dialogue needs for itself.
+		for word, keys := range words {
+			commands := 0
+			for _, key := range keys {
+				if strings.HasSuffix(string(key), ".words") {
+					commands++
+				}
+			}
+			if commands > 1 || commands == 1 && (slices.Contains(keys, textWordsCancel) || slices.Contains(keys, textWordsBack)) {
+				t.Errorf("%s: %q is a word of %q", lang, word, keys)
+			}
+			if word != strings.ToLower(strings.TrimSpace(word)) || word == "" {
+				t.Errorf("%s: %q is never understood: words are compared in lower case, without spaces around", lang, word)
+			}
+		}
+	}
+}
