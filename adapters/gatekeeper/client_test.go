@@ -209,6 +209,32 @@ func TestDirectoryAway(t *testing.T) {
 	})
 }
 
+// TestCrowdedMessage wants a few parts of a message that has thousands, since each becomes a stanza.
+func TestCrowdedMessage(t *testing.T) {
+	_, a := script(t, func(*scripted) {})
+	content := map[string]any{"text": "hello", "contact": map[string]any{"name": "N", "phones": make([]string, 1000), "emails": make([]string, 1000)}}
+	for n := range 1000 {
+		content[fmt.Sprint("z", n)] = n
+	}
+	body, err := json.Marshal(map[string]any{
+		"id": "evt_1", "type": "message.received", "subject": map[string]any{"to": "usr_1", "peer": "gku_1"}, "data": map[string]any{"message_id": "msg_1", "content": content},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := a.Parse(gateway.Request{Body: body})
+	if err != nil || len(events) != 1 {
+		t.Fatalf("got %d events, %v", len(events), err)
+	}
+	parts := events[0].Body.(gateway.Message).Content.Parts
+	if got := len(parts); got != 12 || parts[11].(gateway.Text).Text != "hello" {
+		t.Fatalf("got %d parts, want 10 notices, the card and the text", got)
+	}
+	if card := parts[10].(gateway.ContactCard); len(card.Phones) != 10 || len(card.Emails) != 10 {
+		t.Errorf("got %d numbers and %d addresses, want 10 of each", len(card.Phones), len(card.Emails))
+	}
+}
+
 // TestMissingBesideBroken wants what can be read of a backlog, whatever stands beside it.
 func TestMissingBesideBroken(t *testing.T) {
 	_, a := script(t, func(s *scripted) {

@@ -11,11 +11,16 @@ import (
 	"postern/gateway"
 )
 
-// maxExcerpt bounds what a notice about unknown content repeats, in code points.
-const maxExcerpt = 200
+// maxExcerpt bounds what a notice about unknown content repeats, in code points; maxUnknown how many notices a message gets, for
+// each becomes a stanza. maxLines bounds the numbers and addresses of a contact card, as the document does.
+const (
+	maxExcerpt = 200
+	maxUnknown = 10
+	maxLines   = 10
+)
 
 // parseContent turns a Content object into parts. A member that the document does not describe becomes a notice with an
-// excerpt; nothing is dropped. In relay mode the content is an envelope that nobody here can open.
+// excerpt, so that nothing is dropped in silence. In relay mode the content is an envelope that nobody here can open.
 func parseContent(d eventData) (gateway.Content, error) {
 	if len(d.Content) == 0 {
 		return gateway.Content{Parts: []gateway.Part{gateway.UnsupportedPart{Type: "encrypted"}}}, nil
@@ -32,7 +37,10 @@ func parseContent(d eventData) (gateway.Content, error) {
 	}
 	slices.SortFunc(names, byPartOrder)
 	var out gateway.Content
-	for _, name := range names {
+	for n, name := range names {
+		if n >= maxUnknown && !slices.Contains(partOrder, name) {
+			continue
+		}
 		out.Parts = append(out.Parts, parsePart(name, members)...)
 	}
 	if len(out.Parts) == 0 {
@@ -41,7 +49,7 @@ func parseContent(d eventData) (gateway.Content, error) {
 	return out, nil
 }
 
-// partOrder is how parts follow each other: media before the text that is its caption.
+// partOrder is how parts follow each other: what is unknown first, and media before the text that is its caption.
 var partOrder = []string{"media", "location", "contact", "poll", "interactive", "answer", "unsupported", "text"}
 
 func byPartOrder(a, b string) int {
@@ -87,7 +95,7 @@ func parsePart(name string, members map[string]json.RawMessage) []gateway.Part {
 	case "contact":
 		var c contactCard
 		if json.Unmarshal(raw, &c) == nil {
-			return []gateway.Part{gateway.ContactCard{Name: c.Name, Phones: c.Phones, Emails: c.Emails}}
+			return []gateway.Part{gateway.ContactCard{Name: c.Name, Phones: c.Phones[:min(len(c.Phones), maxLines)], Emails: c.Emails[:min(len(c.Emails), maxLines)]}}
 		}
 	case "media":
 		var media []mediaPart

@@ -205,7 +205,7 @@ func renderContent(in gateway.Content) (content, error) {
 			if out.Contact != nil {
 				return content{}, several(p)
 			}
-			out.Contact = &contactCard{Name: cut(p.Name, 200), Phones: p.Phones[:min(len(p.Phones), 10)], Emails: p.Emails[:min(len(p.Emails), 10)]}
+			out.Contact = &contactCard{Name: cut(p.Name, 200), Phones: p.Phones[:min(len(p.Phones), maxLines)], Emails: p.Emails[:min(len(p.Emails), maxLines)]}
 		case gateway.Poll:
 			if out.Poll != nil {
 				return content{}, several(p)
