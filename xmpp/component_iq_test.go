@@ -208,10 +208,12 @@ func TestPrompt(t *testing.T) {
 		if got := q.Child(nsGateway, "jid").Text(); got != "carla2@gw.example" {
 			t.Errorf("got %q", got)
 		}
-		el := r.ask("gw.example", "set", "<query xmlns='jabber:iq:gateway'><prompt>garbage</prompt></query>")
-		wantError(t, el, "gw.example", "romeo@example/phone", "q1", NotAcceptable, "modify")
-		if got := ParseStanzaError(el).Text; got != "that is no number" {
-			t.Errorf("got text %q", got)
+		for _, typed := range []string{"garbage", " ", ""} {
+			el := r.ask("gw.example", "set", "<query xmlns='jabber:iq:gateway'><prompt>"+typed+"</prompt></query>")
+			wantError(t, el, "gw.example", "romeo@example/phone", "q1", NotAcceptable, "modify")
+			if got := ParseStanzaError(el).Text; got != "that is no number" {
+				t.Errorf("%q: got text %q", typed, got)
+			}
 		}
 		wantError(t, r.ask("gw.example", "set", "<query xmlns='jabber:iq:gateway'><prompt>nobody</prompt></query>"), "gw.example", "romeo@example/phone", "q1", ItemNotFound, "cancel")
 		wantError(t, r.ask("gw.example", "set", "<query xmlns='jabber:iq:gateway'/>"), "gw.example", "romeo@example/phone", "q1", BadRequest, "modify")

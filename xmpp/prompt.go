@@ -17,13 +17,14 @@ func (c *Component) getPrompt(_ context.Context, _ *Element, v gateway.Visitor) 
 	return answer{payload: q.AddTextChild("prompt", prompt)}, nil
 }
 
-// setPrompt turns what was typed into an address.
+// setPrompt turns what was typed into an address. An empty field is an answer like any other: clients show the text of the
+// refusal below it.
 func (c *Component) setPrompt(ctx context.Context, el *Element, v gateway.Visitor) (answer, error) {
-	typed := strings.TrimSpace(el.FirstChild().Child(nsGateway, "prompt").Text())
-	if typed == "" {
+	typed := el.FirstChild().Child(nsGateway, "prompt")
+	if typed == nil {
 		return answer{}, &StanzaError{Condition: BadRequest}
 	}
-	alias, err := c.desk.Resolve(ctx, v, typed)
+	alias, err := c.desk.Resolve(ctx, v, strings.TrimSpace(typed.Text()))
 	if err != nil {
 		return answer{}, err
 	}
