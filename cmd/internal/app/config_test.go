@@ -112,6 +112,13 @@ func TestMistakes(t *testing.T) {
 			`11:44: media.parallel: got 0, want 1 or more`,
 			`11:74: media.internal_hosts.0: "https://up" is no host, such as upload.example.org or upload.example.org:5281`,
 		}},
+		{"operator without an address", valid + "operator: {abuse: call us, admin: nobody, status: 'https://status.example.org', support: help@example.org}\n", []string{
+			`11:12: operator.abuse: "call us" is no URI and no e-mail address`,
+			`11:28: operator.admin: "nobody" is no URI and no e-mail address`,
+		}},
+		{"addresses of contacts", strings.Replace(valid, "secret: s", "secret: s\n    contact_jids: plain", 1), []string{
+			`7:5: adapters.gatekeeper.contact_jids: got "plain", want opaque or readable`,
+		}},
 		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
 			`12:12: delivery.parallel: got 0, want 1 or more`,
@@ -259,4 +266,19 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("got error %q, want problems with a text", err)
 		}
 	})
+}
+
+// TestOperatorAddresses: users get addresses that a client can open (XEP-0157 §3), whatever the file says.
+func TestOperatorAddresses(t *testing.T) {
+	cfg, err := Parse("postern.yaml", []byte(valid+"operator: {name: Example, abuse: abuse@example.org, admin: 'xmpp:admin@example.org', status: 'https://status.example.org/'}\n"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"abuse": {"mailto:abuse@example.org"}, "admin": {"xmpp:admin@example.org"}, "status": {"https://status.example.org/"}}
+	if diff := cmp.Diff(want, cfg.Operator.contacts()); diff != "" {
+		t.Errorf("contacts (-want +got):\n%s", diff)
+	}
+	if got, want := cfg.Operator.String(), "Example, abuse@example.org"; got != want {
+		t.Errorf("in the disclosure: got %q, want %q", got, want)
+	}
 }
