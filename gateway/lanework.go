@@ -12,6 +12,7 @@ type verdict struct {
 	end   ending
 	after time.Duration // for again
 	why   ParkReason    // for again, when the wait is long
+	turn  *fileTurn     // for again, as soon as a file may move
 }
 
 type ending uint8
@@ -49,6 +50,17 @@ func (o *ownership) work(ctx context.Context, l *lane) {
 func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict {
 	for {
 		v := o.handle(ctx, l, q, it)
+		for v.turn != nil { // others' files come first: outside the slots of lanes
+			select {
+			case <-v.turn.ready:
+				mine := v.turn
+				v = o.handle(withTurn(ctx, mine), l, q, it)
+				mine.end()
+			case <-ctx.Done():
+				v.turn.end()
+				v = verdict{end: stop}
+			}
+		}
 		if v.end == stop {
 			o.lose()
 		}

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -20,44 +18,7 @@ const (
 	fileTries    = 5
 	// fileSlack is how long before a file expires it is no longer shown anew.
 	fileSlack = 10 * time.Minute
-	// fileTurn is about how often a lane asks whether a file may move now.
-	fileTurn = 300 * time.Millisecond
 )
-
-// transfers bounds how many files move at once in one direction, and how many of one account: nobody's slow host holds
-// up everybody's files.
-type transfers struct {
-	mu   sync.Mutex
-	max  int
-	busy int
-	by   map[AccountID]int
-}
-
-func newTransfers(most int) *transfers { return &transfers{max: most, by: map[AccountID]int{}} }
-
-// take reports whether a file of an account may move now; release must follow.
-func (t *transfers) take(a AccountID) (release func(), ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.busy >= t.max || t.by[a] >= max(1, t.max/4) {
-		return nil, false
-	}
-	t.busy++
-	t.by[a]++
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.busy--
-		if t.by[a]--; t.by[a] == 0 {
-			delete(t.by, a)
-		}
-	}, true
-}
-
-// nextTurn is the verdict of a lane that waits for others' files. It waits outside the slots of lanes.
-func nextTurn() *verdict {
-	return &verdict{end: again, after: fileTurn/2 + rand.N(fileTurn), why: ParkRetry}
-}
 
 type ownedKey struct{}
 

@@ -100,9 +100,9 @@ func (w *inWalk) file(ctx context.Context, n int, part Part, m Media) (Part, *ve
 	if !ok {
 		return w.fileLine(m, FileNowhere, 0), nil
 	}
-	release, ok := g.filesIn.take(w.account.ID)
-	if !ok {
-		return nil, nextTurn()
+	release, wait := g.filesIn.take(ctx, w.account.User)
+	if wait != nil {
+		return nil, &verdict{end: again, turn: wait}
 	}
 	defer release()
 	began := time.Now()

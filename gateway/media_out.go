@@ -80,9 +80,9 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 	if ok {
 		return known.Media, nil
 	}
-	release, ok := g.filesOut.take(w.account.ID)
-	if !ok {
-		return Media{}, nextTurn()
+	release, wait := g.filesOut.take(ctx, w.account.User)
+	if wait != nil {
+		return Media{}, &verdict{end: again, turn: wait}
 	}
 	defer release()
 	if v := w.begin(ctx); v != nil {
