@@ -64,7 +64,7 @@ func (c *Client) Open(ctx context.Context, call Call) (*Download, error) {
 	req.Header.Set("Accept", "*/*")
 	// Without this the transport unpacks by itself and the length is lost (net/http, Transport.DisableCompression).
 	req.Header.Set("Accept-Encoding", "identity")
-	resp, fault := c.exchange(req, call.Name)
+	resp, fault := c.exchange(req, call.Name) //nolint:bodyclose // the body is the download, which the caller closes
 	if fault != nil {
 		return nil, fault
 	}
