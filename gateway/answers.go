@@ -118,7 +118,7 @@ func (w *outWalk) answer(ctx context.Context) *verdict {
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	i := asks(qs, b.ReplyTo, w.out.Op.ID)
+	i := asks(qs, b.ReplyTo, w.out.Op)
 	if i < 0 {
 		return nil
 	}
@@ -138,17 +138,25 @@ func (w *outWalk) answer(ctx context.Context) *verdict {
 	return nil
 }
 
-// asks finds the question that a message may answer: the one it replies to, or else the newest, while that has no answer
-// but this op's own; -1 for none.
-func asks(qs []posed, reply *Target, op OpID) int {
+// asks finds the question that a message may answer: the one it replies to, or the one that an earlier try of it answered, or
+// else the newest that was there when it was written, while that has no answer; -1 for none.
+func asks(qs []posed, reply *Target, op Op) int {
 	if reply != nil {
 		return slices.IndexFunc(qs, func(q posed) bool { return slices.Contains(reply.IDs, q.ID) })
 	}
-	last := len(qs) - 1
-	if last < 0 || qs[last].Answered != "" && qs[last].Answered != op {
-		return -1
+	if i := slices.IndexFunc(qs, func(q posed) bool { return q.Answered == op.ID }); i >= 0 {
+		return i
 	}
-	return last
+	for i, q := range slices.Backward(qs) {
+		if q.Asked.After(op.At) {
+			continue
+		}
+		if q.Answered != "" {
+			break
+		}
+		return i
+	}
+	return -1
 }
 
 // picks returns the options that an answer names by number or title, nil when it is anything else.

@@ -64,7 +64,7 @@ func TestAsks(t *testing.T) {
 		{&Target{IDs: []MessageID{"old"}}, "op2", 0},
 		{&Target{IDs: []MessageID{"other"}}, "op2", -1},
 	} {
-		if got := asks(qs, tt.reply, tt.op); got != tt.want {
+		if got := asks(qs, tt.reply, Op{ID: tt.op, At: someTime}); got != tt.want {
 			t.Errorf("%+v by %s: got %d, want %d", tt.reply, tt.op, got, tt.want)
 		}
 	}

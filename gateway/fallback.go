@@ -7,8 +7,6 @@ import (
 	"strings"
 )
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
 // before puts words before the first text of a content, or makes them its first.
 func before(words Text, c Content) Content {
 	out := Content{Parts: slices.Clone(c.Parts)}

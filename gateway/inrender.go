@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -18,10 +19,13 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 	case Edited:
 		return w.edited(ctx, b)
 	case Retracted:
-		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.act(ShowRetract{ID: id, Of: of}) }, w.say(TextRetracted, b.Target.Excerpt))
+		return w.retracted(ctx, b)
 	case Reacted:
-		emojis := strings.Join(b.Emojis, " ")
-		return w.about(ctx, b.Target, func(of StanzaID, id StanzaID) { w.act(ShowReact{ID: id, Of: of, Emojis: b.Emojis}) }, w.say(TextReacted, emojis))
+		return w.about(ctx, b.Target, func(of, id StanzaID) { w.act(ShowReact{ID: id, Of: of, Emojis: b.Emojis}) }, func() {
+			if len(b.Emojis) > 0 { // whoever saw none misses none
+				w.notice(w.say(TextReacted, strings.Join(b.Emojis, " ")), EventKind(b))
+			}
+		})
 	case Status:
 		return w.status(ctx, b)
 	case ContactUpdate:
@@ -68,7 +72,7 @@ func (w *inWalk) derived(purpose string) StanzaID {
 
 // notice shows a line from the contact that is the gateway's own words.
 func (w *inWalk) notice(text, purpose string) {
-	w.add(ShowMessage{IDs: []StanzaID{w.derived(purpose)}, Content: PlainText(text)})
+	w.add(ShowMessage{IDs: []StanzaID{w.derived(purpose)}, Content: PlainText(text), Notice: true})
 }
 
 // message shows a new message. What the user wrote in the platform's own app needs the server's privilege to be shown as
@@ -115,14 +119,8 @@ func (w *inWalk) message(ctx context.Context, b Message) *verdict {
 	return nil
 }
 
-// edited shows an edit in place, or as a new line when the message is too old to be found.
+// edited shows an edit in place, or as a new message when that which it changes is too old to be found.
 func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
-	var text string
-	for _, p := range b.Content.Parts {
-		if t, ok := p.(Text); ok {
-			text = t.Text
-		}
-	}
 	w.o.g.quotable(w.entry.Lane, b.Content, b.Target.IDs...)
 	caption, content, v := w.caption(ctx, b)
 	if v != nil {
@@ -133,24 +131,63 @@ func (w *inWalk) edited(ctx context.Context, b Edited) *verdict {
 			of = caption
 		}
 		w.act(ShowEdit{ID: id, Of: of, Content: content})
-		line := mapped{IDs: b.Target.IDs, Mine: w.in.Event.FromMe}
-		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), line))
-	}, w.say(TextEdited, text))
+		w.leadsTo(b.Target, id)
+	}, func() {
+		shown := ShowMessage{Content: prefixed(w.say(TextEdited, ""), b.Content)}
+		for n := range shown.Content.Parts {
+			shown.IDs = append(shown.IDs, w.derived(strings.TrimSuffix(fmt.Sprint(EventKind(b), " ", n), " 0")))
+		}
+		w.add(shown)
+		w.leadsTo(b.Target, shown.IDs...)
+	})
 }
 
-// about shows something that refers to an earlier message, or a plain line when that is not known any more. The line is the
-// gateway's: of what the user did elsewhere there is none.
-func (w *inWalk) about(ctx context.Context, t Target, show func(of, id StanzaID), line string) *verdict {
+// leadsTo keeps which message further stanzas are about, so that answers to them find it.
+func (w *inWalk) leadsTo(t Target, ids ...StanzaID) {
+	for _, id := range ids {
+		line := mapped{IDs: t.IDs, Mine: w.in.Event.FromMe}
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(id), line))
+	}
+}
+
+// maxStanzas is how many stanzas of one message are taken back.
+const maxStanzas = 16
+
+// retracted takes back every stanza that the message became: a picture, and the words that came with it.
+func (w *inWalk) retracted(ctx context.Context, b Retracted) *verdict {
+	var further []string
+	var known map[string]mapped
+	if len(b.Target.IDs) > 0 {
+		for n := 1; n < maxStanzas; n++ {
+			further = append(further, string(w.stanzaID(b.Target.IDs[0], n)))
+		}
+		var err error
+		if known, err = w.o.lookup(ctx, w.account, w.entry.Lane, byStanza, further...); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+	}
+	return w.about(ctx, b.Target, func(of, id StanzaID) {
+		w.act(ShowRetract{ID: id, Of: of})
+		for n, more := range further {
+			if _, ok := known[more]; ok {
+				w.act(ShowRetract{ID: w.changeID(fmt.Sprint(EventKind(b), " ", n+1)), Of: StanzaID(more)})
+			}
+		}
+	}, func() { w.notice(w.say(TextRetracted, b.Target.Excerpt), EventKind(b)) })
+}
+
+// about shows something that refers to an earlier message, or says so otherwise when that is not known any more. Of what the
+// user did elsewhere it says nothing.
+func (w *inWalk) about(ctx context.Context, t Target, show func(of, id StanzaID), otherwise func()) *verdict {
 	of, _, v := w.find(ctx, t)
 	if v != nil {
 		return v
 	}
-	purpose := EventKind(w.in.Event.Body)
 	switch {
 	case of != "":
-		show(of, w.changeID(purpose))
+		show(of, w.changeID(EventKind(w.in.Event.Body)))
 	case !w.in.Event.FromMe:
-		w.notice(line, purpose)
+		otherwise()
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (w *outWalk) refusedPlan(ctx context.Context, r PlanRefusal) *verdict {
 	lang := w.out.Op.Lang
 	switch r.Text { //nolint:exhaustive // the texts of the whole catalogue are one type
 	case TextTooLong:
-		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max, unitNames[r.Unit])
+		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), r.Max, w.o.g.texts.Say(lang, textUnit+unitNames[r.Unit]))
 	case TextReactionsList:
 		return w.fail(ctx, NotAcceptable, r.Text, w.platform(), joinedWords(r.Allowed))
 	case TextReactionsMax:
@@ -83,4 +83,5 @@ func (w *outWalk) refusedPlan(ctx context.Context, r PlanRefusal) *verdict {
 	return w.fail(ctx, NotAcceptable, r.Text)
 }
 
-var unitNames = map[TextUnit]string{CodePoints: "characters", UTF16Units: "characters", Bytes: "bytes"}
+// unitNames are the ends of texts: nobody counts UTF-16 in what they wrote.
+var unitNames = map[TextUnit]TextKey{CodePoints: "characters", UTF16Units: "characters", Bytes: "bytes"}

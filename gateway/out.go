@@ -123,6 +123,13 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return new(w.finish(ctx))
 	}
 	if ok {
+		switch w.out.Op.Body.(type) {
+		case OpEdit, OpRetract: // XEP-0308 §5, XEP-0424 §8: of the same sender alone, whatever the platform would allow
+			if !m.Mine {
+				return w.fail(ctx, NotAllowed, TextNotYours)
+			}
+		case OpMessage, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+		}
 		t.Excerpt = w.o.g.excerpt(w.entry.Lane, *t)
 		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
 		return nil

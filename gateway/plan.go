@@ -79,12 +79,19 @@ func planReact(op Op, b OpReact, caps Caps) Planned {
 	if !caps.Has(FeatureReact) {
 		return Planned{Refused: &refused}
 	}
-	for _, e := range b.Emojis {
-		if len(caps.Reactions) > 0 && !contains(caps.Reactions, e) {
+	b.Emojis = slices.Clone(b.Emojis)
+	for i, e := range b.Emojis {
+		if len(caps.Reactions) == 0 {
+			break
+		}
+		at := slices.IndexFunc(caps.Reactions, func(known string) bool { return samePicture(known, e) })
+		if at < 0 {
 			refused.Text, refused.Allowed = TextReactionsList, caps.Reactions
 			return Planned{Refused: &refused}
 		}
+		b.Emojis[i] = caps.Reactions[at]
 	}
+	op.Body = b
 	if caps.ReactionsMax > 0 && len(b.Emojis) > caps.ReactionsMax {
 		refused.Text, refused.Max = TextReactionsMax, caps.ReactionsMax
 		return Planned{Refused: &refused}
@@ -92,9 +99,16 @@ func planReact(op Op, b OpReact, caps Caps) Planned {
 	return Planned{Ops: []Op{op}}
 }
 
-// late reports whether a message is too old to be changed. One whose age is not known is left to the platform to judge.
+// samePicture compares reactions without the selector that asks for colour: clients and platforms write ❤ with and without it.
+func samePicture(a, b string) bool {
+	const colour = "\uFE0F"
+	return strings.ReplaceAll(a, colour, "") == strings.ReplaceAll(b, colour, "")
+}
+
+// late reports whether a message is surely too old to be changed: its time is known to the minute that it began. One whose age
+// is not known is left to the platform to judge.
 func late(t Target, limit time.Duration, now time.Time) bool {
-	return limit > 0 && !t.At.IsZero() && now.Sub(t.At) > limit
+	return limit > 0 && !t.At.IsZero() && now.Sub(t.At) >= limit+time.Minute
 }
 
 // planEdit sends an edit where the platform can, and otherwise the new text as a new message that says so.

@@ -96,7 +96,7 @@ func TestPlan(t *testing.T) {
 		{"empty", OpMessage{}, caps(), 0, []string{"refused empty text"}},
 		{"native edit", edit, caps(FeatureEdit), 0, []string{"op edit"}},
 		{"edit too late", edit, quick, 2 * time.Minute, []string{"op message ✎ new", "degraded edit"}},
-		{"edit in time", edit, quick, time.Minute, []string{"op edit"}},
+		{"edit in time", edit, quick, 2*time.Minute - 1, []string{"op edit"}}, // a time is known to the minute
 		{"edit of unknown age", OpEdit{Target: Target{IDs: []MessageID{"m"}}, Content: PlainText("new")}, quick, time.Hour, []string{"op edit"}},
 		{"retract in time", OpRetract{Target: Target{At: someTime}}, quick, time.Minute, []string{"op retract"}},
 		{"retract too late", OpRetract{Target: Target{At: someTime}}, quick, 2 * time.Minute, []string{"refused retract_late retract"}},
@@ -105,6 +105,7 @@ func TestPlan(t *testing.T) {
 		{"retract", OpRetract{}, caps(FeatureRetract), 0, []string{"op retract"}},
 		{"no retract", OpRetract{}, caps(), 0, []string{"refused unsupported retract"}},
 		{"react", OpReact{Emojis: []string{"👍"}}, few, 0, []string{"op react"}},
+		{"react in black and white", OpReact{Emojis: []string{"\u2764"}}, few, 0, []string{"op react"}},
 		{"react removed", OpReact{}, few, 0, []string{"op react"}},
 		{"too many reactions", OpReact{Emojis: []string{"👍", "❤️"}}, few, 0, []string{"refused reactions_max react"}},
 		{"reaction not on the list", OpReact{Emojis: []string{"🎂"}}, few, 0, []string{"refused reactions_list react"}},

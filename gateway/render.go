@@ -136,7 +136,8 @@ type ShowRoster struct{ Add bool }
 // ShowProbe asks the user's server who is online, to heal presence after a restart (RFC 6121 §4.3).
 type ShowProbe struct{}
 
-// shownKind names a Shown in dedupe names. One event shows at most one of each kind; notices have names of their own.
+// shownKind names a Shown in dedupe names. One event shows at most one of each kind, but for those with names
+// of their own.
 func shownKind(s Shown) string {
 	switch s := s.(type) {
 	case ShowMessage:
@@ -147,7 +148,7 @@ func shownKind(s Shown) string {
 	case ShowEdit:
 		return "edit"
 	case ShowRetract:
-		return "retract"
+		return "retract " + string(s.Of) // a message may have become several stanzas
 	case ShowReact:
 		return "react"
 	case ShowReceipt:

@@ -24,10 +24,14 @@ const (
 const (
 	TextNotAChat       TextKey = "not_a_chat"
 	TextUnknownMessage TextKey = "unknown_message"
+	TextNotYours       TextKey = "not_yours"
 	TextRetractLate    TextKey = "retract_late"
 	TextReactionsList  TextKey = "reactions_list"
 	TextReactionsMax   TextKey = "reactions_max"
 )
+
+// textUnit is followed by what a platform counts in texts.
+const textUnit TextKey = "unit."
 
 // textDegraded is followed by the feature that a chat lacks: what was done instead.
 const textDegraded TextKey = "degraded."
