@@ -41,8 +41,9 @@ func (g *Gateway) RosterItems(ctx context.Context, v Visitor, f func(RosterItem)
 	return nil
 }
 
-// Listed records that a contact stands in its user's roster with a subscription both ways, and returns what the user is
-// shown of it then. as is the name that we gave it, empty when the user chose another.
+// Listed records that a contact stands in its user's roster, and returns what the user is shown of it then. Who was not
+// listed before has a subscription both ways; later the user's own changes of it stay. as is the name that we gave it, empty
+// when the user chose another.
 func (g *Gateway) Listed(ctx context.Context, v Visitor, alias Alias, as string) ([]Rendering, error) {
 	inst, ok := g.instance(v.Adapter)
 	if !ok {
@@ -55,12 +56,15 @@ func (g *Gateway) Listed(ctx context.Context, v Visitor, alias Alias, as string)
 	seen := now.Subscribed
 	c, err := g.identity.Revise(ctx, a, now.Alias, func(c *Contact) {
 		seen = c.Subscribed
-		c.Subscribed, c.Follows, c.Listed, c.ListedAs, c.Removed = true, true, true, as, false
+		if !c.Listed {
+			c.Subscribed, c.Follows = true, true
+		}
+		c.Listed, c.ListedAs, c.Removed = true, as, false
 	})
 	if err != nil {
 		return nil, err
 	}
-	if seen {
+	if seen || !c.Subscribed {
 		return nil, nil
 	}
 	r := Rendering{Component: inst.Component, From: c.Alias, To: a.User, Lang: a.Lang, What: g.here(a, c)}

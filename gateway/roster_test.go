@@ -45,6 +45,14 @@ func TestRosterOfAUser(t *testing.T) {
 		want := gateway.RosterItem{Alias: alias, Local: alias, Name: "Juliet", Listed: true, As: "Juliet"}
 		diff(t, "listed", item(), want)
 
+		// A subscription that the user gives up afterwards stays given up.
+		if _, err := r.gw.Presence(t.Context(), v, alias, gateway.PresenceUnsubscribe); err != nil {
+			t.Fatal(err)
+		}
+		if shown, err := r.gw.Listed(t.Context(), v, alias, "Juliet"); err != nil || len(shown) != 0 {
+			t.Errorf("got %v, %v, want no presence for a user who sees none", shown, err)
+		}
+
 		// A new name brings the entry up to date; the same one does not.
 		if err := r.event(named("n2", "Juliet"), named("n3", "Juliet C.")); err != nil {
 			t.Fatal(err)

@@ -61,6 +61,7 @@ type Component struct {
 	profile  *profile
 	errands  *errands
 	lookers  *errands // ask clients what they want to hear of
+	healers  *errands // look after rosters
 	clients  clients
 	pace     *rate.Limiter
 	typists  typists
@@ -84,6 +85,8 @@ const (
 	errandDepth   = 16 // questions waiting per worker
 	lookWorkers   = 8
 	lookDepth     = 256
+	healWorkers   = 4
+	healDepth     = 512
 )
 
 // New returns a component that Run connects. It does no I/O.
@@ -105,7 +108,8 @@ func New(cfg Config, gw Gateway, desk Desk, outbox Outbox) (*Component, error) {
 	c := &Component{
 		cfg: cfg, self: self, since: time.Now(), gw: gw, desk: desk, outbox: outbox, users: make(map[string]bool),
 		profile: newProfile(self.Domain(), cfg.Name, cfg.Descriptor, cfg.Contacts),
-		errands: newErrands(errandWorkers, errandDepth), lookers: newErrands(lookWorkers, lookDepth), pace: newPace(),
+		errands: newErrands(errandWorkers, errandDepth), lookers: newErrands(lookWorkers, lookDepth),
+		healers: newErrands(healWorkers, healDepth), pace: newPace(),
 		log: cfg.Log.With("component", self.Domain()),
 	}
 	for _, d := range append([]string{}, cfg.Users...) {
@@ -171,14 +175,6 @@ func (c *Component) send(ctx context.Context, el *Element) error {
 		return errLocalClose
 	}
 	return live.stream.send(ctx, el)
-}
-
-func (c *Component) write(ctx context.Context, b []byte) error {
-	live := c.live.Load()
-	if live == nil {
-		return errLocalClose
-	}
-	return live.stream.write(ctx, b)
 }
 
 // reply sends what nobody can be told of when it fails: the stream that the

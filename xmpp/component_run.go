@@ -43,7 +43,9 @@ func (c *Component) Run(ctx context.Context) {
 		<-stopped
 	})
 	c.errands.run(work, func() {
-		c.lookers.run(work, func() { c.connect(ctx, work, streamCtx) })
+		c.lookers.run(work, func() {
+			c.healers.run(work, func() { c.connect(ctx, work, streamCtx) })
+		})
 	})
 	close(stopped)
 	wg.Wait()

@@ -2,6 +2,7 @@ package xmpp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -67,6 +68,21 @@ func (t *iqTable) deliver(el *Element) bool {
 		ch <- iqAnswer{el: el}
 	}
 	return ok
+}
+
+// errUnreadable is an answer that came and could not be taken.
+var errUnreadable = errors.New("xmpp: iq: answer not readable")
+
+// spoil tells whoever asked that the answer, of which only the head is known, was not taken.
+func (t *iqTable) spoil(head *Element, why error) {
+	key := iqKey{head.ID(), head.From()}
+	t.mu.Lock()
+	ch, ok := t.waiting[key]
+	delete(t.waiting, key)
+	t.mu.Unlock()
+	if ok {
+		ch <- iqAnswer{err: fmt.Errorf("%w: %w", errUnreadable, why)}
+	}
 }
 
 // fail ends all requests and refuses new ones.

@@ -135,9 +135,10 @@ func (c *Component) advertised(el *Element) bool {
 	}
 	for _, space := range []string{nsPrivilege, nsPrivilegeOld} {
 		p := el.Child(space, "privilege")
-		if p == nil || p.Child(space, "perm") == nil {
+		if p == nil || p.Child(nsForward, "forwarded") != nil {
 			continue
 		}
+		// One without any <perm/> takes everything back.
 		g := readGrants(p)
 		if now := c.privileges.Load(); now != nil {
 			now.set(from.Domain(), g)

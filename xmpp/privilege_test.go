@@ -70,7 +70,15 @@ func TestPrivilegesAreReplacedWholeAndEndWithTheStream(t *testing.T) {
 		if !got.rosterGet || got.rosterSet || got.outgoing || got.presence || got.iq("get", uploadNS) {
 			t.Errorf("got %+v, want reading rosters and nothing else", got)
 		}
-		if r.c.privileges.Load().of("second.example").space != "" {
+		r.silent(advert("second.example", nsPrivilege, allGranted))
+		r.silent(advert("second.example", nsPrivilege, ""))
+		if got := r.c.privileges.Load().of("second.example"); got.rosterGet || got.rosterSet || got.outgoing || got.iq("get", uploadNS) {
+			t.Errorf("everything taken back: got %+v, want nothing", got)
+		}
+		if r.c.privileges.Load().of("example").space != nsPrivilegeOld {
+			t.Error("what one host takes back is gone for another")
+		}
+		if r.c.privileges.Load().of("third.example").space != "" {
 			t.Error("a host that said nothing has granted something")
 		}
 		r.Drop()

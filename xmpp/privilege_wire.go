@@ -97,7 +97,7 @@ func (c *Component) ours(address []byte) bool {
 
 // carry writes a batch in order, each stanza as its user's server allows. After
 // a connect that may not be known for a moment: the conversations that go by it
-// wait, and nobody else.
+// wait until the rest of the batch is written.
 func (c *Component) carry(ctx context.Context, batch []outgoing, write func(context.Context, []byte) error) error {
 	rights := c.privileges.Load()
 	held := make(map[string]bool)
@@ -123,8 +123,28 @@ func (c *Component) carry(ctx context.Context, batch []outgoing, write func(cont
 	return c.carryNow(ctx, later, write)
 }
 
-// carryNow writes stanzas whose users' servers have said what they allow.
+// carryNow writes stanzas whose users' servers have said what they allow. A
+// contact that leaves and comes back is out of the roster in between.
 func (c *Component) carryNow(ctx context.Context, list []outgoing, write func(context.Context, []byte) error) error {
+	left := make(map[string]bool)
+	start := 0
+	for i, o := range list {
+		switch {
+		case o.duty == unlisting:
+			left[o.pair] = true
+		case o.duty == listing && left[o.pair]:
+			if err := c.carryPart(ctx, list[start:i], write); err != nil {
+				return err
+			}
+			clear(left)
+			start = i
+		}
+	}
+	return c.carryPart(ctx, list[start:], write)
+}
+
+// carryPart writes the entries of contacts that come, then the stanzas, then takes out who leaves.
+func (c *Component) carryPart(ctx context.Context, list []outgoing, write func(context.Context, []byte) error) error {
 	listed := c.listAll(ctx, list)
 	for i, o := range list {
 		var out [][]byte

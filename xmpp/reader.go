@@ -113,6 +113,10 @@ func (s *stream) refuse(ctx context.Context, raw []byte, why error) {
 	if err != nil || head.Is(nsClient, "presence") || !s.address(head) {
 		return
 	}
+	if typ := head.Attr("type"); head.Is(nsClient, "iq") && (typ == "result" || typ == "error") {
+		s.iqs.spoil(head, why)
+		return
+	}
 	reply := ErrorReply(head, &StanzaError{Condition: cond, Type: "modify", Text: text, Lang: langOf(text)})
 	if reply == nil {
 		return

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"postern/gateway"
 )
 
 const nsRoster = "jabber:iq:roster" // RFC 6121 §2
@@ -18,12 +16,11 @@ const nsRoster = "jabber:iq:roster" // RFC 6121 §2
 const (
 	rosterTimeout  = 3 * time.Second  // for one request
 	rosterPatience = 15 * time.Second // for all entries of one batch: the outbox waits for them
-	rosterRefused  = 5 * time.Minute  // how long a server that refused is left alone
+	rosterRefused  = 5 * time.Minute  // how long is not tried again what was refused
+	refusalsKept   = 1000             // refusals kept in memory
 	rosterFresh    = time.Minute      // how long a roster that was read is gone by
 	rosterParallel = 8                // users whose rosters are changed at once
 	rostersKept    = 64               // rosters kept in memory
-	healingPace    = 20 * time.Millisecond
-	healingTime    = 2 * time.Minute
 )
 
 // entry is one contact of ours in a user's roster.
@@ -39,24 +36,24 @@ type roster struct {
 	read  time.Time
 }
 
-// rosters are those in use, and the hosts that do not let us.
+// rosters are those in use on one stream, and where we are not let.
 type rosters struct {
 	mu      sync.Mutex
-	of      map[JID]*roster
-	refused map[string]time.Time // host -> when
+	of      map[string]*roster   // by user
+	refused map[string]time.Time // host or user -> when
 	proven  map[string]bool      // hosts that were seen to do what they grant
-	healed  map[JID]bool         // users looked after since the stream came up
+	healed  map[string]bool      // users looked after
 }
 
 func newRosters() *rosters {
-	return &rosters{of: make(map[JID]*roster), refused: make(map[string]time.Time), proven: make(map[string]bool), healed: make(map[JID]bool)}
+	return &rosters{of: make(map[string]*roster), refused: make(map[string]time.Time), proven: make(map[string]bool), healed: make(map[string]bool)}
 }
 
 // get returns the roster of a user, which may have to be read first.
 func (r *rosters) get(user JID) *roster {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if one, ok := r.of[user]; ok {
+	if one, ok := r.of[user.String()]; ok {
 		return one
 	}
 	if len(r.of) >= rostersKept {
@@ -66,7 +63,7 @@ func (r *rosters) get(user JID) *roster {
 		}
 	}
 	one := &roster{}
-	r.of[user] = one
+	r.of[strings.Clone(user.String())] = one // the address would keep its whole stanza
 	return one
 }
 
@@ -74,168 +71,58 @@ func (r *rosters) get(user JID) *roster {
 func (r *rosters) forget(user JID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.of, user)
+	delete(r.of, user.String())
 }
 
-// usable tells whether a host's word on rosters is to be tried.
-func (r *rosters) usable(host string) bool {
+// usable tells whether a roster is to be tried: neither the user's nor all of
+// the host's were refused of late.
+func (r *rosters) usable(user JID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, ok := r.refused[host]
-	return !ok || time.Since(at) > rosterRefused
+	for _, who := range []string{user.Domain(), user.String()} {
+		if at, ok := r.refused[who]; ok && time.Since(at) <= rosterRefused {
+			return false
+		}
+	}
+	return true
 }
 
-func (r *rosters) refuse(host string) {
+// refuse leaves a host's or a user's rosters alone for a while.
+func (r *rosters) refuse(who string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.refused[host] = time.Now()
+	if len(r.refused) >= refusalsKept {
+		clear(r.refused) // it costs one more try each
+	}
+	r.refused[strings.Clone(who)] = time.Now()
 }
 
 // manages tells whether a user's roster is ours to write.
 func (c *Component) manages(user JID) bool {
 	g := c.granted(user)
-	return g.rosterGet && g.rosterSet && c.rosters.Load().usable(user.Domain())
+	return g.rosterGet && g.rosterSet && c.rosters.Load().usable(user.Bare())
 }
 
-// listAll puts the contacts of a batch into their users' rosters, several users
-// at a time, and returns by place what is shown instead of the stanza.
-func (c *Component) listAll(ctx context.Context, list []outgoing) map[int][][]byte {
-	users := make(map[JID][]int)
-	for i, o := range list {
-		if o.duty == listing && c.manages(o.user) {
-			users[o.user] = append(users[o.user], i)
-		}
-	}
-	if len(users) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, rosterPatience)
-	defer cancel()
-	out := make(map[int][][]byte)
-	var mu sync.Mutex
-	c.perUser(users, func(user JID, places []int) {
-		for _, i := range places {
-			shown, err := c.list(ctx, list[i])
-			if err != nil {
-				c.rosterFailed(user, err)
-				return
-			}
-			mu.Lock()
-			out[i] = shown
-			mu.Unlock()
-		}
-	})
-	return out
-}
-
-// perUser works for several users at once and waits for all.
-func (c *Component) perUser(users map[JID][]int, work func(JID, []int)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, rosterParallel)
-	for user, places := range users {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			defer func() {
-				if recover() != nil {
-					c.panicked("roster")
-				}
-			}()
-			work(user, places)
-		})
-	}
-	wg.Wait()
-}
-
-// rosterFailed remembers a server that does not do what it grants.
+// rosterFailed remembers a server that does not do what it grants, or a user for
+// whom it does not: an account that is gone or a roster that is full are nobody
+// else's trouble. The end of the stream and our own failures say nothing of either.
 func (c *Component) rosterFailed(user JID, err error) {
-	if errors.Is(err, errLocalClose) || errors.Is(err, gateway.ErrNoContact) || errors.Is(err, gateway.ErrNoAccount) {
+	who := ""
+	refused, answered := errors.AsType[*StanzaError](err)
+	switch {
+	case errors.Is(err, errNotGranted):
+		return
+	case answered && refused.Condition != Forbidden, errors.Is(err, errUnreadable):
+		who = user.Bare().String()
+	case answered, errors.Is(err, errRosterSilent), errors.Is(err, errNotSet):
+		who = user.Domain()
+	}
+	if who == "" {
+		c.log.Warn("roster left as it was", "host", user.Domain(), "error", err.Error())
 		return
 	}
-	c.rosters.Load().refuse(user.Domain())
-	c.log.Warn("roster not written, contacts ask for themselves", "host", user.Domain(), "error", err.Error())
-}
-
-// list puts one contact into a user's roster, or its name right, and returns
-// what is shown of it then. Without an entry to write there is nothing to show.
-func (c *Component) list(ctx context.Context, o outgoing) ([][]byte, error) {
-	v := gateway.Visitor{Adapter: c.cfg.Adapter, User: gateway.UserID(o.user.String())}
-	item, err := c.gw.RosterItem(ctx, v, gateway.Alias(o.contact.Local()))
-	if err != nil {
-		return nil, err
-	}
-	add := !strings.HasPrefix(string(o.raw), "<iq ") || strings.Contains(string(o.raw), "subscription='both'")
-	r := c.rosters.Load().get(o.user)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !add {
-		r.items = nil // the user may have given another name since
-	}
-	if err := c.readRoster(ctx, o.user, r); err != nil {
-		return nil, err
-	}
-	return c.listIn(ctx, v, r, item, o.contact, add)
-}
-
-// listIn writes one entry; r is held and has been read.
-func (c *Component) listIn(ctx context.Context, v gateway.Visitor, r *roster, item gateway.RosterItem, contact JID, add bool) ([][]byte, error) {
-	old, there := r.items[contact.String()]
-	if !there && !add {
-		return nil, nil
-	}
-	next := c.merged(old, there, item)
-	if !there || !old.same(next) {
-		user, err := ParseJID(string(v.User))
-		if err != nil {
-			return nil, err
-		}
-		if err := c.setEntry(ctx, user, contact, next); err != nil {
-			return nil, err
-		}
-		r.items[contact.String()] = next
-		if err := c.prove(ctx, user, contact, r); err != nil {
-			return nil, err
-		}
-	}
-	as := next.name
-	if next.name != shortened(item.Name, maxNick) {
-		as = "" // the user's own: it stays whatever the platform says
-	}
-	if there && item.Listed && as == item.As && old.subscription == "both" {
-		return nil, nil
-	}
-	shown, err := c.gw.Listed(ctx, v, item.Alias, as)
-	if err != nil {
-		return nil, err
-	}
-	var out [][]byte
-	for _, g := range shown {
-		stanzas, err := c.render.Render(g)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, stanzas...)
-	}
-	return out, nil
-}
-
-// merged is the entry that a contact gets: what the user chose stays.
-func (c *Component) merged(old entry, there bool, item gateway.RosterItem) entry {
-	next := entry{name: old.name, subscription: "both", groups: old.groups}
-	if old.name == "" || item.Listed && item.As != "" && old.name == item.As {
-		next.name = shortened(item.Name, maxNick)
-	}
-	if !there || !item.Listed && len(old.groups) == 0 {
-		next.groups = []string{c.cfg.Descriptor.Platform}
-		if c.cfg.Descriptor.Platform == "" {
-			next.groups = nil
-		}
-	}
-	return next
-}
-
-func (e entry) same(other entry) bool {
-	return e.name == other.name && e.subscription == other.subscription && slices.Equal(e.groups, other.groups)
+	c.rosters.Load().refuse(who)
+	c.log.Warn("roster not written, contacts ask for themselves", "host", user.Domain(), "everybody", who == user.Domain(), "error", err.Error())
 }
 
 // readRoster reads a user's roster unless that was done a moment ago (XEP-0356
@@ -248,8 +135,12 @@ func (c *Component) readRoster(ctx context.Context, user JID, r *roster) error {
 	if err != nil {
 		return err
 	}
+	query := el.Child(nsRoster, "query")
+	if query == nil { // no empty roster: who is missing there counts as taken out
+		return fmt.Errorf("%w: no roster inside", errUnreadable)
+	}
 	items := make(map[string]entry)
-	for _, i := range el.Child(nsRoster, "query").ChildrenNamed(nsRoster, "item") {
+	for _, i := range query.ChildrenNamed(nsRoster, "item") {
 		jid, err := ParseJID(i.Attr("jid"))
 		if err != nil || jid.Domain() != c.self.Domain() {
 			continue
@@ -279,12 +170,18 @@ func (c *Component) setEntry(ctx context.Context, user, contact JID, e entry) er
 	return err
 }
 
+// errRosterSilent is a server that does not answer for a user.
+var errRosterSilent = fmt.Errorf("no answer in %v", rosterTimeout)
+
 func (c *Component) askRoster(ctx context.Context, user JID, typ string, query *Element) (*Element, error) {
 	live := c.live.Load()
-	if live == nil {
+	switch {
+	case live == nil:
 		return nil, errLocalClose
+	case !c.manages(user): // no more: a right may go at any time
+		return nil, errNotGranted
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, rosterTimeout, fmt.Errorf("no answer in %v", rosterTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, rosterTimeout, errRosterSilent)
 	defer cancel()
 	return live.stream.iq(ctx, NewIQ(c.self, user, typ, query))
 }
@@ -292,7 +189,7 @@ func (c *Component) askRoster(ctx context.Context, user JID, typ string, query *
 // errNotSet is a server that says yes and does something else.
 var errNotSet = errors.New("xmpp: roster: the server keeps the subscription as it was")
 
-// prove looks once per host whether an entry came out as it was written.
+// prove looks once per host whether a subscription came out as it was written.
 //
 // COMPAT(ejabberd before 24.10): it grants to write rosters and leaves the subscription out.
 func (c *Component) prove(ctx context.Context, user, contact JID, r *roster) error {
@@ -315,107 +212,4 @@ func (c *Component) prove(ctx context.Context, user, contact JID, r *roster) err
 	defer all.mu.Unlock()
 	all.proven[user.Domain()] = true
 	return nil
-}
-
-// unlistAll takes the contacts of a batch out of their users' rosters. Its
-// errors are no news: an entry that stays has no subscription any more.
-func (c *Component) unlistAll(ctx context.Context, list []outgoing) {
-	users := make(map[JID][]int)
-	for i, o := range list {
-		if o.duty != unlisting {
-			continue
-		}
-		c.privileges.Load().settled(ctx, o.user.Domain())
-		if c.manages(o.user) {
-			users[o.user] = append(users[o.user], i)
-		}
-	}
-	if len(users) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, rosterPatience)
-	defer cancel()
-	c.perUser(users, func(user JID, places []int) {
-		c.rosters.Load().forget(user)
-		for _, i := range places {
-			err := c.setEntry(ctx, user, list[i].contact, entry{subscription: "remove"})
-			refused, ok := errors.AsType[*StanzaError](err)
-			if err != nil && (!ok || refused.Condition != ItemNotFound) {
-				c.log.Debug("roster entry not removed", "host", user.Domain(), "error", err.Error())
-			}
-		}
-	})
-}
-
-// healRoster adds, once per stream and user, the contacts that are missing in a
-// roster, when the user comes online. What the user took out stays out.
-func (c *Component) healRoster(v gateway.Visitor, user JID) {
-	all := c.rosters.Load()
-	if !c.manages(user) {
-		return
-	}
-	all.mu.Lock()
-	done := all.healed[user] || len(all.healed) > 100_000
-	all.healed[user] = true
-	all.mu.Unlock()
-	if done {
-		return
-	}
-	c.errands.offer(string(v.User), func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, healingTime)
-		defer cancel()
-		if err := c.heal(ctx, v, user); err != nil && ctx.Err() == nil {
-			c.rosterFailed(user, err)
-			return
-		}
-		c.log.Debug("roster looked after", "host", user.Domain())
-	})
-}
-
-func (c *Component) heal(ctx context.Context, v gateway.Visitor, user JID) error {
-	r := c.rosters.Load().get(user)
-	return c.gw.RosterItems(ctx, v, func(item gateway.RosterItem) error {
-		if item.Removed {
-			return nil
-		}
-		contact, err := NewJID(string(item.Local), c.self.Domain(), "")
-		if err != nil {
-			return nil //nolint:nilerr // such a contact has no address to be listed under
-		}
-		shown, wrote, err := c.healOne(ctx, v, user, r, item, contact)
-		if err != nil {
-			return err
-		}
-		for _, b := range shown {
-			if err := c.write(ctx, b); err != nil {
-				return err
-			}
-		}
-		if !wrote {
-			return nil
-		}
-		select {
-		case <-time.After(healingPace):
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
-}
-
-func (c *Component) healOne(ctx context.Context, v gateway.Visitor, user JID, r *roster, item gateway.RosterItem, contact JID) (shown [][]byte, wrote bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := c.readRoster(ctx, user, r); err != nil {
-		return nil, false, err
-	}
-	old, there := r.items[contact.String()]
-	switch {
-	case !there && item.Listed: // taken out while we were away
-		return nil, false, c.gw.Unlisted(ctx, v, item.Alias)
-	case there && old.subscription == "both" && item.Listed && (item.As == "" || item.As == item.Name || old.name != item.As):
-		return nil, false, nil
-	}
-	shown, err = c.listIn(ctx, v, r, item, contact, true)
-	return shown, true, err
 }

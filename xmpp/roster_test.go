@@ -138,6 +138,7 @@ func TestMergedEntry(t *testing.T) {
 		{"the user's own entry without a name", entry{"", "to", nil}, true, gateway.RosterItem{Name: "Anna"}, entry{"Anna", "both", ours}},
 		{"renamed on the platform", entry{"Anna", "both", ours}, true, gateway.RosterItem{Name: "Anna B.", Listed: true, As: "Anna"}, entry{"Anna B.", "both", ours}},
 		{"renamed by the user", entry{"Annie", "both", theirs}, true, gateway.RosterItem{Name: "Anna B.", Listed: true, As: "Anna"}, entry{"Annie", "both", theirs}},
+		{"subscription chosen by the user", entry{"Anna", "from", ours}, true, gateway.RosterItem{Name: "Anna B.", Listed: true, As: "Anna"}, entry{"Anna B.", "from", ours}},
 		{"long named by the user", entry{"Annie", "both", nil}, true, gateway.RosterItem{Name: "Anna", Listed: true}, entry{"Annie", "both", nil}},
 	} {
 		c := &Component{cfg: Config{Descriptor: testDescriptor()}}
@@ -170,6 +171,118 @@ func TestRosterIsLookedAfterOnce(t *testing.T) {
 			t.Errorf("listed (-want +got):\n%s", d)
 		}
 		r.silent(online)
+	})
+}
+
+// A user's roster that cannot be read or written is that user's alone.
+func TestRosterOfOneUserRefused(t *testing.T) {
+	for name, payload := range map[string]string{
+		"account gone": "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+		"too long":     "<query xmlns='jabber:iq:roster'>" + strings.Repeat("<item jid='x@elsewhere.example'/>", 40_000) + "</query>",
+		"no roster":    "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			managed(t, map[gateway.Alias]gateway.RosterItem{"anna7": {Name: "Anna"}, "bruno9": {Name: "Bruno"}}, func(t *testing.T, r *gatewayRig) {
+				began := time.Now()
+				r.outbox.batches <- waiting(annaSubscribes)
+				typ := "result"
+				if strings.HasPrefix(payload, "<error") {
+					typ = "error"
+				}
+				r.Send(t, "<iq type='"+typ+"' from='romeo@example' to='gw.example' id='"+r.element().ID()+"'>"+payload+"</iq>")
+				if el := r.element(); el.Attr("type") != "subscribe" || time.Since(began) >= rosterTimeout {
+					t.Errorf("got %s after %v, want the request at once", el, time.Since(began))
+				}
+				r.outbox.batches <- waiting(strings.ReplaceAll(annaSubscribes, "romeo", "juliet"))
+				if el := r.element(); el.Attr("to") != "juliet@example" || el.Child(nsRoster, "query") == nil {
+					t.Errorf("got %s, want the other user's roster asked for", el)
+				}
+				r.outbox.batches <- waiting(strings.ReplaceAll(annaSubscribes, "anna7", "bruno9"))
+				for {
+					el := r.element() // the other user's server stays silent meanwhile
+					if el.Child(nsRoster, "query") != nil {
+						t.Fatalf("got %s, want the roster left alone", el)
+					}
+					if el.Attr("from") == "bruno9@gw.example" {
+						break
+					}
+				}
+			})
+		})
+	}
+}
+
+// A name that comes out right says nothing of subscriptions.
+func TestNameIsNoProof(t *testing.T) {
+	items := map[gateway.Alias]gateway.RosterItem{"anna7": {Name: "Anna B.", Listed: true, As: "Anna"}, "bruno9": {Name: "Bruno"}}
+	managed(t, items, func(t *testing.T, r *gatewayRig) {
+		const anna = "<item jid='anna7@gw.example' subscription='from' name='Anna'/>"
+		r.outbox.batches <- waiting("<iq from='gw.example' to='romeo@example' id='roster' type='set'><query xmlns='jabber:iq:roster'><item jid='anna7@gw.example'/></query></iq>")
+		r.asks("get", anna)
+		if item := r.asks("set", ""); item.Attr("name") != "Anna B." || item.Attr("subscription") != "from" {
+			t.Errorf("got %s, want the new name and the subscription that the user left", item)
+		}
+		if here := r.element(); !here.Is(nsClient, "presence") { // the fake tells it always
+			t.Errorf("got %s", here)
+		}
+		r.outbox.batches <- waiting(strings.ReplaceAll(annaSubscribes, "anna7", "bruno9"))
+		r.asks("set", "")
+		r.asks("get", anna+"<item jid='bruno9@gw.example' subscription='none' name='Bruno'/>")
+		if el := r.element(); el.Attr("type") != "subscribe" {
+			t.Errorf("got %s, want the request: the server keeps its subscriptions", el)
+		}
+	})
+}
+
+func TestRightThatGoesWhileItIsUsed(t *testing.T) {
+	managed(t, map[gateway.Alias]gateway.RosterItem{"anna7": {Name: "Anna"}}, func(t *testing.T, r *gatewayRig) {
+		r.outbox.batches <- waiting(annaSubscribes)
+		id := r.element().ID()
+		r.Send(t, advert("example", nsPrivilege, ""))
+		r.Send(t, "<iq type='result' from='romeo@example' to='gw.example' id='"+id+"'><query xmlns='jabber:iq:roster'/></iq>")
+		if el := r.element(); el.Attr("type") != "subscribe" {
+			t.Errorf("got %s, want the request: the right to write is gone", el)
+		}
+	})
+}
+
+// While a user's roster is looked after, the gateway listens to that user.
+func TestLookingAfterARosterHoldsNobodyUp(t *testing.T) {
+	managed(t, map[gateway.Alias]gateway.RosterItem{"anna7": {Name: "Anna"}}, func(t *testing.T, r *gatewayRig) {
+		began := time.Now()
+		r.Send(t, "<presence from='romeo@example/phone' to='gw.example'/>")
+		if el := r.element(); el.Child(nsRoster, "query") == nil {
+			t.Fatalf("got %s, want the roster asked for", el)
+		}
+		r.Send(t, "<message from='romeo@example/phone' to='gw.example' id='m1' type='chat'><body>hello</body></message>")
+		if body, _ := r.element().Body(); !strings.Contains(body, "you said hello") || time.Since(began) >= rosterTimeout {
+			t.Errorf("got %q after %v, want an answer at once", body, time.Since(began))
+		}
+	})
+}
+
+func TestContactLeavesAndComesBack(t *testing.T) {
+	managed(t, map[gateway.Alias]gateway.RosterItem{"anna7": {Name: "Anna"}}, func(t *testing.T, r *gatewayRig) {
+		r.outbox.batches <- waiting("<presence from='anna7@gw.example' to='romeo@example' type='unsubscribed'/>", annaSubscribes, annasText)
+		if el := r.element(); el.Attr("type") != "unsubscribed" {
+			t.Errorf("got %s, want the contact to leave first", el)
+		}
+		if item := r.asks("set", ""); item.Attr("subscription") != "remove" {
+			t.Errorf("got %s, want the entry removed", item)
+		}
+		r.asks("get", "")
+		item := r.asks("set", "")
+		if item.Attr("subscription") != "both" {
+			t.Errorf("got %s, want the entry back", item)
+		}
+		r.asks("get", item.String())
+		r.element() // the contact's presence
+		if el := r.element(); el.ID() != "a1" {
+			t.Errorf("got %s, want the message", el)
+		}
+		if err := <-r.outbox.taken; err != nil {
+			t.Error(err)
+		}
 	})
 }
 
