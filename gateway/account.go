@@ -78,6 +78,18 @@ func (i *Identity) Update(ctx context.Context, a Account) error {
 	return nil
 }
 
+// Amend changes an account as it stands in the store. Of two changes in one process none is lost; ErrNoAccount when it is gone.
+func (i *Identity) Amend(ctx context.Context, id AccountID, change func(*Account)) (*Account, error) {
+	defer i.alone(string(id))()
+	now, err := i.reload(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	changed := *now
+	change(&changed)
+	return &changed, i.Update(ctx, changed)
+}
+
 // Remove unlinks an account and destroys its key and records. Doing it twice is no error.
 func (i *Identity) Remove(ctx context.Context, a *Account) error {
 	if err := i.relink(ctx, a, func(ids []AccountID) []AccountID {

@@ -82,11 +82,7 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 // Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.
 func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (*Contact, error) {
 	slot := contactSlot(a, alias)
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(slot)) // never fails
-	lock := &i.revising[h.Sum32()%uint32(len(i.revising))]
-	lock.Lock()
-	defer lock.Unlock()
+	defer i.alone(slot)()
 	i.contacts.forget(slot)
 	was, err := i.Contact(ctx, a, alias)
 	if err != nil {
@@ -98,6 +94,15 @@ func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change f
 		return was, nil
 	}
 	return i.PutContact(ctx, a, now)
+}
+
+// alone waits until nobody else in this process changes a record, and returns what lets the next one.
+func (i *Identity) alone(record string) (done func()) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(record)) // never fails
+	lock := &i.revising[h.Sum32()%uint32(len(i.revising))]
+	lock.Lock()
+	return lock.Unlock
 }
 
 // Contacts calls f for each contact of an account, page by page, in no particular order.

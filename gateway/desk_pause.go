@@ -8,7 +8,7 @@ import (
 func pauseFlow(d *Desk) flow {
 	return d.perConnection(flow{node: NodePause, title: textPause, help: textPauseHelp, words: textPauseWords}, func(ctx context.Context, t *turn, a *Account) (string, []Rendering, error) {
 		until := time.Now().UTC().Add(PauseMost).Truncate(time.Minute)
-		if err := d.setPause(ctx, a, until); err != nil {
+		if _, err := d.cfg.Identity.Amend(ctx, a.ID, func(a *Account) { a.Paused = until }); err != nil {
 			return "", nil, err
 		}
 		d.announce(ctx, a.ID)
@@ -22,7 +22,7 @@ func resumeFlow(d *Desk) flow {
 		if !a.PausedAt(time.Now()) {
 			return d.say(t.Visitor, textResumeNot, a.Shown), nil, nil
 		}
-		if err := d.setPause(ctx, a, time.Time{}); err != nil {
+		if _, err := d.cfg.Identity.Amend(ctx, a.ID, func(a *Account) { a.Paused = time.Time{} }); err != nil {
 			return "", nil, err
 		}
 		d.announce(ctx, a.ID)
@@ -63,15 +63,4 @@ func (d *Desk) perConnection(f flow, do func(context.Context, *turn, *Account) (
 		return each(ctx, t, chosen)
 	}
 	return f
-}
-
-// setPause writes an account as it is by now with another end of its pause.
-func (d *Desk) setPause(ctx context.Context, a *Account, until time.Time) error {
-	now, err := d.cfg.Identity.reload(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	changed := *now
-	changed.Paused = until
-	return d.cfg.Identity.Update(ctx, changed)
 }

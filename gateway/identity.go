@@ -85,7 +85,7 @@ type Identity struct {
 	links    *cache[string, []AccountID]
 	ends     *cache[string, AccountID]
 	contacts *cache[string, *Contact]
-	revising [64]sync.Mutex // one revision of a contact at a time; two contacts may share one
+	revising [64]sync.Mutex // one change of an account or contact at a time; two may share one
 }
 
 // NewIdentity returns the mapping that a store holds.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"postern/gateway"
@@ -166,5 +167,32 @@ func TestSealBindsPlace(t *testing.T) {
 		if _, err := id.Open(t.Context(), bad); !errors.Is(err, gateway.ErrSealed) {
 			t.Fatalf("byte %d changed: got %v, want ErrSealed", i, err)
 		}
+	}
+}
+
+// TestAmendLosesNothing: changes of one account at the same time all stand in the end.
+func TestAmendLosesNothing(t *testing.T) {
+	store := memstore.New()
+	id, _ := newIdentity(t, store)
+	a, err := id.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "e1", User: romeo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 100
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if _, err := id.Amend(t.Context(), a.ID, func(a *gateway.Account) { a.Agreed++ }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	fresh, _ := newIdentity(t, store)
+	if got, err := fresh.ByID(t.Context(), a.ID); err != nil || got.Agreed != n {
+		t.Errorf("got %+v, %v, want %d changes", got, err, n)
+	}
+	if _, err := id.Amend(t.Context(), "nobody", func(*gateway.Account) {}); !errors.Is(err, gateway.ErrNoAccount) {
+		t.Errorf("nobody's: got %v, want ErrNoAccount", err)
 	}
 }

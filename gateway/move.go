@@ -13,6 +13,41 @@ import (
 // crash finishes what was begun; until the account itself is written nothing has changed, and from then on it is the new
 // user's alone.
 func (i *Identity) Move(ctx context.Context, id AccountID, from, to UserID, agreed int, lang string) (*Account, error) {
+	moved, err := i.rewrap(ctx, id, from, to, agreed, lang)
+	if err != nil {
+		return nil, err
+	}
+	i.Forget(id)
+	if err := i.saveMember(ctx, moved); err != nil {
+		return nil, err
+	}
+	if err := i.meetAnew(ctx, moved); err != nil {
+		return nil, err
+	}
+	err = i.relink(ctx, moved, func(ids []AccountID) []AccountID {
+		if slices.Contains(ids, id) {
+			return ids
+		}
+		return append(ids, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	left := *moved
+	left.User = from
+	err = i.relink(ctx, &left, func(ids []AccountID) []AccountID {
+		return slices.DeleteFunc(ids, func(other AccountID) bool { return other == id })
+	})
+	if err != nil {
+		return nil, err
+	}
+	i.accounts.store(id, moved)
+	return moved, nil
+}
+
+// rewrap writes an account and its key as another user's.
+func (i *Identity) rewrap(ctx context.Context, id AccountID, from, to UserID, agreed int, lang string) (*Account, error) {
+	defer i.alone(string(id))()
 	a, err := i.reload(ctx, id)
 	if err != nil {
 		return nil, err
@@ -47,31 +82,6 @@ func (i *Identity) Move(ctx context.Context, id AccountID, from, to UserID, agre
 	if err != nil {
 		return nil, fmt.Errorf("gateway: identity: move account: %w", err)
 	}
-	i.Forget(id)
-	if err := i.saveMember(ctx, &moved); err != nil {
-		return nil, err
-	}
-	if err := i.meetAnew(ctx, &moved); err != nil {
-		return nil, err
-	}
-	err = i.relink(ctx, &moved, func(ids []AccountID) []AccountID {
-		if slices.Contains(ids, id) {
-			return ids
-		}
-		return append(ids, id)
-	})
-	if err != nil {
-		return nil, err
-	}
-	left := moved
-	left.User = from
-	err = i.relink(ctx, &left, func(ids []AccountID) []AccountID {
-		return slices.DeleteFunc(ids, func(other AccountID) bool { return other == id })
-	})
-	if err != nil {
-		return nil, err
-	}
-	i.accounts.store(id, &moved)
 	return &moved, nil
 }
 

@@ -88,28 +88,27 @@ func (w *inWalk) paused(ctx context.Context) *verdict {
 
 // pauseOver ends a pause whose time is up, and says so by the gateway's presence.
 func (w *inWalk) pauseOver(ctx context.Context) *verdict {
-	now, err := w.o.g.identity.reload(ctx, w.account.ID)
+	ended := false
+	now, err := w.o.g.identity.Amend(ctx, w.account.ID, func(a *Account) {
+		if ended = !a.Paused.IsZero() && !a.PausedAt(time.Now()); ended {
+			a.Paused = time.Time{}
+		}
+	})
 	if errors.Is(err, ErrNoAccount) {
 		return new(w.finish(ctx))
 	}
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	if now.PausedAt(time.Now()) { // paused anew
+	w.account = now
+	if !now.Paused.IsZero() { // paused anew
 		return &verdict{end: again, after: waitInLane + time.Second, why: ParkPause}
 	}
-	if now.Paused.IsZero() {
-		w.account = now
+	if !ended {
 		return nil
 	}
-	changed := *now
-	changed.Paused = time.Time{}
-	if err := w.o.g.identity.Update(ctx, changed); err != nil {
-		return new(w.o.storeFailed(ctx, err))
-	}
-	w.account = &changed
 	w.show = append(w.show, Rendering{
-		Component: w.inst.Component, To: changed.User, Lang: changed.Lang, What: ShowPresence{Available: true, Status: changed.Shown},
+		Component: w.inst.Component, To: now.User, Lang: now.Lang, What: ShowPresence{Available: true, Status: now.Shown},
 	})
 	return nil
 }

@@ -21,16 +21,11 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	if !ok || a.Standing == s {
 		return nil
 	}
-	now, err := g.identity.reload(ctx, a.ID) // what a lane knows may be older than a renewal
+	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { a.Standing = s }) // what a lane knows may be older than a renewal
 	if errors.Is(err, ErrNoAccount) {
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	changed := *now
-	changed.Standing = s
-	if err := g.identity.Update(ctx, changed); err != nil {
 		return err
 	}
 	if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
