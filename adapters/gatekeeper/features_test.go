@@ -224,3 +224,23 @@ func TestLinkTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestLapsedAndBack: what was refused while the enlistment had lapsed goes out after the next one, once, as the same op.
+func TestLapsedAndBack(t *testing.T) {
+	b, a, romeo := openOne(t)
+	b.control(http.MethodPut, "/sandbox/v1/users/"+string(romeo.Endpoint)+"/state", map[string]string{"state": "lapsed"}, nil)
+	op := opTo("gku_juliet", message(gateway.Text{Text: "hello"}))
+	for range 2 {
+		if _, err := a.Send(t.Context(), romeo, op); gateway.ClassOf(err) != gateway.ReauthNeeded {
+			t.Fatalf("lapsed: got %v, want class reauth_needed", err)
+		}
+	}
+	romeo = enlist(t, a, "romeo@montague.example")
+	first, err := a.Send(t.Context(), romeo, op)
+	if err != nil {
+		t.Fatalf("enlisted again: %v", err)
+	}
+	if again, err := a.Send(t.Context(), romeo, op); err != nil || again.IDs[0] != first.IDs[0] {
+		t.Errorf("sent again: got %v, %v, want %v", again.IDs, err, first.IDs)
+	}
+}
