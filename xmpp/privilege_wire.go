@@ -95,15 +95,17 @@ func (c *Component) ours(address []byte) bool {
 	return string(domain) == c.self.Domain()
 }
 
-// carry writes a batch in order, each stanza as its user's server allows. After
-// a connect that may not be known for a moment: the conversations that go by it
-// wait until the rest of the batch is written.
+// carry writes a batch in order, each stanza as its user's server allows. What
+// that is may not be known for a moment after a connect, and a roster takes its
+// time to be written: the conversations that go by it wait until the rest of the
+// batch is out.
 func (c *Component) carry(ctx context.Context, batch []outgoing, write func(context.Context, []byte) error) error {
 	rights := c.privileges.Load()
 	held := make(map[string]bool)
 	var now, later []outgoing
 	for _, o := range batch {
-		if (o.duty == ownWords || o.duty == listing) && rights.pending(o.user.Domain()) {
+		goes := o.duty == ownWords || o.duty == listing
+		if goes && rights.pending(o.user.Domain()) || o.duty == listing && c.manages(o.user) {
 			held[o.pair] = true
 		}
 		if held[o.pair] && o.pair != "" {

@@ -43,7 +43,10 @@ func TestContactIsPutIntoTheRoster(t *testing.T) {
 	managed(t, items, func(t *testing.T, r *gatewayRig) {
 		proof := conformance.Prove(t, conformance.InProcess, 33)
 		const others = "<item jid='juliet@example' subscription='both'/><item jid='x@elsewhere.example' name='X'/>"
-		r.outbox.batches <- waiting(annaSubscribes, annasText)
+		r.outbox.batches <- waiting(annaSubscribes, annasText, otherText)
+		if el := r.element(); el.ID() != "b1" {
+			t.Errorf("got %s, want the other conversation first: nobody waits for another's roster", el)
+		}
 		r.asks("get", others)
 		item := r.asks("set", "")
 		proof.Must(item.Attr("jid") == "anna7@gw.example" && item.Attr("subscription") == "both" && item.Attr("name") == "Anna" &&
