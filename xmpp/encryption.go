@@ -1,6 +1,9 @@
 package xmpp
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // cipherState is what the guard finds in a message.
 type cipherState uint8
@@ -27,17 +30,18 @@ func guard(el *Element) cipherState {
 			return cipherPayload
 		}
 	}
+	for _, b := range el.Bodies() {
+		text := strings.TrimSpace(b.Text)
+		// Clients put a body beside content alone: who wrote something hears that it did not pass.
+		if state == cipherKeys && text != "" || strings.HasPrefix(text, "?OTR") || strings.HasPrefix(text, "-----BEGIN PGP MESSAGE") || isEncryptedURL(text) {
+			return cipherPayload
+		}
+	}
 	if state == cipherKeys {
-		return state // XEP-0384 §5.4.2: an empty message carries keys only, whatever stands beside it
+		return state // XEP-0384 §5.4.2: an empty message carries keys only
 	}
 	if el.Child(nsEME, "encryption") != nil {
 		return cipherPayload
-	}
-	for _, b := range el.Bodies() {
-		text := strings.TrimSpace(b.Text)
-		if strings.HasPrefix(text, "?OTR") || strings.HasPrefix(text, "-----BEGIN PGP MESSAGE") || isEncryptedURL(text) {
-			return cipherPayload
-		}
 	}
 	for _, x := range el.ChildrenNamed(nsOOB, "x") {
 		if isEncryptedURL(x.Child(nsOOB, "url").Text()) {
@@ -64,10 +68,18 @@ func guardFiles(el *Element) cipherState {
 			return cipherPayload
 		}
 	}
+	for _, ref := range el.ChildrenNamed(nsReference, "reference") {
+		for _, src := range ref.Child(nsSIMS, "media-sharing").Child(nsSIMS, "sources").ChildrenNamed(nsReference, "reference") {
+			if isEncryptedURL(src.Attr("uri")) {
+				return cipherPayload
+			}
+		}
+	}
 	return cipherNone
 }
 
-// isEncryptedURL tells whether a file's key stands in its address (XEP-0454).
-func isEncryptedURL(s string) bool {
-	return len(s) >= 9 && strings.EqualFold(s[:9], "aesgcm://")
-}
+var encryptedURL = regexp.MustCompile(`(?i)aesgcm://[^\s]`)
+
+// isEncryptedURL tells whether a file's key stands in its address, or in one that
+// a text has somewhere in it, as behind a quote (XEP-0454).
+func isEncryptedURL(s string) bool { return encryptedURL.MatchString(s) }

@@ -87,7 +87,11 @@ func TestReadMessage(t *testing.T) {
 
 		{"omemo", "", `<encrypted xmlns='eu.siacs.conversations.axolotl'><header/><payload>x</payload></encrypted><body>I sent you an OMEMO message</body>`, encrypted},
 		{"omemo 2", "", `<encrypted xmlns='urn:xmpp:omemo:2'><header/><payload>x</payload></encrypted>`, encrypted},
-		{"omemo key transport", "", `<encrypted xmlns='eu.siacs.conversations.axolotl'><header/></encrypted><encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/><body>fallback</body>`, quiet},
+		{"omemo key transport", "", `<encrypted xmlns='eu.siacs.conversations.axolotl'><header/></encrypted><encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/><store xmlns='urn:xmpp:hints'/>`, quiet},
+		{"omemo keys beside words", "", `<encrypted xmlns='eu.siacs.conversations.axolotl'><header/></encrypted><body>fallback</body>`, encrypted},
+		{"aesgcm behind a quote", "", `<body>&gt; so? &lt;aesgcm://up.example/x#k&gt;</body>`, encrypted},
+		{"aesgcm of SIMS", "", `<body>x</body><reference xmlns='urn:xmpp:reference:0' type='data'><media-sharing xmlns='urn:xmpp:sims:1'><sources><reference xmlns='urn:xmpp:reference:0' type='data' uri='aesgcm://up.example/x#k'/></sources></media-sharing></reference>`, encrypted},
+		{"aesgcm behind space", "", `<body>x</body><x xmlns='jabber:x:oob'><url> aesgcm://up.example/x#k</url></x>`, encrypted},
 		{"eme", "", `<encryption xmlns='urn:xmpp:eme:0' namespace='urn:x'/><body>fallback</body>`, encrypted},
 		{"eme of a correction", "", `<encryption xmlns='urn:xmpp:eme:0' namespace='urn:x'/><body>fallback</body><replace xmlns='urn:xmpp:message-correct:0' id='o1'/>`, encrypted},
 		{"openpgp", "", `<openpgp xmlns='urn:xmpp:openpgp:0'>x</openpgp><body>fallback</body>`, encrypted},

@@ -18,6 +18,7 @@ const (
 
 const (
 	maxSpans    = 200      // of one body
+	maxRanges   = 100      // of one body that stand in for a feature
 	maxPreviews = 5        // of one message
 	maxAbout    = 500      // code points of what a preview says
 	maxAbouts   = 16 << 10 // bytes of all that they say
@@ -36,12 +37,16 @@ func newScript(body string) *script {
 	return &script{runes: r, gone: make([]bool, len(r))}
 }
 
-// drop marks [from, to) and returns what stood there.
+// drop marks [from, to) and returns what still stood there.
 func (s *script) drop(from, to int) string {
+	var b strings.Builder
 	for i := from; i < to; i++ {
-		s.gone[i] = true
+		if !s.gone[i] {
+			s.gone[i] = true
+			b.WriteRune(s.runes[i])
+		}
 	}
-	return string(s.runes[from:to])
+	return b.String()
 }
 
 // dropWord marks the first place where a string still stands.
@@ -97,6 +102,7 @@ func (s *script) blank() bool {
 // a feature (XEP-0428 §3), counted in code points, and returns what stood there.
 func (s *script) strip(el *Element, feature string) string {
 	var removed strings.Builder
+	ranges := 0
 	for _, f := range el.ChildrenNamed(nsFallback, "fallback") {
 		if f.Attr("for") != feature {
 			continue
@@ -106,6 +112,9 @@ func (s *script) strip(el *Element, feature string) string {
 			bodies = []*Element{NewElement(nsFallback, "body")}
 		}
 		for _, b := range bodies {
+			if ranges++; ranges > maxRanges {
+				break
+			}
 			removed.WriteString(s.drop(s.between(b)))
 		}
 	}

@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,5 +89,20 @@ func TestStylesThereAndBack(t *testing.T) {
 		if diff := cmp.Diff(parts(content), read); diff != "" {
 			t.Errorf("%s: %s\n-want +got:\n%s", name, out[0], diff)
 		}
+	}
+}
+
+// XEP-0428 §3: ranges that overlap say once what they stand for, and no number of
+// them makes a message large.
+func TestFallbackRangesAreBounded(t *testing.T) {
+	words := strings.Repeat("word ", 10_000)
+	el := parseChat(t, "<body>&gt; "+words+"\nyes</body><reply xmlns='urn:xmpp:reply:0' id='c1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'>"+
+		"<body start='0' end='4'/><body start='-9' end='50003'/><body start='99999999999999999999' end='50003'/><body start='70000' end='3'/>"+strings.Repeat("<body end='50003'/>", 8000)+"</fallback>")
+	s := newScript(bodyFor(el, ""))
+	if got := s.strip(el, nsReply); got != "> "+words+"\n" {
+		t.Errorf("got %d bytes that stand in, want the %d there are", len(got), len(words)+3)
+	}
+	if got, _ := s.rest(); got != "yes" {
+		t.Errorf("got %d bytes left, want yes", len(got))
 	}
 }
