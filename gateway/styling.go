@@ -13,8 +13,8 @@ func Styled(t Text) (marked string, runs []Span) {
 	if len(t.Spans) == 0 {
 		return t.Text, nil
 	}
-	w := marker{runes: []rune(t.Text), before: make(map[int]string), after: make(map[int]string)}
-	spans := slices.Clone(t.Spans)
+	w := marker{runes: []rune(t.Text), before: make(map[int]string), after: make(map[int]string), left: maxMarks}
+	spans := slices.Clone(t.Spans[:min(len(t.Spans), maxStyles)])
 	slices.SortStableFunc(spans, func(a, b Span) int {
 		if a.Start != b.Start {
 			return a.Start - b.Start
@@ -32,18 +32,23 @@ type marker struct {
 	runes         []rune
 	before, after map[int]string
 	runs          []Span // in code points of the text without marks
+	left          int    // how many more lines get marks
 }
+
+// maxMarks is how many lines of one text get marks, each for each style: what is styled behind them goes without.
+const maxMarks = 10_000
 
 func (w *marker) mark(s Span) {
 	start := within(s.Start, len(w.runes))
 	end := start + within(s.Length, len(w.runes)-start)
-	if start == end {
+	if start == end || w.left <= 0 {
 		return
 	}
 	switch s.Style {
 	case SpanQuote:
 		for i := start; i < end; i++ {
-			if i == start || w.runes[i-1] == '\n' {
+			if (i == start || w.runes[i-1] == '\n') && w.left > 0 && len(w.before[i]) < 2*maxQuoteDepth {
+				w.left--
 				w.before[i] = "> " + w.before[i]
 			}
 		}
@@ -59,7 +64,13 @@ func (w *marker) mark(s Span) {
 		s.Style = SpanCode
 	case SpanStrong, SpanEmphasis, SpanDeleted, SpanCode, SpanSpoiler, SpanLink, SpanMention:
 	}
-	for _, line := range linesIn(w.runes, start, end) {
+	if s.Style == SpanLink {
+		start = lastLine(w.runes, start, end) // its address once
+	}
+	lines := linesIn(w.runes, start, end)
+	lines = lines[:min(len(lines), w.left)]
+	w.left -= len(lines)
+	for _, line := range lines {
 		open, shut := marks(s, string(w.runes[line[0]:line[1]]))
 		w.before[line[0]] += open
 		w.after[line[1]] = shut + w.after[line[1]]
@@ -144,6 +155,17 @@ func linesIn(runes []rune, start, end int) [][2]int {
 		from = to + 1
 	}
 	return out
+}
+
+// lastLine returns where the last line of a range begins that is not blank.
+func lastLine(runes []rune, start, end int) int {
+	for end > start && unicode.IsSpace(runes[end-1]) {
+		end--
+	}
+	for end > start && runes[end-1] != '\n' {
+		end--
+	}
+	return end
 }
 
 // CutSpans returns the parts of spans that lie in [from, to), counted from there.

@@ -34,14 +34,16 @@ func (p *stylist) span(style SpanStyle) func() {
 
 // blocks reads lines as blocks: preformatted text between fences, quotes, and plain lines (XEP-0393 §5.1).
 func (p *stylist) blocks(lines []string, depth int) {
+	open := false // a fence that nothing closes from here on
 	for i := 0; i < len(lines); {
 		switch line := lines[i]; {
-		case strings.HasPrefix(line, "```"):
+		case strings.HasPrefix(line, "```") && !open && len(p.spans) < maxStyles:
 			end := i + 1
 			for end < len(lines) && lines[end] != "```" {
 				end++
 			}
-			if end == len(lines) || end == i+1 { // without an end or of nothing: words like others
+			open = end == len(lines)
+			if open || end == i+1 { // without an end or of nothing: words like others
 				p.line(line)
 				i++
 				continue

@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -78,6 +79,7 @@ func TestStyledSaysTheRest(t *testing.T) {
 	}{
 		{Text{Text: "he dies", Spans: []Span{{Start: 3, Length: 4, Style: SpanSpoiler}}}, "he ||dies||"},
 		{Text{Text: "see here", Spans: []Span{{Start: 4, Length: 4, Style: SpanLink, URL: "https://x.example"}}}, "see here (https://x.example)"},
+		{Text{Text: "see\nhere\n", Spans: []Span{{Length: 9, Style: SpanLink, URL: "https://x.example"}}}, "see\nhere (https://x.example)\n"},
 		{Text{Text: "a b", Spans: []Span{{Start: 2, Length: 1, Style: SpanPre}}}, "a `b`"},
 		{Text{Text: "hi Anna", Spans: []Span{{Start: 3, Length: 4, Style: SpanMention}}}, "hi Anna"},
 		{Text{Text: "x", Spans: []Span{{Start: 9, Length: -3, Style: SpanStrong}}}, "x"},
@@ -86,6 +88,29 @@ func TestStyledSaysTheRest(t *testing.T) {
 		if got, _ := Styled(tt.in); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
+	}
+}
+
+// Texts that are all marks are read and written in a time that goes by their length, and grow by marks alone.
+func TestStylingIsBounded(t *testing.T) {
+	const lines = 40_000
+	began := time.Now()
+	for _, s := range []string{"```x\n", "```\na\n```\n", "> ```x\n", "*a _b ~c\n", "*_~`*_~`\n", ">>>>>>>>>\n"} {
+		if got := ParseStyling(strings.Repeat(s, lines)); len(got.Spans) > maxStyles+2*maxQuoteDepth {
+			t.Errorf("%q: got %d spans, want no more than are read", s, len(got.Spans))
+		}
+	}
+	for _, style := range []SpanStyle{SpanQuote, SpanStrong, SpanLink, SpanPre, SpanSpoiler} {
+		in := Text{Text: strings.Repeat("a\n", lines)}
+		for range 5000 {
+			in.Spans = append(in.Spans, Span{Length: 2 * lines, Style: style, URL: "https://x.example/"})
+		}
+		if got, _ := Styled(in); len(got) > len(in.Text)+40*maxMarks {
+			t.Errorf("%s: %d bytes became %d", style, len(in.Text), len(got))
+		}
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
 
