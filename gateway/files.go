@@ -17,8 +17,8 @@ type Files interface {
 	// Fetch gets what a user's client uploaded by its URL, m.Handle, through the one client that refuses private addresses.
 	// Where m says a Size or SHA256, they must be true.
 	Fetch(ctx context.Context, m Media, max int64) (File, error)
-	// Publish puts a file where the recipient's clients can fetch it and returns its https URL and how long that lasts.
-	Publish(ctx context.Context, to Recipient, f File) (url string, until time.Time, err error)
+	// Publish puts a file where the recipient's clients can fetch it.
+	Publish(ctx context.Context, to Recipient, f File) (Published, error)
 	// Picture makes an avatar of an image: PNG or JPEG of at most 192 pixels a side and 60 KiB (XEP-0084).
 	Picture(ctx context.Context, f File) (Picture, error)
 }
@@ -31,6 +31,15 @@ type File interface {
 	Media() Media
 	Open() (io.ReadSeekCloser, error)
 	Close() error
+}
+
+// Published is where clients fetch a file.
+type Published struct {
+	URL string // https
+	// Until is how long that is expected to last.
+	Until time.Time
+	// Brief: it may go before, for want of room. The same bytes are put there anew for each message.
+	Brief bool
 }
 
 // Recipient is for whom a file is published.
@@ -94,7 +103,8 @@ type Slot struct {
 }
 
 // Slots asks the XMPP server for upload slots: on the user's own quota where the server lets us (XEP-0356), else on the
-// gateway's. ErrNoSlot when there is no upload service here, or it refuses.
+// gateway's. ErrNoSlot when there is no upload service here, or it refuses: in a *FileError with the limit where the file is too
+// large. ErrElsewhere when the component is not connected. Any other error is for now.
 type Slots interface {
 	Slot(ctx context.Context, r SlotRequest) (Slot, error)
 }

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,7 +154,29 @@ func (g *Gateway) moved(ctx context.Context, direction string, a AdapterID, size
 		result, level = string(reason), slog.LevelWarn
 	}
 	g.metrics.files.WithLabelValues(direction, string(a), result).Inc()
-	g.log.Log(ctx, level, "file", "adapter", string(a), "direction", direction, "result", result, "bytes", size, "duration", time.Since(began))
+	g.log.Log(ctx, level, "file", "adapter", string(a), "direction", direction, "result", result, "bytes", size, "duration", time.Since(began), "err", fileCause(direction, err))
+}
+
+// fileCause is an error of a file for the log. What the network says of a file that a user shared names the host that they
+// wrote, so that only its kind is told.
+func fileCause(direction string, err error) string {
+	if err == nil {
+		return ""
+	}
+	if fe, ok := errors.AsType[*FileError](err); ok && direction == "out" {
+		kind := ""
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			kind = "certificate"
+		} else if _, ok := errors.AsType[*net.DNSError](err); ok {
+			kind = "name not resolved"
+		} else if _, ok := errors.AsType[net.Error](err); ok {
+			kind = "network"
+		}
+		if kind != "" {
+			return "file: " + string(fe.Reason) + ": " + kind
+		}
+	}
+	return err.Error()
 }
 
 // sizeText writes a number of bytes for people.

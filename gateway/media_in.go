@@ -139,22 +139,22 @@ func (w *inWalk) publish(ctx context.Context, store MediaStore, m Media, name st
 	if err != nil {
 		return Media{}, err
 	}
-	url, until := known.Media.Handle, known.Until
+	at := Published{URL: known.Media.Handle, Until: known.Until}
 	if !ok {
-		if url, until, err = g.files.Publish(ctx, Recipient{Adapter: w.inst.ID, User: w.account.User, Lang: w.account.Lang}, f); err != nil {
+		if at, err = g.files.Publish(ctx, Recipient{Adapter: w.inst.ID, User: w.account.User, Lang: w.account.Lang}, f); err != nil {
 			return Media{}, &unplacedError{err}
 		}
 	}
 	g.probe("after-publish")
 	shown := found // as Files corrected what was said: what is no picture is not shown as one
-	shown.Handle = url
-	names, life := []string{name}, time.Until(until)-fileSlack
+	shown.Handle = at.URL
+	names, life := []string{name}, time.Until(at.Until)-fileSlack
 	if life <= 0 { // for a replay of this event alone
 		life = fileSlack
-	} else if !ok {
+	} else if !ok && !at.Brief {
 		names = append(names, same)
 	}
-	return shown, g.keep(ctx, w.account, remembered{shown, until}, min(life, FileTTL), names...)
+	return shown, g.keep(ctx, w.account, remembered{shown, at.Until}, min(life, FileTTL), names...)
 }
 
 // unplacedError is why a file that the platform gave was not put where clients fetch it.

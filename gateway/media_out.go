@@ -21,6 +21,7 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 	if w.o.g.files == nil || !ok {
 		return nil // such a platform fetches addresses itself
 	}
+	before := map[string]int{}
 	for i, op := range w.planned.Ops {
 		content, ok := opContent(op.Body)
 		if !ok {
@@ -32,7 +33,10 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 			if !ok || !hosted(m) {
 				continue
 			}
-			given, v := w.file(ctx, store, string(op.ID)+"/"+strconv.Itoa(n), m)
+			// By what the user sent and not by the op, whose id another plan changes: a file is given once.
+			place := string(w.out.Op.ID) + "/" + strconv.Itoa(before[m.Handle]) + "/" + m.Handle
+			before[m.Handle]++
+			given, v := w.file(ctx, store, place, m)
 			if v != nil {
 				return v
 			}
@@ -170,12 +174,16 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 		return w.fail(ctx, ItemNotFound, TextFileOutGone)
 	case FileForbidden:
 		return w.fail(ctx, NotAcceptable, TextFileOutForbidden)
+	case FileBroken: // perhaps its server ended while it came
+		if w.try.Number < fileTries && !errors.Is(err, errFileEmpty) {
+			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
+		}
 	case FileAway:
 		if w.try.Number < fileTries || time.Since(w.entry.At) < filePatience {
 			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
 		}
 		return w.fail(ctx, RemoteServerTimeout, TextFileOutAway)
-	case FileBroken, FileNowhere:
+	case FileNowhere:
 	}
 	return w.fail(ctx, NotAcceptable, TextFileOutBroken)
 }

@@ -58,6 +58,62 @@ func TestFileOut(t *testing.T) {
 	})
 }
 
+// TestFileOutBroken: a server that ends while a file comes from it is asked again before the sender is told.
+func TestFileOutBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		files.Fail(&gateway.FileError{Reason: gateway.FileBroken})
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Second / 4)
+		files.Fail(nil)
+		gatewaytest.Advance(time.Minute)
+		diff(t, "sent", p.taken(), []string{"juliet native:" + gif, "juliet caption"})
+		files.Fail(&gateway.FileError{Reason: gateway.FileBroken})
+		r.askFile(r.contact("juliet"), "s2", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Minute)
+		if got := spoken(r.wire.lines()); len(got) != 1 || !strings.Contains(got[0], "s2") {
+			t.Errorf("got %q, want one error once it stays so", got)
+		}
+	})
+}
+
+// TestFileOutReplanned: what the platform refuses beside a file does not upload the file again.
+func TestFileOutReplanned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		p.caps.Levels[gateway.FeatureReply] = gateway.Native
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif))
+		p.send = func(op gateway.Op) (gateway.Sent, error) {
+			if m, ok := op.Body.(gateway.OpMessage); ok && m.ReplyTo != nil {
+				return gateway.Sent{}, &gateway.SendError{Class: gateway.Unsupported, Code: "reply"}
+			}
+			return gateway.Sent{}, nil
+		}
+		juliet := r.contact("juliet")
+		r.mustEvent(said("juliet", "n1", "what?", 0))
+		gatewaytest.Advance(time.Second)
+		err := r.gw.Ask(t.Context(), gateway.Outbound{
+			Adapter: wall, Alias: juliet, User: romeo, Resource: "phone", Stanza: "s1",
+			Op: gateway.Op{Body: gateway.OpMessage{
+				Content: gateway.Content{Parts: []gateway.Part{gateway.Media{Handle: "https://up.example/cat.png", Name: "cat.png"}}},
+				ReplyTo: &gateway.Target{Stanza: r.account.Keys.StanzaID("n1", 0), Excerpt: "what?"},
+			}},
+		}, []byte("s1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Minute)
+		if got := p.taken(); len(got) == 0 || p.uploads != 1 {
+			t.Errorf("got %d uploads and %q sent, want one", p.uploads, got)
+		}
+	})
+}
+
 // TestDocumentOut: what was sent as a document is handed over as one, so that nobody makes it smaller.
 func TestDocumentOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -213,6 +213,22 @@ func TestFileInAsFound(t *testing.T) {
 	})
 }
 
+// TestFileInBrief: what may go from the own store before its time is put there anew, not trusted to be there still.
+func TestFileInBrief(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Brief = true
+		p.held["h1"] = gif
+		r.mustEvent(picture("n1", "h1"))
+		gatewaytest.Advance(time.Second)
+		r.mustEvent(picture("n2", "h1"))
+		gatewaytest.Advance(time.Second)
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{"https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png image/gif image"})
+	})
+}
+
 func TestFileInReplayUploadsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newMediaPlatform()

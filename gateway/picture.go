@@ -142,6 +142,7 @@ func (g *Gateway) picture(ctx context.Context, inst Instance, a *Account, m Medi
 		return Picture{}, err
 	}
 	defer body.Close()
+	told.Kind = MediaFile // shown to nobody as it is: a thumbnail would be for nothing
 	f, err := g.files.Spool(ctx, told, body, pictureSource)
 	if err != nil {
 		return Picture{}, err

@@ -34,6 +34,8 @@ type slotReply struct {
 	ID     string `json:"id"`
 	Slot   Slot   `json:"slot"`
 	Denied bool   `json:"denied,omitempty"`
+	Max    int64  `json:"max,omitempty"`   // of the size, where that was why
+	Later  string `json:"later,omitempty"` // why there was none for now
 }
 
 // SlotDesk is Slots for every adapter: it asks the component of this replica, and where another replica holds that
@@ -63,7 +65,7 @@ func NewSlotDesk(s Signals, k *Keyring, replica string, log *slog.Logger) *SlotD
 // Serve tells the desk of an adapter's component.
 func (d *SlotDesk) Serve(a AdapterID, s Slots) { d.served[a] = s }
 
-// Slot implements Slots. When nobody holds the stream the error is neither a slot nor ErrNoSlot: a later try may work.
+// Slot implements Slots. When nobody holds the stream the error is ErrElsewhere: a later try may work.
 func (d *SlotDesk) Slot(ctx context.Context, r SlotRequest) (Slot, error) {
 	s, ok := d.served[r.To.Adapter]
 	if !ok {
@@ -98,7 +100,12 @@ func (d *SlotDesk) askOthers(ctx context.Context, r SlotRequest) (Slot, error) {
 	}
 	select {
 	case a := <-ch:
-		if a.Denied {
+		switch {
+		case a.Later != "":
+			return Slot{}, fmt.Errorf("gateway: slot: another replica: %s", a.Later)
+		case a.Denied && a.Max > 0:
+			return Slot{}, &FileError{Reason: FileTooLarge, Max: a.Max, Err: ErrNoSlot}
+		case a.Denied:
 			return Slot{}, ErrNoSlot
 		}
 		return a.Slot, nil
@@ -155,7 +162,14 @@ func (d *SlotDesk) answer(ctx context.Context, s Slots, q slotQuestion) {
 	if errors.Is(err, ErrElsewhere) || ctx.Err() != nil {
 		return
 	}
-	if err := d.say(ctx, slotAnswer+q.Replica, slotReply{ID: q.ID, Slot: slot, Denied: err != nil}); err != nil {
+	a := slotReply{ID: q.ID, Slot: slot, Denied: errors.Is(err, ErrNoSlot)}
+	if err != nil && !a.Denied {
+		a.Later = err.Error()
+	}
+	if fe, ok := errors.AsType[*FileError](err); ok && fe.Reason == FileTooLarge {
+		a.Max = fe.Max
+	}
+	if err := d.say(ctx, slotAnswer+q.Replica, a); err != nil {
 		d.log.Warn("upload slot not passed on", "err", err)
 	}
 }

@@ -77,6 +77,12 @@ func TestSlotRefusals(t *testing.T) {
 		{"refused there", func(context.Context, gateway.SlotRequest) (gateway.Slot, error) {
 			return gateway.Slot{}, gateway.ErrNoSlot
 		}, gateway.ErrNoSlot, 0},
+		{"too large there", func(context.Context, gateway.SlotRequest) (gateway.Slot, error) {
+			return gateway.Slot{}, &gateway.FileError{Reason: gateway.FileTooLarge, Max: 7, Err: gateway.ErrNoSlot}
+		}, gateway.ErrNoSlot, 0},
+		{"not now", func(context.Context, gateway.SlotRequest) (gateway.Slot, error) {
+			return gateway.Slot{}, errors.New("wait")
+		}, nil, 0},
 		{"connected nowhere", elsewhere, gateway.ErrElsewhere, 10 * time.Second},
 		{"never answered", func(ctx context.Context, _ gateway.SlotRequest) (gateway.Slot, error) {
 			<-ctx.Done()
@@ -88,7 +94,13 @@ func TestSlotRefusals(t *testing.T) {
 				d := desks(t, elsewhere, tt.other)
 				began := time.Now()
 				_, err := d[0].Slot(t.Context(), slotRequest())
-				if !errors.Is(err, tt.noun) || time.Since(began) != tt.waits {
+				if tt.noun == nil && (err == nil || errors.Is(err, gateway.ErrNoSlot) || errors.Is(err, gateway.ErrElsewhere)) {
+					t.Errorf("got %v, want an error that is no refusal", err)
+				}
+				if fe, ok := errors.AsType[*gateway.FileError](err); tt.name == "too large there" && (!ok || fe.Max != 7) {
+					t.Errorf("got %v, want the limit", err)
+				}
+				if tt.noun != nil && !errors.Is(err, tt.noun) || time.Since(began) != tt.waits {
 					t.Errorf("got %v after %v, want %v after %v", err, time.Since(began), tt.noun, tt.waits)
 				}
 			})

@@ -233,10 +233,10 @@ func TestMemoryStaysFlat(t *testing.T) {
 			kept, err = f.Spool(t.Context(), gateway.Media{}, io.LimitReader(endless{}, size), 0)
 			return err
 		}},
-		{"upload", func() error { _, _, err := f.Publish(t.Context(), gateway.Recipient{}, kept); return err }},
+		{"upload", func() error { _, err := f.Publish(t.Context(), gateway.Recipient{}, kept); return err }},
 		{"own store", func() error {
 			slots.err = gateway.ErrNoSlot
-			_, _, err := f.Publish(t.Context(), gateway.Recipient{}, kept)
+			_, err := f.Publish(t.Context(), gateway.Recipient{}, kept)
 			return err
 		}},
 		{"fetch", func() error {

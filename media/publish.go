@@ -13,28 +13,28 @@ import (
 )
 
 // Publish implements gateway.Files: by an upload slot of the server, else in the own store.
-func (f *Files) Publish(ctx context.Context, to gateway.Recipient, src gateway.File) (string, time.Time, error) {
+func (f *Files) Publish(ctx context.Context, to gateway.Recipient, src gateway.File) (gateway.Published, error) {
 	m := src.Media()
 	name := asciiName(m.Name)
 	url, slotErr := f.upload(ctx, to, src, name)
 	if slotErr == nil {
-		return url, time.Now().Add(slotUntil), nil
+		return gateway.Published{URL: url, Until: time.Now().Add(slotUntil)}, nil
 	}
 	if ctx.Err() != nil {
-		return "", time.Time{}, ctx.Err()
+		return gateway.Published{}, ctx.Err()
 	}
 	f.complain(to, m, slotErr)
 	if f.store == nil {
-		if errors.Is(slotErr, gateway.ErrNoSlot) {
-			return "", time.Time{}, &gateway.FileError{Reason: gateway.FileNowhere, Err: slotErr}
+		if fe, ok := errors.AsType[*gateway.FileError](slotErr); errors.Is(slotErr, gateway.ErrNoSlot) && !(ok && fe.Reason == gateway.FileTooLarge) {
+			return gateway.Published{}, &gateway.FileError{Reason: gateway.FileNowhere, Err: slotErr}
 		}
-		return "", time.Time{}, slotFault(ctx, slotErr)
+		return gateway.Published{}, slotFault(ctx, slotErr)
 	}
 	t, until, err := f.store.put(src, name, served(m.MIME), time.Now())
 	if err != nil {
-		return "", time.Time{}, fault(ctx, err)
+		return gateway.Published{}, fault(ctx, err)
 	}
-	return f.cfg.PublicURL + "/m/" + t + "/" + name, until, nil
+	return gateway.Published{URL: f.cfg.PublicURL + "/m/" + t + "/" + name, Until: until, Brief: true}, nil
 }
 
 // complain tells the operator why a slot was of no use. That there is no service at all is said elsewhere.

@@ -53,14 +53,14 @@ func TestUpload(t *testing.T) {
 	f := open(t, Config{}, d, srv)
 	file := spoolText(t, f, "%PDF-1.7 abc", "März 1.pdf")
 	to := gateway.Recipient{Adapter: "wa", User: "romeo@example.org", Lang: "de"}
-	url, until, err := f.Publish(t.Context(), to, file)
+	at, err := f.Publish(t.Context(), to, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if url != d.slot.Get {
-		t.Errorf("address: got %q, want %q", url, d.slot.Get)
+	if at.URL != d.slot.Get || at.Brief {
+		t.Errorf("got %+v, want %q for as long as it says", at, d.slot.Get)
 	}
-	if left := time.Until(until); left < 23*time.Hour || left > 25*time.Hour {
+	if left := time.Until(at.Until); left < 23*time.Hour || left > 25*time.Hour {
 		t.Errorf("lasts %v, want about a day", left)
 	}
 	want := []uploaded{{"PUT", "/put/a?v=1", "%PDF-1.7 abc", 12, http.Header{
@@ -97,6 +97,8 @@ func TestUploadFails(t *testing.T) {
 		want gateway.FileReason // without an own store
 	}{
 		{"no service", nil, gateway.ErrNoSlot, nil, gateway.FileNowhere},
+		{"too large, it says before", nil, &gateway.FileError{Reason: gateway.FileTooLarge, Max: 1, Err: gateway.ErrNoSlot}, nil, gateway.FileTooLarge},
+		{"not connected", nil, gateway.ErrElsewhere, nil, gateway.FileAway},
 		{"no answer", nil, errors.New("timeout"), nil, gateway.FileAway},
 		{"refused", nil, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, gateway.FileAway},
 		{"too large", nil, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(413) }, gateway.FileTooLarge},
@@ -129,14 +131,15 @@ func TestUploadFails(t *testing.T) {
 				d.slot = tt.slot(srv.URL)
 			}
 			f := open(t, Config{Timeout: patience}, d, srv)
-			_, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
+			_, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 			fe, ok := err.(*gateway.FileError) //nolint:errorlint // the contract says: a FileError, not one inside of another
 			p.That(ok && fe.Reason == tt.want, "%s, without a store: got %v, want reason %q", tt.name, err, tt.want)
+			p.That(errors.Is(err, gateway.ErrElsewhere) == errors.Is(tt.err, gateway.ErrElsewhere), "%s: got %v, want it told whether the server is away", tt.name, err)
 
 			f = open(t, Config{Timeout: patience, PublicURL: "https://gw.example.org/"}, d, srv)
-			url, until, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
-			p.That(err == nil && strings.HasPrefix(url, "https://gw.example.org/m/") && strings.HasSuffix(url, "/a.txt"), "%s: got %q, %v, want an address of the own store", tt.name, url, err)
-			p.That(time.Until(until) > 6*24*time.Hour, "%s: lasts until %v", tt.name, until)
+			at, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
+			p.That(err == nil && strings.HasPrefix(at.URL, "https://gw.example.org/m/") && strings.HasSuffix(at.URL, "/a.txt"), "%s: got %q, %v, want an address of the own store", tt.name, at.URL, err)
+			p.That(time.Until(at.Until) > 6*24*time.Hour && at.Brief, "%s: got %+v, want about a week, or less for want of room", tt.name, at)
 		})
 	}
 }
@@ -149,7 +152,7 @@ func hangs(_ http.ResponseWriter, r *http.Request) {
 
 func TestNoSlotsAtAll(t *testing.T) {
 	f := open(t, Config{}, nil)
-	_, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
+	_, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 	if fe, ok := errors.AsType[*gateway.FileError](err); !ok || fe.Reason != gateway.FileNowhere {
 		t.Errorf("got %v, want that there is no place", err)
 	}
@@ -159,7 +162,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	srv := serve(t, func(w http.ResponseWriter, r *http.Request) { stop(); hangs(w, r) })
 	f := open(t, Config{PublicURL: "https://gw.example.org"}, &desk{slot: gateway.Slot{Put: srv.URL, Get: srv.URL}}, srv)
-	_, _, err := f.Publish(ctx, gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
+	_, err := f.Publish(ctx, gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
@@ -174,7 +177,7 @@ func TestSlowAnswer(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 	})
 	f := open(t, Config{pace: pace{window: time.Second, floor: 1 << 10, rate: 1 << 20}}, &desk{slot: gateway.Slot{Put: srv.URL, Get: srv.URL}}, srv)
-	if _, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt")); err != nil {
+	if _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt")); err != nil {
 		t.Errorf("got %v, want to wait for the answer", err)
 	}
 }
@@ -184,7 +187,7 @@ func TestUploadHostUnknown(t *testing.T) {
 	r := names(t, func(string, int) netip.Addr { return netip.Addr{} })
 	up := "https://upload.example.net/a"
 	f := open(t, Config{resolver: r}, &desk{slot: gateway.Slot{Put: up, Get: up}})
-	_, _, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
+	_, err := f.Publish(t.Context(), gateway.Recipient{}, spoolText(t, f, "abc", "a.txt"))
 	if fe, ok := errors.AsType[*gateway.FileError](err); !ok || fe.Reason != gateway.FileAway {
 		t.Errorf("got %v, want to try again later", err)
 	}

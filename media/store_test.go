@@ -26,17 +26,17 @@ const origin = "https://gw.example.org"
 func keep(t *testing.T, f *Files, size int) (token, name string) {
 	t.Helper()
 	src := spoolText(t, f, strings.Repeat("a", size), "a.txt")
-	url, _, err := f.Publish(t.Context(), gateway.Recipient{}, src)
+	at, err := f.Publish(t.Context(), gateway.Recipient{}, src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := src.Close(); err != nil {
 		t.Fatal(err)
 	}
-	rest, ok := strings.CutPrefix(url, origin+"/m/")
+	rest, ok := strings.CutPrefix(at.URL, origin+"/m/")
 	token, name, found := strings.Cut(rest, "/")
 	if !ok || !found {
-		t.Fatalf("got address %q", url)
+		t.Fatalf("got address %q", at.URL)
 	}
 	return token, name
 }
@@ -196,7 +196,7 @@ func TestOldestGoFirst(t *testing.T) {
 			t.Error("the oldest stayed, or the newest went")
 		}
 		src := spoolText(t, f, strings.Repeat("a", 1<<20+1), "a.txt")
-		_, _, err := f.Publish(t.Context(), gateway.Recipient{}, src)
+		_, err := f.Publish(t.Context(), gateway.Recipient{}, src)
 		if fe, ok := errors.AsType[*gateway.FileError](err); !ok || fe.Reason != gateway.FileTooLarge || fe.Max != 1<<20 {
 			t.Errorf("larger than the store: got %v, want too large", err)
 		}

@@ -25,6 +25,8 @@ var _ gateway.Files = (*Files)(nil)
 type Files struct {
 	// Lasts is how long what is published can be got; 0 is a day. Set it before use.
 	Lasts time.Duration
+	// Brief is said of everything that is published. Set it before use.
+	Brief bool
 
 	mu     sync.Mutex
 	hosted map[string][]byte
@@ -109,14 +111,16 @@ func (f *Files) Fetch(ctx context.Context, m gateway.Media, most int64) (gateway
 }
 
 // Publish implements gateway.Files.
-func (f *Files) Publish(_ context.Context, to gateway.Recipient, in gateway.File) (string, time.Time, error) {
+func (f *Files) Publish(_ context.Context, to gateway.Recipient, in gateway.File) (gateway.Published, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fail != nil {
-		return "", time.Time{}, f.fail
+		return gateway.Published{}, f.fail
 	}
 	f.put = append(f.put, fmt.Sprintf("%s for %s", in.Media().Name, to.User))
-	return fmt.Sprintf("https://up.example/%d/%s", len(f.put), in.Media().Name), time.Now().Add(cmp.Or(f.Lasts, 24*time.Hour)), nil
+	return gateway.Published{
+		URL: fmt.Sprintf("https://up.example/%d/%s", len(f.put), in.Media().Name), Until: time.Now().Add(cmp.Or(f.Lasts, 24*time.Hour)), Brief: f.Brief,
+	}, nil
 }
 
 // Picture implements gateway.Files: the file as it is.
@@ -124,6 +128,9 @@ func (f *Files) Picture(_ context.Context, in gateway.File) (gateway.Picture, er
 	own, ok := in.(*file)
 	if !ok {
 		return gateway.Picture{}, errors.New("gatewaytest: not a file of these")
+	}
+	if own.media.Kind != gateway.MediaFile { // nobody sees the file itself
+		return gateway.Picture{}, errors.New("gatewaytest: a thumbnail was made for nothing")
 	}
 	sum := sha1.Sum(own.raw)
 	return gateway.Picture{MIME: own.media.MIME, Bytes: own.raw, SHA1: hex.EncodeToString(sum[:]), Width: 1, Height: 1}, nil
