@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -56,7 +57,10 @@ func (d *Desk) Search(ctx context.Context, v Visitor, name, identifier string) (
 	if _, ok := t.inst.Adapter.(Directory); ok && identifier != "" {
 		switch c, err := d.add(ctx, t, identifier); {
 		case err == nil:
-			hits = append(hits, hit{t.account, c})
+			found := hit{t.account, c}
+			if !slices.ContainsFunc(hits, func(h hit) bool { return h.key() == found.key() }) {
+				hits = append(hits, found)
+			}
 		case !isNobody(err):
 			return nil, err
 		}

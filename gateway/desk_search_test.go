@@ -35,6 +35,11 @@ func TestSearch(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].Local != a.Keys.Alias("id-+49 30 1") {
 		t.Errorf("by identifier: got %v, %v", found, err)
 	}
+	// Who answers to both is one person.
+	c.platform.Play(script{Resolve: func(string) (gateway.Person, error) { return gateway.Person{ID: "id-1", Name: "Anna"}, nil }})
+	if found, err := c.desk.Search(t.Context(), c.romeo, "anna", "+49 30 3"); err != nil || len(found) != 1 || found[0].Name != "Anna" {
+		t.Errorf("by name and identifier: got %v, %v, want Anna once", found, err)
+	}
 	c.platform.Play(script{Resolve: func(string) (gateway.Person, error) { return gateway.Person{}, gateway.ErrNoPerson }})
 	if found, err := c.desk.Search(t.Context(), c.romeo, "", "+49 30 2"); err != nil || len(found) != 0 {
 		t.Errorf("nobody: got %v, %v, want none", found, err)

@@ -79,7 +79,7 @@ func (d *Desk) find(ctx context.Context, t *turn, text string) ([]hit, error) {
 		err := d.cfg.Identity.Contacts(ctx, a, func(c *Contact) error {
 			switch name := strings.ToLower(c.Name); {
 			case want == "":
-			case name == want:
+			case name == want && len(whole) < 10*maxHits:
 				whole = append(whole, hit{a, c})
 			case strings.Contains(name, want) && len(part) < 10*maxHits:
 				part = append(part, hit{a, c})
