@@ -31,7 +31,6 @@ type grants struct {
 	space                string // namespace that the host speaks
 	rosterGet, rosterSet bool
 	outgoing             bool // messages in a user's name
-	presence             bool // the presence of users who never subscribed
 	iqGet, iqSet         map[string]bool
 }
 
@@ -143,7 +142,7 @@ func (c *Component) advertised(el *Element) bool {
 		if now := c.privileges.Load(); now != nil {
 			now.set(from.Domain(), g)
 		}
-		c.log.Info("privileges granted", "host", from.Domain(), "roster", g.rosterSet, "message", g.outgoing, "presence", g.presence, "iq", len(g.iqGet)+len(g.iqSet) > 0)
+		c.log.Info("privileges granted", "host", from.Domain(), "roster", g.rosterSet, "message", g.outgoing, "iq", len(g.iqGet)+len(g.iqSet) > 0)
 		return true
 	}
 	return false
@@ -161,8 +160,6 @@ func readGrants(p *Element) grants {
 			g.rosterSet = typ == "set" || typ == "both"
 		case "message":
 			g.outgoing = typ == "outgoing"
-		case "presence":
-			g.presence = typ == "managed_entity" || typ == "roster"
 		case "iq":
 			g.readNamespaces(perm)
 		}

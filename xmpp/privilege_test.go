@@ -61,13 +61,13 @@ func TestPrivilegesAreReplacedWholeAndEndWithTheStream(t *testing.T) {
 	bubble(t, twoHosts, func(t *testing.T, r *gatewayRig) {
 		r.silent(advert("example", nsPrivilege, allGranted))
 		got := r.c.privileges.Load().of("example")
-		if !got.iq("set", nsPubSub) || !got.iq("get", nsPubSub) || !got.iq("get", uploadNS) || got.iq("set", uploadNS) || got.iq("get", nsPing) || !got.presence {
+		if !got.iq("set", nsPubSub) || !got.iq("get", nsPubSub) || !got.iq("get", uploadNS) || got.iq("set", uploadNS) || got.iq("get", nsPing) {
 			t.Errorf("got %+v, want what was advertised", got)
 		}
 		// As ejabberd writes it: none is nothing.
 		r.silent(advert("example", nsPrivilegeOld, "<perm access='roster' type='get'/><perm access='message' type='none'/><perm access='iq' type='both'><namespace ns='urn:xmpp:http:upload:0' type='get'/></perm>"))
 		got = r.c.privileges.Load().of("example")
-		if !got.rosterGet || got.rosterSet || got.outgoing || got.presence || got.iq("get", uploadNS) {
+		if !got.rosterGet || got.rosterSet || got.outgoing || got.iq("get", uploadNS) {
 			t.Errorf("got %+v, want reading rosters and nothing else", got)
 		}
 		r.silent(advert("second.example", nsPrivilege, allGranted))

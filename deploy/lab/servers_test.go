@@ -76,7 +76,7 @@ func TestXMPPServer(t *testing.T) {
 		if !strings.Contains(privileges+more, "third.localhost") || !strings.Contains(more, "outgoing") {
 			t.Errorf("privileges of a further host: got %s, then %s", privileges, more)
 		}
-		for _, want := range []string{"roster", "outgoing", "managed_entity"} {
+		for _, want := range []string{"roster", "outgoing"} {
 			if !strings.Contains(privileges+more, want) {
 				t.Errorf("privileges of gw: got %s, want %s in it", privileges, want)
 			}

@@ -21,7 +21,6 @@ VirtualHost "example.org"
 		["telegram.example.org"] = {
 			roster = "both",
 			message = "outgoing",
-			presence = "managed_entity",
 			iq = {
 				["http://jabber.org/protocol/pubsub"] = "both",
 				["http://jabber.org/protocol/pubsub#owner"] = "set",
