@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Lookups that one user may make: enough for a person, too few to find out who is on a platform.
+// Lookups that one user may make: enough for a person, too few to find out who is on a platform. Claims, and lines that make no
+// sense, have budgets of the same size.
 const (
 	lookupMax    = 30
 	lookupWindow = time.Hour

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Say answers what a visitor wrote to the gateway in a chat. It keeps the dialogue that the chat is in, asks one question at
-// a time, and puts everything there is to say into Text. A refusal is an answer too; the error is always internal.
+// a time, and puts everything there is to say into Text. A refusal is an answer too; as the error it is resource-constraint, for a
+// visitor who is perhaps a machine, and any other error is internal.
 func (d *Desk) Say(ctx context.Context, v Visitor, text string) (Reply, error) {
 	if _, err := d.instance(v); err != nil {
 		return Reply{}, err
@@ -90,7 +92,7 @@ func (d *Desk) commandOf(v Visitor, text string) (f *flow, rest string) {
 func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, error) {
 	f, rest := d.commandOf(v, text)
 	if f == nil {
-		return Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)}, nil
+		return d.puzzled(v, Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)})
 	}
 	f, t, err := d.enter(ctx, v, f.node)
 	if err != nil {
@@ -157,7 +159,7 @@ func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions 
 		q := questions[s.Chat.At]
 		got, refusal := d.read(v, q, text)
 		if refusal != nil {
-			return d.repeat(v, s, refusal.Text), nil
+			return d.puzzled(v, d.repeat(v, s, refusal.Text))
 		}
 		if s.Chat.Got == nil {
 			s.Chat.Got = map[string]string{}
@@ -171,14 +173,26 @@ func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions 
 			return d.repeat(v, s, ""), nil
 		}
 	} else if !d.isWord(v, textWordsNext, text) {
-		return d.repeat(v, s, ""), nil
+		return d.puzzled(v, d.repeat(v, s, ""))
 	}
 	r, err := d.Continue(ctx, v, s.ID, ActionNext, s.Chat.Got)
 	if !isRefusal(err) {
 		return d.chatReply(ctx, v, r, err)
 	}
 	r.Session = s.ID
-	return d.retry(ctx, v, r, err, questions, s.Chat.Got)
+	if r, err = d.retry(ctx, v, r, err, questions, s.Chat.Got); err != nil {
+		return Reply{}, err
+	}
+	return d.puzzled(v, r)
+}
+
+// puzzled answers a line that made no sense where it came. After many of them it refuses, which reaches the client as an error:
+// a machine that answers every message with another would never end, and nobody answers an error (RFC 6120 §8.3.1).
+func (d *Desk) puzzled(v Visitor, r Reply) (Reply, error) {
+	if !d.lookups.take(string(v.Adapter)+" puzzled "+string(v.User), time.Now()) {
+		return Reply{}, &Refusal{ResourceConstraint, d.say(v, TextBusy)}
+	}
+	return r, nil
 }
 
 // retry asks a refused step again, from its first question that is no consent: that was given.

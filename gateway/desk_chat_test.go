@@ -3,9 +3,11 @@ package gateway_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"postern/gateway"
+	"postern/gateway/gatewaytest"
 )
 
 // converse says one line after the other and checks what each answer holds.
@@ -202,4 +204,30 @@ func TestChatSpeaksTheAccountsLanguage(t *testing.T) {
 	if r := c.say(c.romeo, word); c.account(c.romeo).PausedAt(time.Now()) {
 		t.Errorf("%q: got %q, want resumed", word, r.Text)
 	}
+}
+
+// TestChatEndsWithMachines: who answers everything with something else gets an error in the end, which nobody answers. Commands
+// go on, and so do other people.
+func TestChatEndsWithMachines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter(t)
+		c.register(c.romeo, "Montague")
+		lines := 0
+		for _, line := range []string{"I am on holiday", "unregister"} {
+			for ; lines < 100; lines++ {
+				if _, err := c.desk.Say(t.Context(), c.romeo, line); err != nil {
+					c.refused(err, gateway.ResourceConstraint, "")
+					break
+				}
+				line = "I am on holiday"
+			}
+			if lines < 20 || lines == 100 {
+				t.Fatalf("refused after %d lines, want some tens", lines)
+			}
+		}
+		c.converse(c.romeo, [2]string{"cancel", "Cancelled"}, [2]string{"status", "Montague"})
+		c.converse(c.juliet, [2]string{"hello", `Send "help"`})
+		gatewaytest.Advance(time.Hour)
+		c.converse(c.romeo, [2]string{"hello", `Send "help"`})
+	})
 }

@@ -47,7 +47,7 @@ func (c *Component) converse(ctx context.Context, el *Element, v gateway.Visitor
 	r, err := c.desk.Say(ctx, v, text)
 	if err != nil {
 		var refusal *gateway.Refusal
-		if errors.As(err, &refusal) && refusal.Text != "" {
+		if errors.As(err, &refusal) && refusal.Text != "" && refusal.Condition != gateway.ResourceConstraint {
 			// A refusal in a dialogue is part of it: the line itself was taken.
 			r = gateway.Reply{Text: refusal.Text}
 		} else {

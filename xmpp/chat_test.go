@@ -44,6 +44,8 @@ func TestChatFails(t *testing.T) {
 			}
 		}
 		r.answer(chatTo("gw.example", "<body>still there</body>"))
+		// What is perhaps a machine gets what no machine answers.
+		wantError(t, r.answer(chatTo("gw.example", "<body>on holiday</body>")), "gw.example", "romeo@example/phone", "u1", ResourceConstraint, "wait")
 		el := r.answer("<message type='groupchat' from='romeo@example/phone' to='gw.example' id='u1'><body>x</body></message>")
 		wantError(t, el, "gw.example", "romeo@example/phone", "u1", BadRequest, "modify")
 	})

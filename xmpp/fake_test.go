@@ -367,6 +367,8 @@ func (d *fakeDesk) Say(_ context.Context, v gateway.Visitor, text string) (gatew
 		panic("desk")
 	case "fail":
 		return gateway.Reply{}, fmt.Errorf("database password is hunter2")
+	case "on holiday":
+		return gateway.Reply{}, &gateway.Refusal{Condition: gateway.ResourceConstraint, Text: "later"}
 	}
 	return gateway.Reply{Text: "you said " + text, After: d.after}, nil
 }
