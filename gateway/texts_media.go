@@ -10,6 +10,7 @@ const (
 	TextFileOutBroken    TextKey = "file.out.broken"
 	TextFileOutForbidden TextKey = "file.out.forbidden"
 	TextFileOutGone      TextKey = "file.out.gone"
+	TextFileOutMissing   TextKey = "file.out.missing"
 	TextFileOutAway      TextKey = "file.out.away"
 
 	textFileIn   TextKey = "file.in."

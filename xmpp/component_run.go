@@ -42,6 +42,7 @@ func (c *Component) Run(ctx context.Context) {
 		endStream()
 		<-stopped
 	})
+	wg.Go(func() { c.watchShares(ctx) })
 	c.errands.run(work, func() {
 		c.lookers.run(work, func() {
 			c.healers.run(work, func() { c.connect(ctx, work, streamCtx) })

@@ -1,6 +1,9 @@
 package xmpp
 
 import (
+	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +146,38 @@ func TestShareInTwoSteps(t *testing.T) {
 		}
 		if n := len(c.shares.wait); n > maxShares {
 			t.Errorf("got %d descriptions in memory, want at most %d", n, maxShares)
+		}
+	})
+}
+
+// A file that was described and never came is told once; one that came is not.
+func TestMissingFileIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gw := newFakeGateway(t)
+		c := &Component{gw: gw, cfg: Config{Texts: gateway.NewTexts()}, log: slog.New(slog.DiscardHandler)}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			c.watchShares(ctx)
+			close(done)
+		}()
+		r := readMessage(parseChat(t, catSFS+`</file-sharing>`))
+		for _, id := range []gateway.StanzaID{"u0", "u1"} {
+			out := gateway.Outbound{Adapter: "castle", User: "romeo@example", Alias: "anna7", Stanza: id, Op: gateway.Op{Lang: "de"}}
+			c.share(r, &out)
+		}
+		c.shares.take(shareKey("romeo@example", "anna7", "u1"))
+		for _, want := range []int{0, 1, 1} {
+			if len(gw.shown) != want {
+				t.Errorf("got %d notices, want %d", len(gw.shown), want)
+			}
+			<-time.After(shareLasts + shareCheck)
+			synctest.Wait()
+		}
+		stop()
+		<-done
+		if m := gw.shown[0].What.(gateway.ShowMessage); gw.shown[0].From != "anna7" || gw.shown[0].To != "romeo@example" || !m.Notice || !strings.Contains(m.Content.Parts[0].(gateway.Text).Text, "Adresse kam nicht an") {
+			t.Errorf("got %+v, want a notice of the missing file", gw.shown[0])
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -9,8 +10,9 @@ import (
 )
 
 const (
-	shareLasts = 10 * time.Minute // how long a description waits for its file's address
-	maxShares  = 1024             // descriptions that wait at a time
+	shareLasts = time.Hour // how long a description waits for its file's address: uploads take their time
+	shareCheck = 5 * time.Minute
+	maxShares  = 1024 // descriptions that wait at a time
 )
 
 // shares keeps what a client said of a file before it has uploaded it (XEP-0447
@@ -23,6 +25,8 @@ type shares struct {
 type share struct {
 	media         gateway.Media
 	receipt, mark bool
+	by            gateway.Visitor
+	to            gateway.Alias
 	until         time.Time
 }
 
@@ -64,13 +68,57 @@ func (s *shares) take(key string) (share, bool) {
 	return w, ok && time.Now().Before(w.until)
 }
 
+// overdue returns the descriptions whose files never came, and forgets them.
+func (s *shares) overdue() []share {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []share
+	for k, w := range s.wait {
+		if !time.Now().Before(w.until) {
+			out = append(out, w)
+			delete(s.wait, k)
+		}
+	}
+	return out
+}
+
+// watchShares tells users of files that they described and that never came,
+// until ctx ends.
+func (c *Component) watchShares(ctx context.Context) {
+	ticker := time.NewTicker(shareCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, w := range c.shares.overdue() {
+			at := w.until.Add(-shareLasts).UTC().Format("15:04 UTC")
+			err := c.gw.Show(ctx, w.by.Adapter, gateway.Rendering{
+				Component: c.self.String(), From: w.to, To: w.by.User, Lang: w.by.Lang,
+				What: gateway.ShowMessage{
+					IDs:     []gateway.StanzaID{gateway.StanzaID(newID())},
+					Content: gateway.PlainText(c.say(w.by, gateway.TextLate, at, c.say(w.by, gateway.TextFileOutMissing))), Notice: true,
+				},
+			})
+			if err != nil {
+				c.log.Error("missing file not told", "error", err.Error())
+			}
+		}
+	}
+}
+
 // share keeps the description of a file whose address is still to come, and gives
 // a file whose address came later its description. The message that described it
 // is the one that the user's client shows, so everything that follows is about
 // that one.
 func (c *Component) share(r reading, out *gateway.Outbound) {
 	if r.held != nil && out.Stanza != "" {
-		c.shares.keep(shareKey(out.User, out.Alias, string(out.Stanza)), share{media: *r.held, receipt: out.Receipt, mark: out.Markable})
+		c.shares.keep(shareKey(out.User, out.Alias, string(out.Stanza)), share{
+			media: *r.held, receipt: out.Receipt, mark: out.Markable, to: out.Alias,
+			by: gateway.Visitor{Adapter: out.Adapter, User: out.User, Lang: out.Op.Lang},
+		})
 	}
 	op, ok := r.op.(gateway.OpMessage)
 	if !ok || r.joins == "" {
