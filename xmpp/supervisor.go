@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	backoffBase  = 100 * time.Millisecond
-	backoffMax   = 30 * time.Second
-	refusedPause = 30 * time.Second // after not-authorized or host-unknown: only an operator can help
-	steadyAfter  = 30 * time.Second // a session this long starts the backoff anew
+	backoffBase = 100 * time.Millisecond
+	backoffMax  = 30 * time.Second
+	refusedBase = 30 * time.Second // after not-authorized or host-unknown: only an operator can help
+	refusedMax  = 5 * time.Minute
+	steadyAfter = 30 * time.Second // a session this long starts the backoff anew
 )
 
 // lease is the right to be this component. Two connections of one name lose or
@@ -81,6 +82,7 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 	var wait time.Duration
 	conflict := false
 	attempt = max(attempt, 1)
+	refusals := 0 // without anything else between them
 	for ctx.Err() == nil && !isClosed(lost) {
 		began := time.Now()
 		err := v.once(ctx, lost)
@@ -90,7 +92,12 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 		if time.Since(began) >= steadyAfter {
 			attempt = 1
 		}
-		wait, conflict = v.react(err, attempt)
+		if isRefusal(err) {
+			refusals++
+		} else {
+			refusals = 0
+		}
+		wait, conflict = v.react(err, attempt, refusals)
 		if conflict {
 			break
 		}
@@ -107,7 +114,7 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 
 // react reports why a connection ended and says how long to wait, and whether
 // the lease must go because another connection of this name lives.
-func (v *supervisor) react(err error, attempt int) (wait time.Duration, conflict bool) {
+func (v *supervisor) react(err error, attempt, refusals int) (wait time.Duration, conflict bool) {
 	var refused *StreamError
 	errors.As(err, &refused)
 	switch {
@@ -119,18 +126,20 @@ func (v *supervisor) react(err error, attempt int) (wait time.Duration, conflict
 			"component", v.stream.domain, "retry_in", wait.Round(time.Second))
 		return wait, true
 	case refused.Condition == "not-authorized":
+		wait = refusedPause(refusals)
 		v.state(linkRefused, err)
 		v.log.Error("the server refused the component secret for "+v.stream.domain+ //nolint:sloglint // the advice names the component
 			": check server.secret_file and the component section of the Prosody or ejabberd configuration"+
 			" (ejabberd answers the same when it does not know the name)",
-			"component", v.stream.domain, "retry_in", refusedPause)
-		return refusedPause, false
+			"component", v.stream.domain, "retry_in", wait.Round(time.Second))
+		return wait, false
 	case refused.Condition == "host-unknown":
+		wait = refusedPause(refusals)
 		v.state(linkRefused, err)
 		v.log.Error("the server does not know the component "+v.stream.domain+ //nolint:sloglint // the advice names the component
 			": add it to the Prosody or ejabberd configuration, or correct the adapter's jid",
-			"component", v.stream.domain, "retry_in", refusedPause)
-		return refusedPause, false
+			"component", v.stream.domain, "retry_in", wait.Round(time.Second))
+		return wait, false
 	}
 	v.state(linkDown, err)
 	wait = jitter(attempt)
@@ -202,6 +211,22 @@ func jitter(attempt int) time.Duration {
 		ceiling = min(backoffMax, backoffBase<<max(0, attempt-1))
 	}
 	return rand.N(ceiling) + time.Millisecond
+}
+
+// isRefusal tells that the server does not take this secret or this name.
+func isRefusal(err error) bool {
+	refused, ok := errors.AsType[*StreamError](err)
+	return ok && (refused.Condition == "not-authorized" || refused.Condition == "host-unknown")
+}
+
+// refusedPause is how long to wait after so many refusals in a row: 30 s, 1 min,
+// 2 min, 4 min, then 5 min, each less up to a fifth.
+func refusedPause(refusals int) time.Duration {
+	ceiling := refusedMax
+	if refusals < 5 {
+		ceiling = min(refusedMax, refusedBase<<max(0, refusals-1))
+	}
+	return ceiling - rand.N(ceiling/5)
 }
 
 func isClosed(c <-chan struct{}) bool {

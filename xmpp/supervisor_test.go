@@ -179,7 +179,7 @@ func TestSupervisorRefused(t *testing.T) {
 				proof.That(s.last() == linkRefused, "got state %s, want %s", s.last(), linkRefused)
 				c := s.srv.Accept(t, testDomain)
 				got := time.Since(began)
-				proof.That(got == refusedPause, "retried after %v, want %v", got, refusedPause)
+				proof.That(got > 24*time.Second && got <= 30*time.Second, "retried after %v, want 24 s to 30 s", got)
 				c.Drop()
 				s.srv.SetDown(true)
 				s.stop()
@@ -189,6 +189,36 @@ func TestSupervisorRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// As long as nobody mends the configuration the pauses grow; whatever else happens starts them anew.
+func TestSupervisorRefusedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		proof := conformance.Prove(t, conformance.InProcess, 1)
+		s := superviseTest(t, nil)
+		s.srv.Refuse(t, testDomain, "not-authorized")
+		refused := time.Now()
+		for i, ceiling := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
+			condition := "not-authorized"
+			if i%2 == 1 {
+				condition = "host-unknown" // a server says either for a name that it does not know
+			}
+			<-time.After(ceiling * 4 / 5) // the server's patience is shorter than the longest pause
+			s.srv.Refuse(t, testDomain, condition)
+			got := time.Since(refused)
+			refused = time.Now()
+			proof.That(got > ceiling*4/5 && got <= ceiling, "pause %d: got %v, want %v, less up to a fifth", i+1, got, ceiling)
+		}
+		<-time.After(refusedMax * 4 / 5)
+		s.srv.Accept(t, testDomain).Drop()
+		s.srv.Refuse(t, testDomain, "not-authorized")
+		refused = time.Now()
+		s.srv.Accept(t, testDomain).Drop()
+		got := time.Since(refused)
+		proof.That(got <= 30*time.Second, "pause after the first refusal since a stream was up: got %v, want at most 30 s", got)
+		s.srv.SetDown(true)
+		s.stop()
+	})
 }
 
 func TestSupervisorConflict(t *testing.T) {
