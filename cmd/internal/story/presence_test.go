@@ -40,8 +40,10 @@ func TestPresence(t *testing.T) {
 			back.That(p.Element.Child("jabber:client", "show") == nil, "got %s, want plainly there", p.XML())
 		}
 		back.That(time.Since(began) < 10*time.Second, "back within %s, want 10 s", time.Since(began))
+		// Prosody's mod_privilege goes on sending everybody's presence to gateways with rights that other stories have stopped,
+		// and the server answers for them: only what comes from this one is its own.
 		for _, p := range c.Stanzas(0) {
-			if p.Kind == user.Presence && p.Type == "error" {
+			if p.Kind == user.Presence && p.Type == "error" && strings.HasSuffix("@"+bare(p.From), "@"+s.gw) {
 				s.Errorf("got %s", p.XML())
 			}
 		}
