@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -193,7 +194,7 @@ func planMessage(op Op, b OpMessage, caps Caps) Planned {
 	if len(bodies) == 0 {
 		return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureText, Text: TextEmpty}}
 	}
-	if len(bodies) > maxPieces {
+	if len(bodies)-len(parts) >= maxPieces {
 		return Planned{Refused: &PlanRefusal{Class: Unsupported, Feature: FeatureText, Text: TextTooLong, Max: caps.TextMax * maxPieces, Unit: caps.TextUnit}}
 	}
 	bodies[0].ReplyTo = b.ReplyTo
@@ -227,10 +228,10 @@ func plainParts(parts []Part, caps Caps) (out []Part, lost []Feature) {
 	return out, lost
 }
 
-// maxPieces bounds how many messages one may become: a text of a book is refused, not sent as a flood.
+// maxPieces bounds how many messages one text may become: a text of a book is refused, not sent as a flood.
 const maxPieces = 10
 
-func pieceID(id OpID, n int) OpID { return OpID(string(id) + "." + string(rune('0'+n))) }
+func pieceID(id OpID, n int) OpID { return OpID(string(id) + "." + strconv.Itoa(n)) }
 
 // asText renders a part that the platform lacks, where words can carry it.
 func asText(p Part) (Text, bool) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,15 @@ func shape(p Planned) []string {
 	}
 	for _, f := range p.Degraded {
 		out = append(out, "degraded "+string(f))
+	}
+	return out
+}
+
+// mediaOps is the shape of that many files.
+func mediaOps(n int) []string {
+	out := []string{"op message [media]"}
+	for i := 1; i < n; i++ {
+		out = append(out, fmt.Sprintf("op.%d message [media]", i))
 	}
 	return out
 }
@@ -93,6 +103,7 @@ func TestPlan(t *testing.T) {
 		{"location as text", OpMessage{Content: Content{Parts: []Part{Location{Lat: 1, Lon: 2}}}}, caps(), 0, []string{"op message geo:1,2", "degraded location"}},
 		{"media refused", OpMessage{Content: Content{Parts: []Part{Media{Handle: "aesgcm://x"}}}}, caps(), 0, []string{"refused unsupported media"}},
 		{"caption kept", OpMessage{Content: Content{Parts: []Part{Media{Handle: "h"}, Text{Text: "look"}}}}, caps(FeatureMedia), 0, []string{"op message [media]", "op.1 message look"}},
+		{"many files", OpMessage{Content: Content{Parts: append(slices.Repeat([]Part{Media{Handle: "h"}}, 10), Text{Text: "look"})}}, caps(FeatureMedia), 0, append(mediaOps(10), "op.10 message look")},
 		{"empty", OpMessage{}, caps(), 0, []string{"refused empty text"}},
 		{"native edit", edit, caps(FeatureEdit), 0, []string{"op edit"}},
 		{"edit too late", edit, quick, 2 * time.Minute, []string{"op message ✎ new", "degraded edit"}},
