@@ -266,20 +266,30 @@ func TestLookingAfterARosterHoldsNobodyUp(t *testing.T) {
 
 func TestContactLeavesAndComesBack(t *testing.T) {
 	managed(t, map[gateway.Alias]gateway.RosterItem{"anna7": {Name: "Anna"}}, func(t *testing.T, r *gatewayRig) {
-		r.outbox.batches <- waiting("<presence from='anna7@gw.example' to='romeo@example' type='unsubscribed'/>", annaSubscribes, annasText)
-		if el := r.element(); el.Attr("type") != "unsubscribed" {
-			t.Errorf("got %s, want the contact to leave first", el)
+		r.outbox.batches <- waiting(annaSubscribes, "<presence from='anna7@gw.example' to='romeo@example' type='unsubscribed'/>", annaSubscribes, annasText)
+		set := func(want string) *Element {
+			item := r.asks("set", "")
+			if item.Attr("subscription") != want {
+				t.Errorf("got %s, want subscription %s", item, want)
+			}
+			return item
 		}
-		if item := r.asks("set", ""); item.Attr("subscription") != "remove" {
-			t.Errorf("got %s, want the entry removed", item)
+		here := func() {
+			if el := r.element(); el.Attr("from") != "anna7@gw.example/gateway" || !el.Is(nsClient, "presence") {
+				t.Errorf("got %s, want the contact's presence", el)
+			}
 		}
 		r.asks("get", "")
-		item := r.asks("set", "")
-		if item.Attr("subscription") != "both" {
-			t.Errorf("got %s, want the entry back", item)
-		}
+		item := set("both")
 		r.asks("get", item.String())
-		r.element() // the contact's presence
+		here()
+		if el := r.element(); el.Attr("type") != "unsubscribed" {
+			t.Errorf("got %s, want the contact to leave", el)
+		}
+		set("remove")
+		r.asks("get", "")
+		set("both")
+		here()
 		if el := r.element(); el.ID() != "a1" {
 			t.Errorf("got %s, want the message", el)
 		}
