@@ -53,10 +53,10 @@ func (g *Gateway) CallDeclined(ctx context.Context, v Visitor, alias Alias) erro
 		return err
 	}
 	text := g.texts.Say(v.Lang, TextCallDeclined, inst.Adapter.Descriptor().Platform)
-	day := time.Now().UTC().Format(time.RFC3339)
+	at := time.Now().UTC().Format(time.RFC3339)
 	r := Rendering{
 		Component: inst.Component, From: c.Alias, To: v.User, Lang: v.Lang,
-		What: ShowMessage{IDs: []StanzaID{a.Keys.DerivedID("declined", string(c.Alias)+day)}, Content: PlainText(text), Notice: true},
+		What: ShowMessage{IDs: []StanzaID{a.Keys.DerivedID("declined", string(c.Alias)+at)}, Content: PlainText(text), Notice: true},
 	}
 	return g.once(ctx, a, r, g.keys.Name("declined", string(a.ID), string(c.Alias)))
 }
