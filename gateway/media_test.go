@@ -90,7 +90,7 @@ func (p *mediaPlatform) Send(ctx context.Context, a gateway.Credentials, op gate
 			p.mu.Lock()
 			p.got = append(p.got, file)
 			p.mu.Unlock()
-			op.Body = gateway.OpMessage{Content: gateway.PlainText(file.Handle)}
+			op.Body = gateway.OpMessage{Content: gateway.PlainText(file.Handle), ReplyTo: m.ReplyTo}
 		}
 	}
 	return p.platform.Send(ctx, a, op)
