@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -104,6 +105,37 @@ func TestOnlyOwnMessagesChange(t *testing.T) {
 			}
 			if refused == tt.sent {
 				t.Errorf("%T %d: got refused %v in %q", tt.body, n, refused, r.wire.lines())
+			}
+		}
+	})
+}
+
+// XEP-0359 §3.2: what a client calls a message in its origin-id means that message later. That of a correction means what it
+// corrected.
+func TestOriginIDOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOps(nil, gateway.FeatureEdit, gateway.FeatureRetract)
+		r := newRig(t, o.platform, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		ask := func(stanza, origin string, body gateway.OpBody) {
+			t.Helper()
+			err := r.gw.Ask(t.Context(), gateway.Outbound{
+				Adapter: wall, Alias: juliet, User: romeo, Resource: "phone", Stanza: gateway.StanzaID(stanza), Origin: gateway.StanzaID(origin), Op: gateway.Op{Body: body},
+			}, []byte(stanza))
+			if err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(time.Second)
+		}
+		ask("s1", "o1", gateway.OpMessage{Content: gateway.PlainText("hi")})
+		ask("s2", "o2", gateway.OpEdit{Target: gateway.Target{Stanza: "s1", Mine: true}, Content: gateway.PlainText("hello")})
+		sent := o.last(t).(gateway.OpEdit).Target.IDs[0]
+		for _, origin := range []gateway.StanzaID{"o1", "o2"} {
+			ask("of-"+string(origin), "", gateway.OpRetract{Target: gateway.Target{Stanza: origin, Mine: true}})
+			b, ok := o.last(t).(gateway.OpRetract)
+			if !ok || !slices.Contains(b.Target.IDs, sent) {
+				t.Errorf("retraction of %s: got %+v, want one of %s", origin, o.last(t), sent)
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -81,6 +82,7 @@ func (w *outWalk) mine(ids []MessageID) mapped {
 
 // remember keeps the ids both ways, so that a later edit, answer or status finds its message.
 func (w *outWalk) remember(ids []MessageID) {
+	w.rememberOrigin(ids)
 	if c, ok := opContent(w.out.Op.Body); ok {
 		about := ids
 		if b, edit := w.out.Op.Body.(OpEdit); edit {
@@ -94,6 +96,22 @@ func (w *outWalk) remember(ids []MessageID) {
 	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), mapped{IDs: ids, Mine: true, At: w.out.Op.At}))
 	for _, id := range ids {
 		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), w.mine(nil)))
+	}
+}
+
+// rememberOrigin keeps what an origin-id of its own stands for. That of a correction stands for what was corrected.
+//
+// COMPAT(Converse 14): a retraction of a corrected message refers to the correction's origin-id, which differs from its id;
+// XEP-0424 §4.1 wants that of the message itself.
+func (w *outWalk) rememberOrigin(ids []MessageID) {
+	at := w.out.Op.At
+	if b, edit := w.out.Op.Body.(OpEdit); edit && len(b.Target.IDs) > 0 {
+		ids, at = append(slices.Clone(b.Target.IDs), ids...), b.Target.At
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+	}
+	if w.out.Origin != "" && len(ids) > 0 {
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Origin), mapped{IDs: ids, Mine: true, At: at}))
 	}
 }
 

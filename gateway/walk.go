@@ -20,6 +20,8 @@ type Outbound struct {
 	Resource string `json:"resource,omitempty"`
 	// Stanza is the id that the client gave the message; receipts, markers and errors refer to it. It may be empty.
 	Stanza StanzaID `json:"stanza,omitempty"`
+	// Origin is the message's origin-id (XEP-0359 §3.2) where that is another: later messages may refer to it as well.
+	Origin StanzaID `json:"origin,omitempty"`
 	// Receipt is true when the client asked for a delivery receipt (XEP-0184), Markable for displayed markers (XEP-0333).
 	Receipt  bool `json:"receipt,omitempty"`
 	Markable bool `json:"markable,omitempty"`

@@ -52,6 +52,15 @@ func TestMessageReachesGateway(t *testing.T) {
 		if got := r.gw.lastAsked(t).Stanza; got != "o9" {
 			t.Errorf("got stanza %q, want the origin-id", got)
 		}
+		for _, tt := range []struct {
+			id   string
+			want gateway.StanzaID
+		}{{"u2", "o2"}, {"o2", ""}} {
+			r.silent("<message type='chat' from='romeo@example/phone' to='anna7@gw.example' id='" + tt.id + "'><body>x</body><origin-id xmlns='urn:xmpp:sid:0' id='o2'/></message>")
+			if got := r.gw.lastAsked(t); string(got.Stanza) != tt.id || got.Origin != tt.want {
+				t.Errorf("id %q: got stanza %q and origin %q, want the origin %q only where it is another", tt.id, got.Stanza, got.Origin, tt.want)
+			}
+		}
 	})
 }
 

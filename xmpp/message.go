@@ -93,9 +93,12 @@ func (c *Component) ask(ctx context.Context, el *Element) {
 
 // outbound describes what a message asks and where its answers go.
 func (c *Component) outbound(el *Element, v gateway.Visitor, op gateway.OpBody) gateway.Outbound {
-	id := el.ID()
+	id, origin := el.ID(), el.Child(nsSID, "origin-id").Attr("id")
 	if id == "" {
-		id = el.Child(nsSID, "origin-id").Attr("id")
+		id = origin
+	}
+	if origin == id {
+		origin = ""
 	}
 	return gateway.Outbound{
 		Op:       gateway.Op{ID: gateway.NewOpID(), Chat: gateway.Chat{Kind: gateway.ChatDirect}, At: time.Now().UTC(), Lang: v.Lang, Body: op},
@@ -104,6 +107,7 @@ func (c *Component) outbound(el *Element, v gateway.Visitor, op gateway.OpBody) 
 		User:     v.User,
 		Resource: v.Resource,
 		Stanza:   gateway.StanzaID(id),
+		Origin:   gateway.StanzaID(origin),
 		Receipt:  el.Child(nsReceipts, "request") != nil,
 		Markable: el.Child(nsChatMarkers, "markable") != nil,
 	}
