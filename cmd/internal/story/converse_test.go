@@ -3,6 +3,7 @@
 package story
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,8 @@ func TestInBrowser(t *testing.T) {
 		b.seesTexts(jid)
 		b.seesChanges(jid)
 		b.corrects(jid)
+		b.reacts(jid)
+		b.retracts(jid)
 		b.seesPictures(nurse, jid)
 	})
 }
@@ -109,6 +112,45 @@ func (b *browser) corrects(jid string) {
 	b.enter()
 	hold[any](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_person", Text: "O dear account!", Edited: true})
 	b.shows("own correction", hasText(".chat-msg__content--me .chat-msg__text", "O dear account!"))
+}
+
+// reacts is a reaction of the user's, by the buttons of the client, and the same taken back.
+func (b *browser) reacts(jid string) {
+	b.Helper()
+	const line = "I nursed her daughter"
+	b.say("nurse", jid, line)
+	b.shows("text to react to", hasText(".chat-msg__text", line))
+	b.last("them", ".chat-msg__action-reaction")
+	// The picker comes with the emojis, which the client loads when they are first asked for.
+	b.shows("picker", "!!document.querySelector('.reaction-picker .reaction-item:not(.more)')")
+	var emoji string
+	b.do("react", func(ctx context.Context) (err error) {
+		emoji, err = chromedp.Run(ctx, chromedp.Evaluate[string]("(() => { const e = document.querySelector('.reaction-picker .reaction-item:not(.more)'); e.click(); return e.textContent.trim() })()"))
+		return err
+	})
+	hold[any](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_user", Text: line, Reaction: emoji})
+	b.shows("own reaction", hasText("converse-reactions", emoji))
+}
+
+// retracts are retractions of the user's, by the buttons of the client: of what was corrected, and of what was not.
+func (b *browser) retracts(jid string) {
+	b.Helper()
+	b.retractsLast(jid, "O dear account!", 1)
+	b.types("Is she not here?")
+	b.enter()
+	hold[any](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_person", Text: "Is she not here?"})
+	b.retractsLast(jid, "Is she not here?", 2)
+}
+
+// retractsLast takes the user's newest message back, the n-th that the sandbox has lost so.
+func (b *browser) retractsLast(jid, line string, n int) {
+	b.Helper()
+	text := hasText(".chat-msg__content--me .chat-msg__text", line)
+	b.shows("text to retract", text)
+	b.last("me", ".chat-msg__action-retract")
+	b.do("confirm", act(chromedp.WaitVisible(".modal.show .btn-primary")), act(chromedp.Click(".modal.show .btn-primary")))
+	hold[any](b.sandbox, wait{Kind: "message", Person: "nurse", User: jid, Direction: "to_person", Retracted: true, Min: n})
+	b.shows("own retraction", "!"+text+" && !document.querySelector('.modal.show')")
 }
 
 // loaded is an expression: a picture of the selector has come whole.
