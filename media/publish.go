@@ -25,7 +25,7 @@ func (f *Files) Publish(ctx context.Context, to gateway.Recipient, src gateway.F
 	}
 	f.complain(to, m, slotErr)
 	if f.store == nil {
-		if fe, ok := errors.AsType[*gateway.FileError](slotErr); errors.Is(slotErr, gateway.ErrNoSlot) && !(ok && fe.Reason == gateway.FileTooLarge) {
+		if fe, ok := errors.AsType[*gateway.FileError](slotErr); errors.Is(slotErr, gateway.ErrNoSlot) && (!ok || fe.Reason != gateway.FileTooLarge) {
 			return gateway.Published{}, &gateway.FileError{Reason: gateway.FileNowhere, Err: slotErr}
 		}
 		return gateway.Published{}, slotFault(ctx, slotErr)

@@ -32,7 +32,7 @@ func strangeText(r *rand.Rand) string {
 
 // fill gives every field of a value something; a platform's events have no more structure than these types.
 func fill(r *rand.Rand, v reflect.Value, say func() string) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // events hold nothing of the other kinds
 	case reflect.String:
 		switch v.Type() {
 		case reflect.TypeFor[gateway.StanzaID](): // ours, or one that a client's server has passed on
@@ -94,8 +94,19 @@ func shownOf(r *rand.Rand, kind gateway.Shown, say func() string) gateway.Shown 
 // shownKinds are one of each.
 func shownKinds() []gateway.Shown {
 	return []gateway.Shown{
-		gateway.ShowMessage{}, gateway.ShowEdit{}, gateway.ShowRetract{}, gateway.ShowReact{}, gateway.ShowReceipt{}, gateway.ShowDisplayed{}, gateway.ShowTyping{},
-		gateway.ShowError{}, gateway.ShowSubscription{}, gateway.ShowPresence{}, gateway.ShowAvatar{}, gateway.ShowNick{}, gateway.ShowProbe{},
+		gateway.ShowMessage{},
+		gateway.ShowEdit{},
+		gateway.ShowRetract{},
+		gateway.ShowReact{},
+		gateway.ShowReceipt{},
+		gateway.ShowDisplayed{},
+		gateway.ShowTyping{},
+		gateway.ShowError{},
+		gateway.ShowSubscription{},
+		gateway.ShowPresence{},
+		gateway.ShowAvatar{},
+		gateway.ShowNick{},
+		gateway.ShowProbe{},
 	}
 }
 

@@ -69,9 +69,16 @@ func TestFeatures(t *testing.T) {
 			name string
 			play func(*stage, *user.Client, string)
 		}{
-			{"styles", (*stage).styles}, {"spoilers", (*stage).spoilers}, {"places", (*stage).places}, {"links", (*stage).links},
-			{"questions", (*stage).questions}, {"calls", (*stage).calls}, {"files of clients", (*stage).clientFiles}, {"pictures and voice", (*stage).picturesAndVoice},
-			{"me", (*stage).acts}, {"without", (*stage).without},
+			{"styles", (*stage).styles},
+			{"spoilers", (*stage).spoilers},
+			{"places", (*stage).places},
+			{"links", (*stage).links},
+			{"questions", (*stage).questions},
+			{"calls", (*stage).calls},
+			{"files of clients", (*stage).clientFiles},
+			{"pictures and voice", (*stage).picturesAndVoice},
+			{"me", (*stage).acts},
+			{"without", (*stage).without},
 		} {
 			s.act(part.name, func(s *stage) { part.play(s, c, nurse) })
 		}
@@ -91,8 +98,10 @@ func (s *stage) writes(c *user.Client, to, body, extra string) string {
 func (s *stage) styles(c *user.Client, nurse string) {
 	p, n := s.prove(60), c.Count()
 	s.tells("nurse", c.JID(), object{"text": "so bold 🎂 it struck mono", "spans": []object{
-		{"start": 3, "length": 4, "style": "bold"}, {"start": 10, "length": 2, "style": "italic"},
-		{"start": 13, "length": 6, "style": "strike"}, {"start": 20, "length": 4, "style": "code"},
+		{"start": 3, "length": 4, "style": "bold"},
+		{"start": 10, "length": 2, "style": "italic"},
+		{"start": 13, "length": 6, "style": "strike"},
+		{"start": 20, "length": 4, "style": "code"},
 	}})
 	m := s.see(c, n, "styled text", saysOf(nurse, "so *"))
 	p.That(m.Body == "so *bold* 🎂 _it_ ~struck~ `mono`", "got %q, want marks", m.Body)
