@@ -43,7 +43,7 @@ const (
 	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
 	NoticeTTL      = 24 * time.Hour      // "told once per chat, feature and day"
 	PictureTTL     = 30 * 24 * time.Hour // a contact's picture; the platform is asked for it again when it has gone
-	FileTTL        = 48 * time.Hour      // how long the same file is not moved again, where it lasts as long
+	FileTTL        = 20 * time.Hour      // how long the same file is not moved again; platforms keep what was uploaded for a day at least
 	ContactCaching = 30 * time.Second    // how long a replica believes what it read of an account
 )
 

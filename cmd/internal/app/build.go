@@ -269,6 +269,9 @@ func (b *builder) media(a *App, keys *gateway.Keyring) error {
 	m := b.cfg.Media
 	public := b.cfg.HTTP.PublicURL
 	if !strings.HasPrefix(public, "https://") {
+		if public != "" {
+			b.o.Log.Warn("files that no upload service takes cannot be shown: clients open https addresses only", "key", "http.public_url")
+		}
 		public = ""
 	}
 	a.slots = gateway.NewSlotDesk(a.store, keys, a.replica.id, b.o.Log)
