@@ -39,10 +39,10 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	}
 	fresh := Account{
 		ID: t.s.Account, Adapter: t.Adapter, User: t.User, Endpoint: done.Endpoint, Secret: done.Secret, Shown: done.Shown,
-		Standing: AccountActive, Agreed: version, Lang: t.Lang,
+		Standing: AccountActive, Agreed: version, Lang: t.Lang, Unmet: true,
 	}
 	if old := t.meant(have, done.Endpoint); old != nil {
-		fresh.ID, fresh.CreatedAt, fresh.Keys, fresh.Readable, fresh.Paused = old.ID, old.CreatedAt, old.Keys, old.Readable, old.Paused
+		fresh.ID, fresh.CreatedAt, fresh.Keys, fresh.Readable, fresh.Paused, fresh.Unmet = old.ID, old.CreatedAt, old.Keys, old.Readable, old.Paused, old.Unmet
 		err := d.renew(ctx, t, old, fresh)
 		if err == nil && t.s.Adding { // the platform gave new credentials for it, and they are kept
 			err = &Refusal{Conflict, d.say(t.Visitor, textConflictOwn, d.platform(t.Visitor), old.Shown)}

@@ -170,6 +170,11 @@ func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) 
 
 // callLink runs one step of the Linker; its failures become refusals.
 func (d *Desk) callLink(ctx context.Context, t *turn, in LinkInput) (LinkStep, error) {
+	if len(in.ConsentHash) > 0 { // without it a step only asks
+		if err := d.linking(ctx, t.Adapter); err != nil {
+			return LinkStep{}, err
+		}
+	}
 	st, err := t.linker().Link(ctx, in)
 	if err == nil {
 		return st, nil

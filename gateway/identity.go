@@ -23,6 +23,8 @@ type Account struct {
 	CreatedAt time.Time       `json:"created_at"`
 	// Paused is until when what comes in waits; zero for not at all.
 	Paused time.Time `json:"paused,omitzero"`
+	// Unmet is true from the registration until its user has asked for the gateway's presence.
+	Unmet bool `json:"unmet,omitempty"`
 	// Readable: contacts are shown under the platform's own ids where that is possible. Only a move may end it.
 	Readable bool         `json:"readable,omitempty"`
 	Keys     *AccountKeys `json:"-"`

@@ -34,7 +34,7 @@ var fileResults = []string{
 }
 
 // webhookResults are the ends that a webhook call can come to.
-var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "too_large"}
+var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large"}
 
 // NewMetrics registers the delivery path's metrics. Every series of the given adapters is there from the start, so that
 // an alert can tell "never happened" from "not measured".

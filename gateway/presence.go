@@ -114,6 +114,7 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 	case PresenceSubscribe:
 		p.show("", ShowSubscription{Verb: Subscribed})
 		p.show("", p.g.self(accounts))
+		p.g.met(ctx, accounts)
 	case PresenceProbe:
 		p.show(p.v.Resource, p.g.self(accounts))
 	case PresenceAvailable:

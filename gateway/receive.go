@@ -48,8 +48,11 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	for _, ev := range events {
 		if err := g.take(ctx, inst, ev); err != nil {
 			result := "store_down"
-			if errors.Is(err, ErrFull) {
+			switch {
+			case errors.Is(err, ErrFull):
 				result = "full"
+			case errors.Is(err, errLinking):
+				result = "linking"
 			}
 			g.metrics.Webhook(a, result)
 			return err
@@ -112,8 +115,7 @@ func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
 func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
 	a, err := g.identity.ByEndpoint(ctx, inst.ID, ev.Endpoint)
 	if errors.Is(err, ErrNoAccount) {
-		g.metrics.Webhook(inst.ID, "unknown_account")
-		return nil // unregistered meanwhile: there is nobody to tell
+		return g.unknown(ctx, inst.ID)
 	}
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ const (
 	RecordMember   RecordKind = "member"   // owner x:<adapter>: who is registered, for presence at start
 	RecordSession  RecordKind = "session"  // owner u:<user>: an unfinished dialogue
 	RecordMove     RecordKind = "move"     // owner x:<adapter>: an account on its way to another user, by code
+	RecordLinking  RecordKind = "linking"  // owner x:<adapter>: somebody is being linked just now
 	RecordUnlink   RecordKind = "unlink"   // owner x:<adapter>: withdrawals that the platform has not heard of yet
 	RecordQuestion RecordKind = "question" // owner a:<account>: what a contact asked lately that a number can answer, by alias
 	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
@@ -40,6 +41,7 @@ const (
 	StanzaDedupe   = 24 * time.Hour      // clients resend after stream resumption (XEP-0198)
 	OutboxDedupe   = 24 * time.Hour      // absorbs a replayed hop
 	SessionTTL     = 15 * time.Minute    // an unfinished dialogue (XEP-0050 §3.2)
+	LinkingTTL     = 30 * time.Second    // one step of a registration, the platform's part and ours
 	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
 	NoticeTTL      = 24 * time.Hour      // "told once per chat, feature and day"
 	PictureTTL     = 30 * 24 * time.Hour // a contact's picture; the platform is asked for it again when it has gone
@@ -61,6 +63,7 @@ func RetentionTable() []Retention {
 		{RecordMember, 0, "the user, until they unregister"},
 		{RecordSession, SessionTTL, "a dialogue under way"},
 		{RecordMove, SessionTTL, "a move under way"},
+		{RecordLinking, LinkingTTL, "so that a platform keeps what it sends for an account that is about to exist"},
 		{RecordUnlink, 0, "a withdrawal under way"},
 		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},

@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/cmd/internal/user"
 )
@@ -117,6 +119,7 @@ func TestRegister(t *testing.T) {
 func registers(s *stage, by by) {
 	c := s.login("romeo")
 	n := c.Count()
+	waits := s.waits(c.JID())
 	terms := by(s, c)
 
 	// What the user has to know before is what the receipt keeps.
@@ -140,7 +143,13 @@ func registers(s *stage, by by) {
 	ask := s.see(c, n, "subscription request", presence(s.gw, "subscribe"))
 	yes := s.see(c, n, "subscribed", presence(s.gw, "subscribed"))
 	here := s.see(c, n, "presence of the gateway", presence(s.gw, ""))
-	s.prove(16).That(here.N > ask.N && here.N > yes.N, "order: request %d, subscribed %d, presence %d: want presence last", ask.N, yes.N, here.N)
+	order := s.prove(16)
+	order.That(here.N > ask.N && here.N > yes.N, "order: request %d, subscribed %d, presence %d: want presence last", ask.N, yes.N, here.N)
+	if err := <-waits; err != nil {
+		s.Fatal(err)
+	}
+	waited := s.see(c, n, "what had waited", func(m *user.Stanza) bool { return m.Kind == user.Message && m.Body == "I have waited for you" })
+	order.That(waited.N > here.N, "order: presence %d, what had waited %d: want presence first", here.N, waited.N)
 	s.until("the roster shows both", func() bool { return s.rosterHas(c, s.gw, "both") })
 
 	list := hold[enlistment](s.sandbox, wait{Kind: "enlistment", User: c.JID(), State: "active"})
@@ -155,6 +164,37 @@ func registers(s *stage, by by) {
 	if err != nil || !r.Registered {
 		s.Errorf("registered: got %+v, %v, want <registered/>", r, err)
 	}
+}
+
+// waits has somebody write to a user as soon as the platform knows them, which is before the gateway can have said so.
+func (s *stage) waits(jid string) <-chan error {
+	sent := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, s.url+"/sandbox/v1/people/nurse/messages", strings.NewReader(`{"to": "`+jid+`", "text": "I have waited for you"}`))
+			if err != nil {
+				sent <- err
+				return
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err == nil {
+				err = resp.Body.Close()
+			}
+			if err != nil || resp.StatusCode == http.StatusOK {
+				sent <- err
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-s.ctx.Done():
+				sent <- s.ctx.Err()
+				return
+			}
+		}
+	}()
+	return sent
 }
 
 func (s *stage) rosterHas(c *user.Client, jid, subscription string) bool {

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// errLinking: an event is for an account that may be about to exist.
+var errLinking = errors.New("gateway: receive: the account is being linked")
+
+// linkingName is the one record of its kind for each adapter: whoever registers writes it anew.
+const linkingName = "now"
+
+// linking notes that a platform may know an account before we do: what it sends meanwhile must not be taken for an old
+// account's. The note outlives the step by itself, so that no crash leaves it.
+func (d *Desk) linking(ctx context.Context, a AdapterID) error {
+	note := Change{Kind: RecordLinking, Name: linkingName, Value: []byte{1}, TTL: LinkingTTL}
+	if err := d.cfg.Store.Save(ctx, d.cfg.Keyring.adapterOwner(a), note); err != nil {
+		return fmt.Errorf("gateway: desk: note link: %w", err)
+	}
+	return nil
+}
+
+// unknown decides about an event for an account that is not there. While somebody is being linked the platform shall send it
+// again; otherwise its account has been unregistered meanwhile and there is nobody to tell.
+func (g *Gateway) unknown(ctx context.Context, a AdapterID) error {
+	got, err := g.store.Load(ctx, RecordKey{g.keys.adapterOwner(a), RecordLinking, linkingName})
+	if err != nil {
+		return fmt.Errorf("gateway: receive: %w", err)
+	}
+	if got[0] != nil {
+		return errLinking
+	}
+	g.metrics.Webhook(a, "unknown_account")
+	return nil
+}
+
+const (
+	// meetWithin is how long what comes for a new account waits for its user to meet the gateway.
+	meetWithin = 5 * time.Second
+	meetAgain  = 100 * time.Millisecond
+)
+
+// meet lets what comes for a new account wait until its user has the gateway's presence, a few seconds at most: first the
+// result, then the gateway itself, and only then what had waited (XEP-0100 §4.1.1).
+func (w *inWalk) meet(context.Context) *verdict {
+	left := time.Until(w.account.CreatedAt.Add(meetWithin))
+	if !w.account.Unmet || left <= 0 {
+		return nil
+	}
+	return &verdict{end: again, after: min(left, meetAgain), why: ParkRetry}
+}
+
+// met ends the wait of meet for accounts whose user has asked for the gateway's presence. Where the store fails it ends by itself.
+func (g *Gateway) met(ctx context.Context, accounts []*Account) {
+	for _, a := range accounts {
+		if !a.Unmet {
+			continue
+		}
+		_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { a.Unmet = false })
+		if err == nil {
+			err = g.store.Publish(ctx, SignalAccounts, []byte(a.ID))
+		}
+		if err != nil && !errors.Is(err, ErrNoAccount) {
+			g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)
+		}
+	}
+}
