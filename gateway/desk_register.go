@@ -88,6 +88,10 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 	if asked.Stage == stageLink || asked.Merged {
 		in.State, in.Answers = asked.State, withoutConsent(asked.Fields, answers)
 	}
+	if err := d.linking(ctx, t); err != nil {
+		return outcome{}, err
+	}
+	defer d.linkOver(ctx, t)
 	next, err := d.callLink(ctx, t, in)
 	if err != nil {
 		return outcome{}, err
@@ -170,11 +174,6 @@ func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) 
 
 // callLink runs one step of the Linker; its failures become refusals.
 func (d *Desk) callLink(ctx context.Context, t *turn, in LinkInput) (LinkStep, error) {
-	if len(in.ConsentHash) > 0 { // without it a step only asks
-		if err := d.linking(ctx, t.Adapter); err != nil {
-			return LinkStep{}, err
-		}
-	}
 	st, err := t.linker().Link(ctx, in)
 	if err == nil {
 		return st, nil

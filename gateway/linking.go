@@ -4,34 +4,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"strconv"
 	"time"
 )
 
 // errLinking: an event is for an account that may be about to exist.
 var errLinking = errors.New("gateway: receive: the account is being linked")
 
-// linkingName is the one record of its kind for each adapter: whoever registers writes it anew.
-const linkingName = "now"
+// linkingNotes is how many notes of links under way each adapter has. Two links rarely share one; if they do, the end of the
+// first takes the note of the second along.
+const linkingNotes = 16
+
+func linkingNote(a AdapterID, keys *Keyring, n int) RecordKey {
+	return RecordKey{keys.adapterOwner(a), RecordLinking, strconv.Itoa(n % linkingNotes)}
+}
+
+// noteOf returns the note of a registration.
+func (d *Desk) noteOf(t *turn) RecordKey {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(t.s.Account))
+	return linkingNote(t.Adapter, d.cfg.Keyring, int(h.Sum32()%linkingNotes))
+}
 
 // linking notes that a platform may know an account before we do: what it sends meanwhile must not be taken for an old
-// account's. The note outlives the step by itself, so that no crash leaves it.
-func (d *Desk) linking(ctx context.Context, a AdapterID) error {
-	note := Change{Kind: RecordLinking, Name: linkingName, Value: []byte{1}, TTL: LinkingTTL}
-	if err := d.cfg.Store.Save(ctx, d.cfg.Keyring.adapterOwner(a), note); err != nil {
+// account's. The note goes by itself where nobody removes it.
+func (d *Desk) linking(ctx context.Context, t *turn) error {
+	n := d.noteOf(t)
+	if err := d.cfg.Store.Save(ctx, n.Owner, Change{Kind: n.Kind, Name: n.Name, Value: []byte{1}, TTL: LinkingTTL}); err != nil {
 		return fmt.Errorf("gateway: desk: note link: %w", err)
 	}
 	return nil
 }
 
+// linkOver removes the note: the account is there now, or will not be.
+func (d *Desk) linkOver(ctx context.Context, t *turn) {
+	n := d.noteOf(t)
+	if err := d.cfg.Store.Save(ctx, n.Owner, Change{Kind: n.Kind, Name: n.Name}); err != nil {
+		d.log.Debug("note of a link not removed", "adapter", t.Adapter, "error", err)
+	}
+}
+
 // unknown decides about an event for an account that is not there. While somebody is being linked the platform shall send it
 // again; otherwise its account has been unregistered meanwhile and there is nobody to tell.
 func (g *Gateway) unknown(ctx context.Context, a AdapterID) error {
-	got, err := g.store.Load(ctx, RecordKey{g.keys.adapterOwner(a), RecordLinking, linkingName})
+	notes := make([]RecordKey, linkingNotes)
+	for n := range notes {
+		notes[n] = linkingNote(a, g.keys, n)
+	}
+	got, err := g.store.Load(ctx, notes...)
 	if err != nil {
 		return fmt.Errorf("gateway: receive: %w", err)
 	}
-	if got[0] != nil {
-		return errLinking
+	for _, note := range got {
+		if note != nil {
+			return errLinking
+		}
 	}
 	g.metrics.Webhook(a, "unknown_account")
 	return nil

@@ -62,11 +62,23 @@ func TestEventBeforeTheAccount(t *testing.T) {
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: hook}}, Log: slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
 	call := gateway.Request{Header: map[string][]string{"Signature": {"good"}}}
-	if err := gw.Receive(t.Context(), wall, call); err != nil {
+	receive := func() error { return gw.Receive(t.Context(), wall, call) }
+	if err := receive(); err != nil {
 		t.Errorf("nobody registers: got %v, want the event taken: its account has gone", err)
 	}
+	var during error
+	c.platform.Play(gatewaytest.Script{Link: func(in gateway.LinkInput) (gateway.LinkStep, error) {
+		if len(in.ConsentHash) == 0 {
+			return gateway.LinkStep{Fields: []gateway.Field{{Name: "name", Label: "Name", Kind: gateway.FieldText, Required: true}}}, nil
+		}
+		during = receive()
+		return gateway.LinkStep{Done: &gateway.Linked{Endpoint: "ep-romeo", Shown: "romeo"}}, nil
+	}})
 	c.register(c.romeo, "romeo")
-	if err := gw.Receive(t.Context(), wall, call); err == nil {
-		t.Error("somebody registers: got the event taken, want the platform to send it again")
+	if during == nil {
+		t.Error("somebody is being linked: got the event taken, want the platform to send it again")
+	}
+	if err := receive(); err != nil {
+		t.Errorf("the link is over: got %v, want the event taken", err)
 	}
 }
