@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,9 +145,10 @@ func TestOriginIDOfItsOwn(t *testing.T) {
 // A number answers the question that its writer saw: one that comes before the platform has it changes nothing.
 func TestAnswerToTheQuestionThatWasThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		busy := true
+		var busy atomic.Bool
+		busy.Store(true)
 		o := newOps(func(gateway.Op) error {
-			if busy {
+			if busy.Load() {
 				return &gateway.SendError{Class: gateway.Retryable}
 			}
 			return nil
@@ -158,7 +160,7 @@ func TestAnswerToTheQuestionThatWasThere(t *testing.T) {
 		r.does(juliet, "s1", gateway.OpMessage{Content: gateway.PlainText("2")}) // tried
 		r.does(juliet, "s2", gateway.OpMessage{Content: gateway.PlainText("1")}) // waits behind it
 		r.happens(poll("q2", false, "now", "later"))
-		busy = false
+		busy.Store(false)
 		gatewaytest.Advance(time.Minute)
 		var got []string
 		for _, op := range o.got {

@@ -168,8 +168,11 @@ func TestMissingFileIsTold(t *testing.T) {
 		}
 		c.shares.take(shareKey("romeo@example", "anna7", "u1"))
 		for _, want := range []int{0, 1, 1} {
-			if len(gw.shown) != want {
-				t.Errorf("got %d notices, want %d", len(gw.shown), want)
+			gw.mu.Lock()
+			got := len(gw.shown)
+			gw.mu.Unlock()
+			if got != want {
+				t.Errorf("got %d notices, want %d", got, want)
 			}
 			<-time.After(shareLasts + shareCheck)
 			synctest.Wait()
