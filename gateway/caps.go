@@ -81,7 +81,24 @@ type Caps struct {
 }
 
 // WindowRule is a platform's reply window: open for For after the contact's last message.
-type WindowRule struct{ For time.Duration }
+type WindowRule struct {
+	For time.Duration
+	// Reopen is true when OpReopen may be sent while the window is closed.
+	Reopen bool
+}
+
+// WindowPolicy is what an operator wants of a message for a contact whose reply window is closed.
+type WindowPolicy string
+
+// Policies for a closed window. The zero value is WindowHold.
+const (
+	// WindowHold keeps the message until the contact writes, and tells the user so.
+	WindowHold WindowPolicy = "hold"
+	// WindowReopen is WindowHold, and asks the contact to write (OpReopen) where the platform has a way.
+	WindowReopen WindowPolicy = "reopen"
+	// WindowRefuse answers the user with an error.
+	WindowRefuse WindowPolicy = "refuse"
+)
 
 // TextUnit is what a platform counts when it limits a text.
 type TextUnit uint8

@@ -11,6 +11,11 @@ type Event struct {
 	Chat     Chat     `json:"chat"`
 	// From is who did it; in a direct chat the contact, or empty when FromMe.
 	From ContactID `json:"from,omitempty"`
+	// Also are further ids under which the platform knows the contact, such as an old number, or a number beside an id of
+	// another kind: whichever is known already, the person stays one contact, and Chat.Contact is the id to use from now on.
+	Also []ContactID `json:"also,omitempty"`
+	// Invite is the token that the person came with (Sharer), empty for none.
+	Invite string `json:"invite,omitempty"`
 	// FromMe is true for what the user did in the platform's own app, or for the echo of what we sent.
 	FromMe bool      `json:"from_me,omitempty"`
 	At     time.Time `json:"at"` // the platform's time, UTC

@@ -128,7 +128,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 			if !m.Mine {
 				return w.fail(ctx, NotAllowed, TextNotYours)
 			}
-		case OpMessage, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+		case OpMessage, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 		}
 		t.Excerpt = w.o.g.excerpt(w.entry.Lane, *t)
 		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
@@ -143,7 +143,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return nil
 	case OpMarkRead, OpTyping:
 		return new(w.finish(ctx))
-	case OpRetract, OpReact, OpAnswer, OpGroup:
+	case OpRetract, OpReact, OpAnswer, OpReopen, OpGroup:
 	}
 	return w.fail(ctx, ItemNotFound, TextUnknownMessage)
 }
@@ -202,7 +202,7 @@ func targetOf(b OpBody) *Target {
 		return &b.Target
 	case OpMarkRead:
 		return &b.UpTo
-	case OpTyping, OpGroup:
+	case OpTyping, OpReopen, OpGroup:
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ func withTarget(b OpBody, t Target) OpBody {
 	case OpMarkRead:
 		b.UpTo = t
 		return b
-	case OpTyping, OpGroup:
+	case OpTyping, OpReopen, OpGroup:
 	}
 	return b
 }
