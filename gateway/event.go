@@ -62,6 +62,8 @@ type Status struct {
 	// Ref is our OpID where the platform echoes it; it resolves sends whose answer was lost.
 	Ref   OpID
 	State StatusState
+	// Through names, instead of ids, everything that was sent up to a time, where the platform counts by watermarks.
+	Through time.Time `json:",omitzero"`
 	// Failure is set when State is StatusFailed.
 	Failure *Failure
 }
