@@ -12,7 +12,7 @@ import (
 var (
 	ErrUnknownAdapter = errors.New("no such adapter, or it has no webhook") // 404
 	ErrUnverified     = errors.New("webhook not verified")                  // 401
-	ErrMalformed      = errors.New("webhook not understood")                // 400, kept as a dead letter
+	ErrMalformed      = errors.New("webhook not understood")                // 200: kept as a dead letter
 )
 
 // Challenge answers a platform's check of the webhook's address. ok is false when the request is no such check.
