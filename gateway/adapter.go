@@ -253,6 +253,18 @@ type Instance struct {
 	Contacts map[string][]string
 }
 
+// line returns the operator's own endpoint, where the configuration holds one.
+func (i Instance) line() (Linked, bool) {
+	if s, ok := i.Adapter.(Sharer); ok {
+		return s.Line()
+	}
+	return Linked{}, false
+}
+
+// mayRead reports whether contacts can be shown under the platform's own ids: not where people change them, since an address
+// that changes is a contact lost.
+func (i Instance) mayRead() bool { return i.Readable && !i.Adapter.Descriptor().Renames }
+
 // Kinds of Instance.Contacts (XEP-0157 §4).
 const (
 	ContactAbuse    = "abuse"

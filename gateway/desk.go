@@ -39,11 +39,12 @@ func NewDesk(cfg DeskConfig) *Desk {
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Identity.learnLines(cfg.Instances)
 	for _, inst := range cfg.Instances {
 		d.instances[inst.ID] = inst
 	}
 	d.flows = []flow{
-		registerFlow(d), statusFlow(d), addFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
+		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
 		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d),
 		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
@@ -70,6 +71,7 @@ const (
 	NodeResume     = "resume"
 	NodeMove       = "move"
 	NodeClaim      = "claim"
+	NodeInvite     = "invite"
 )
 
 // Command is one thing that a visitor may ask for, as XEP-0050 lists it.

@@ -102,7 +102,7 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 // renewOrAdd asks whether a registered visitor renews a connection or adds one. Where people on the platform know users by
 // their address there is only ever one.
 func (d *Desk) renewOrAdd(t *turn) []Field {
-	if !movable(t.inst.Adapter.Descriptor()) {
+	if _, shared := t.inst.line(); shared || !movable(t.inst.Adapter.Descriptor()) {
 		return nil
 	}
 	f := Field{Name: connectionField, Label: d.say(t.Visitor, textRenewOrAdd), Kind: FieldChoice, Value: string(t.account.ID)}
@@ -239,7 +239,10 @@ func (d *Desk) localised(v Visitor, fields []Field) []Field {
 
 // platformRefusal says in the user's words why a platform did not do what the desk asked of it.
 func (d *Desk) platformRefusal(v Visitor, err error) *Refusal {
-	se, _ := errors.AsType[*SendError](err)
+	se, ok := errors.AsType[*SendError](err)
+	if !ok {
+		se = &SendError{Class: Uncertain, Err: err}
+	}
 	name := d.platform(v)
 	switch se.Class {
 	case Uncertain, Retryable:

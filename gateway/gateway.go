@@ -99,6 +99,7 @@ type Gateway struct {
 	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
 	told      *cache[string, bool]      // notices given in the last hour
 	without   *cache[string, []Feature] // what a platform refused in a chat
+	limits    *limiter                  // what adapters' limits leave
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
 	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
@@ -117,11 +118,13 @@ func New(cfg Config, d Deps) *Gateway {
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
 	}
+	g.limits = newLimiter()
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
 	}
+	g.identity.learnLines(d.Instances)
 	if g.probe == nil {
 		g.probe = func(string) {}
 	}

@@ -132,6 +132,9 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 			return sent, v
 		}
 	}
+	if !w.pieceTurn(ctx, n) {
+		return Sent{}, &verdict{end: stop}
+	}
 	start := time.Now()
 	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
 	sent, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
@@ -244,7 +247,7 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 	case ReauthNeeded:
 		return w.reauth(ctx)
 	case WindowClosed:
-		return w.fail(ctx, PolicyViolation, TextWindow, w.platform())
+		return w.refusedByWindow(ctx)
 	case Unsupported:
 		return w.refusedPlan(ctx, PlanRefusal{Feature: featureOf(w.out.Op.Body), Text: TextUnsupported})
 	case NotReachable:
@@ -280,7 +283,7 @@ func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...an
 
 // tellError sends the error that the sender sees. Nobody waits for an error to a marker.
 func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
+	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet || w.account != nil && w.account.isLine() {
 		return nil
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
