@@ -99,6 +99,7 @@ type Gateway struct {
 	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
 	told      *cache[string, bool]      // notices given in the last hour
 	without   *cache[string, []Feature] // what a platform refused in a chat
+	echoes    *cache[string, time.Time] // since when ops of uncertain effect wait for their echo
 	limits    *limiter                  // what adapters' limits leave
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
@@ -118,7 +119,7 @@ func New(cfg Config, d Deps) *Gateway {
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
 	}
-	g.limits = newLimiter()
+	g.limits, g.echoes = newLimiter(), newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type inWalk struct {
 	fresh   bool // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
+	after   []MapEntry // id maps that are written with the end of the walk
 }
 
 // inStages are the stages of an event, in order.
@@ -243,7 +245,12 @@ func (w *inWalk) shownAt() time.Time {
 func (w *inWalk) finish(ctx context.Context) verdict {
 	w.o.g.probe("before-finish")
 	seen := w.o.seqEntry(w.entry.Lane, w.in.Event.Seq)
-	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, seen); err != nil {
+	told, release, err := w.told(ctx)
+	defer release()
+	if err == nil {
+		err = w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, slices.Concat(seen, w.after, told))
+	}
+	if err != nil {
 		return w.o.storeFailed(ctx, err)
 	}
 	if seen != nil {

@@ -39,6 +39,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
 		}
+		if v := w.awaits(ctx, sent); v != nil {
+			return v
+		}
 	}
 	w.remember(ids)
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
@@ -128,7 +131,11 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 	}
 	if try.Unfinished && !caps.Idempotent {
-		if sent, found, v := w.reconcile(ctx, op, try); found || v != nil {
+		ask := w.reconcile
+		if caps.Echo {
+			ask = w.echoedSend
+		}
+		if sent, found, v := ask(ctx, op); found || v != nil {
 			return sent, v
 		}
 	}
@@ -157,7 +164,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 }
 
 // reconcile asks the platform whether an op whose answer was lost took effect.
-func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool, *verdict) {
+func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 	r, ok := w.inst.Adapter.(Reconciler)
 	if !ok {
 		return Sent{}, false, nil
@@ -166,7 +173,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool
 	defer cancel()
 	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
 	if err != nil {
-		return Sent{}, false, &verdict{end: again, after: backoff(try.Number), why: ParkRetry}
+		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}
 	return sent, found, nil
 }
