@@ -103,6 +103,8 @@ type Gateway struct {
 	limits    *limiter                  // what adapters' limits leave
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
+	owned     sync.Map                  // partition -> context.Context that ends with our ownership of it
+	polled    []*polls                  // one per platform that is asked for its events
 	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
 }
 
@@ -124,6 +126,9 @@ func New(cfg Config, d Deps) *Gateway {
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
+		if p, ok := i.poller(); ok {
+			g.polled = append(g.polled, newPolls(g, i, p))
+		}
 	}
 	g.identity.learnLines(d.Instances)
 	if g.probe == nil {

@@ -72,7 +72,7 @@ func (g *Gateway) lineNews(ctx context.Context, inst Instance, line *Account, ev
 		g.log.Warn("the line's standing changed", "adapter", string(inst.ID), "standing", string(b.State), "reason", b.Reason)
 		return g.standing(ctx, line, b.State)
 	}
-	g.metrics.Webhook(inst.ID, "line_only")
+	g.metrics.guests.WithLabelValues(string(inst.ID), "line").Inc()
 	return nil
 }
 
@@ -83,7 +83,7 @@ func (g *Gateway) invited(ctx context.Context, inst Instance, line *Account, ev 
 	}
 	a, err := g.identity.redeem(ctx, inst.ID, line.Endpoint, ev.Invite, ev.Chat.Contact)
 	if errors.Is(err, errInvite) {
-		g.metrics.Webhook(inst.ID, "invite_unknown")
+		g.metrics.guests.WithLabelValues(string(inst.ID), "invite_unknown").Inc()
 		return nil, nil // an old link in the hand of a stranger, or of somebody who is connected already
 	}
 	if err != nil {
@@ -92,6 +92,7 @@ func (g *Gateway) invited(ctx context.Context, inst Instance, line *Account, ev 
 	if err := g.identity.connect(ctx, a, ev.Chat.Contact, true); err != nil {
 		return nil, err
 	}
+	g.metrics.guests.WithLabelValues(string(inst.ID), "invited").Inc()
 	return a, g.takeFor(ctx, inst, a, ev)
 }
 
@@ -99,7 +100,7 @@ func (g *Gateway) invited(ctx context.Context, inst Instance, line *Account, ev 
 // to take such messages, the person becomes theirs.
 func (g *Gateway) stranger(ctx context.Context, inst Instance, line *Account, ev Event) error {
 	if _, wrote := ev.Body.(Message); !wrote && ev.Invite == "" {
-		g.metrics.Webhook(inst.ID, "stranger")
+		g.metrics.guests.WithLabelValues(string(inst.ID), "stranger").Inc()
 		return nil
 	}
 	if inst.Strangers != "" {
@@ -115,7 +116,7 @@ func (g *Gateway) stranger(ctx context.Context, inst Instance, line *Account, ev
 		}
 		g.log.Warn("whom strangers reach is not registered", "adapter", string(inst.ID))
 	}
-	g.metrics.Webhook(inst.ID, "stranger")
+	g.metrics.guests.WithLabelValues(string(inst.ID), "stranger").Inc()
 	key := TextStranger
 	if ev.Invite != "" {
 		key = TextInviteOver
@@ -168,6 +169,7 @@ func (g *Gateway) steer(ctx context.Context, inst Instance, line *Account, ev Ev
 			if err != nil {
 				return err
 			}
+			g.metrics.guests.WithLabelValues(string(inst.ID), "switched").Inc()
 		}
 	}
 	var list strings.Builder
