@@ -99,7 +99,7 @@ type LinkInput struct {
 	Hook string
 	// Return is the public address that a browser step leads back to, Token its `state` parameter (RFC 6749 §4.1.1). What comes
 	// back, such as `code` or `error`, are the Answers to the step with the Redirect. Both are empty where there is no such
-	// address: then a Linker that needs a browser refuses.
+	// address: then a Linker that needs one refuses as Unsupported.
 	Return, Token string
 }
 
@@ -108,7 +108,8 @@ type LinkStep struct {
 	// Title and Text say what to do; both are message keys of the catalogue or plain text.
 	Title, Text string
 	Fields      []Field
-	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up).
+	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up). Answers without anything in them mean that the
+	// user went on by hand: the Linker looks whether the page was done with, or asks for it again.
 	Redirect string
 	State    []byte
 	// Done is set by the last step.

@@ -16,6 +16,8 @@ type DeskConfig struct {
 	Log       *slog.Logger
 	// Operator is who runs the gateway, as the disclosure names them; empty names the component.
 	Operator string
+	// PublicURL is the origin of the public listener, for pages that a registration leads to; empty where there is none.
+	PublicURL string
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
 	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.

@@ -174,7 +174,11 @@ func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) 
 
 // callLink runs one step of the Linker; its failures become refusals.
 func (d *Desk) callLink(ctx context.Context, t *turn, in LinkInput) (LinkStep, error) {
+	in = d.withPages(t, in)
 	st, err := t.linker().Link(ctx, in)
+	if err == nil && st.Redirect != "" && in.User != "" {
+		st.Redirect, err = d.throughBrowser(ctx, t, in.Token, st.Redirect)
+	}
 	if err == nil {
 		return st, nil
 	}

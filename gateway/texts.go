@@ -59,6 +59,14 @@ func (t *Texts) Say(lang string, key TextKey, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// spoken returns the language in which Say answers a tag.
+func (t *Texts) spoken(lang string) string {
+	if _, ok := t.byLang[primary(lang)]; ok {
+		return primary(lang)
+	}
+	return "en"
+}
+
 func primary(lang string) string {
 	lang, _, _ = strings.Cut(lang, "-")
 	return strings.ToLower(lang)
@@ -110,5 +118,6 @@ const (
 	textBrowserDone     TextKey = "desk.browser.done"
 	textBrowserMore     TextKey = "desk.browser.more"
 	textBrowserOver     TextKey = "desk.browser.over"
-	textBrowserNone     TextKey = "desk.browser.none"
+	textBrowserAsk      TextKey = "desk.browser.ask"
+	textBrowserGo       TextKey = "desk.browser.go"
 )
