@@ -132,7 +132,8 @@ func (b *builder) instances() error {
 		b.secrets = append(b.secrets, secret)
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
-			Readable: a.ContactJIDs == "readable", Contacts: b.cfg.Operator.contacts(),
+			Readable: a.ContactJIDs == "readable", Window: gateway.WindowPolicy(cmp.Or(a.ClosedWindow, string(gateway.WindowHold))),
+			Strangers: gateway.UserID(a.Strangers), Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())
