@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"postern/adapters/gatekeeper"
+	"postern/adapters/whatsapp"
 	"postern/gateway"
 )
 
@@ -41,6 +42,17 @@ func All() []Type {
 					return nil, wrongConfig("gatekeeper", c)
 				}
 				return gatekeeper.New(*cfg, d.HTTP)
+			},
+		},
+		{
+			Name:   "whatsapp",
+			Config: func() Config { return whatsapp.DefaultConfig() },
+			New: func(c Config, d Deps) (gateway.Adapter, error) {
+				cfg, ok := c.(*whatsapp.Config)
+				if !ok {
+					return nil, wrongConfig("whatsapp", c)
+				}
+				return whatsapp.New(*cfg, d.HTTP)
 			},
 		},
 	}
