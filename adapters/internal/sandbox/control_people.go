@@ -173,7 +173,7 @@ func postOpen(c *controlCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := control.Opened{Chat: chat.view(c.Now(), false, p.ID)}
+	var out control.Opened
 	switch {
 	case link.Text == "":
 		if !in.Draft || link.Token != "" { // looking at a chat is not opening it
@@ -188,6 +188,7 @@ func postOpen(c *controlCall) (any, error) {
 		}
 		out.MessageID = sent[0].ID
 	}
+	out.Chat = chat.view(c.Now(), false, p.ID)
 	return out, nil
 }
 
