@@ -95,8 +95,8 @@ func TestPageInBrowser(t *testing.T) {
 	do(b, "write", chromedp.SendKeys("#text", "O Romeo, Romeo\r"))
 	mine := must[[]control.Message](t)(g.client.Messages(ctx, control.Condition{Person: "juliet", Direction: "to_user", Text: "O Romeo, Romeo"}, 10*time.Second))[0]
 	for _, text := range []string{"But soft", hostile} {
-		if resp := g.send(g.native("juliet"), text); resp.StatusCode != 200 {
-			t.Fatalf("send: got %d, want 200", resp.StatusCode)
+		if status, _ := g.send(g.native("juliet"), text); status != 200 {
+			t.Fatalf("send: got %d, want 200", status)
 		}
 	}
 	g.sim.Do(func(st *sandbox.State) {
