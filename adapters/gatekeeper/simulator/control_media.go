@@ -46,16 +46,16 @@ func (s *Server) serveMakeMedia(w http.ResponseWriter, r *http.Request) {
 		dec := json.NewDecoder(io.LimitReader(r.Body, 32<<20))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&in); err != nil {
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
+			sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
 			return
 		}
 	}
 	part, err := s.makeMedia(in, raw)
 	if err != nil {
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
-	writeControl(w, http.StatusOK, part)
+	sandbox.WriteControl(w, http.StatusOK, part)
 }
 
 // makeMedia stores what was ordered; raw, when given, is the bytes.
@@ -127,7 +127,7 @@ func (s *Server) serveMediaBytes(w http.ResponseWriter, r *http.Request) {
 	m := s.media[strings.TrimPrefix(r.URL.Path, "/sandbox/v1/media/")]
 	s.mu.Unlock()
 	if m == nil || !m.done {
-		writeControl(w, http.StatusNotFound, map[string]string{"error": "no such media object"})
+		sandbox.WriteControl(w, http.StatusNotFound, map[string]string{"error": "no such media object"})
 		return
 	}
 	// What strangers upload is never run: only types that a browser shows without scripts are shown.
@@ -136,6 +136,6 @@ func (s *Server) serveMediaBytes(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Disposition", "attachment")
 	}
 	if err := m.serve(w, r); err != nil {
-		writeControl(w, http.StatusInternalServerError, map[string]string{"error": "the file is gone"})
+		sandbox.WriteControl(w, http.StatusInternalServerError, map[string]string{"error": "the file is gone"})
 	}
 }

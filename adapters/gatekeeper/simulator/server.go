@@ -57,7 +57,7 @@ type Server struct {
 	order        int64
 	posts        sandbox.Ring[*posted]
 	deliveries   sandbox.Ring[delivered]
-	tasks        taskQueue
+	tasks        sandbox.Tasks
 	changed      chan struct{} // closed at the next change
 	revision     int64
 	taken        map[string]int64 // webhooks that the partner took, by type
@@ -138,7 +138,7 @@ func (s *Server) reset() error {
 	s.assertions, s.remembered = sandbox.NewExpiring[string](maxAssertions), sandbox.NewExpiring[remembered](s.cfg.Limits.IdempotencyKeys)
 	s.posts, s.deliveries = sandbox.Ring[*posted]{Max: s.cfg.Limits.Ledger}, sandbox.Ring[delivered]{Max: s.cfg.Limits.Ledger}
 	s.taken = map[string]int64{}
-	s.tasks, s.faults, s.dice, s.order = nil, s.cfg.Faults, sandbox.NewDice(s.cfg.Seed), 0
+	s.tasks, s.faults, s.dice, s.order = sandbox.Tasks{}, s.cfg.Faults, sandbox.NewDice(s.cfg.Seed), 0
 	s.terms = defaultTerms()
 	s.dropMedia()
 	s.resetOffer()

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 func newReader(b []byte) io.Reader {
@@ -154,7 +156,7 @@ func getPerson(c *controlCall) (any, error) {
 func getChat(c *controlCall) (any, error) {
 	chat := c.chats[c.param("chat")]
 	if chat == nil {
-		return nil, missing("chat", c.param("chat"))
+		return nil, sandbox.Missing("chat", c.param("chat"))
 	}
 	return chat.view(c.cfg.Now(), true), nil
 }

@@ -42,7 +42,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
+		sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
 		return
 	}
 	or(&c.Min, 1)
@@ -56,18 +56,18 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 		changed := s.changed
 		s.mu.Unlock()
 		if !known || err != nil {
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, typing, block, report, posts, webhooks or idle"})
+			sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, typing, block, report, posts, webhooks or idle"})
 			return
 		}
 		if out.OK {
-			writeControl(w, http.StatusOK, json.RawMessage(raw))
+			sandbox.WriteControl(w, http.StatusOK, json.RawMessage(raw))
 			return
 		}
 		select {
 		case <-r.Context().Done():
 			return
 		case <-deadline.C:
-			writeControl(w, http.StatusOK, json.RawMessage(raw))
+			sandbox.WriteControl(w, http.StatusOK, json.RawMessage(raw))
 			return
 		case <-changed:
 		}
