@@ -24,6 +24,7 @@ type outWalk struct {
 	named   []Feature // those of them that the refusals named
 	lack    Feature   // the last of them, until it is planned without
 	maps    []MapEntry
+	carried carried
 }
 
 // outStages are the stages of an op, in order.
@@ -43,6 +44,7 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	case err != nil:
 		return o.storeFailed(ctx, err)
 	}
+	defer w.putDown()
 	v := w.walk(ctx)
 	if v.end == done {
 		w.learn()
