@@ -108,7 +108,7 @@ type LinkInput struct {
 	Hook string
 	// Return is the public address that a browser step leads back to, Token its `state` parameter (RFC 6749 §4.1.1). What comes
 	// back, such as `code` or `error`, are the Answers to the step with the Redirect. Both are empty where there is no such
-	// address: then a Linker that needs a browser refuses.
+	// address: then a Linker that needs one refuses as Unsupported.
 	Return, Token string
 }
 
@@ -117,7 +117,8 @@ type LinkStep struct {
 	// Title and Text say what to do; both are message keys of the catalogue or plain text.
 	Title, Text string
 	Fields      []Field
-	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up).
+	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up). Answers without anything in them mean that the
+	// user went on by hand: the Linker looks whether the page was done with, or asks for it again.
 	Redirect string
 	State    []byte
 	// Done is set by the last step.
@@ -261,6 +262,18 @@ type Instance struct {
 	// Contacts are addresses of who runs the gateway, as URIs by kind (XEP-0157).
 	Contacts map[string][]string
 }
+
+// line returns the operator's own endpoint, where the configuration holds one.
+func (i Instance) line() (Linked, bool) {
+	if s, ok := i.Adapter.(Sharer); ok {
+		return s.Line()
+	}
+	return Linked{}, false
+}
+
+// mayRead reports whether contacts can be shown under the platform's own ids: not where people change them, since an address
+// that changes is a contact lost.
+func (i Instance) mayRead() bool { return i.Readable && !i.Adapter.Descriptor().Renames }
 
 // Kinds of Instance.Contacts (XEP-0157 §4).
 const (

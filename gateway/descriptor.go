@@ -51,6 +51,8 @@ type Descriptor struct {
 	// Sequenced is true when Event.Seq counts the events of a chat without gaps: one that overtook another then waits for
 	// it a few seconds.
 	Sequenced bool
+	// Renames is true when a person may come under another id than before (Event.Also).
+	Renames bool
 	// MaxPerMinute bounds what one account sends; 0 leaves it to the platform's answers.
 	MaxPerMinute int
 	// Limits bound what is sent besides, each for its scope. Everything that is sent counts, typing included.

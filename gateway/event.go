@@ -20,7 +20,9 @@ type Event struct {
 	FromMe bool      `json:"from_me,omitempty"`
 	At     time.Time `json:"at"` // the platform's time, UTC
 	// Seq orders the events of a chat where the platform numbers them; 0 where it does not.
-	Seq  int64     `json:"seq,omitempty"`
+	Seq int64 `json:"seq,omitempty"`
+	// Lang is the person's language where the platform tells it (RFC 5646).
+	Lang string    `json:"lang,omitempty"`
 	Body EventBody `json:"-"`
 }
 

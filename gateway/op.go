@@ -39,7 +39,9 @@ type Op struct {
 	Chat Chat      `json:"chat"`
 	At   time.Time `json:"at"` // when the user asked, UTC
 	Lang string    `json:"lang,omitempty"`
-	Body OpBody    `json:"-"`
+	// LastInbound is when the contact last wrote, where Caps have a Window; zero for never. The core sets it for Send.
+	LastInbound time.Time `json:"last_inbound,omitzero"`
+	Body        OpBody    `json:"-"`
 }
 
 // OpBody is the closed set of things an Op can ask.

@@ -259,7 +259,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
-		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered,
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	return b.components(a, texts)
 }
@@ -377,7 +377,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 		}
 	}
 	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, TrustedProxies: proxies, Log: b.o.Log,
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
 	})
 }
