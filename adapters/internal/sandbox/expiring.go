@@ -1,0 +1,47 @@
+package sandbox
+
+import "time"
+
+// expiring is a map of bounded size whose entries end; the oldest entry gives way. The owner's lock guards it.
+type expiring[V any] struct {
+	max     int
+	entries map[string]expiringEntry[V]
+	queue   []string // in order of insertion
+}
+
+type expiringEntry[V any] struct {
+	value V
+	until time.Time
+}
+
+func newExpiring[V any](size int) *expiring[V] {
+	return &expiring[V]{max: size, entries: map[string]expiringEntry[V]{}}
+}
+
+func (e *expiring[V]) get(key string, now time.Time) (V, bool) {
+	got, ok := e.entries[key]
+	if !ok || !now.Before(got.until) {
+		var zero V
+		return zero, false
+	}
+	return got.value, true
+}
+
+// add stores an entry and reports false when a living one is there already.
+func (e *expiring[V]) add(key string, value V, until, now time.Time) bool {
+	old, there := e.entries[key]
+	if there && now.Before(old.until) {
+		return false
+	}
+	e.entries[key] = expiringEntry[V]{value, until}
+	if there {
+		return true
+	}
+	e.queue = append(e.queue, key)
+	for len(e.queue) > e.max || (len(e.queue) > 0 && !now.Before(e.entries[e.queue[0]].until)) {
+		delete(e.entries, e.queue[0])
+		e.queue[0] = ""
+		e.queue = e.queue[1:]
+	}
+	return true
+}
