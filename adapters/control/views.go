@@ -2,16 +2,19 @@ package control
 
 // State is GET /state.
 type State struct {
-	Revision int64        `json:"revision"`
-	Platform string       `json:"platform"`
-	Name     string       `json:"name"`
-	People   []PersonView `json:"people"`
-	Accounts []Account    `json:"accounts"`
-	Groups   []Chat       `json:"groups"`
-	Faults   Faults       `json:"faults"`
-	Batching Batching     `json:"batching"`
-	Limits   Limits       `json:"limits"`
-	Counts   Counts       `json:"counts"`
+	Revision int64  `json:"revision"`
+	Platform string `json:"platform"`
+	Name     string `json:"name"`
+	// AccountWord and Hint are for the page.
+	AccountWord string       `json:"account_word"`
+	Hint        string       `json:"hint,omitempty"`
+	People      []PersonView `json:"people"`
+	Accounts    []Account    `json:"accounts"`
+	Groups      []Chat       `json:"groups"`
+	Faults      Faults       `json:"faults"`
+	Batching    Batching     `json:"batching"`
+	Limits      Limits       `json:"limits"`
+	Counts      Counts       `json:"counts"`
 }
 
 // Counts are totals.
@@ -78,8 +81,8 @@ type Message struct {
 	ID        string              `json:"id"`
 	Native    string              `json:"native,omitempty"` // the platform's id
 	FromUser  bool                `json:"from_user"`
-	ByHand    bool                `json:"by_hand,omitempty"` // by the account's owner in the platform's own app
-	Author    string              `json:"author,omitempty"`  // the person who wrote it
+	ByHand    bool                `json:"by_hand"`          // by the account's owner in the platform's own app
+	Author    string              `json:"author,omitempty"` // the person who wrote it
 	ClientID  string              `json:"client_id,omitempty"`
 	Content   Content             `json:"content"`
 	ReplyTo   string              `json:"reply_to,omitempty"`

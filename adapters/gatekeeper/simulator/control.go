@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // controlRoutes are the control API and the page. doc.go describes them.
@@ -169,7 +171,7 @@ func putFaults(c *controlCall) (any, error) {
 	if err := c.decode(&f); err != nil {
 		return nil, err
 	}
-	if err := f.validate(); err != nil {
+	if err := f.Validate(); err != nil {
 		return nil, err
 	}
 	c.faults = f
@@ -241,7 +243,7 @@ func putUserState(c *controlCall) (any, error) {
 	return u.view(), nil
 }
 
-func ledgerPage[T any](c *controlCall, r *ring[T]) (any, error) {
+func ledgerPage[T any](c *controlCall, r *sandbox.Ring[T]) (any, error) {
 	after, limit := int64(0), 1000
 	var err error
 	if v := c.r.URL.Query().Get("after"); v != "" {
@@ -254,8 +256,8 @@ func ledgerPage[T any](c *controlCall, r *ring[T]) (any, error) {
 			return nil, wrong("limit: want 1 to 10000")
 		}
 	}
-	items, next := r.after(after, limit)
-	return map[string]any{"items": items, "next": next, "total": r.total, "forgotten": r.total - int64(len(r.items))}, nil
+	items, next := r.After(after, limit)
+	return map[string]any{"items": items, "next": next, "total": r.Total, "forgotten": r.Total - int64(len(r.Items))}, nil
 }
 
 // serveChanges is the stream of server-sent events by which the page knows when to look again.
@@ -276,7 +278,7 @@ func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
 		} else {
 			fmt.Fprint(w, ": still here\n\n")
 		}
-		if out.Flush() != nil || !wait(r.Context(), 50*time.Millisecond) { // bursts become one
+		if out.Flush() != nil || !sandbox.Pause(r.Context(), 50*time.Millisecond) { // bursts become one
 			return
 		}
 		select {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // mediaOrder says what file to make: the bytes themselves, or a description of bytes that are made.
@@ -64,7 +66,7 @@ func (s *Server) makeMedia(in mediaOrder, raw io.Reader) (map[string]any, error)
 	case in.Base64 != nil:
 		raw = bytes.NewReader(in.Base64)
 	case in.Width > 0 || in.Height > 0:
-		drawn, err := picture(in.Width, in.Height, in.Seed, in.Noise)
+		drawn, err := sandbox.Picture(in.Width, in.Height, in.Seed, in.Noise)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +74,7 @@ func (s *Server) makeMedia(in mediaOrder, raw io.Reader) (map[string]any, error)
 		or(&m.typ, "image/png")
 	case in.Size > 0 && in.Size <= maxMade:
 		or(&m.typ, "application/octet-stream")
-		m.pattern, m.size = newPattern(m.typ, in.Seed), in.Size
+		m.pattern, m.size = sandbox.NewPattern(m.typ, in.Seed), in.Size
 	default:
 		return nil, errors.New("want base64, width and height, or size")
 	}

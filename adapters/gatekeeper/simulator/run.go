@@ -222,7 +222,7 @@ func (s *Server) landed(p *partner, l *lane, ship *shipment, out delivered) {
 	switch {
 	case out.taken():
 		s.taken[ship.event.typ]++
-		if !ship.replay && s.dice.hit(s.faults.WebhookReplayRate) {
+		if !ship.replay && s.dice.Hit(s.faults.WebhookReplayRate) {
 			l.queue = append(l.queue, &shipment{event: ship.event, notBefore: now, replay: true})
 		}
 	case ship.replay || !ship.event.kept():
@@ -245,5 +245,5 @@ func (s *Server) backoff(attempt int) time.Duration {
 	if attempt < 30 {
 		d = min(s.cfg.RetryBase<<(attempt-1), s.cfg.RetryMax)
 	}
-	return d/2 + time.Duration(s.dice.rng.Int64N(int64(d/2)+1))
+	return d/2 + time.Duration(s.dice.Rand.Int64N(int64(d/2)+1))
 }

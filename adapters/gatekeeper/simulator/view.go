@@ -134,7 +134,7 @@ func (s *Server) stateView() stateView {
 	}
 	slices.SortFunc(v.Users, func(a, b userView) int { return strings.Compare(a.InternalID, b.InternalID) })
 	v.Counts = countsView{
-		Messages: len(s.messages), Posts: s.posts.total, Deliveries: s.deliveries.total, IdempotencyKeys: len(s.remembered.entries),
+		Messages: len(s.messages), Posts: s.posts.Total, Deliveries: s.deliveries.Total, IdempotencyKeys: s.remembered.Len(),
 	}
 	for _, p := range s.partners {
 		v.Counts.WebhooksWaiting += p.waiting()

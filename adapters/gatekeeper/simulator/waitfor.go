@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // condition is what POST /sandbox/v1/wait waits for. Empty fields match everything.
@@ -69,7 +71,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-changed:
 		}
-		if !wait(r.Context(), 5*time.Millisecond) { // under load many changes are looked at together
+		if !sandbox.Pause(r.Context(), 5*time.Millisecond) { // under load many changes are looked at together
 			return
 		}
 	}
@@ -120,7 +122,7 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 			}
 		}
 	case "posts":
-		out.Count = s.posts.total
+		out.Count = s.posts.Total
 	case "webhooks":
 		for typ, n := range s.taken {
 			if c.Type == "" || c.Type == typ {

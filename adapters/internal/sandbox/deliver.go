@@ -25,17 +25,17 @@ func (st *State) prepare(a *Account, ship *shipment, now time.Time) (out attempt
 	switch {
 	case st.expired(first, now):
 		return out, "expired"
-	case !ship.replay && ship.attempt == 0 && st.dice.hit(f.WebhookDropRate):
+	case !ship.replay && ship.attempt == 0 && st.dice.Hit(f.WebhookDropRate):
 		return out, "dropped"
 	}
 	d := Delivery{Account: a, Updates: ship.updates, At: now, Attempt: ship.attempt + 1}
 	if ship.replay {
 		out.fault = "replay"
 	}
-	if st.dice.hit(f.WebhookStaleRate) {
+	if st.dice.Hit(f.WebhookStaleRate) {
 		out.fault, d.At = "stale", now.Add(-10*time.Minute)
 	}
-	if st.dice.hit(f.WebhookBadSignatureRate) {
+	if st.dice.Hit(f.WebhookBadSignatureRate) {
 		out.fault, d.Forged = "bad_signature", true
 	}
 	out.delivery, out.request = d, st.s.platform.Request(st, d)
@@ -115,7 +115,7 @@ func (st *State) landed(a *Account, l *lane, ship *shipment, d Delivery, answer 
 			for _, u := range ship.updates {
 				st.taken[u.Type]++
 			}
-			if st.dice.hit(st.faults.WebhookReplayRate) {
+			if st.dice.Hit(st.faults.WebhookReplayRate) {
 				l.queue = append(l.queue, &shipment{updates: ship.updates, notBefore: st.Now(), replay: true})
 				a.waiting += len(ship.updates)
 			}

@@ -7,36 +7,37 @@ import (
 	"time"
 )
 
-// dice are the seeded random numbers; the owner's lock guards them.
-type dice struct{ rng *rand.Rand }
+// Dice are the seeded random numbers; the owner's lock guards them.
+type Dice struct{ Rand *rand.Rand }
 
-func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0x706f737465726e))} }
+// NewDice makes dice that a seed repeats.
+func NewDice(seed uint64) Dice { return Dice{rand.New(rand.NewPCG(seed, 0x706f737465726e))} }
 
-// hit is true with probability p. A rate of zero draws nothing, so that switching one fault on does not move another.
-func (d dice) hit(p float64) bool { return p > 0 && d.rng.Float64() < p }
+// Hit is true with probability p. A rate of zero draws nothing, so that switching one fault on does not move another.
+func (d Dice) Hit(p float64) bool { return p > 0 && d.Rand.Float64() < p }
 
-// requestFate is what the dice decided about one API request.
-type requestFate struct {
-	delay  time.Duration
-	refuse Refusal
-	hold   time.Duration // answer kept back for so long; zero: not
+// Fate is what the dice decided about one API request.
+type Fate struct {
+	Delay  time.Duration
+	Refuse Refusal
+	Hold   time.Duration // answer kept back for so long; zero: not
 }
 
-// draw decides about one request.
-func (d dice) draw(f Faults) requestFate {
-	fate := requestFate{delay: time.Duration(f.LatencyMS) * time.Millisecond}
+// Draw decides about one request.
+func (d Dice) Draw(f Faults) Fate {
+	fate := Fate{Delay: time.Duration(f.LatencyMS) * time.Millisecond}
 	if f.JitterMS > 0 {
-		fate.delay += time.Duration(d.rng.Int64N(int64(f.JitterMS)+1)) * time.Millisecond
+		fate.Delay += time.Duration(d.Rand.Int64N(int64(f.JitterMS)+1)) * time.Millisecond
 	}
 	switch {
-	case d.hit(f.ErrorRate):
-		fate.refuse = Refusal{Kind: Unavailable}
-	case d.hit(f.LimitRate):
-		fate.refuse = Refusal{Kind: Limited, RetryAfter: time.Duration(f.LimitRetryAfterS) * time.Second}
-	case d.hit(f.TimeoutRate):
-		fate.hold = 30 * time.Second
+	case d.Hit(f.ErrorRate):
+		fate.Refuse = Refusal{Kind: Unavailable}
+	case d.Hit(f.LimitRate):
+		fate.Refuse = Refusal{Kind: Limited, RetryAfter: time.Duration(f.LimitRetryAfterS) * time.Second}
+	case d.Hit(f.TimeoutRate):
+		fate.Hold = 30 * time.Second
 		if f.TimeoutHoldMS > 0 {
-			fate.hold = time.Duration(f.TimeoutHoldMS) * time.Millisecond
+			fate.Hold = time.Duration(f.TimeoutHoldMS) * time.Millisecond
 		}
 	}
 	return fate
@@ -65,17 +66,17 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		var fate requestFate
-		s.Do(func(st *State) { fate = st.dice.draw(st.faults) })
-		if !Pause(r.Context(), fate.delay) {
+		var fate Fate
+		s.Do(func(st *State) { fate = st.dice.Draw(st.faults) })
+		if !Pause(r.Context(), fate.Delay) {
 			return
 		}
 		switch {
-		case fate.refuse.Kind != 0:
-			s.Refuse(w, r, fate.refuse)
-		case fate.hold > 0:
+		case fate.Refuse.Kind != 0:
+			s.Refuse(w, r, fate.Refuse)
+		case fate.Hold > 0:
 			next.ServeHTTP(&deaf{header: http.Header{}}, r)
-			if Pause(r.Context(), fate.hold) {
+			if Pause(r.Context(), fate.Hold) {
 				s.Refuse(w, r, Refusal{Kind: TimedOut})
 			}
 		default:

@@ -2,8 +2,8 @@ package sandbox
 
 import "time"
 
-// expiring is a map of bounded size whose entries end; the oldest entry gives way. The owner's lock guards it.
-type expiring[V any] struct {
+// Expiring is a map of bounded size whose entries end; the oldest entry gives way. The owner's lock guards it.
+type Expiring[V any] struct {
 	max     int
 	entries map[string]expiringEntry[V]
 	queue   []string // in order of insertion
@@ -14,11 +14,13 @@ type expiringEntry[V any] struct {
 	until time.Time
 }
 
-func newExpiring[V any](size int) *expiring[V] {
-	return &expiring[V]{max: size, entries: map[string]expiringEntry[V]{}}
+// NewExpiring makes one of at most so many entries.
+func NewExpiring[V any](size int) *Expiring[V] {
+	return &Expiring[V]{max: size, entries: map[string]expiringEntry[V]{}}
 }
 
-func (e *expiring[V]) get(key string, now time.Time) (V, bool) {
+// Get finds a living entry.
+func (e *Expiring[V]) Get(key string, now time.Time) (V, bool) {
 	got, ok := e.entries[key]
 	if !ok || !now.Before(got.until) {
 		var zero V
@@ -27,8 +29,8 @@ func (e *expiring[V]) get(key string, now time.Time) (V, bool) {
 	return got.value, true
 }
 
-// add stores an entry and reports false when a living one is there already.
-func (e *expiring[V]) add(key string, value V, until, now time.Time) bool {
+// Add stores an entry and reports false when a living one is there already.
+func (e *Expiring[V]) Add(key string, value V, until, now time.Time) bool {
 	old, there := e.entries[key]
 	if there && now.Before(old.until) {
 		return false
@@ -45,3 +47,6 @@ func (e *expiring[V]) add(key string, value V, until, now time.Time) bool {
 	}
 	return true
 }
+
+// Len counts the entries, dead ones that nobody swept included.
+func (e *Expiring[V]) Len() int { return len(e.entries) }

@@ -34,7 +34,7 @@ func (l Ladder) taken(status int) bool {
 }
 
 // step is the wait after the n-th failure, n from 1.
-func (l Ladder) step(n int, a Answer, dice dice) time.Duration {
+func (l Ladder) step(n int, a Answer, dice Dice) time.Duration {
 	if l.RetryAfter > 0 && a.Header != nil {
 		if s, err := strconv.Atoi(a.Header.Get("Retry-After")); err == nil && s >= 0 {
 			return min(time.Duration(s)*time.Second, l.RetryAfter)
@@ -45,7 +45,7 @@ func (l Ladder) step(n int, a Answer, dice dice) time.Duration {
 	}
 	d := l.Steps[min(n, len(l.Steps))-1]
 	if l.Jitter > 0 && d > 0 {
-		d += time.Duration(dice.rng.Float64() * l.Jitter * float64(d))
+		d += time.Duration(dice.Rand.Float64() * l.Jitter * float64(d))
 	}
 	return d
 }

@@ -29,13 +29,13 @@ type Media struct {
 	Own any
 
 	bytes   []byte
-	pattern *pattern
+	pattern *Pattern
 }
 
 // Open gives the bytes.
 func (m *Media) Open() io.ReadSeekCloser {
 	if m.pattern != nil {
-		return m.pattern.reader(m.Size)
+		return m.pattern.Reader(m.Size)
 	}
 	return nopCloser{bytes.NewReader(m.bytes)}
 }
@@ -65,11 +65,11 @@ type mediaStore struct {
 	files  map[string]*Media
 	order  []string
 	total  int64 // bytes that are kept
-	links  *expiring[string]
+	links  *Expiring[string]
 }
 
 func newMediaStore(l Limits) mediaStore {
-	return mediaStore{limits: l, files: map[string]*Media{}, links: newExpiring[string](l.Links)}
+	return mediaStore{limits: l, files: map[string]*Media{}, links: NewExpiring[string](l.Links)}
 }
 
 func (ms *mediaStore) keep(m *Media) {
@@ -91,13 +91,13 @@ func (st *State) Media(id string) *Media { return st.media.files[id] }
 func (st *State) Link(m *Media, life time.Duration) string {
 	token := strings.ToLower(rand.Text())
 	now := st.Now()
-	st.media.links.add(token, m.ID, now.Add(st.Scale(life)), now)
+	st.media.links.Add(token, m.ID, now.Add(st.Scale(life)), now)
 	return token
 }
 
 // Linked finds the file of a link; nil when the link or the file is not there any more.
 func (st *State) Linked(token string) *Media {
-	id, ok := st.media.links.get(token, st.Now())
+	id, ok := st.media.links.Get(token, st.Now())
 	if !ok {
 		return nil
 	}
@@ -121,7 +121,7 @@ func (s *Server) Upload(a *Account, r io.Reader, typ, name string, limit int64) 
 
 // Make keeps a file of any size whose bytes are made while they are read; they begin like the type.
 func (s *Server) Make(typ, name string, size int64, seed uint64) *Media {
-	return s.keep(&Media{Type: typ, Name: name, Size: size, pattern: newPattern(typ, seed)})
+	return s.keep(&Media{Type: typ, Name: name, Size: size, pattern: NewPattern(typ, seed)})
 }
 
 // keep hashes a file without the lock and stores it.

@@ -28,7 +28,7 @@ type State struct {
 	order, made  int64 // messages, and chats
 	faults       Faults
 	batching     Batching
-	dice         dice
+	dice         Dice
 	limiter      limiter
 	media        mediaStore
 	posts        Ring[*control.Post]
@@ -45,7 +45,7 @@ func (st *State) reset() error {
 	cfg, old := st.s.cfg, *st
 	*st = State{
 		s: st.s, accounts: map[string]*Account{}, people: map[string]*Person{}, chats: map[string]*Chat{}, messages: map[string]*Message{},
-		faults: cfg.Faults, batching: cfg.Batching, dice: newDice(cfg.Seed), limiter: newLimiter(st.s.spec.Rules, cfg.Limits.Buckets, cfg.Enforce),
+		faults: cfg.Faults, batching: cfg.Batching, dice: NewDice(cfg.Seed), limiter: newLimiter(st.s.spec.Rules, cfg.Limits.Buckets, cfg.Enforce),
 		media: newMediaStore(cfg.Limits), taken: map[string]int64{}, changed: old.changed, revision: old.revision,
 		posts: Ring[*control.Post]{Max: cfg.Limits.Ledger}, deliveries: Ring[control.Delivery]{Max: cfg.Limits.Ledger},
 	}
@@ -96,7 +96,7 @@ func (st *State) Within(t time.Time, window time.Duration) bool {
 }
 
 // Roll draws from the seeded dice: true with probability p.
-func (st *State) Roll(p float64) bool { return st.dice.hit(p) }
+func (st *State) Roll(p float64) bool { return st.dice.Hit(p) }
 
 // Faults are those in force.
 func (st *State) Faults() Faults { return st.faults }
