@@ -3,7 +3,6 @@ package telegram
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -41,7 +40,7 @@ func parse(body []byte, bot gateway.Endpoint) ([]gateway.Event, error) {
 		}
 		read, ok := updateParsers[kind]
 		if !ok {
-			read = unknown(kind, id)
+			read = unknown(kind)
 		}
 		events, err := read(members[kind], bot)
 		if err != nil {
@@ -52,6 +51,10 @@ func parse(body []byte, bot gateway.Endpoint) ([]gateway.Event, error) {
 	for i := range out {
 		// "update_id ... allows you to ignore repeated updates".
 		out[i].Dedupe, out[i].Endpoint = strconv.FormatInt(id, 10), bot
+		if m, ok := out[i].Body.(gateway.Message); ok && m.ID == "" { // what becomes a message without being one
+			m.ID = gateway.MessageID("update-" + out[i].Dedupe)
+			out[i].Body = m
+		}
 		if i > 0 {
 			out[i].Dedupe += "." + strconv.Itoa(i)
 		}
@@ -281,7 +284,6 @@ func parsePollAnswer(raw json.RawMessage, _ gateway.Endpoint) ([]gateway.Event, 
 	}
 	return []gateway.Event{{
 		Chat: chatOf(chat{ID: p.User.ID, Type: "private"}), From: contactID(p.User.ID), Body: gateway.Message{
-			ID:      gateway.MessageID("vote-" + p.PollID + "-" + strings.Join(picked, "-")),
 			Content: gateway.PlainText(text), Name: fullName(p.User.FirstName, p.User.LastName),
 		},
 	}}, nil
@@ -355,7 +357,7 @@ func (s memberStatus) in() bool {
 }
 
 // unknown carries a kind of update that a later version adds, where it names a chat or a person.
-func unknown(kind string, id int64) func(json.RawMessage, gateway.Endpoint) ([]gateway.Event, error) {
+func unknown(kind string) func(json.RawMessage, gateway.Endpoint) ([]gateway.Event, error) {
 	return func(raw json.RawMessage, _ gateway.Endpoint) ([]gateway.Event, error) {
 		var u struct {
 			Chat chat  `json:"chat"`
@@ -380,7 +382,6 @@ func unknown(kind string, id int64) func(json.RawMessage, gateway.Endpoint) ([]g
 			e.From = contactID(who.ID)
 		}
 		e.Body = gateway.Message{
-			ID:      gateway.MessageID(fmt.Sprintf("update-%d", id)),
 			Content: gateway.Content{Parts: []gateway.Part{gateway.UnsupportedPart{Type: excerpt(kind), Excerpt: said(raw)}}},
 		}
 		return []gateway.Event{e}, nil

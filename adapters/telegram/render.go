@@ -76,9 +76,11 @@ func chatID(c gateway.Chat) (json.Number, error) {
 
 // number is a message's number within its chat; ok is false for what was no message, such as a button that was pressed.
 func number(id gateway.MessageID) (n json.Number, ok bool) {
-	_, own, group := strings.Cut(string(id), "/")
-	if !group {
-		own = string(id)
+	own := string(id)
+	if chat, n, group := strings.Cut(own, "/"); group {
+		if own = n; !isID(chat) {
+			return "", false
+		}
 	}
 	return json.Number(own), isID(own) && own[0] != '-'
 }
