@@ -21,6 +21,9 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 	if w.o.g.files == nil || !ok {
 		return nil // such a platform fetches addresses itself
 	}
+	if _, ok := store.(MediaSender); ok {
+		return w.carry(ctx)
+	}
 	before := map[string]int{}
 	for i, op := range w.planned.Ops {
 		content, ok := opContent(op.Body)
@@ -110,22 +113,14 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 
 // give carries one file from where a client put it to the platform.
 func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, error) {
-	g := w.o.g
-	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	ctx, cancel := g.transferTime(ctx)
+	ctx, cancel := w.o.g.transferTime(ctx)
 	defer cancel()
-	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
+	f, err := w.fetch(ctx, m)
 	if err != nil {
 		return Media{}, err
 	}
-	defer g.discard(f)
+	defer w.o.g.discard(f)
 	found := f.Media()
-	if found.Size == 0 {
-		return found, &FileError{Reason: FileBroken, Err: errFileEmpty}
-	}
-	if !allowed(found.MIME, caps.MediaTypes) {
-		return found, &FileError{Reason: FileType, Err: errFileRefused}
-	}
 	body, err := f.Open()
 	if err != nil {
 		return found, &FileError{Reason: FileAway, Err: err}
@@ -137,6 +132,25 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	}
 	found.Handle = given.Handle
 	return found, nil
+}
+
+// fetch gets what a client put somewhere, when the platform would take it.
+func (w *outWalk) fetch(ctx context.Context, m Media) (File, error) {
+	g, caps := w.o.g, w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
+	if err != nil {
+		return nil, err
+	}
+	switch found := f.Media(); {
+	case found.Size == 0:
+		err = &FileError{Reason: FileBroken, Err: errFileEmpty}
+	case !allowed(found.MIME, caps.MediaTypes):
+		err = &FileError{Reason: FileType, Err: errFileRefused}
+	default:
+		return f, nil
+	}
+	g.discard(f)
+	return nil, err
 }
 
 // uploadError makes a failure of an upload one of a send. What is unsure of an upload does no harm: nothing shows a file
