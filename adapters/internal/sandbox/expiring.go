@@ -50,3 +50,11 @@ func (e *Expiring[V]) Add(key string, value V, until, now time.Time) bool {
 
 // Len counts the entries, dead ones that nobody swept included.
 func (e *Expiring[V]) Len() int { return len(e.entries) }
+
+// Drop ends an entry before its time.
+func (e *Expiring[V]) Drop(key string) {
+	if got, ok := e.entries[key]; ok {
+		got.until = time.Time{}
+		e.entries[key] = got
+	}
+}
