@@ -115,12 +115,11 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, error) {
 	ctx, cancel := w.o.g.transferTime(ctx)
 	defer cancel()
-	f, err := w.fetch(ctx, m)
+	f, found, err := w.fetch(ctx, m)
 	if err != nil {
-		return Media{}, err
+		return found, err
 	}
 	defer w.o.g.discard(f)
-	found := f.Media()
 	body, err := f.Open()
 	if err != nil {
 		return found, &FileError{Reason: FileAway, Err: err}
@@ -132,25 +131,6 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	}
 	found.Handle = given.Handle
 	return found, nil
-}
-
-// fetch gets what a client put somewhere, when the platform would take it.
-func (w *outWalk) fetch(ctx context.Context, m Media) (File, error) {
-	g, caps := w.o.g, w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
-	if err != nil {
-		return nil, err
-	}
-	switch found := f.Media(); {
-	case found.Size == 0:
-		err = &FileError{Reason: FileBroken, Err: errFileEmpty}
-	case !allowed(found.MIME, caps.MediaTypes):
-		err = &FileError{Reason: FileType, Err: errFileRefused}
-	default:
-		return f, nil
-	}
-	g.discard(f)
-	return nil, err
 }
 
 // uploadError makes a failure of an upload one of a send. What is unsure of an upload does no harm: nothing shows a file
