@@ -26,19 +26,23 @@ func (l *limiter) take(now time.Time, most time.Duration, buckets []bucket) time
 	l.sweep(now)
 	var wait time.Duration
 	for _, b := range buckets {
-		wait = max(wait, l.full[b.name].Sub(now)-time.Duration(max(b.Burst, 1)-1)*b.Every)
+		wait = max(wait, l.at(b.name, now).Sub(now)-time.Duration(max(b.Burst, 1)-1)*b.Every)
 	}
 	if wait > most {
 		return wait
 	}
 	for _, b := range buckets {
-		at := l.full[b.name]
-		if at.Before(now) {
-			at = now
-		}
-		l.full[b.name] = at.Add(b.Every)
+		l.full[b.name] = l.at(b.name, now).Add(b.Every)
 	}
-	return max(wait, 0)
+	return wait
+}
+
+// at is when a bucket is full again, now where it is.
+func (l *limiter) at(name string, now time.Time) time.Time {
+	if at := l.full[name]; at.After(now) {
+		return at
+	}
+	return now
 }
 
 // sweep forgets buckets that are full.
