@@ -31,13 +31,14 @@ goroot=$(go env GOROOT)
 
 # bootstrap makes the smallest system that Debian has, with apt as this machine has it.
 bootstrap() {
-	local site
-	site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $release" | head -n 1)
-	debootstrap --variant=minbase "$release" "$root" "${site:-http://deb.debian.org/debian}" >"$root.log" || {
+	local sources
+	sources=$(apt-get indextargets --format 'deb $(SITE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | grep " $release" | sort -u)
+	debootstrap --variant=minbase "$release" "$root" "$(awk -v r="$release" '$3 == r { print $2; exit }' <<<"$sources")" >"$root.log" || {
 		tail -n 20 "$root.log" >&2
 		return 1
 	}
-	cp -a /etc/apt/sources.list* /etc/apt/trusted.gpg.d /etc/apt/keyrings /etc/apt/auth.conf* "$root/etc/apt/" 2>/dev/null || true
+	echo "$sources" >"$root/etc/apt/sources.list"
+	cp -a /etc/apt/auth.conf* "$root/etc/apt/" 2>/dev/null || true
 	apt-config dump | grep -iE '^Acquire::(https?|Check-[a-z-]+|[a-z]+::(proxy|verify|ca)[a-z-]*)' | grep -v '""' >"$root/etc/apt/apt.conf.d/90machine" || true
 	mkdir -p "$root/usr/local/share/ca-certificates" # where update-ca-certificates(8) looks
 	cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
