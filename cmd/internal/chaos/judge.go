@@ -18,6 +18,7 @@ const (
 	Lost             Kind = "lost"              // neither delivered nor refused
 	Disorder         Kind = "disorder"          // first arrivals of a chat and direction out of order
 	OtherIdentity    Kind = "other-identity"    // a duplicate under another stanza id or idempotency key
+	OtherFile        Kind = "other-file"        // a message without its file, or with other bytes
 	Misaddressed     Kind = "misaddressed"      // seen in another chat than its own
 	Stray            Kind = "stray"             // seen, but never sent
 	Causeless        Kind = "causeless"         // refused while nothing was broken
@@ -34,6 +35,7 @@ type Violation struct {
 // Minimum is what a run must have done for its result to mean anything.
 type Minimum struct {
 	Messages int     // delivered per direction
+	Files    int     // of these, messages that are files
 	Rate     float64 // messages per second and direction while sending
 	Pending  int     // at each fault whose kind is in Faults
 	Twice    int     // messages sent twice at once
@@ -93,6 +95,9 @@ func (j *judge) arrivals() {
 		if a.Chat != a.Key.Chat {
 			j.violate(Misaddressed, "%s at %s in chat %d", a.Key, a.Place, a.Chat)
 		}
+		if a.File != s.File {
+			j.violate(OtherFile, "%s at %s: the file is %q, want %q", a.Key, a.Place, a.File, s.File)
+		}
 		if j.ids[a.Key] == nil {
 			j.ids[a.Key], j.seen[a.Key] = map[string]bool{}, map[Place]bool{}
 		}
@@ -130,6 +135,10 @@ func (j *judge) ends() {
 		count.Taken += one(s.Taken)
 		count.Once += one(s.Once)
 		count.Delivered += one(delivered)
+		if s.File != "" {
+			count.Files++
+			count.FilesDelivered += one(delivered)
+		}
 		count.Refused += one(j.refused[s.Key])
 		switch {
 		case delivered:
@@ -209,6 +218,9 @@ func (j *judge) minimum(least Minimum) {
 	}{{In, j.report.In}, {Out, j.report.Out}} {
 		if d.count.Delivered < least.Messages {
 			j.violate(Shortfall, "%s: delivered %d messages, want at least %d", d.dir, d.count.Delivered, least.Messages)
+		}
+		if d.count.FilesDelivered < least.Files {
+			j.violate(Shortfall, "%s: delivered %d files, want at least %d", d.dir, d.count.FilesDelivered, least.Files)
 		}
 	}
 	for _, b := range rates(j.h.Bursts) {
