@@ -16,7 +16,7 @@ var seed = flag.Uint64("seed", 1, "of the order of messages and of the platform'
 
 const (
 	quota     = 2000 // messages each way at least
-	files     = 40   // of these, files
+	files     = 25   // of these, files
 	runLimit  = 6 * time.Minute
 	redLimit  = 2 * time.Minute
 	lastWords = 60 * time.Second // for what is under way at the end

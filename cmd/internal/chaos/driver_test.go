@@ -20,7 +20,7 @@ const (
 	rate        = 230 // messages per second and direction
 	tick        = 5 * time.Millisecond
 	twiceRate   = 0.05
-	fileEvery   = 37 // messages; no divisor of the number of chats, so that all have files
+	fileEvery   = 51 // messages; no divisor of the number of chats, so that all have files
 	resendAfter = 20 * time.Second
 )
 
