@@ -71,7 +71,7 @@ type Arrival struct {
 	Place Place
 	// Chat is where it was seen, which should be Key.Chat.
 	Chat int
-	// At is when; needed at Platform only.
+	// At is when; needed at Platform only, elsewhere it says more of a violation.
 	At time.Time
 	// ID is the stanza id, or the idempotency key of the request.
 	ID string

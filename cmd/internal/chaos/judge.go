@@ -45,6 +45,9 @@ type Minimum struct {
 	Refused float64
 }
 
+// clock is how times are written, to hold against the logs of those who took part.
+const clock = "15:04:05.000"
+
 // refusalGrace is how long after a fault's end a refusal may still be its doing.
 const refusalGrace = 3 * time.Second
 
@@ -169,7 +172,7 @@ func (j *judge) order() {
 		chat  int
 		place Place
 	}
-	last, first := map[line]Key{}, map[Place]map[Key]bool{}
+	last, first := map[line]Arrival{}, map[Place]map[Key]bool{}
 	for _, a := range j.h.Arrivals {
 		if first[a.Place] == nil {
 			first[a.Place] = map[Key]bool{}
@@ -183,11 +186,11 @@ func (j *judge) order() {
 			continue
 		}
 		at := line{a.Key.Dir, a.Key.Chat, a.Place}
-		if before, ok := last[at]; ok && before.N > a.Key.N {
-			j.violate(Disorder, "%s at %s after %s", a.Key, a.Place, before)
+		if before, ok := last[at]; ok && before.Key.N > a.Key.N {
+			j.violate(Disorder, "%s at %s after %s (%s, %s)", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock))
 			continue
 		}
-		last[at] = a.Key
+		last[at] = a
 	}
 }
 

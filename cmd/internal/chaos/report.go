@@ -72,9 +72,9 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "errors: %s\n", counts(r.Conditions))
 	}
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nfault\tdown\terrors\tpending\tby queue")
+	fmt.Fprintln(w, "\nfault\tat\tdown\terrors\tpending\tby queue")
 	for n, f := range r.Faults {
-		fmt.Fprintf(w, "%s\t%.1f s\t%d\t%d\t%s\n", f.Kind, f.To.Sub(f.From).Seconds(), r.Errors[n], f.Total(), counts(f.Pending))
+		fmt.Fprintf(w, "%s\t%s\t%.1f s\t%d\t%d\t%s\n", f.Kind, f.From.Format(clock), f.To.Sub(f.From).Seconds(), r.Errors[n], f.Total(), counts(f.Pending))
 	}
 	_ = w.Flush()
 	kinds := r.Kinds()

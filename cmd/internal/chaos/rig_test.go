@@ -234,7 +234,7 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		if !known {
 			chat = -1
 		}
-		saw(chaos.Arrival{Key: k, Place: place, Chat: chat.(int), ID: s.ID, File: file})
+		saw(chaos.Arrival{Key: k, Place: place, Chat: chat.(int), At: s.At, ID: s.ID, File: file})
 	}
 }
 
