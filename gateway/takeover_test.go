@@ -57,7 +57,9 @@ func TestFileTakenOver(t *testing.T) {
 	}{
 		{
 			"in", "after-publish",
-			func(r *rig, _ *gatewaytest.Files) { r.mustEvent(picture("n1", "h1"), said("juliet", "n2", "after it", 0)) },
+			func(r *rig, _ *gatewaytest.Files) {
+				r.mustEvent(picture("n1", "h1"), said("juliet", "n2", "after it", 0))
+			},
 			nil,
 			[]string{"https://up.example/2/cat.png image/gif image", "after it"},
 		},
