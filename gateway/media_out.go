@@ -105,6 +105,11 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 	if err := g.keep(ctx, w.account, remembered{Media: given}, FileTTL, name); err != nil {
 		return Media{}, new(w.o.storeFailed(ctx, err))
 	}
+	// A file takes its time, and the try was begun before it: whoever was overtaken meanwhile sends nothing. To finish no
+	// entry is to ask whether the lease still counts.
+	if err := g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
+		return Media{}, new(w.o.storeFailed(ctx, err))
+	}
 	return given, nil
 }
 

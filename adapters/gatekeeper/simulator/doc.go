@@ -51,7 +51,7 @@
 //	PATCH  /limits                    Offer: text_bytes, media_bytes, media_types, edit_window_s, retract_window_s, reactions_per_user, reactions
 //	GET    /reports                   what users complained of
 //	GET    /ledger/messages           ?after=&limit=: accepted POST /v1/messages in order of arrival, with idempotency key, client_id,
-//	                                  number of replays, time and User-Agent; {items, next, total, forgotten}
+//	                                  number of replays, files as {media_id, name}, time and User-Agent; {items, next, total, forgotten}
 //	GET    /ledger/webhooks           ?after=&limit=: every delivery attempt with its result and injected fault
 //	POST   /wait                      long poll until a condition holds or timeout_ms passed; {ok, count, items}
 //	GET    /changes                   server-sent events, one per change of the state
