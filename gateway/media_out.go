@@ -99,6 +99,9 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 	}
 	g.moved(ctx, "out", w.inst.ID, given.Size, began, err)
 	if err != nil {
+		if given.Size > 0 { // what it is, rather than what it was called
+			m = given
+		}
 		return Media{}, w.ungiven(ctx, m, err)
 	}
 	g.probe("after-upload")
