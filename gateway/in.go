@@ -26,11 +26,12 @@ type inWalk struct {
 	show    []Rendering
 	maps    []MapEntry
 	after   []MapEntry // id maps that are written with the end of the walk
+	doubts  []Text     // what to tell of files that are shown
 }
 
 // inStages are the stages of an event, in order.
 var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).begin, (*inWalk).append,
+	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
 }
 
 // walkIn carries one event.

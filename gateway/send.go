@@ -50,6 +50,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	if v := w.degraded(ctx); v != nil {
 		return v
 	}
+	if v := w.incomplete(ctx); v != nil {
+		return v
+	}
 	return w.readers(ctx)
 }
 

@@ -41,7 +41,8 @@
 //	PUT    /people/{id}/presence      {available, last_seen}: tells everybody who knows the person
 //	POST   /people/{id}/calls         {to, state: ringing | missed | ended, call_id, video, duration_s}; {call_id}
 //	POST   /media                     a file, as bytes with a Content-Type and ?name=, or as JSON {type, name, base64} or made: {type, size},
-//	                                  {width, height, noise}, each with {kind, seed, duration_ms, emoji, thumb, view_once, cut}; a part for content.media
+//	                                  {width, height, noise}, each with {kind, seed, duration_ms, emoji, thumb, view_once}; a part for content.media.
+//	                                  Its downloads are spoiled by {cut: bytes}, {length: what Content-Length says}, {endless}, {slow_ms}, {redirect}
 //	GET    /media/{id}                the bytes of any file, also of those that users uploaded
 //	POST   /users/{user}/messages     {to, text | content, reply_to}: the user writes in the gatekeeper's own app
 //	PATCH  /users/{user}/messages/{id}, DELETE, PUT .../reactions   as for people, by the user's own hand

@@ -60,4 +60,11 @@
 //	stanza too long                                         TestBadInput/stanza too long
 //	answer from the wrong peer                              TestBadInput/answers to questions nobody asked; with the id of an
 //	                                                        open question, which no user of a server can know: package xmpp, TestIQAnswers
+//
+// Bad files, both ways at once, where each costs at most itself: the user reads what is wrong, nothing stays on the disk, the
+// program's memory does not grow, and the chat goes on.
+//
+//	too large, wrong type, lying Content-Length, endless    TestBadMedia
+//	  stream, slow loris, redirect to loopback,
+//	  decompression bomb, truncated image
 package story
