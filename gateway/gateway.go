@@ -99,8 +99,12 @@ type Gateway struct {
 	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
 	told      *cache[string, bool]      // notices given in the last hour
 	without   *cache[string, []Feature] // what a platform refused in a chat
+	echoes    *cache[string, time.Time] // since when ops of uncertain effect wait for their echo
+	limits    *limiter                  // what adapters' limits leave
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
+	owned     sync.Map                  // partition -> context.Context that ends with our ownership of it
+	polled    []*polls                  // one per platform that is asked for its events
 	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
 }
 
@@ -117,11 +121,16 @@ func New(cfg Config, d Deps) *Gateway {
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
 	}
+	g.limits, g.echoes = newLimiter(), newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
+		if p, ok := i.poller(); ok {
+			g.polled = append(g.polled, newPolls(g, i, p))
+		}
 	}
+	g.identity.learnLines(d.Instances)
 	if g.probe == nil {
 		g.probe = func(string) {}
 	}

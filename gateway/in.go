@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type inWalk struct {
 	fresh   bool // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
+	after   []MapEntry // id maps that are written with the end of the walk
 }
 
 // inStages are the stages of an event, in order.
@@ -89,7 +91,9 @@ func (w *inWalk) resolve(ctx context.Context) *verdict {
 		return new(w.finish(ctx)) // a signal about somebody we do not know says nothing to anybody
 	}
 	w.fresh = true
-	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event), Intro: intro})
+	fresh := Contact{ID: w.in.Event.Chat.Contact, Alias: w.in.Alias, Intro: intro}
+	w.learned(&fresh)
+	w.contact, err = w.o.g.identity.PutContact(ctx, a, fresh)
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
@@ -121,12 +125,18 @@ func (w *inWalk) learn(ctx context.Context) *verdict {
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
+	if kept.LastInbound > w.contact.LastInbound {
+		w.o.opened(w.entry.Lane)
+	}
 	w.contact = kept
 	return nil
 }
 
 // learned notes in a contact what the event tells of them.
 func (w *inWalk) learned(c *Contact) {
+	if w.inst.Adapter.Descriptor().Renames && !w.in.Event.At.Before(time.Unix(c.LastInbound, 0)) {
+		c.ID = w.in.Event.Chat.Contact
+	}
 	if id := w.in.Event.Chat.ID; id != "" {
 		c.Chat = id
 	}
@@ -141,10 +151,29 @@ func (w *inWalk) learned(c *Contact) {
 			c.LookAfter = 0 // should the look be forgotten, the next occasion makes up for it
 		}
 	}
-	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	if _, ok := w.in.Event.Body.(Message); ok && caps.Window != nil && !w.in.Event.FromMe {
-		c.LastInbound = w.in.Event.At.Unix()
+	rule := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Window
+	if at := w.in.Event.opens(rule); !at.IsZero() {
+		c.LastInbound = max(c.LastInbound, at.Unix())
 	}
+}
+
+// opens returns when the contact wrote last, by what an event tells of the platform's reply window; zero when it tells nothing.
+func (ev *Event) opens(rule *WindowRule) time.Time {
+	if rule == nil || ev.FromMe {
+		return time.Time{}
+	}
+	switch b := ev.Body.(type) {
+	case Message:
+		return ev.At
+	case ContactUpdate:
+		if ev.Invite != "" { // opening the link began the chat
+			return ev.At
+		}
+	case Window:
+		return b.OpenUntil.Add(-rule.For)
+	case Edited, Retracted, Reacted, Status, Seen, Typing, Presence, MemberUpdate, Call, AccountState, Undeliverable:
+	}
+	return time.Time{}
 }
 
 // introduces reports whether an event makes somebody unknown a contact.
@@ -216,7 +245,12 @@ func (w *inWalk) shownAt() time.Time {
 func (w *inWalk) finish(ctx context.Context) verdict {
 	w.o.g.probe("before-finish")
 	seen := w.o.seqEntry(w.entry.Lane, w.in.Event.Seq)
-	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, seen); err != nil {
+	told, release, err := w.told(ctx)
+	defer release()
+	if err == nil {
+		err = w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, slices.Concat(seen, w.after, told))
+	}
+	if err != nil {
 		return w.o.storeFailed(ctx, err)
 	}
 	if seen != nil {

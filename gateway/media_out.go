@@ -54,7 +54,7 @@ func opContent(b OpBody) (Content, bool) {
 		return b.Content, true
 	case OpEdit:
 		return b.Content, true
-	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 	}
 	return Content{}, false
 }
@@ -68,7 +68,7 @@ func withOpContent(b OpBody, c Content) OpBody {
 	case OpEdit:
 		b.Content = c
 		return b
-	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 	}
 	return b
 }

@@ -12,7 +12,7 @@ import (
 var (
 	ErrUnknownAdapter = errors.New("no such adapter, or it has no webhook") // 404
 	ErrUnverified     = errors.New("webhook not verified")                  // 401
-	ErrMalformed      = errors.New("webhook not understood")                // 400, kept as a dead letter
+	ErrMalformed      = errors.New("webhook not understood")                // 200: kept as a dead letter
 )
 
 // Challenge answers a platform's check of the webhook's address. ok is false when the request is no such check.
@@ -110,26 +110,3 @@ func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
 	}
 	return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "no-adapter"})
 }
-
-// take makes one event durable, or passes a fleeting one on.
-func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
-	a, err := g.identity.ByEndpoint(ctx, inst.ID, ev.Endpoint)
-	if errors.Is(err, ErrNoAccount) {
-		return g.unknown(ctx, inst.ID)
-	}
-	if err != nil {
-		return err
-	}
-	alias := accountAlias + Alias(a.ID)
-	if ev.Chat.Contact != "" {
-		alias = a.Keys.Alias(ev.Chat.Contact)
-	}
-	if Ephemeral(ev.Body) {
-		g.passFleeting(ctx, inst, a, alias, ev)
-		return nil
-	}
-	return g.ingestEvent(ctx, a, alias, ev)
-}
-
-// accountAlias and an account's id name the lane of what concerns no chat. No alias looks like it.
-const accountAlias Alias = "~"

@@ -39,6 +39,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
 		}
+		if v := w.awaits(ctx, sent); v != nil {
+			return v
+		}
 	}
 	w.remember(ids)
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
@@ -128,9 +131,16 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 	}
 	if try.Unfinished && !caps.Idempotent {
-		if sent, found, v := w.reconcile(ctx, op, try); found || v != nil {
+		ask := w.reconcile
+		if caps.Echo {
+			ask = w.echoedSend
+		}
+		if sent, found, v := ask(ctx, op); found || v != nil {
 			return sent, v
 		}
+	}
+	if !w.pieceTurn(ctx, n) {
+		return Sent{}, &verdict{end: stop}
 	}
 	start := time.Now()
 	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
@@ -154,7 +164,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 }
 
 // reconcile asks the platform whether an op whose answer was lost took effect.
-func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool, *verdict) {
+func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 	r, ok := w.inst.Adapter.(Reconciler)
 	if !ok {
 		return Sent{}, false, nil
@@ -163,7 +173,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool
 	defer cancel()
 	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
 	if err != nil {
-		return Sent{}, false, &verdict{end: again, after: backoff(try.Number), why: ParkRetry}
+		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}
 	return sent, found, nil
 }
@@ -244,7 +254,7 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 	case ReauthNeeded:
 		return w.reauth(ctx)
 	case WindowClosed:
-		return w.fail(ctx, PolicyViolation, TextWindow, w.platform())
+		return w.refusedByWindow(ctx)
 	case Unsupported:
 		return w.refusedPlan(ctx, PlanRefusal{Feature: featureOf(w.out.Op.Body), Text: TextUnsupported})
 	case NotReachable:
@@ -280,7 +290,7 @@ func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...an
 
 // tellError sends the error that the sender sees. Nobody waits for an error to a marker.
 func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
+	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet || w.account != nil && w.account.isLine() {
 		return nil
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)

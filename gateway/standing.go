@@ -31,6 +31,10 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
 		g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)
 	}
+	if a.isLine() {
+		g.log.Error("the line cannot act: see to its token", "adapter", string(a.Adapter), "standing", string(s))
+		return nil
+	}
 	platform := inst.Adapter.Descriptor().Platform
 	var text string
 	switch s {

@@ -203,6 +203,7 @@ func (a *Adapter) allows(op gateway.Op) error {
 		need = append(need, gateway.FeatureAnswer)
 	case gateway.OpTyping:
 		need = append(need, gateway.FeatureTypingOut)
+	case gateway.OpReopen:
 	case gateway.OpGroup:
 		need = append(need, gateway.FeatureGroups)
 	}

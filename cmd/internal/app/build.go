@@ -132,7 +132,8 @@ func (b *builder) instances() error {
 		b.secrets = append(b.secrets, secret)
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
-			Readable: a.ContactJIDs == "readable", Contacts: b.cfg.Operator.contacts(),
+			Readable: a.ContactJIDs == "readable", Window: gateway.WindowPolicy(cmp.Or(a.ClosedWindow, string(gateway.WindowHold))),
+			Strangers: gateway.UserID(a.Strangers), Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())
@@ -259,7 +260,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
-		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered,
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	return b.components(a, texts)
 }
@@ -377,7 +378,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 		}
 	}
 	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, TrustedProxies: proxies, Log: b.o.Log,
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
 	})
 }

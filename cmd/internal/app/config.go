@@ -175,6 +175,12 @@ type Adapter struct {
 	// ContactJIDs is opaque (also when empty) or readable: whether contacts of new registrations have the platform's own ids
 	// in their addresses.
 	ContactJIDs string `yaml:"contact_jids"`
+	// ClosedWindow is hold (also when empty), reopen or refuse: what happens to a message for a contact whom the platform lets nobody
+	// write to before they write again. reopen is hold, and asks the contact to write where the platform has a way.
+	ClosedWindow string `yaml:"closed_window"`
+	// Strangers is the JID of a user who takes messages of people on a shared line whom nobody has invited; empty answers them
+	// with a text.
+	Strangers string `yaml:"strangers"`
 
 	// Own is the type's own configuration; nil when the type is unknown.
 	Own adapters.Config `yaml:"-"`

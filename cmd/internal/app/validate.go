@@ -174,6 +174,11 @@ func (c *Config) judgeAdapters(j *judge) {
 			j.wrong(at+".secret", "and secret_file are alternatives: remove one")
 		}
 		j.want(slices.Contains([]string{"", "opaque", "readable"}, a.ContactJIDs), at+".contact_jids", "got %q, want opaque or readable", a.ContactJIDs)
+		j.want(slices.Contains([]string{"", "hold", "reopen", "refuse"}, a.ClosedWindow), at+".closed_window", "got %q, want hold, reopen or refuse", a.ClosedWindow)
+		if a.Strangers != "" {
+			_, err := jid.Parse(a.Strangers)
+			j.want(err == nil && strings.Contains(a.Strangers, "@") && !strings.Contains(a.Strangers, "/"), at+".strangers", "%q is no user's address, such as desk@example.org", a.Strangers)
+		}
 		judgeOwn(j, at, a)
 	}
 }
