@@ -12,7 +12,8 @@ import (
 
 // words are what users of a language have to read, each a part of one text that stands in no other language's.
 type words struct {
-	code     string // of xml:lang
+	code     string // of the client's xml:lang
+	spoken   string // of the gateway's
 	help     string // line of the help
 	command  string // what it is called in a list of commands
 	form     string // question of the registration form
@@ -24,19 +25,21 @@ type words struct {
 
 // languages are the words as people read them, not as the catalogue would give them.
 func languages() []words {
-	english := words{"en", "You can send me:", "Help", "Name that people there see", "needs your agreement", "There is no such contact here", "has no bold or other styles", "Receipt of your consent"}
-	german := words{"de", "Du kannst mir senden:", "Hilfe", "Name, den die Leute dort sehen", "ist deine Zustimmung hierzu nötig", "Diesen Kontakt gibt es hier nicht", "kennt keine Fettschrift", "Beleg deiner Zustimmung"}
+	english := words{"en", "en", "You can send me:", "Help", "Name that people there see", "needs your agreement", "There is no such contact here", "has no bold or other styles", "Receipt of your consent"}
+	german := words{"de", "de", "Du kannst mir senden:", "Hilfe", "Name, den die Leute dort sehen", "ist deine Zustimmung hierzu nötig", "Diesen Kontakt gibt es hier nicht", "kennt keine Fettschrift", "Beleg deiner Zustimmung"}
 	all := []words{
 		english,
 		german,
-		{"fr", "Vous pouvez m'envoyer :", "Aide", "Nom que les gens y voient", "L'inscription demande votre accord", "Ce contact n'existe pas ici", "n'a ni gras ni autres styles", "Reçu de votre accord"},
-		{"it", "Puoi inviarmi:", "Aiuto", "Nome che le persone lì vedono", "serve il tuo consenso", "Qui non c'è un contatto così", "non ha grassetto", "Ricevuta del tuo consenso"},
-		{"es", "Puedes enviarme:", "Ayuda", "Nombre que la gente ve allí", "hace falta tu acuerdo", "Aquí no hay tal contacto", "no tiene negrita", "Recibo de tu acuerdo"},
-		{"pl", "Możesz mi wysłać:", "Pomoc", "Nazwa, którą ludzie tam widzą", "Rejestracja wymaga twojej zgody", "Nie ma tu takiego kontaktu", "nie ma pogrubienia", "Potwierdzenie twojej zgody"},
+		{"fr", "fr", "Vous pouvez m'envoyer :", "Aide", "Nom que les gens y voient", "L'inscription demande votre accord", "Ce contact n'existe pas ici", "n'a ni gras ni autres styles", "Reçu de votre accord"},
+		{"it", "it", "Puoi inviarmi:", "Aiuto", "Nome che le persone lì vedono", "serve il tuo consenso", "Qui non c'è un contatto così", "non ha grassetto", "Ricevuta del tuo consenso"},
+		{"es", "es", "Puedes enviarme:", "Ayuda", "Nombre que la gente ve allí", "hace falta tu acuerdo", "Aquí no hay tal contacto", "no tiene negrita", "Recibo de tu acuerdo"},
+		{"pl", "pl", "Możesz mi wysłać:", "Pomoc", "Nazwa, którą ludzie tam widzą", "Rejestracja wymaga twojej zgody", "Nie ma tu takiego kontaktu", "nie ma pogrubienia", "Potwierdzenie twojej zgody"},
 	}
 	german.code, english.code = "de-AT", "tlh" // RFC 4647 §3.4: a region falls back to its language; what is not spoken here, to English
 	return append(all, german, english)
 }
+
+const nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 // TestLanguages: what the gateway says in a form, a command, a chat, an error and a notice comes in the language of the client's
 // stanzas (RFC 6120 §8.1.5), to each of many users of one gateway.
@@ -56,6 +59,7 @@ func (s *stage) speaks(w words) {
 	n := c.Count()
 	help := s.tell(c, "help")
 	s.inWords(help.Body, w.help, "help")
+	s.labelled(help.Element, w.spoken)
 	list, err := c.Items(s.ctx, s.gw, "http://jabber.org/protocol/commands")
 	if err != nil {
 		s.Fatal(err)
@@ -72,6 +76,12 @@ func (s *stage) speaks(w words) {
 		s.Fatalf("form without a consent: got %v, want an error", err)
 	}
 	s.inWords(refused.Text, w.agree, "refusal of a form")
+	s.labelled(refused.Element.Child("jabber:client", "error").Child(nsStanzas, "text"), w.spoken)
+	e, err := c.IQ(s.ctx, s.gw, "get", "<query xmlns='jabber:iq:register'/>")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.labelled(e, w.spoken)
 	cmd, err := c.Command(s.ctx, s.gw, "jabber:iq:register")
 	if err != nil {
 		s.Fatal(err)
@@ -80,7 +90,7 @@ func (s *stage) speaks(w words) {
 	if err := c.Register(s.ctx, s.gw, r, r.Form.Agree()); err != nil {
 		s.Fatal(err)
 	}
-	s.see(c, n, "consent receipt", saysOf(s.gw, w.receipt))
+	s.labelled(s.see(c, n, "consent receipt", saysOf(s.gw, w.receipt)).Element, w.spoken)
 	s.see(c, n, "presence of the gateway", presence(s.gw, ""))
 
 	nurse := s.befriend(c, "nurse")
@@ -88,10 +98,32 @@ func (s *stage) speaks(w words) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	e := s.see(c, n, "error", func(m *user.Stanza) bool { return m.ID == id && m.Type == "error" })
-	s.inWords(e.ErrorText, w.refused, "refusal of a message")
+	no := s.see(c, n, "error", func(m *user.Stanza) bool { return m.ID == id && m.Type == "error" })
+	s.inWords(no.ErrorText, w.refused, "refusal of a message")
+	s.labelled(no.Element.Child("jabber:client", "error").Child(nsStanzas, "text"), w.spoken)
 	s.writes(c, nurse, "so *bold*", "")
-	s.see(c, n, "notice: "+w.degraded, saysOf(nurse, w.degraded))
+	s.labelled(s.see(c, n, "notice: "+w.degraded, saysOf(nurse, w.degraded)).Element, w.spoken)
+}
+
+// labelled wants the language of a text declared as what it is: a server puts its own on what has none, and a reader for the blind
+// reads by it.
+func (s *stage) labelled(e *user.Element, want string) {
+	s.Helper()
+	if got := lang(e); got != want {
+		s.Errorf("got xml:lang %q, want %q: %s", got, want, e)
+	}
+}
+
+func lang(e *user.Element) string {
+	if e == nil {
+		return ""
+	}
+	for _, a := range e.Attrs {
+		if a.Name.Local == "lang" && (a.Name.Space == "xml" || a.Name.Space == "http://www.w3.org/XML/1998/namespace") {
+			return a.Value
+		}
+	}
+	return ""
 }
 
 // inWords wants a text in one language.
