@@ -25,6 +25,7 @@
 //	PUT    /people/{id}               Person: add or replace
 //	PATCH  /people/{id}               part of a Person: opted_in, accepts, persona, display, avatar (a media id), tells_decline
 //	GET    /people/{id}               the person with its chats
+//	GET    /codes                     what was sent to prove a number or an address, and can still be used, oldest first
 //	GET    /chats/{conversation}      one chat with its messages in order of acceptance
 //	POST   /people/{id}/messages      {to, text | content, reply_to}: say something; {message_id, conversation, event_id, seq}
 //	POST   /people/{id}/open          {to}: the chat with a user, begun when there is none
@@ -58,7 +59,7 @@
 //	GET    /changes                   server-sent events, one per change of the state
 //
 // The conditions of /wait have a kind: message (person, user, direction to_person or to_user, has, text, contains, status, edited, retracted,
-// reaction), block (person, user), report (person), request (person, user, state), enlistment (user, state), typing (person, user), posts, webhooks (type; those that were taken) and
+// reaction), block (person, user), report (person), request (person, user, state), enlistment (user, state), code (user), typing (person, user), posts, webhooks (type; those that were taken) and
 // idle (no webhook waits). min says how many.
 //
 // # Repeatable faults

@@ -41,6 +41,8 @@ type Server struct {
 	jtis        *expiring[struct{}]
 	assertions  *expiring[string]
 	remembered  *expiring[remembered]
+	codes       *expiring[*sentCode] // by verification id
+	codeQuotas  *expiring[*int]      // codes sent, by what they were sent to
 	faults      Faults
 	dice        dice
 	terms       termsAccepted
@@ -134,6 +136,7 @@ func (s *Server) reset() error {
 	s.requests, s.reports, s.jobs = map[string]*chat{}, map[string]*report{}, map[string]*job{}
 	s.tokens, s.jtis = newExpiring[token](maxTokens), newExpiring[struct{}](maxJTIs)
 	s.assertions, s.remembered = newExpiring[string](maxAssertions), newExpiring[remembered](s.cfg.Limits.IdempotencyKeys)
+	s.codes, s.codeQuotas = newExpiring[*sentCode](maxCodes), newExpiring[*int](maxCodes)
 	s.posts, s.deliveries = ring[*posted]{max: s.cfg.Limits.Ledger}, ring[delivered]{max: s.cfg.Limits.Ledger}
 	s.taken = map[string]int64{}
 	s.tasks, s.faults, s.dice, s.order = nil, s.cfg.Faults, newDice(s.cfg.Seed), 0

@@ -28,6 +28,9 @@
 //	a command of several steps; all of it by chat alone     TestDialogue, TestByChatAlone
 //	who runs the gateway, who can read a chat               TestOperatorIsKnown
 //	contacts under the platform's own ids                   TestReadableAddresses
+//	a number proved by a code; several accounts of one      TestSeveralAccounts
+//	  user; an account that moves to another JID
+//	every text in the language of the client                TestLanguages
 //	a client that answers no subscription request           TestNobodySubscribesUnasked
 //	leaving                                                 TestUnregister
 //	two users of one gateway                                TestUsersAreApart
