@@ -100,7 +100,7 @@ type Gateway struct {
 	filesIn   *transfers                // files on their way to users
 	filesOut  *transfers                // files on their way to platforms
 	fleeting  []chan fleeting           // typing on its way out, by contact
-	pauses    *cache[string, pause]     // accounts that a platform told to slow down
+	pauses    *cache[string, pause]     // what a platform told to slow down
 	looks     []chan look               // contacts to look at, by contact
 	looking   *cache[string, bool]      // contacts that are in looks
 	present   *cache[string, Presence]  // what platforms last told of contacts
