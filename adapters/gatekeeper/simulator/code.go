@@ -57,30 +57,30 @@ func randomCode() string {
 func (c *call) sendCode(to Identifier) (answer, *problem) {
 	to = to.fold()
 	key := c.partner.ClientID + "\x00" + to.Type + "\x00" + to.Value
-	sent, known := c.codeQuotas.get(key, c.now)
+	sent, known := c.codeQuotas.Get(key, c.now)
 	if !known {
 		sent = new(int)
-		c.codeQuotas.add(key, sent, c.now.Add(time.Hour), c.now)
+		c.codeQuotas.Add(key, sent, c.now.Add(time.Hour), c.now)
 	}
 	if *sent >= codesPerHour {
-		left := c.codeQuotas.entries[key].until.Sub(c.now)
+		left := c.codeQuotas.Until(key).Sub(c.now)
 		return answer{}, fail("rate_limited", "too many codes for that identifier").withRetry("after", int((left+time.Second-1)/time.Second))
 	}
 	*sent++
-	for id, e := range c.codes.entries {
-		if e.value.partner == c.partner && e.value.identifier == to {
-			delete(c.codes.entries, id)
+	for id, old := range c.codes.All(c.now) {
+		if old.partner == c.partner && old.identifier == to {
+			c.codes.Drop(id)
 		}
 	}
 	id, until := newID("ver"), c.now.Add(c.cfg.CodeTTL)
-	c.codes.add(id, &sentCode{partner: c.partner, identifier: to, code: c.cfg.NewCode(), tries: codeTries}, until, c.now)
+	c.codes.Add(id, &sentCode{partner: c.partner, identifier: to, code: c.cfg.NewCode(), tries: codeTries}, until, c.now)
 	c.touch()
 	return answer{status: http.StatusAccepted, body: map[string]any{"verification": map[string]string{"id": id, "expires_at": stamp(until)}}}, nil
 }
 
 // checkCode takes a right code once. Everything that is not a wrong guess at a living code looks the same.
 func (c *call) checkCode(of Identifier, proof codeProof) *problem {
-	sent, known := c.codes.get(proof.VerificationID, c.now)
+	sent, known := c.codes.Get(proof.VerificationID, c.now)
 	if !known || sent.partner != c.partner || sent.identifier != of.fold() || sent.tries == 0 {
 		p := fail("verification_expired", "the code is not in force")
 		p.Param = "/proof/verification_id"
@@ -100,12 +100,11 @@ func (c *call) checkCode(of Identifier, proof codeProof) *problem {
 // codeViews are the codes that can still be used, oldest first.
 func (s *Server) codeViews() []codeView {
 	out := []codeView{}
-	for _, id := range s.codes.queue {
-		sent, known := s.codes.get(id, s.cfg.Now())
-		if !known || sent.tries == 0 {
+	for id, sent := range s.codes.All(s.cfg.Now()) {
+		if sent.tries == 0 {
 			continue
 		}
-		out = append(out, codeView{id, sent.partner.ClientID, sent.identifier, sent.code, stamp(s.codes.entries[id].until), sent.tries})
+		out = append(out, codeView{id, sent.partner.ClientID, sent.identifier, sent.code, stamp(s.codes.Until(id)), sent.tries})
 	}
 	return out
 }

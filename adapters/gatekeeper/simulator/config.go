@@ -180,7 +180,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("without %q: want one of %s", f, strings.Join(switchable, ", ")))
 		}
 	}
-	errs = append(errs, c.Faults.validate())
+	errs = append(errs, c.Faults.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("simulator: config: %w", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 const (
@@ -26,7 +28,7 @@ type mediaObject struct {
 	ciphertext            bool
 	owner                 *user // who uploaded it; nil for what a person has
 	path                  string
-	pattern               *pattern
+	pattern               *sandbox.Pattern
 	stored                int64 // bytes on disk so far
 	busy                  bool  // somebody is putting bytes
 	done                  bool
@@ -312,7 +314,7 @@ func jsonReply(status int, body any) reply {
 // open gives the bytes.
 func (m *mediaObject) open() (io.ReadSeekCloser, error) {
 	if m.pattern != nil {
-		return m.pattern.reader(m.size), nil
+		return m.pattern.Reader(m.size), nil
 	}
 	return os.Open(m.path)
 }

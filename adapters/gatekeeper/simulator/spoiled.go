@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // spoiled is what goes wrong with every download of a file; at most one of its kinds is of use. What a message says of the file stays
@@ -56,7 +58,7 @@ func (s spoiled) serve(w http.ResponseWriter, r *http.Request, f io.ReadSeeker, 
 			if _, err := io.CopyN(w, f, 1); err != nil || http.NewResponseController(w).Flush() != nil {
 				return true
 			}
-			if !wait(r.Context(), time.Duration(s.SlowMS)*time.Millisecond) {
+			if !sandbox.Pause(r.Context(), time.Duration(s.SlowMS)*time.Millisecond) {
 				return true
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 func newReader(b []byte) io.Reader {
@@ -135,7 +137,7 @@ func (s *Server) stateView() stateView {
 	}
 	slices.SortFunc(v.Users, func(a, b userView) int { return strings.Compare(a.InternalID, b.InternalID) })
 	v.Counts = countsView{
-		Messages: len(s.messages), Posts: s.posts.total, Deliveries: s.deliveries.total, IdempotencyKeys: len(s.remembered.entries),
+		Messages: len(s.messages), Posts: s.posts.Total, Deliveries: s.deliveries.Total, IdempotencyKeys: s.remembered.Len(),
 	}
 	for _, p := range s.partners {
 		v.Counts.WebhooksWaiting += p.waiting()
@@ -155,7 +157,7 @@ func getPerson(c *controlCall) (any, error) {
 func getChat(c *controlCall) (any, error) {
 	chat := c.chats[c.param("chat")]
 	if chat == nil {
-		return nil, missing("chat", c.param("chat"))
+		return nil, sandbox.Missing("chat", c.param("chat"))
 	}
 	return chat.view(c.cfg.Now(), true), nil
 }

@@ -1,4 +1,4 @@
-package simulator
+package sandbox
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 	"math/rand/v2"
 )
 
-// pattern is content of any size that is never whole anywhere: a head by which its type is recognised, then noise that repeats.
-type pattern struct {
+// Pattern is content of any size that is never whole anywhere: a head by which its type is recognised, then noise that repeats.
+type Pattern struct {
 	head  []byte
 	noise []byte
 }
@@ -25,17 +25,19 @@ var magic = map[string]string{
 	"audio/ogg": "OggS\x00\x02", "audio/mpeg": "ID3\x04", "application/zip": "PK\x03\x04", "image/jpeg": "\xff\xd8\xff\xe0\x00\x10JFIF\x00",
 }
 
-func newPattern(typ string, seed uint64) *pattern {
-	p := &pattern{head: []byte(magic[typ]), noise: make([]byte, noiseBytes)}
+// NewPattern makes content that begins like a media type.
+func NewPattern(typ string, seed uint64) *Pattern {
+	p := &Pattern{head: []byte(magic[typ]), noise: make([]byte, noiseBytes)}
 	source := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24)})
 	_, _ = source.Read(p.noise) // never fails
 	return p
 }
 
-func (p *pattern) reader(size int64) io.ReadSeekCloser { return &patternReader{p: p, size: size} }
+// Reader reads so many bytes of it.
+func (p *Pattern) Reader(size int64) io.ReadSeekCloser { return &patternReader{p: p, size: size} }
 
 type patternReader struct {
-	p        *pattern
+	p        *Pattern
 	at, size int64
 }
 
@@ -65,7 +67,7 @@ func (r *patternReader) Seek(offset int64, whence int) (int64, error) {
 		offset += r.size
 	}
 	if offset < 0 {
-		return 0, errors.New("simulator: seek before the beginning")
+		return 0, errors.New("sandbox: seek before the beginning")
 	}
 	r.at = offset
 	return offset, nil
@@ -74,8 +76,8 @@ func (r *patternReader) Seek(offset int64, whence int) (int64, error) {
 // maxSide bounds generated pictures, in pixels.
 const maxSide = 4000
 
-// picture draws a PNG that one tells from others: two colours of the seed with a disc, or noise, which does not compress.
-func picture(width, height int, seed uint64, noisy bool) ([]byte, error) {
+// Picture draws a PNG that one tells from others: two colours of the seed with a disc, or noise, which does not compress.
+func Picture(width, height int, seed uint64, noisy bool) ([]byte, error) {
 	if width < 1 || height < 1 || width > maxSide || height > maxSide {
 		return nil, fmt.Errorf("width and height: want 1 to %d", maxSide)
 	}

@@ -79,7 +79,7 @@ function optionsNode(m, title, choices, more) {
   if (more.header) box.append(el('strong', '', more.header));
   box.append(el('div', '', title));
   const answers = m.answers || {};
-  const own = answers['gku_' + me] || [];
+  const own = ownOf(answers);
   for (const c of choices || []) {
     const count = Object.values(answers).filter((ids) => ids.includes(c.id)).length;
     const row = el('button', 'option', c.title + (count ? ' · ' + count : ''));
