@@ -76,6 +76,15 @@ type MediaStore interface {
 	Upload(ctx context.Context, account Credentials, m Media, body io.Reader) (Media, error)
 }
 
+// MediaSender is a MediaStore of a platform where a file has no place before the message that shows it. Instead of Upload, which
+// is never called then, the core hands the bytes to the send.
+type MediaSender interface {
+	MediaStore
+	// SendMedia is Send for an op with one file, whose bytes are body: Size, MIME and SHA256 of the file are as found, its Handle
+	// is where the user put it. It takes as long as the file takes. A failure before the last byte was written is Retryable.
+	SendMedia(ctx context.Context, account Credentials, op Op, body io.ReadSeeker) (Sent, error)
+}
+
 // Linker links and unlinks accounts by stateless steps: the core keeps State between them, so that any replica serves the next.
 type Linker interface {
 	// Link runs one step; the first call has a zero Answers and State. It may come without User, Account and ConsentHash, to

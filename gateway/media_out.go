@@ -21,6 +21,9 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 	if w.o.g.files == nil || !ok {
 		return nil // such a platform fetches addresses itself
 	}
+	if _, ok := store.(MediaSender); ok {
+		return w.carry(ctx)
+	}
 	before := map[string]int{}
 	for i, op := range w.planned.Ops {
 		content, ok := opContent(op.Body)
@@ -118,22 +121,13 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 
 // give carries one file from where a client put it to the platform.
 func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, error) {
-	g := w.o.g
-	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	ctx, cancel := g.transferTime(ctx)
+	ctx, cancel := w.o.g.transferTime(ctx)
 	defer cancel()
-	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
+	f, found, err := w.fetch(ctx, m)
 	if err != nil {
-		return Media{}, err
+		return found, err
 	}
-	defer g.discard(f)
-	found := f.Media()
-	if found.Size == 0 {
-		return found, &FileError{Reason: FileBroken, Err: errFileEmpty}
-	}
-	if !allowed(found.MIME, caps.MediaTypes) {
-		return found, &FileError{Reason: FileType, Err: errFileRefused}
-	}
+	defer w.o.g.discard(f)
 	body, err := f.Open()
 	if err != nil {
 		return found, &FileError{Reason: FileAway, Err: err}

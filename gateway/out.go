@@ -24,6 +24,7 @@ type outWalk struct {
 	lack    Feature   // the last of them, until it is planned without
 	maps    []MapEntry
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
+	carried carried
 }
 
 // outStages are the stages of an op, in order.
@@ -43,6 +44,7 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	case err != nil:
 		return o.storeFailed(ctx, err)
 	}
+	defer w.putDown()
 	v := w.walk(ctx)
 	if v.end == done {
 		w.learn()

@@ -146,9 +146,10 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		return Sent{}, &verdict{end: stop}
 	}
 	start := time.Now()
-	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
-	sent, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
-	cancel()
+	sent, err := w.call(ctx, op)
+	if w.cut(ctx, op) {
+		return Sent{}, &verdict{end: stop}
+	}
 	w.o.g.probe("after-send")
 	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
