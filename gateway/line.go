@@ -82,3 +82,36 @@ func (i *Identity) createLine(ctx context.Context, adapter AdapterID, line Linke
 
 // isLine reports whether an account is a line's own, in nobody's name.
 func (a *Account) isLine() bool { return a.User == "" }
+
+// LineCredentials returns what acts for an adapter's line; the zero Credentials where there is none.
+func (g *Gateway) LineCredentials(ctx context.Context, a AdapterID) (Credentials, error) {
+	line, err := g.identity.Line(ctx, a)
+	if errors.Is(err, ErrNoAccount) {
+		return Credentials{}, nil
+	}
+	if err != nil {
+		return Credentials{}, err
+	}
+	return line.Credentials(), nil
+}
+
+// EachAccount calls f for what acts for each endpoint of an adapter: the line alone, where there is one.
+func (g *Gateway) EachAccount(ctx context.Context, a AdapterID, f func(Credentials) error) error {
+	line, err := g.LineCredentials(ctx, a)
+	if err != nil {
+		return err
+	}
+	if line.Endpoint != "" {
+		return f(line)
+	}
+	return g.identity.Members(ctx, a, func(_ UserID, id AccountID) error {
+		account, err := g.identity.ByID(ctx, id)
+		if errors.Is(err, ErrNoAccount) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(account.Credentials())
+	})
+}

@@ -50,6 +50,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	if v := w.degraded(ctx); v != nil {
 		return v
 	}
+	if v := w.incomplete(ctx); v != nil {
+		return v
+	}
 	return w.readers(ctx)
 }
 
@@ -248,7 +251,7 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 			return new(w.o.storeFailed(ctx, err))
 		}
 		if se.Class == RateLimited {
-			w.o.g.pauses.store(string(w.account.ID), pause{time.Now().Add(wait)})
+			w.o.g.pauses.store(limitName(w.inst, w.account, w.contact, se.Scope), pause{time.Now().Add(wait)})
 			return &verdict{end: again, after: wait, why: ParkLimit}
 		}
 		return &verdict{end: again, after: wait, why: ParkRetry}

@@ -59,8 +59,8 @@ func (t *Texts) Say(lang string, key TextKey, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// spoken returns the language in which Say answers a tag.
-func (t *Texts) spoken(lang string) string {
+// Spoken returns the language in which Say answers a tag.
+func (t *Texts) Spoken(lang string) string {
 	if _, ok := t.byLang[primary(lang)]; ok {
 		return primary(lang)
 	}

@@ -6,8 +6,16 @@ import (
 	"time"
 )
 
-// serveChanges is the stream of server-sent events by which the page knows when to look again.
 func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
+	ServeChanges(w, r, s.stopped, func() (revision int64, changed <-chan struct{}) {
+		s.Do(func(st *State) { revision, changed = st.revision, st.changed })
+		return revision, changed
+	})
+}
+
+// ServeChanges is the stream of server-sent events by which a page knows when to look again. look gives the number of the latest change
+// and what is closed at the next.
+func ServeChanges(w http.ResponseWriter, r *http.Request, stopped <-chan struct{}, look func() (int64, <-chan struct{})) {
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -15,9 +23,7 @@ func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
 	defer ping.Stop()
 	last := int64(-1)
 	for {
-		var revision int64
-		var changed chan struct{}
-		s.Do(func(st *State) { revision, changed = st.revision, st.changed })
+		revision, changed := look()
 		if revision != last {
 			last = revision
 			fmt.Fprintf(w, "data: {\"revision\":%d}\n\n", revision)
@@ -30,7 +36,7 @@ func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case <-s.stopped:
+		case <-stopped:
 			return
 		case <-changed:
 		case <-ping.C:

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -155,9 +156,9 @@ func (st *State) Accept(c *Chat, d Draft) *Message {
 
 // Replayed counts, in the ledger, that the request for a message came again.
 func (st *State) Replayed(m *Message) {
-	for i := len(st.posts.Items) - 1; i >= 0; i-- {
-		if st.posts.Items[i].MessageID == m.ID {
-			st.posts.Items[i].Replays++
+	for _, post := range slices.Backward(st.posts.Items) {
+		if post.MessageID == m.ID {
+			post.Replays++
 			st.Touch()
 			return
 		}

@@ -3,16 +3,11 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/go-chi/chi/v5"
-
-	"postern/adapters/control"
 )
 
 const maxBody = 1 << 20 // bytes of a request to the control API, files aside
@@ -32,8 +27,8 @@ func (s *Server) controlRoutes() http.Handler {
 		r.Put("/faults", s.do(putFaults))
 		r.Put("/batching", s.do(putBatching))
 		r.Put("/limits", s.do(putLimits))
-		r.Get("/ledger/messages", s.do(func(c *controlCall) (any, error) { return ledgerPage(c, &c.posts) }))
-		r.Get("/ledger/webhooks", s.do(func(c *controlCall) (any, error) { return ledgerPage(c, &c.deliveries) }))
+		r.Get("/ledger/messages", s.do(func(c *controlCall) (any, error) { return LedgerPage(c.r, &c.posts) }))
+		r.Get("/ledger/webhooks", s.do(func(c *controlCall) (any, error) { return LedgerPage(c.r, &c.deliveries) }))
 		r.Get("/chats/{chat}", s.do(getChat))
 		r.Post("/media", s.serveMakeMedia)
 		r.Get("/media/{media}", s.serveMediaBytes)
@@ -52,27 +47,13 @@ type controlCall struct {
 	body []byte
 }
 
-// controlError is a refusal with a status.
-type controlError struct {
-	status int
-	text   string
-}
-
-func (e *controlError) Error() string { return e.text }
-
-func missing(what, id string) error {
-	return &controlError{http.StatusNotFound, fmt.Sprintf("no %s %q", what, id)}
-}
-
-func wrong(text string) error { return &controlError{http.StatusBadRequest, text} }
-
 // do makes a handler that runs with the lock held and answers JSON.
 func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.met(r)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
-			writeControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
+			WriteControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
 			return
 		}
 		var raw []byte
@@ -82,23 +63,8 @@ func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 				raw, err = json.Marshal(out)
 			}
 		})
-		var refused *controlError
-		switch {
-		case errors.As(err, &refused):
-			writeControl(w, refused.status, map[string]string{"error": refused.text})
-		case err != nil:
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-		default:
-			writeControl(w, http.StatusOK, json.RawMessage(raw))
-		}
+		Reply(w, json.RawMessage(raw), err)
 	}
-}
-
-func writeControl(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) //nolint:errcheck // a client that left is its own loss
 }
 
 // decode reads the body; without one everything stays as it is.
@@ -109,7 +75,7 @@ func (c *controlCall) decode(into any) error {
 	dec := json.NewDecoder(bytes.NewReader(c.body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return wrong("body: " + err.Error())
+		return Wrong("body: " + err.Error())
 	}
 	return nil
 }
@@ -128,7 +94,7 @@ func (c *controlCall) userNamed(name string) (*Account, error) {
 	if a := c.AccountNamed(name); a != nil {
 		return a, nil
 	}
-	return nil, missing(c.s.spec.AccountWord, name)
+	return nil, Missing(c.s.spec.AccountWord, name)
 }
 
 func putFaults(c *controlCall) (any, error) {
@@ -173,21 +139,4 @@ func putLimits(c *controlCall) (any, error) {
 	c.limiter = newLimiter(c.s.spec.Rules, c.s.cfg.Limits.Buckets, in.Enforce)
 	c.Touch()
 	return c.limiter.view(), nil
-}
-
-func ledgerPage[T any](c *controlCall, r *Ring[T]) (any, error) {
-	after, limit := int64(0), 1000
-	var err error
-	if v := c.r.URL.Query().Get("after"); v != "" {
-		if after, err = strconv.ParseInt(v, 10, 64); err != nil || after < 0 {
-			return nil, wrong("after: want a number")
-		}
-	}
-	if v := c.r.URL.Query().Get("limit"); v != "" {
-		if limit, err = strconv.Atoi(v); err != nil || limit < 1 || limit > 10_000 {
-			return nil, wrong("limit: want 1 to 10000")
-		}
-	}
-	items, next := r.After(after, limit)
-	return control.Ledger[T]{Items: items, Next: next, Total: r.Total, Forgotten: r.Total - int64(len(r.Items))}, nil
 }

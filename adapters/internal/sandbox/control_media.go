@@ -27,18 +27,18 @@ func (s *Server) serveMakeMedia(w http.ResponseWriter, r *http.Request) {
 		dec := json.NewDecoder(io.LimitReader(r.Body, 32<<20))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&in); err != nil {
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
+			WriteControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
 			return
 		}
 	}
 	m, err := s.make(in, raw)
 	if err != nil {
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		WriteControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
 	part := m.Part(in.Kind)
 	part.Emoji, part.Thumb, part.Width, part.Height, part.DurationMS, part.ViewOnce = in.Emoji, in.Thumb, in.Width, in.Height, in.DurationMS, in.ViewOnce
-	writeControl(w, http.StatusOK, part)
+	WriteControl(w, http.StatusOK, part)
 }
 
 // make stores what was ordered; raw, when given, is the bytes.
@@ -75,7 +75,7 @@ func (s *Server) serveMediaBytes(w http.ResponseWriter, r *http.Request) {
 	var m *Media
 	s.Do(func(st *State) { m = st.Media(strings.TrimPrefix(r.URL.Path, "/sandbox/v1/media/")) })
 	if m == nil {
-		writeControl(w, http.StatusNotFound, map[string]string{"error": "no such file"})
+		WriteControl(w, http.StatusNotFound, map[string]string{"error": "no such file"})
 		return
 	}
 	// What strangers upload is never run: only types that a browser shows without scripts are shown.

@@ -34,7 +34,7 @@ func (c *controlCall) person() (*Person, error) {
 	if p := c.PersonNamed(c.param("person")); p != nil {
 		return p, nil
 	}
-	return nil, missing("person", c.param("person"))
+	return nil, Missing("person", c.param("person"))
 }
 
 // chatWith finds or begins the chat of the person of the path with an account, or finds one of its chats by id.
@@ -89,7 +89,7 @@ func patchPerson(c *controlCall) (any, error) {
 	}
 	next.ID = p.ID
 	if next.Avatar != "" && c.Media(next.Avatar) == nil {
-		return nil, missing("media", next.Avatar)
+		return nil, Missing("media", next.Avatar)
 	}
 	if err := c.Change(p, next); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (c *controlCall) sayIn() (in control.SayIn, content Content, err error) {
 		return in, content, err
 	}
 	if in.ReplyTo != "" && c.messages[in.ReplyTo] == nil {
-		return in, content, missing("message", in.ReplyTo)
+		return in, content, Missing("message", in.ReplyTo)
 	}
 	content, err = contentOf(in.Text, in.Content)
 	return in, content, err
@@ -124,7 +124,7 @@ func contentOf(text string, content *Content) (Content, error) {
 		return *content, nil
 	}
 	if text == "" || len(text) > maxText || !utf8.ValidString(text) {
-		return Content{}, wrong("text: want 1 to " + strconv.Itoa(maxText) + " bytes")
+		return Content{}, Wrong("text: want 1 to " + strconv.Itoa(maxText) + " bytes")
 	}
 	return control.Text(text), nil
 }
@@ -159,13 +159,13 @@ func postOpen(c *controlCall) (any, error) {
 	if in.URL != "" {
 		u, err := url.Parse(in.URL)
 		if err != nil || c.s.spec.ReadLink == nil {
-			return nil, wrong("url: not a link of this platform")
+			return nil, Wrong("url: not a link of this platform")
 		}
 		if link, err = c.s.spec.ReadLink(c.State, u); err != nil {
 			return nil, err
 		}
 		if link.Account == nil {
-			return nil, wrong("url: it leads to nobody here")
+			return nil, Wrong("url: it leads to nobody here")
 		}
 		in.To = link.Account.ID
 	}
@@ -201,7 +201,7 @@ func postTyping(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if in.State != "composing" && in.State != "paused" {
-		return nil, wrong("state: want composing or paused")
+		return nil, Wrong("state: want composing or paused")
 	}
 	chat, p, err := c.chatWith(in.To)
 	if err != nil {
@@ -245,7 +245,7 @@ func postCall(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if !slices.Contains([]string{"ringing", "missed", "ended"}, in.State) {
-		return nil, wrong("state: want ringing, missed or ended")
+		return nil, Wrong("state: want ringing, missed or ended")
 	}
 	chat, _, err := c.chatWith(in.To)
 	if err != nil {
@@ -262,11 +262,11 @@ func (c *controlCall) own(byHand bool) (*Message, error) {
 	m := c.messages[c.param("message")]
 	switch {
 	case m == nil:
-		return nil, missing("message", c.param("message"))
+		return nil, Missing("message", c.param("message"))
 	case byHand && !m.ByHand:
-		return nil, wrong("the message was not written by hand")
+		return nil, Wrong("the message was not written by hand")
 	case !byHand && m.FromUser:
-		return nil, wrong("the message is not the person's")
+		return nil, Wrong("the message is not the person's")
 	}
 	return m, nil
 }
@@ -312,10 +312,10 @@ func (c *controlCall) react(byHand bool) (any, error) {
 	}
 	m := c.messages[c.param("message")]
 	if m == nil {
-		return nil, missing("message", c.param("message"))
+		return nil, Missing("message", c.param("message"))
 	}
 	if len(in.Emojis) > 20 || slices.Contains(in.Emojis, "") {
-		return nil, wrong("emojis: want at most 20")
+		return nil, Wrong("emojis: want at most 20")
 	}
 	p := m.Chat.Person
 	if in.Person != "" {
@@ -324,7 +324,7 @@ func (c *controlCall) react(byHand bool) (any, error) {
 	if byHand {
 		p = nil
 	} else if p == nil {
-		return nil, missing("person", in.Person)
+		return nil, Missing("person", in.Person)
 	}
 	c.React(m, p, in.Emojis...)
 	return said(m), nil
@@ -341,7 +341,7 @@ func putStatus(c *controlCall) (any, error) {
 	}
 	m := c.messages[c.param("message")]
 	if m == nil {
-		return nil, missing("message", c.param("message"))
+		return nil, Missing("message", c.param("message"))
 	}
 	return empty{}, c.Advance(m, in.Status, in.Code)
 }

@@ -73,7 +73,7 @@ func putUserState(c *controlCall) (any, error) {
 	case "unsubscribed":
 		a.Subscribed = false
 	default:
-		return nil, wrong("state: want active, revoked, subscribed or unsubscribed")
+		return nil, Wrong("state: want active, revoked, subscribed or unsubscribed")
 	}
 	c.Touch()
 	return a.Account, nil
@@ -94,7 +94,7 @@ func postUpdate(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if in.Type == "" || len(in.Body) == 0 {
-		return nil, wrong("want type and body")
+		return nil, Wrong("want type and body")
 	}
 	c.Emit(a, Update{Type: in.Type, Key: in.Key, Body: Raw{in.Type, in.Body}})
 	return empty{}, nil
@@ -107,7 +107,7 @@ func (c *controlCall) chatOfUser(a *Account, to string) (*Chat, error) {
 	}
 	p := c.PersonNamed(to)
 	if p == nil {
-		return nil, missing("person", to)
+		return nil, Missing("person", to)
 	}
 	return c.Direct(a, p)
 }
@@ -161,7 +161,7 @@ func postGroup(c *controlCall) (any, error) {
 	for _, id := range in.Members {
 		p := c.PersonNamed(id)
 		if p == nil {
-			return nil, missing("person", id)
+			return nil, Missing("person", id)
 		}
 		members = append(members, p)
 	}
@@ -183,11 +183,11 @@ func putMember(c *controlCall) (any, error) {
 	}
 	chat := c.chats[c.param("chat")]
 	if chat == nil {
-		return nil, missing("chat", c.param("chat"))
+		return nil, Missing("chat", c.param("chat"))
 	}
 	p := c.PersonNamed(in.Person)
 	if in.Person != "" && p == nil {
-		return nil, missing("person", in.Person)
+		return nil, Missing("person", in.Person)
 	}
 	return empty{}, c.Join(chat, p, in.In)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -66,9 +67,7 @@ func (s *Server) send(ctx context.Context, a attempt) (Answer, control.Delivery)
 		out.Result, out.Error = "error", err.Error()
 		return Answer{Err: err}, out
 	}
-	for name, values := range a.request.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, a.request.Header)
 	resp, err := s.cfg.Client.Do(req)
 	if err != nil {
 		out.Result, out.Error, out.DurationMS = "error", err.Error(), s.cfg.Now().Sub(began).Milliseconds()

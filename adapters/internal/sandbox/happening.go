@@ -8,6 +8,7 @@ import "time"
 type Happening interface {
 	// Where is the chat it happens in; nil when in none.
 	Where() *Chat
+	happening()
 }
 
 type (
@@ -111,3 +112,20 @@ func (h Called) Where() *Chat     { return h.Chat }         // Where implements 
 func (h Joined) Where() *Chat     { return h.Chat }         // Where implements Happening.
 func (h Changed) Where() *Chat    { return h.Chat }         // Where implements Happening.
 func (h SeenByHand) Where() *Chat { return h.Chat }         // Where implements Happening.
+
+func (Said) happening()       {}
+func (Edited) happening()     {}
+func (Retracted) happening()  {}
+func (Reacted) happening()    {}
+func (Answered) happening()   {}
+func (Accepted) happening()   {}
+func (Delivered) happening()  {}
+func (Read) happening()       {}
+func (Failed) happening()     {}
+func (Typing) happening()     {}
+func (Blocked) happening()    {}
+func (Opened) happening()     {}
+func (Called) happening()     {}
+func (Joined) happening()     {}
+func (Changed) happening()    {}
+func (SeenByHand) happening() {}

@@ -52,7 +52,17 @@ func do[T any](b *tab, what string, a chromedp.Action[T]) T {
 // until waits for an expression of the page.
 func (b *tab) until(expression string) {
 	b.t.Helper()
-	do(b, expression, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond)))
+	wait := chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond))
+	if _, err := chromedp.Run(b.ctx, wait); err != nil {
+		b.shot("failed")
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+}
+
+// click presses what is there at that moment; the lists of the page are drawn anew at every change.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	b.until(`(() => { const n = document.querySelector('` + selector + `'); if (!n) return false; n.click(); return true; })()`)
 }
 
 // shot keeps a picture when the test runs with -artifacts.
@@ -85,8 +95,8 @@ func TestPageInBrowser(t *testing.T) {
 	do(b, "write", chromedp.SendKeys("#text", "O Romeo, Romeo\r"))
 	mine := must[[]control.Message](t)(g.client.Messages(ctx, control.Condition{Person: "juliet", Direction: "to_user", Text: "O Romeo, Romeo"}, 10*time.Second))[0]
 	for _, text := range []string{"But soft", hostile} {
-		if resp := g.send(g.native("juliet"), text); resp.StatusCode != 200 {
-			t.Fatalf("send: got %d, want 200", resp.StatusCode)
+		if status, _ := g.send(g.native("juliet"), text); status != 200 {
+			t.Fatalf("send: got %d, want 200", status)
 		}
 	}
 	g.sim.Do(func(st *sandbox.State) {
@@ -98,11 +108,11 @@ func TestPageInBrowser(t *testing.T) {
 	b.until(`document.getElementById('typing').textContent.includes('typing')`)
 	must[[]control.Message](t)(g.client.Messages(ctx, control.Condition{Person: "juliet", Direction: "to_person", Status: "read", Min: 2}, 10*time.Second))
 
-	do(b, "edit", chromedp.Click(`#messages li.mine .act`))
+	b.click(`#messages li.mine .act`)
 	do(b, "new text", chromedp.SetValue("#text", "Deny thy father"))
-	do(b, "send", chromedp.Click("#compose button"))
+	b.click("#compose button")
 	b.until(`document.querySelector('#messages li.mine .body').textContent.startsWith('Deny')`)
-	do(b, "react", chromedp.Click(`#messages li:not(.mine) .act[aria-label^="React"]`))
+	b.click(`#messages li:not(.mine) .act[aria-label^="React"]`)
 	b.until(`!!document.querySelector('#messages .reactions')`)
 	picture := filepath.Join(t.TempDir(), "verona.png")
 	drawn, err := sandbox.Picture(120, 80, 3, false)
@@ -111,16 +121,16 @@ func TestPageInBrowser(t *testing.T) {
 	do(b, "file", chromedp.SetUploadFiles("#file", []string{picture}))
 	b.until(`[...document.querySelectorAll('#messages figure img')].some((i) => { i.loading = 'eager'; return i.complete && i.naturalWidth === 120; })`)
 	b.shot("chat")
-	do(b, "take back", chromedp.Click(`#messages li.mine .act:nth-of-type(2)`))
+	b.click(`#messages li.mine .act:nth-of-type(2)`)
 	must[[]control.Message](t)(g.client.Messages(ctx, control.Condition{Person: "juliet", Retracted: true}, 10*time.Second))
 	b.until(`document.querySelector('#messages li.mine .body').classList.contains('gone')`)
 	if m := must[control.Chat](t)(g.client.Chat(ctx, mineOf(g))).Messages[0]; m.ID != mine.ID || m.Revision != 1 || !m.Retracted {
 		t.Errorf("got %+v, want the first message edited and taken back", m)
 	}
 
-	do(b, "faults", chromedp.Click("#faults-open"))
+	b.click("#faults-open")
 	do(b, "rate", chromedp.SetValue(`#faults input[name=error_rate]`, "0.25"))
-	do(b, "apply", chromedp.Click("#faults-apply"))
+	b.click("#faults-apply")
 	b.until(`!document.getElementById('faults-on').hidden`)
 	if got := must[control.State](t)(g.client.State(ctx)).Faults.ErrorRate; got != 0.25 {
 		t.Errorf("got error_rate %v, want 0.25", got)
@@ -134,7 +144,7 @@ func TestPageInBrowser(t *testing.T) {
 	do(b, "phone", chromedp.EmulateViewport(390, 780, chromedp.EmulateScale(2)))
 	b.until(`document.documentElement.scrollWidth <= 390`)
 	b.shot("phone-chat")
-	do(b, "back", chromedp.Click("#back"))
+	b.click("#back")
 	b.until(`document.getElementById('app').dataset.view === 'list'`)
 	b.shot("phone-list")
 }

@@ -89,6 +89,7 @@ func (k RefusalKind) Status() int {
 		return http.StatusTooManyRequests
 	case TimedOut:
 		return http.StatusGatewayTimeout
+	case Unavailable:
 	}
 	return http.StatusServiceUnavailable
 }

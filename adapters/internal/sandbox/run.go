@@ -45,26 +45,6 @@ func (q *laneQueue) Pop() any {
 	return l
 }
 
-// task is something that happens later.
-type task struct {
-	at time.Time
-	do func() // with the lock held
-}
-
-type taskQueue []task
-
-func (q taskQueue) Len() int           { return len(q) }
-func (q taskQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
-func (q taskQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *taskQueue) Push(x any)        { *q = append(*q, x.(task)) }
-func (q *taskQueue) Pop() any {
-	old := *q
-	t := old[len(old)-1]
-	old[len(old)-1] = task{}
-	*q = old[:len(old)-1]
-	return t
-}
-
 // Run sends webhooks and lets personas act until ctx ends, then waits for what is in flight.
 func (s *Server) Run(ctx context.Context) error {
 	var flying sync.WaitGroup
@@ -89,12 +69,8 @@ func (s *Server) Run(ctx context.Context) error {
 func (st *State) step(ctx context.Context, flying *sync.WaitGroup) time.Duration {
 	now := st.Now()
 	next := time.Hour
-	for len(st.tasks) > 0 {
-		if d := st.tasks[0].at.Sub(now); d > 0 {
-			next = min(next, d)
-			break
-		}
-		heap.Pop(&st.tasks).(task).do()
+	if d := st.tasks.RunDue(now); d > 0 {
+		next = min(next, d)
 	}
 	for _, a := range st.accounts {
 		if d := st.launch(ctx, a, now, flying); d > 0 {

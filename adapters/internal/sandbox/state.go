@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -33,7 +32,7 @@ type State struct {
 	media        mediaStore
 	posts        Ring[*control.Post]
 	deliveries   Ring[control.Delivery]
-	tasks        taskQueue
+	tasks        Tasks
 	changed      chan struct{} // closed at the next change
 	revision     int64
 	taken        map[string]int64 // updates that accounts took, by type
@@ -103,7 +102,7 @@ func (st *State) Faults() Faults { return st.faults }
 
 // After lets Run do something later, with the lock held. d is not scaled.
 func (st *State) After(d time.Duration, do func()) {
-	heap.Push(&st.tasks, task{st.Now().Add(d), do})
+	st.tasks.Add(st.Now().Add(d), do)
 	st.s.nudge()
 }
 

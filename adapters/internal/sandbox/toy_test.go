@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -257,6 +259,11 @@ func (g *rig) got(kind string) (out []hooked) {
 	return out
 }
 
+func byNumber(events []hooked) []hooked {
+	slices.SortFunc(events, func(a, b hooked) int { return cmp.Compare(a.N, b.N) })
+	return events
+}
+
 func bot() control.Account {
 	return control.Account{
 		ID: "42", Name: "Romeo's bot", Username: "romeo_bot", Token: "42:token", Subscribed: true,
@@ -323,8 +330,8 @@ func (g *rig) idle() {
 	must[control.Waited](g.t)(g.client.Wait(g.t.Context(), control.Condition{Kind: "idle"}, time.Hour))
 }
 
-// send is the account's API.
-func (g *rig) send(to, text string) *http.Response {
+// send is the account's API: status and header of its answer.
+func (g *rig) send(to, text string) (int, http.Header) {
 	g.t.Helper()
 	raw, err := json.Marshal(map[string]string{"to": to, "text": text})
 	g.ok(err)
@@ -333,7 +340,8 @@ func (g *rig) send(to, text string) *http.Response {
 	req.Header.Set("Ref", "ref-"+text)
 	resp, err := g.client.HTTP.Do(req)
 	g.ok(err)
-	return resp
+	g.ok(resp.Body.Close())
+	return resp.StatusCode, resp.Header
 }
 
 // native is the platform id of a person.

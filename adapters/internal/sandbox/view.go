@@ -90,7 +90,7 @@ func (st *State) view() control.State {
 func getChat(c *controlCall) (any, error) {
 	chat := c.chats[c.param("chat")]
 	if chat == nil {
-		return nil, missing("chat", c.param("chat"))
+		return nil, Missing("chat", c.param("chat"))
 	}
 	return chat.view(c.Now(), true, ""), nil
 }

@@ -18,7 +18,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
+		WriteControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
 		return
 	}
 	or(&c.Min, 1)
@@ -33,9 +33,9 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 	})
 	switch {
 	case !known || err != nil:
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, typing, opened, blocked, account, posts, webhooks, violations or idle"})
+		WriteControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, typing, opened, blocked, account, posts, webhooks, violations or idle"})
 	case r.Context().Err() == nil:
-		writeControl(w, http.StatusOK, json.RawMessage(raw))
+		WriteControl(w, http.StatusOK, json.RawMessage(raw))
 	}
 }
 

@@ -130,6 +130,10 @@ func TestMistakes(t *testing.T) {
 		{"addresses of contacts", strings.Replace(valid, "secret: s", "secret: s\n    contact_jids: plain", 1), []string{
 			`7:5: adapters.gatekeeper.contact_jids: got "plain", want opaque or readable`,
 		}},
+		{"windows and strangers", strings.Replace(valid, "secret: s", "secret: s\n    closed_window: shut\n    strangers: nobody", 1), []string{
+			`7:5: adapters.gatekeeper.closed_window: got "shut", want hold, reopen or refuse`,
+			`8:5: adapters.gatekeeper.strangers: "nobody" is no user's address, such as desk@example.org`,
+		}},
 		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
 			`12:12: delivery.parallel: got 0, want 1 or more`,

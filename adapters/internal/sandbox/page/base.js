@@ -130,8 +130,52 @@ function drawPeople() {
   pick.value = me;
 }
 
+// redraw fills a list of chats and keeps the focus where it is.
+function redraw(list, nodes) {
+  const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.chat : '';
+  list.replaceChildren(...nodes);
+  if (focused) for (const row of list.querySelectorAll('button.row')) if (row.dataset.chat === focused) row.focus();
+}
+
+// refresh fetches what is shown; changes that come meanwhile lead to one more round, for which all wait.
+let running = null;
+let again = false;
+function refresh() {
+  if (running) again = true;
+  else running = rounds().finally(() => {
+    running = null;
+    if (again) refresh();
+  });
+  return running;
+}
+
+async function rounds() {
+  do {
+    again = false;
+    state = await api('GET', '/state');
+    document.title = state.name;
+    $('name').textContent = state.name;
+    drawPeople();
+    const p = person();
+    if (open && !(p && p.chats.some((c) => c.id === open))) open = '';
+    chat = open ? await api('GET', '/chats/' + open) : null;
+    drawList();
+    drawChat();
+    if (chat && !document.hidden && chat.unread > 0 && p.persona === 'none' && !chat.blocked) {
+      await api('POST', `/people/${me}/read`, { to: open });
+    }
+  } while (again);
+}
+
 // follow draws at every change of the sandbox.
 function follow() {
+  $('who').onchange = quietly(async () => {
+    me = $('who').value;
+    open = '';
+    history.replaceState(null, '', '#' + me);
+    await refresh();
+  });
+  document.onvisibilitychange = quietly(refresh);
   me = location.hash.slice(1);
   const stream = new EventSource(base + '/changes');
   stream.onmessage = quietly(refresh);
