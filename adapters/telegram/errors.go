@@ -134,8 +134,17 @@ func sendError(err error) *gateway.SendError {
 	default:
 		out.Class, out.Code = classify(re.Status, e.Description)
 	}
+	if out.Class == gateway.RateLimited {
+		// The server does not say which of its limits it means. That of a chat is over in a moment.
+		if out.Scope = gateway.LimitChat; out.RetryAfter > chatFlood {
+			out.Scope = gateway.LimitAccount
+		}
+	}
 	return out
 }
+
+// chatFlood is the longest wait that is taken for a chat's own.
+const chatFlood = time.Minute
 
 // readError is for calls that change nothing, or the same again: to try once more is always right.
 func readError(err error) *gateway.SendError {
