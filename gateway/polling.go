@@ -164,7 +164,7 @@ func (s *polls) run(ctx context.Context, id AccountID) {
 		}
 		se, _ := errors.AsType[*SendError](err)
 		s.g.log.Warn("polling ended, trying again", "adapter", string(s.inst.ID), "account", string(id), "class", ClassOf(err).String(), "err", err)
-		if se != nil && se.Class == ReauthNeeded {
+		if se != nil && se.Class == ReauthNeeded && !a.isLine() {
 			if err := s.g.standing(ctx, a, AccountReauthNeeded); err == nil {
 				return
 			}
