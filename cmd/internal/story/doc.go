@@ -41,6 +41,7 @@
 //	two hosts, one of which grants rights                   TestTwoHosts
 //	Telegram: a bot of a user's own, by webhook and by      TestTelegramBot
 //	  polling, texts and files both ways
+//	Telegram: one bot for all, invites, strangers           TestTelegramLine
 //
 // Bad input, where each costs at most itself: a message passes after each, over the same stream.
 //

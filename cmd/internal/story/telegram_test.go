@@ -11,6 +11,7 @@ import (
 	"image"
 	"image/png"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +165,80 @@ func (s *stage) filesByBot(b *control.Client, c *user.Client, juliet string, hea
 	if sum, size, _ := s.got(file.Body); sum != part.SHA256 || size != 300000 {
 		s.Errorf("file: got %d bytes with hash %s, want 300000 with %s", size, sum, part.SHA256)
 	}
+}
+
+// TestTelegramLine: one bot for all. An invite brings a person to the user who gave it out, whoever has none hears how it works, and two
+// users on the bot hear nothing of each other.
+func TestTelegramLine(t *testing.T) {
+	for _, way := range []struct {
+		kind    deploy.Server
+		receive string
+	}{{deploy.Ejabberd, "webhook"}, {deploy.Prosody, "poll"}} {
+		t.Run(string(way.kind)+" "+way.receive, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, way.kind, onRedis)
+			b := newBots(t)
+			s.yaml = s.file("postern.yaml", fmt.Sprintf(telegramYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook,
+				s.xmpp.UploadAddr(), s.gw, b.URL, way.receive)+"    bot_name: verona_bot\n    token_file: "+s.file("bot.token", telegram.DefaultToken)+"\n")
+			s.run(s.yaml)
+			s.said("xmpp stream up", 1)
+			s.talksByLine(b)
+			s.discreet()
+		})
+	}
+}
+
+var invitation = regexp.MustCompile(`https://t\.me/verona_bot\?start=[a-z2-7]{26}`)
+
+func (s *stage) talksByLine(b *control.Client) {
+	s.Helper()
+	do := func(path string, in any) {
+		s.Helper()
+		if err := b.Do(s.ctx, "POST", path, in, nil); err != nil {
+			s.Fatal(err)
+		}
+	}
+	hears := func(person, contains string) {
+		s.Helper()
+		got, err := b.Messages(s.ctx, control.Condition{Person: person, Direction: "to_person", Contains: contains}, 20*time.Second)
+		if err != nil {
+			s.Fatalf("%s hears %q: got %v, %v\n%s", person, contains, got, err, s.log.tail())
+		}
+	}
+	users := map[string]*user.Client{}
+	for _, name := range []string{"romeo", "mercutio"} {
+		c := s.login(name)
+		s.tell(c, "register")
+		if got := s.tell(c, "yes").Body; !strings.Contains(got, "You are registered") {
+			s.Fatalf("answer to yes: got %q, want success and no question", got)
+		}
+		users[name] = c
+	}
+	do("/people/nurse/open", control.OpenIn{To: "verona_bot"})
+	do("/people/nurse/messages", control.SayIn{To: "verona_bot", Text: "anybody?"})
+	hears("nurse", "Ask the person whom you want to reach for an invite link")
+	romeo, mercutio := users["romeo"], users["mercutio"]
+	got := s.tell(romeo, "invite").Body
+	if !invitation.MatchString(got) {
+		got = s.tell(romeo, "Romeo").Body // it asks how he is named to the person
+	}
+	link := invitation.FindString(got)
+	if link == "" {
+		s.Fatalf("invite: got %q, want a link", got)
+	}
+	n, m := romeo.Count(), mercutio.Count()
+	do("/people/juliet/open", control.OpenIn{URL: link})
+	do("/people/juliet/messages", control.SayIn{To: "verona_bot", Text: "art thou there?"})
+	first := s.see(romeo, n, "the invited person's message", func(m *user.Stanza) bool { return m.Kind == user.Message && m.Body == "art thou there?" })
+	if _, err := romeo.Send(s.ctx, bare(first.From), "I am"); err != nil {
+		s.Fatal(err)
+	}
+	hears("juliet", "I am")
+	for _, st := range mercutio.Stanzas(m) {
+		if strings.Contains(st.XML(), "art thou there?") {
+			s.Errorf("another user of the bot saw %s", st.XML())
+		}
+	}
+	do("/people/nurse/open", control.OpenIn{URL: link})
+	hears("nurse", "used up or too old")
 }
