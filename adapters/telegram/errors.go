@@ -68,6 +68,7 @@ var answers = []struct {
 	{400, "photo_ext_invalid", gateway.Unsupported, codeNoPhoto},
 	{400, "voice_messages_forbidden", gateway.Unsupported, codeNoPhoto},
 	{400, "video_file_invalid", gateway.Unsupported, codeNoPhoto},
+	{400, "sticker_", gateway.Unsupported, codeNoPhoto},
 	{400, "wrong file identifier", gateway.Permanent, codeStale},
 	{400, "wrong file_id", gateway.Permanent, codeStale},
 	{400, "temporarily unavailable", gateway.Permanent, codeStale},
