@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -15,17 +16,32 @@ type carried struct {
 // carry fetches the files of the planned ops, before the first of them is sent, for a platform that takes a file with its
 // message alone (MediaSender).
 func (w *outWalk) carry(ctx context.Context) *verdict {
-	for _, op := range w.planned.Ops {
+	for i, op := range w.planned.Ops {
 		content, _ := opContent(op.Body)
-		for _, part := range content.Parts {
+		parts := slices.Clone(content.Parts)
+		for n, part := range parts {
 			m, ok := mediaOf(part)
-			if !ok || !hosted(m) || w.carried.files[m.Handle] != nil {
+			if !ok || !hosted(m) {
 				continue
 			}
-			if v := w.pickUp(ctx, m); v != nil {
-				return v
+			if w.carried.files[m.Handle] == nil {
+				if v := w.pickUp(ctx, m); v != nil {
+					return v
+				}
 			}
+			found := w.carried.files[m.Handle].Media()
+			found.Handle = m.Handle
+			parts[n] = withMedia(part, found)
 		}
+		w.planned.Ops[i].Body = withOpContent(op.Body, Content{Parts: parts})
+	}
+	if len(w.carried.files) == 0 {
+		return nil
+	}
+	// A file takes its time, and the try was begun before it: whoever was overtaken meanwhile sends nothing. To finish no
+	// entry is to ask whether the lease still counts.
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
+		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil
 }
@@ -45,7 +61,7 @@ func (w *outWalk) pickUp(ctx context.Context, m Media) *verdict {
 	}
 	began := time.Now()
 	call, cancel := g.transferTime(ctx)
-	f, err := w.fetch(call, m)
+	f, found, err := w.fetch(call, m)
 	cancel()
 	if ownedOf(ctx).Err() != nil {
 		if f != nil {
@@ -54,7 +70,10 @@ func (w *outWalk) pickUp(ctx context.Context, m Media) *verdict {
 		return &verdict{end: stop}
 	}
 	if err != nil {
-		g.moved(ctx, "out", w.inst.ID, m.Size, began, err)
+		g.moved(ctx, "out", w.inst.ID, found.Size, began, err)
+		if found.Size > 0 { // what it is, rather than what it was called
+			m = found
+		}
 		return w.ungiven(ctx, m, err)
 	}
 	if w.carried.files == nil {
@@ -100,17 +119,6 @@ func (w *outWalk) call(ctx context.Context, op Op) (Sent, error) {
 		return Sent{}, &SendError{Class: Retryable, Code: "media", Err: err}
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	content, _ := opContent(op.Body)
-	parts := make([]Part, len(content.Parts))
-	for i, part := range content.Parts {
-		if m, ok := mediaOf(part); ok {
-			found := f.Media()
-			found.Handle = m.Handle
-			part = withMedia(part, found)
-		}
-		parts[i] = part
-	}
-	op.Body = withOpContent(op.Body, Content{Parts: parts})
 	began := time.Now()
 	ctx, cancel := w.o.g.transferTime(ctx)
 	defer cancel()
@@ -122,4 +130,22 @@ func (w *outWalk) call(ctx context.Context, op Op) (Sent, error) {
 // cut reports whether the way of a file ended with the ownership: whether it arrived is the next owner's question.
 func (w *outWalk) cut(ctx context.Context, op Op) bool {
 	return w.carriedOf(op) != nil && ownedOf(ctx).Err() != nil
+}
+
+// fetch gets what a client put somewhere, when the platform would take it; found is what it is, as far as that is known.
+func (w *outWalk) fetch(ctx context.Context, m Media) (f File, found Media, err error) {
+	g, caps := w.o.g, w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+	if f, err = g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax)); err != nil {
+		return nil, Media{}, err
+	}
+	switch found = f.Media(); {
+	case found.Size == 0:
+		err = &FileError{Reason: FileBroken, Err: errFileEmpty}
+	case !allowed(found.MIME, caps.MediaTypes):
+		err = &FileError{Reason: FileType, Err: errFileRefused}
+	default:
+		return f, found, nil
+	}
+	g.discard(f)
+	return nil, found, err
 }

@@ -94,14 +94,14 @@ func (d *Desk) Browse(ctx context.Context, a AdapterID, token string) (Page, err
 	v := Visitor{Adapter: a, User: b.User, Lang: b.Lang}
 	platform := d.platform(v)
 	return Page{
-		Lang: d.cfg.Texts.spoken(b.Lang), Title: inst.Name, Text: d.say(v, textBrowserAsk, string(b.User), platform),
+		Lang: d.cfg.Texts.Spoken(b.Lang), Title: inst.Name, Text: d.say(v, textBrowserAsk, string(b.User), platform),
 		Link: b.Goal, Label: d.say(v, textBrowserGo, platform),
 	}, nil
 }
 
 // PageOver is what to show where ErrPageOver was returned.
 func (d *Desk) PageOver(lang string) Page {
-	return Page{Lang: d.cfg.Texts.spoken(lang), Title: "Postern", Text: d.cfg.Texts.Say(lang, textBrowserOver)}
+	return Page{Lang: d.cfg.Texts.Spoken(lang), Title: "Postern", Text: d.cfg.Texts.Say(lang, textBrowserOver)}
 }
 
 // Returned goes on with a registration whose user comes back from the platform's page, with what that added to the address. A
@@ -116,7 +116,7 @@ func (d *Desk) Returned(ctx context.Context, a AdapterID, token string, answers 
 		return Page{}, fmt.Errorf("gateway: desk: forget page: %w", err)
 	}
 	v := Visitor{Adapter: a, User: b.User, Resource: b.Resource, Lang: b.Lang}
-	page := Page{Lang: d.cfg.Texts.spoken(b.Lang), Title: d.instances[a].Name}
+	page := Page{Lang: d.cfg.Texts.Spoken(b.Lang), Title: d.instances[a].Name}
 	out, t, err := d.goOnFrom(ctx, v, b.Session, answers)
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		page.Text = refusal.Text

@@ -88,6 +88,10 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 	if asked.Stage == stageLink || asked.Merged {
 		in.State, in.Answers = asked.State, withoutConsent(asked.Fields, answers)
 	}
+	// A step may have the platform send a code to a number that nobody but the visitor calls theirs.
+	if !d.lookups.take(string(t.Adapter)+" link "+string(t.User), time.Now()) {
+		return outcome{}, &Refusal{ResourceConstraint, d.say(t.Visitor, textRegisterOften)}
+	}
 	if err := d.linking(ctx, t); err != nil {
 		return outcome{}, err
 	}

@@ -26,11 +26,12 @@ type inWalk struct {
 	show    []Rendering
 	maps    []MapEntry
 	after   []MapEntry // id maps that are written with the end of the walk
+	doubts  []Text     // what to tell of files that are shown
 }
 
 // inStages are the stages of an event, in order.
 var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).begin, (*inWalk).append,
+	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
 }
 
 // walkIn carries one event.
@@ -107,10 +108,29 @@ func (w *inWalk) faceless(ctx context.Context) *verdict {
 	case AccountState, Undeliverable:
 		return nil
 	case Message, Edited:
+		if v := w.group(ctx); v != nil {
+			return v
+		}
 		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Unsupported, Code: "no-contact"}))
 	case Retracted, Reacted, Status, Seen, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window:
 	}
 	return new(w.finish(ctx))
+}
+
+// group says once a day, by the gateway itself, that there is news in a group, which nothing here shows yet.
+func (w *inWalk) group(ctx context.Context) *verdict {
+	chat := w.in.Event.Chat
+	if chat.Kind != ChatGroup || w.in.Event.FromMe {
+		return nil
+	}
+	r := Rendering{
+		Component: w.inst.Component, To: w.account.User, Lang: w.account.Lang,
+		What: ShowMessage{IDs: []StanzaID{w.derived("group")}, Content: PlainText(w.say(TextGroups, w.platform())), Notice: true},
+	}
+	if err := w.o.g.once(ctx, w.account, r, w.o.g.keys.Name("group", string(w.account.ID), string(chat.ID))); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
 }
 
 // learn keeps what an event tells of a contact we know, when it changed.

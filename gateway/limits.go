@@ -26,19 +26,23 @@ func (l *limiter) take(now time.Time, most time.Duration, buckets []bucket) time
 	l.sweep(now)
 	var wait time.Duration
 	for _, b := range buckets {
-		wait = max(wait, l.full[b.name].Sub(now)-time.Duration(max(b.Burst, 1)-1)*b.Every)
+		wait = max(wait, l.at(b.name, now).Sub(now)-time.Duration(max(b.Burst, 1)-1)*b.Every)
 	}
 	if wait > most {
 		return wait
 	}
 	for _, b := range buckets {
-		at := l.full[b.name]
-		if at.Before(now) {
-			at = now
-		}
-		l.full[b.name] = at.Add(b.Every)
+		l.full[b.name] = l.at(b.name, now).Add(b.Every)
 	}
-	return max(wait, 0)
+	return wait
+}
+
+// at is when a bucket is full again, now where it is.
+func (l *limiter) at(name string, now time.Time) time.Time {
+	if at := l.full[name]; at.After(now) {
+		return at
+	}
+	return now
 }
 
 // sweep forgets buckets that are full.
@@ -65,23 +69,38 @@ func buckets(inst Instance, a *Account, c *Contact) []bucket {
 	limits := inst.Adapter.Descriptor().Limits
 	out := make([]bucket, 0, len(limits))
 	for _, l := range limits {
-		name := string(inst.ID)
-		switch l.Scope {
-		case LimitChat:
-			name += "/" + string(a.Endpoint) + "/" + string(c.ID)
-		case LimitAccount:
-			name += "/" + string(a.Endpoint)
-		case LimitApp:
-		}
-		out = append(out, bucket{string(l.Scope) + " " + l.Every.String() + " " + name, l})
+		out = append(out, bucket{l.Every.String() + " " + limitName(inst, a, c, l.Scope), l})
 	}
 	return out
 }
 
-// limit waits while the platform has told this account to slow down, and for the op's turn under the adapter's limits.
+// limitName names what shares a limit with a send to a contact; the empty scope is the account.
+func limitName(inst Instance, a *Account, c *Contact, scope LimitScope) string {
+	name := string(inst.ID)
+	switch scope {
+	case LimitChat:
+		return "chat " + name + "/" + string(a.Endpoint) + "/" + string(c.ID)
+	case LimitApp:
+		return "app " + name
+	case LimitAccount:
+	}
+	return "account " + name + "/" + string(a.Endpoint)
+}
+
+// paused returns how long the platform wants to hear nothing of this chat, this account or this instance.
+func (w *outWalk) paused() time.Duration {
+	var left time.Duration
+	for _, scope := range []LimitScope{LimitChat, LimitAccount, LimitApp} {
+		if p, ok := w.o.g.pauses.load(limitName(w.inst, w.account, w.contact, scope)); ok {
+			left = max(left, time.Until(p.until))
+		}
+	}
+	return left
+}
+
+// limit waits while the platform has told us to slow down, and for the op's turn under the adapter's limits.
 func (w *outWalk) limit(context.Context) *verdict {
-	p, ok := w.o.g.pauses.load(string(w.account.ID))
-	if left := time.Until(p.until); ok && left > 0 {
+	if left := w.paused(); left > 0 {
 		return &verdict{end: again, after: left, why: ParkLimit}
 	}
 	if len(w.planned.Ops) == 0 {

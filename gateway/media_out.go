@@ -102,10 +102,18 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 	}
 	g.moved(ctx, "out", w.inst.ID, given.Size, began, err)
 	if err != nil {
+		if given.Size > 0 { // what it is, rather than what it was called
+			m = given
+		}
 		return Media{}, w.ungiven(ctx, m, err)
 	}
 	g.probe("after-upload")
 	if err := g.keep(ctx, w.account, remembered{Media: given}, FileTTL, name); err != nil {
+		return Media{}, new(w.o.storeFailed(ctx, err))
+	}
+	// A file takes its time, and the try was begun before it: whoever was overtaken meanwhile sends nothing. To finish no
+	// entry is to ask whether the lease still counts.
+	if err := g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
 		return Media{}, new(w.o.storeFailed(ctx, err))
 	}
 	return given, nil
@@ -115,12 +123,11 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, error) {
 	ctx, cancel := w.o.g.transferTime(ctx)
 	defer cancel()
-	f, err := w.fetch(ctx, m)
+	f, found, err := w.fetch(ctx, m)
 	if err != nil {
-		return Media{}, err
+		return found, err
 	}
 	defer w.o.g.discard(f)
-	found := f.Media()
 	body, err := f.Open()
 	if err != nil {
 		return found, &FileError{Reason: FileAway, Err: err}
@@ -134,23 +141,28 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	return found, nil
 }
 
-// fetch gets what a client put somewhere, when the platform would take it.
-func (w *outWalk) fetch(ctx context.Context, m Media) (File, error) {
-	g, caps := w.o.g, w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
-	if err != nil {
-		return nil, err
+// incomplete tells the user of each picture that went as a file because it ends before its end: most platforms refuse such
+// pictures, and only the user may have a whole one.
+func (w *outWalk) incomplete(ctx context.Context) *verdict {
+	n := 0
+	for _, op := range w.planned.Ops {
+		content, _ := opContent(op.Body)
+		for _, part := range content.Parts {
+			m, ok := mediaOf(part)
+			if !ok || !m.Incomplete {
+				continue
+			}
+			m.Kind = MediaImage // which it was
+			about := "incomplete " + strconv.Itoa(n)
+			text := w.o.g.texts.Say(w.out.Op.Lang, TextFileOutIncomplete, w.o.g.fileLabel(w.out.Op.Lang, m), w.platform())
+			id := w.account.Keys.DerivedID(about, string(w.out.Op.ID))
+			if v := w.tell(ctx, about, ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true}, ""); v != nil {
+				return v
+			}
+			n++
+		}
 	}
-	switch found := f.Media(); {
-	case found.Size == 0:
-		err = &FileError{Reason: FileBroken, Err: errFileEmpty}
-	case !allowed(found.MIME, caps.MediaTypes):
-		err = &FileError{Reason: FileType, Err: errFileRefused}
-	default:
-		return f, nil
-	}
-	g.discard(f)
-	return nil, err
+	return nil
 }
 
 // uploadError makes a failure of an upload one of a send. What is unsure of an upload does no harm: nothing shows a file
@@ -184,16 +196,18 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 		return w.fail(ctx, NotAcceptable, TextFileOutTooLarge, w.platform(), sizeText(least(least(w.o.g.cfg.MediaMax, caps.MediaMax), most)))
 	case FileType:
 		return w.fail(ctx, NotAcceptable, TextFileOutType, w.platform(), w.o.g.fileLabel(w.out.Op.Lang, m))
+	case FileBomb:
+		return w.fail(ctx, NotAcceptable, TextFileOutBomb)
 	case FileGone:
 		return w.fail(ctx, ItemNotFound, TextFileOutGone)
 	case FileForbidden:
 		return w.fail(ctx, NotAcceptable, TextFileOutForbidden)
 	case FileBroken: // perhaps its server ended while it came
-		if w.try.Number < fileTries && !errors.Is(err, errFileEmpty) {
+		if w.try.Number < w.o.g.cfg.MediaTries && !errors.Is(err, errFileEmpty) {
 			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
 		}
 	case FileAway:
-		if w.try.Number < fileTries || time.Since(w.entry.At) < filePatience {
+		if w.try.Number < w.o.g.cfg.MediaTries || time.Since(w.entry.At) < w.o.g.cfg.MediaPatience {
 			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
 		}
 		return w.fail(ctx, RemoteServerTimeout, TextFileOutAway)

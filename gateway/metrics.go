@@ -31,7 +31,7 @@ type Metrics struct {
 
 // fileResults are the ends that a file can come to.
 var fileResults = []string{
-	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
+	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileBomb), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
 }
 
 // webhookResults are the ends that a webhook call can come to.

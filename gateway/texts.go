@@ -59,8 +59,8 @@ func (t *Texts) Say(lang string, key TextKey, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// spoken returns the language in which Say answers a tag.
-func (t *Texts) spoken(lang string) string {
+// Spoken returns the language in which Say answers a tag.
+func (t *Texts) Spoken(lang string) string {
 	if _, ok := t.byLang[primary(lang)]; ok {
 		return primary(lang)
 	}
@@ -106,6 +106,7 @@ const (
 	TextStranger        TextKey = "line.stranger"
 	TextInviteOver      TextKey = "line.invite_over"
 	TextWhoList         TextKey = "line.who"
+	TextLineRefused     TextKey = "line.refused"
 	TextWindowHeld      TextKey = "window_held"
 	TextWindowAsked     TextKey = "window_asked"
 	TextGroups          TextKey = "groups_not_yet"

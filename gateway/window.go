@@ -51,50 +51,71 @@ func (w *outWalk) closed(ctx context.Context, rule *WindowRule) *verdict {
 		}
 		key = TextWindowAsked
 	}
-	text := w.o.g.texts.Say(w.out.Op.Lang, key, w.platform(), w.o.g.texts.duration(w.out.Op.Lang, HeldMost))
-	since := strconv.FormatInt(w.contact.LastInbound, 10)
-	r := Rendering{
-		Component: w.inst.Component, From: w.out.Alias, To: w.out.User, Lang: w.out.Op.Lang,
-		What: ShowMessage{IDs: []StanzaID{w.account.Keys.DerivedID("window", string(w.out.Op.ID))}, Content: PlainText(text), Notice: true},
-	}
-	if err := w.o.g.once(ctx, w.account, r, w.o.g.keys.Name("window", string(w.account.ID), string(w.out.Alias), since)); err != nil {
-		return new(w.o.storeFailed(ctx, err))
+	if v := w.onceClosed(ctx, "held", func() *verdict {
+		text := w.o.g.texts.Say(w.out.Op.Lang, key, w.platform(), w.o.g.texts.duration(w.out.Op.Lang, HeldMost))
+		id := w.account.Keys.DerivedID("window", string(w.out.Op.ID))
+		return w.tell(ctx, "window", ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true}, "")
+	}); v != nil {
+		return v
 	}
 	return &verdict{end: again, after: backoffMost, why: ParkWindow}
 }
 
-// reopen asks the contact to write, once for each time that the window has closed. What comes of it is not waited for: should it
-// have failed for the moment, the next look at the held message asks again.
-func (w *outWalk) reopen(ctx context.Context) *verdict {
-	step := w.o.g.keys.Name("reopen", string(w.account.ID), string(w.out.Alias), strconv.FormatInt(w.contact.LastInbound, 10))
+// onceClosed does something once for each time that the window has closed, whatever becomes of the process. A verdict of do ends
+// it undone.
+func (w *outWalk) onceClosed(ctx context.Context, what string, do func() *verdict) *verdict {
+	step := w.closing(what)
 	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	if _, asked := got[step]; asked {
+	if _, done := got[step]; done {
 		return nil
 	}
-	op := w.out.Op
-	op.ID, op.Body = OpID(step), OpReopen{From: w.account.called()}
-	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
-	defer cancel()
-	start := time.Now()
-	sent, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
-	w.record(ctx, op, err, Attempt{Number: 1}, time.Since(start))
-	switch ClassOf(err) {
-	case Retryable, RateLimited, ReauthNeeded:
-		if err != nil {
-			return nil
-		}
-	case NotReachable:
-		return w.fail(ctx, RecipientUnavailable, TextNotReachable, w.platform())
-	case Uncertain, WindowClosed, Unsupported, Permanent: // asked, or never to be: not a second time
+	if v := do(); v != nil {
+		return v
 	}
-	kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{IDs: sent.IDs})}
+	kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{Mine: true})}
 	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, kept); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil
+}
+
+// closing names something that is done once while a window is closed.
+func (w *outWalk) closing(what string) string {
+	return w.o.g.keys.Name("window", what, string(w.account.ID), string(w.out.Alias), strconv.FormatInt(w.contact.LastInbound, 10))
+}
+
+// reopen asks the contact to write. What comes of it is not waited for: should it have failed for the moment, the next look at
+// the held message asks again.
+func (w *outWalk) reopen(ctx context.Context) *verdict {
+	failed := false
+	v := w.onceClosed(ctx, "reopen", func() *verdict {
+		op := w.out.Op
+		op.ID, op.Body = OpID(w.closing("reopen")), OpReopen{From: w.account.called()}
+		call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
+		defer cancel()
+		start := time.Now()
+		_, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
+		w.record(ctx, op, err, Attempt{Number: 1}, time.Since(start))
+		if err == nil {
+			return nil
+		}
+		switch ClassOf(err) {
+		case Retryable, RateLimited, ReauthNeeded:
+			failed = true
+			return &verdict{}
+		case NotReachable:
+			return w.fail(ctx, RecipientUnavailable, TextNotReachable, w.platform())
+		case Uncertain, WindowClosed, Unsupported, Permanent: // asked, or never to be: not a second time
+		}
+		return nil
+	})
+	if failed {
+		return nil
+	}
+	return v
 }
 
 // refusedByWindow takes the platform's word for it that the window is closed, whatever we know.

@@ -30,6 +30,7 @@ func (s *Server) controlRoutes() http.Handler {
 		r.Put("/users/{user}/state", s.do(putUserState))
 		r.Get("/ledger/messages", s.do(func(c *controlCall) (any, error) { return sandbox.LedgerPage(c.r, &s.posts) }))
 		r.Get("/ledger/webhooks", s.do(func(c *controlCall) (any, error) { return sandbox.LedgerPage(c.r, &s.deliveries) }))
+		r.Get("/codes", s.do(func(c *controlCall) (any, error) { return map[string]any{"items": c.codeViews()}, nil }))
 		r.Get("/chats/{chat}", s.do(getChat))
 		r.Put("/people/{person}", s.do(putPerson))
 		r.Patch("/people/{person}", s.do(patchPerson))

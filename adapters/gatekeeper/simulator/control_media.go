@@ -28,8 +28,7 @@ type mediaOrder struct {
 	Emoji         string `json:"emoji"`
 	Thumb         string `json:"thumb"`
 	ViewOnce      bool   `json:"view_once"`
-	// Cut breaks every download off after that many bytes.
-	Cut int64 `json:"cut"`
+	spoiled
 }
 
 // maxMade bounds a file that the control API takes or makes.
@@ -60,7 +59,10 @@ func (s *Server) serveMakeMedia(w http.ResponseWriter, r *http.Request) {
 
 // makeMedia stores what was ordered; raw, when given, is the bytes.
 func (s *Server) makeMedia(in mediaOrder, raw io.Reader) (map[string]any, error) {
-	m := &mediaObject{id: newID("med"), name: in.Name, typ: in.Type, cut: in.Cut, readers: map[string]bool{}, done: true, created: s.cfg.Now()}
+	m := &mediaObject{id: newID("med"), name: in.Name, typ: in.Type, spoiled: in.spoiled, readers: map[string]bool{}, done: true, created: s.cfg.Now()}
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
 	switch {
 	case raw != nil:
 	case in.Base64 != nil:

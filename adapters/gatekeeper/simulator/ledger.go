@@ -15,7 +15,23 @@ type posted struct {
 	To             string    `json:"to"`
 	Kind           string    `json:"kind"`
 	Text           string    `json:"text,omitempty"`
-	UserAgent      string    `json:"user_agent"`
+	// Files are what the message shares, by its own words.
+	Files     []postedFile `json:"files,omitempty"`
+	UserAgent string       `json:"user_agent"`
+}
+
+type postedFile struct {
+	MediaID string `json:"media_id"`
+	Name    string `json:"name"`
+}
+
+// files lists the media of a content for the ledger.
+func (c content) files() []postedFile {
+	var out []postedFile
+	for _, m := range c.Media {
+		out = append(out, postedFile{m.MediaID, m.Name})
+	}
+	return out
 }
 
 // delivered is the end of one attempt to send one event. Result is a status code, or "dropped", "withdrawn", "error".

@@ -43,6 +43,8 @@ type Server struct {
 	jtis        *sandbox.Expiring[struct{}]
 	assertions  *sandbox.Expiring[string]
 	remembered  *sandbox.Expiring[remembered]
+	codes       *sandbox.Expiring[*sentCode] // by verification id
+	codeQuotas  *sandbox.Expiring[*int]      // codes sent, by what they were sent to
 	faults      Faults
 	dice        sandbox.Dice
 	terms       termsAccepted
@@ -136,6 +138,7 @@ func (s *Server) reset() error {
 	s.requests, s.reports, s.jobs = map[string]*chat{}, map[string]*report{}, map[string]*job{}
 	s.tokens, s.jtis = sandbox.NewExpiring[token](maxTokens), sandbox.NewExpiring[struct{}](maxJTIs)
 	s.assertions, s.remembered = sandbox.NewExpiring[string](maxAssertions), sandbox.NewExpiring[remembered](s.cfg.Limits.IdempotencyKeys)
+	s.codes, s.codeQuotas = sandbox.NewExpiring[*sentCode](maxCodes), sandbox.NewExpiring[*int](maxCodes)
 	s.posts, s.deliveries = sandbox.Ring[*posted]{Max: s.cfg.Limits.Ledger}, sandbox.Ring[delivered]{Max: s.cfg.Limits.Ledger}
 	s.taken = map[string]int64{}
 	s.tasks, s.faults, s.dice, s.order = sandbox.Tasks{}, s.cfg.Faults, sandbox.NewDice(s.cfg.Seed), 0

@@ -25,6 +25,7 @@ type stateView struct {
 	Name     string       `json:"name"`
 	People   []personView `json:"people"`
 	Users    []userView   `json:"users"`
+	Codes    []codeView   `json:"codes"`
 	Faults   Faults       `json:"faults"`
 	Offer    offerView    `json:"offer"`
 	Counts   countsView   `json:"counts"`
@@ -127,7 +128,7 @@ func (p *person) view(now time.Time) personView {
 
 func (s *Server) stateView() stateView {
 	now := s.cfg.Now()
-	v := stateView{Revision: s.revision, Name: s.cfg.Name, People: []personView{}, Users: []userView{}, Faults: s.faults, Offer: s.offerView()}
+	v := stateView{Revision: s.revision, Name: s.cfg.Name, People: []personView{}, Users: []userView{}, Codes: s.codeViews(), Faults: s.faults, Offer: s.offerView()}
 	for _, id := range s.personOrder {
 		v.People = append(v.People, s.people[id].view(now))
 	}

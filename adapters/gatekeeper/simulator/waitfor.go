@@ -11,7 +11,7 @@ import (
 
 // condition is what POST /sandbox/v1/wait waits for. Empty fields match everything.
 type condition struct {
-	Kind      string `json:"kind"` // message, request, enlistment, typing, block, report, posts, webhooks, idle
+	Kind      string `json:"kind"` // message, request, enlistment, code, typing, block, report, posts, webhooks, idle
 	TimeoutMS int    `json:"timeout_ms"`
 	Min       int64  `json:"min"` // how many; zero: 1
 	Person    string `json:"person"`
@@ -56,7 +56,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 		changed := s.changed
 		s.mu.Unlock()
 		if !known || err != nil {
-			sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, typing, block, report, posts, webhooks or idle"})
+			sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, code, typing, block, report, posts, webhooks or idle"})
 			return
 		}
 		if out.OK {
@@ -105,6 +105,12 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 		for _, u := range s.users {
 			if c.namesUser(u) && (c.State == "" || u.state == c.State) {
 				add(u.view())
+			}
+		}
+	case "code":
+		for _, v := range s.codeViews() {
+			if c.User == "" || strings.EqualFold(c.User, v.Identifier.Value) {
+				add(v)
 			}
 		}
 	case "block":

@@ -1,6 +1,10 @@
 package sandbox
 
-import "time"
+import (
+	"iter"
+	"slices"
+	"time"
+)
 
 // Expiring is a map of bounded size whose entries end; the oldest entry gives way. The owner's lock guards it.
 type Expiring[V any] struct {
@@ -48,13 +52,25 @@ func (e *Expiring[V]) Add(key string, value V, until, now time.Time) bool {
 	return true
 }
 
-// Len counts the entries, dead ones that nobody swept included.
-func (e *Expiring[V]) Len() int { return len(e.entries) }
+// Until says when an entry ends; zero where there is none.
+func (e *Expiring[V]) Until(key string) time.Time { return e.entries[key].until }
 
-// Drop ends an entry before its time.
+// Drop ends an entry.
 func (e *Expiring[V]) Drop(key string) {
-	if got, ok := e.entries[key]; ok {
-		got.until = time.Time{}
-		e.entries[key] = got
+	delete(e.entries, key)
+	e.queue = slices.DeleteFunc(e.queue, func(k string) bool { return k == key })
+}
+
+// All are the living entries, oldest first.
+func (e *Expiring[V]) All(now time.Time) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Clone(e.queue) {
+			if v, ok := e.Get(key, now); ok && !yield(key, v) {
+				return
+			}
+		}
 	}
 }
+
+// Len counts the entries, dead ones that nobody swept included.
+func (e *Expiring[V]) Len() int { return len(e.entries) }

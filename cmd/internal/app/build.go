@@ -253,6 +253,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout,
 			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max),
+			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
@@ -279,7 +280,7 @@ func (b *builder) media(a *App, keys *gateway.Keyring) error {
 	var err error
 	a.files, err = media.New(media.Config{
 		Dir: cmp.Or(m.Dir, filepath.Join(b.cfg.StateDir, "media")), Max: int64(m.Max), Keep: m.Keep, MaxStore: int64(m.MaxStore),
-		PublicURL: public, Internal: m.InternalHosts, Roots: b.o.Roots,
+		PublicURL: public, Internal: m.InternalHosts, Roots: b.o.Roots, Stall: m.Stall,
 	}, a.slots, b.o.Log)
 	if err != nil {
 		return b.cfg.at.problem("media", "%v", err)

@@ -94,6 +94,11 @@ type Media struct {
 	// Parallel is how many files move at once in each direction, Timeout how long one may take.
 	Parallel int           `yaml:"parallel"`
 	Timeout  time.Duration `yaml:"timeout"`
+	// Stall is how long one may all but stand still. Tries and Patience are how often and how long one is tried that cannot be
+	// had for the moment.
+	Stall    time.Duration `yaml:"stall"`
+	Tries    int           `yaml:"tries"`
+	Patience time.Duration `yaml:"patience"`
 }
 
 // Log says what is written to standard error.
@@ -209,7 +214,7 @@ func DefaultConfig() Config {
 		Server: Server{Component: "127.0.0.1:5347"},
 		Store:  Store{Redis: "redis://127.0.0.1:6379/0", KeyFile: "/etc/postern/store.key", Prefix: "p:"},
 		HTTP:   HTTP{Public: ":8443", Admin: "127.0.0.1:8480"},
-		Media:  Media{Max: 100 << 20, Keep: 7 * 24 * time.Hour, MaxStore: 10 << 30, Parallel: 8, Timeout: 10 * time.Minute},
+		Media:  Media{Max: 100 << 20, Keep: 7 * 24 * time.Hour, MaxStore: 10 << 30, Parallel: 8, Timeout: 10 * time.Minute, Stall: 10 * time.Second, Tries: 5, Patience: 10 * time.Minute},
 		Log:    Log{Level: "info", Format: "auto"},
 		Delivery: Delivery{
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,

@@ -11,6 +11,7 @@ function drawList() {
   $('optin-text').textContent = p.opted_in
     ? (p.accepts === 'open' ? 'Users of other services can write to you.' : 'Users of other services can ask you for contact.')
     : 'You cannot be found from other services.';
+  $('codes').replaceChildren(...state.codes.map(codeCard));
   const asked = p.chats.filter((c) => c.request === 'pending');
   $('requests').replaceChildren(...asked.map(requestCard));
   const rest = p.chats.filter((c) => c.request !== 'pending' && (c.count > 0 || c.granted || c.id === open));
@@ -31,6 +32,15 @@ function drawStart(p) {
     option.value = u.internal_id;
     return option;
   }));
+}
+
+// codeCard is what a user of another service finds on their own phone. Of the number only so much as tells two apart.
+function codeCard(c) {
+  const item = el('li', 'request code');
+  const value = c.identifier.value;
+  const to = c.identifier.type === 'phone' ? '•••' + value.slice(-4) : value.slice(0, 1) + '•••' + value.slice(value.indexOf('@'));
+  item.append(el('span', '', 'Code for ' + to + ', until ' + clock(c.expires_at)), el('strong', '', c.code));
+  return item;
 }
 
 function requestCard(c) {
