@@ -55,8 +55,9 @@ type ErrorCase struct {
 	Op gateway.OpBody
 
 	Class gateway.Class
-	// Code is not compared when empty.
+	// Code and Scope are not compared when empty.
 	Code       string
+	Scope      gateway.LimitScope
 	RetryAfter time.Duration
 }
 
