@@ -10,6 +10,7 @@ import (
 	"postern/adapters/internal/sandbox"
 	telegram "postern/adapters/telegram/simulator"
 	whatsapp "postern/adapters/whatsapp/simulator"
+	"postern/gateway"
 )
 
 type (
@@ -31,13 +32,21 @@ type Simulator struct {
 	Keys func(base string) []Key
 	// Line are further keys, by which an account becomes the line of all users.
 	Line func(a control.Account) []Key
+	// Untold are features by which people change what they said, of which these accounts are not told as such.
+	Untold []gateway.Feature
 }
 
 // All returns every simulator, sorted by name.
 func All() []Simulator {
 	return []Simulator{
-		{"telegram", "Telegram", telegram.New, telegram.DefaultBots, telegramKeys, telegramLine},
-		{"whatsapp", "WhatsApp", whatsapp.New, whatsapp.DefaultNumbers, whatsappKeys, whatsappLine},
+		{
+			"telegram", "Telegram", telegram.New, telegram.DefaultBots, telegramKeys, telegramLine, []gateway.Feature{gateway.FeatureRetract},
+		},
+		{
+			"whatsapp", "WhatsApp", whatsapp.New, whatsapp.DefaultNumbers, whatsappKeys, whatsappLine,
+			// Both are told of numbers that are on a phone too.
+			[]gateway.Feature{gateway.FeatureEdit, gateway.FeatureRetract},
+		},
 	}
 }
 
