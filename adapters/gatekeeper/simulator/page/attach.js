@@ -31,6 +31,11 @@ async function sample(name) {
   return say({ media: [await api('POST', '/media', orders[name])] });
 }
 
+// featureLabel writes a direction as arrows: out is from the partner's users to people here, in is back.
+function featureLabel(feature) {
+  return feature.replace(/_out$/, ' ← user').replace(/_in$/, ' → user').replaceAll('_', ' ');
+}
+
 function drawSwitches() {
   const fields = $('switches-fields');
   fields.replaceChildren(...state.offer.switchable.map((feature) => {
@@ -40,7 +45,7 @@ function drawSwitches() {
     box.name = feature;
     box.checked = state.offer.features[feature] === 'native';
     box.onchange = quietly(() => api('PATCH', '/capabilities', { [feature]: box.checked ? 'native' : 'unavailable' }));
-    label.append(box, ' ' + feature.replaceAll('_', ' '));
+    label.append(box, ' ' + featureLabel(feature));
     return label;
   }));
 }
