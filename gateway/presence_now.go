@@ -18,10 +18,12 @@ func presenceKey(a AdapterID, alias Alias) string { return string(a) + "/" + str
 func works(a *Account) bool { return a.Standing == AccountActive || a.Standing == AccountExpiring }
 
 // here is how a contact looks: as the platform told lately, else reachable while the account works. A platform that tells
-// nothing of presence shall not make everybody look absent.
+// nothing of presence, or no more, shall not make everybody look absent.
 func (g *Gateway) here(a *Account, c *Contact) ShowPresence {
 	s := ShowPresence{Available: works(a) && !c.Blocked, Avatar: c.Avatar.SHA1}
-	if p, ok := g.present.load(presenceKey(a.Adapter, c.Alias)); ok && !p.Available && !c.MutedAt(time.Now()) {
+	inst, tells := g.instance(a.Adapter)
+	tells = tells && chatCaps(inst.Adapter, g.facts(a, c)).Has(FeaturePresence)
+	if p, ok := g.present.load(presenceKey(a.Adapter, c.Alias)); ok && tells && !p.Available && !c.MutedAt(time.Now()) {
 		s.Away, s.LastSeen = true, p.LastSeen
 	}
 	return s
