@@ -21,9 +21,13 @@ func works(a *Account) bool { return a.Standing == AccountActive || a.Standing =
 // nothing of presence, or no more, shall not make everybody look absent.
 func (g *Gateway) here(a *Account, c *Contact) ShowPresence {
 	s := ShowPresence{Available: works(a) && !c.Blocked, Avatar: c.Avatar.SHA1}
-	inst, tells := g.instance(a.Adapter)
-	tells = tells && chatCaps(inst.Adapter, g.facts(a, c)).Has(FeaturePresence)
-	if p, ok := g.present.load(presenceKey(a.Adapter, c.Alias)); ok && tells && !p.Available && !c.MutedAt(time.Now()) {
+	inst, ok := g.instance(a.Adapter)
+	if !ok {
+		return s
+	}
+	caps := chatCaps(inst.Adapter, g.facts(a, c))
+	s.Chat = &caps
+	if p, ok := g.present.load(presenceKey(a.Adapter, c.Alias)); ok && caps.Has(FeaturePresence) && !p.Available && !c.MutedAt(time.Now()) {
 		s.Away, s.LastSeen = true, p.LastSeen
 	}
 	return s

@@ -22,7 +22,12 @@ func TestLastKnownPresence(t *testing.T) {
 		seen := time.Now().UTC()
 		show := func() gateway.ShowPresence {
 			t.Helper()
-			return r.presence(phone, juliet, gateway.PresenceProbe)[0].What.(gateway.ShowPresence)
+			p := r.presence(phone, juliet, gateway.PresenceProbe)[0].What.(gateway.ShowPresence)
+			if p.Chat == nil || !p.Chat.Has(gateway.FeatureText) {
+				t.Errorf("got %+v, want what the chat supports", p.Chat)
+			}
+			p.Chat = nil
+			return p
 		}
 		// Whoever does not look at her is shown nothing.
 		r.mustEvent(present("juliet", gateway.Presence{LastSeen: seen}))
