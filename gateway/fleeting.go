@@ -64,6 +64,7 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	op := f.out.Op
 	op.ID, op.Chat = NewOpID(), Chat{ID: c.Chat, Kind: ChatDirect, Contact: c.ID}
 	p := Plan(op, chatCaps(inst.Adapter, g.facts(f.account, c)), time.Now())
+	g.countDegraded(inst.ID, p.Degraded)
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}
