@@ -109,6 +109,9 @@ func (a *toy) Caps(f gateway.ChatFacts) gateway.Caps {
 
 func (a *toy) Send(ctx context.Context, account gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
 	m, ok := op.Body.(gateway.OpMessage)
+	if _, reopen := op.Body.(gateway.OpReopen); reopen && a.broken == "asks in vain" {
+		return gateway.Sent{IDs: []gateway.MessageID{"m0"}}, nil
+	}
 	if _, react := op.Body.(gateway.OpReact); react && a.broken == "boasts" {
 		return gateway.Sent{}, nil
 	}
@@ -306,6 +309,7 @@ var breakages = map[string]string{
 	"forgets to unblock":    "moderation",
 	"reports anew":          "moderation",
 	"mistakes own words":    "native",
+	"asks in vain":          "window",
 	"asks for its line":     "share",
 	"shows another line":    "share",
 	"forgets invites":       "share",
