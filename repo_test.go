@@ -91,7 +91,7 @@ var homes = []struct {
 	in     func(pkg string) bool
 }{
 	{"gosrc.io/xmpp", func(p string) bool { return below(p, "postern/xmpp") }},
-	{"github.com/go-chi/chi", func(p string) bool { return below(p, "postern/api") || strings.Contains(p+"/", "/simulator/") }},
+	{"github.com/go-chi/chi", func(p string) bool { return below(p, "postern/api", "postern/adapters/internal/sandbox") || strings.Contains(p+"/", "/simulator/") }},
 	{"github.com/redis/go-redis", func(p string) bool { return below(p, "postern/gateway/redisstore", "postern/cmd") }},
 }
 
@@ -121,7 +121,7 @@ func TestImportArrows(t *testing.T) {
 func adapterOf(path string) string {
 	rest, ok := strings.CutPrefix(path, "postern/adapters/")
 	name, _, _ := strings.Cut(rest, "/")
-	if !ok || name == "internal" || name == "adaptertest" {
+	if !ok || name == "internal" || name == "adaptertest" || name == "control" {
 		return ""
 	}
 	return name

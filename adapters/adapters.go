@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"postern/adapters/gatekeeper"
+	"postern/adapters/telegram"
 	"postern/gateway"
 )
 
@@ -41,6 +42,17 @@ func All() []Type {
 					return nil, wrongConfig("gatekeeper", c)
 				}
 				return gatekeeper.New(*cfg, d.HTTP)
+			},
+		},
+		{
+			Name:   "telegram",
+			Config: func() Config { return telegram.DefaultConfig() },
+			New: func(c Config, d Deps) (gateway.Adapter, error) {
+				cfg, ok := c.(*telegram.Config)
+				if !ok {
+					return nil, wrongConfig("telegram", c)
+				}
+				return telegram.New(*cfg, d.HTTP, d.Log)
 			},
 		},
 	}

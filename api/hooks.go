@@ -163,8 +163,10 @@ func (h *hooks) answer(w http.ResponseWriter, r *http.Request, a gateway.Adapter
 	case errors.Is(err, gateway.ErrUnknownAdapter):
 		notFound(w, r)
 	case errors.Is(err, gateway.ErrMalformed):
+		// It is kept for the operator, and so it is taken: platforms repeat what is not answered 200, hold back what comes behind
+		// it, and switch off a webhook that goes on refusing.
 		h.cfg.Log.Warn("webhook not understood", "adapter", string(a), "err", err)
-		refuse(w, http.StatusBadRequest, "The body is not understood. It is kept for the operator.")
+		w.WriteHeader(http.StatusOK)
 	default:
 		h.cfg.Log.Warn("webhook not stored", "adapter", string(a), "err", err)
 		refuseForNow(w, retrySoon, "The gateway cannot store this now.")

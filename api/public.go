@@ -28,6 +28,8 @@ type PublicConfig struct {
 	Hooks []gateway.AdapterID
 	// Publishers offer documents below /.well-known/. Of two that offer the same path the first one counts.
 	Publishers []gateway.Publisher
+	// Linking carries registrations through a browser; nil: none go there.
+	Linking Linking
 	// Media are files for users' clients; nil: none are served.
 	Media MediaStore
 	// Working is how many webhooks are verified and stored at once, 0 for 256; Reading how many bodies may be on their way
@@ -57,6 +59,11 @@ func Public(cfg PublicConfig) http.Handler {
 		r.Post(pattern, h.receive)
 	}
 	r.Get("/.well-known/*", wellKnown(cfg.Publishers))
+	if cfg.Linking != nil {
+		l := &links{from: cfg.Linking, known: h.known, log: cfg.Log}
+		r.Get("/link/{instance}", l.comeBack)
+		r.Get("/link/{instance}/{token}", l.setOut)
+	}
 	if cfg.Media != nil {
 		h := served(cfg.Media, cfg.TrustedProxies)
 		r.Get("/m/{token}/{name}", h)

@@ -44,10 +44,8 @@ func (i *Identity) Create(ctx context.Context, a Account) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := i.keys.endpointKey(a.Adapter, a.Endpoint)
-	err = i.store.Save(ctx, end.Owner, Change{Kind: end.Kind, Name: end.Name, Value: []byte(a.ID), IfAbsent: true})
-	if err != nil {
-		return nil, fmt.Errorf("gateway: identity: save endpoint: %w", err)
+	if err := i.claimEndpoint(ctx, &a); err != nil {
+		return nil, err
 	}
 	err = i.store.Save(ctx, ao, Change{Kind: RecordDataKey, Name: "key", Value: rec}, Change{Kind: RecordAccount, Name: "account", Value: sealed})
 	if err != nil {
@@ -59,9 +57,22 @@ func (i *Identity) Create(ctx context.Context, a Account) (*Account, error) {
 	if err := i.relink(ctx, &a, func(ids []AccountID) []AccountID { return append(ids, a.ID) }); err != nil {
 		return nil, err
 	}
-	i.ends.forget(end.Name)
+	i.ends.forget(i.keys.endpointKey(a.Adapter, a.Endpoint).Name)
 	i.accounts.store(a.ID, &a)
 	return &a, nil
+}
+
+// claimEndpoint makes an endpoint an account's own; that of a line is shared. ErrExists when another account has it.
+func (i *Identity) claimEndpoint(ctx context.Context, a *Account) error {
+	if a.Shared {
+		return nil
+	}
+	end := i.keys.endpointKey(a.Adapter, a.Endpoint)
+	err := i.store.Save(ctx, end.Owner, Change{Kind: end.Kind, Name: end.Name, Value: []byte(a.ID), IfAbsent: true})
+	if err != nil {
+		return fmt.Errorf("gateway: identity: save endpoint: %w", err)
+	}
+	return nil
 }
 
 // Update writes an account's changed fields and tells the other replicas to forget the old ones by the caller's signal.
@@ -97,13 +108,13 @@ func (i *Identity) Remove(ctx context.Context, a *Account) error {
 	}); err != nil {
 		return err
 	}
-	end := i.keys.endpointKey(a.Adapter, a.Endpoint)
 	i.Forget(a.ID)
-	return errors.Join(
-		i.store.Save(ctx, i.keys.adapterOwner(a.Adapter), Change{Kind: RecordMember, Name: string(a.ID)}),
-		i.store.Save(ctx, end.Owner, Change{Kind: end.Kind, Name: end.Name}),
-		i.store.Erase(ctx, accountOwner(a.ID)),
-	)
+	errs := []error{i.store.Save(ctx, i.keys.adapterOwner(a.Adapter), Change{Kind: RecordMember, Name: string(a.ID)})}
+	if !a.Shared {
+		end := i.keys.endpointKey(a.Adapter, a.Endpoint)
+		errs = append(errs, i.store.Save(ctx, end.Owner, Change{Kind: end.Kind, Name: end.Name}))
+	}
+	return errors.Join(append(errs, i.store.Erase(ctx, accountOwner(a.ID)))...)
 }
 
 // Members calls f for each account registered on an adapter, page by page.
@@ -172,7 +183,11 @@ func (i *Identity) userKey(ctx context.Context, owner Owner) (*DataKey, error) {
 }
 
 func sealAccount(a *Account) ([]byte, error) {
-	plain, err := json.Marshal(a)
+	kept := *a
+	if a.Shared { // the line's secret stands in the configuration, and there alone
+		kept.Secret = nil
+	}
+	plain, err := json.Marshal(kept)
 	if err != nil {
 		return nil, err
 	}

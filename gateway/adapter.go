@@ -49,15 +49,40 @@ type Webhook interface {
 	Parse(r Request) ([]Event, error)
 }
 
-// Poller receives events by asking. Run blocks until ctx ends; emit returns nil only when the events are durable.
+// Poller receives events by asking. One replica runs it for each account.
 type Poller interface {
+	// Polls reports whether the configuration wants this at all: platforms that can be asked mostly have webhooks too.
+	Polls() bool
+	// Run asks until ctx ends or asking makes no sense any more; the error is then a *SendError. emit returns nil only when the
+	// events are durable: nothing may be acknowledged to the platform before.
 	Run(ctx context.Context, account Credentials, emit func(context.Context, []Event) error) error
+}
+
+// Sharer is implemented by adapters whose configuration may hold a line: an operator's own bot, number or page that serves
+// many users. People reach a user there by an invite.
+type Sharer interface {
+	// Line returns the operator's endpoint and how it is named; ok is false when each user links their own. Its Secret is what
+	// Credentials carry for every account on it. No I/O.
+	Line() (line Linked, ok bool)
+	// InviteURL returns the address that opens a chat with the account on the platform and brings a token along, such as
+	// https://t.me/verona_bot?start=TOKEN. The event that the person causes by it has the token as its Invite; an empty token
+	// is the plain address. The error is a *SendError.
+	InviteURL(ctx context.Context, account Credentials, token string) (string, error)
 }
 
 // MediaStore moves media as streams.
 type MediaStore interface {
 	Fetch(ctx context.Context, account Credentials, m Media) (io.ReadCloser, Media, error)
 	Upload(ctx context.Context, account Credentials, m Media, body io.Reader) (Media, error)
+}
+
+// MediaSender is a MediaStore of a platform where a file has no place before the message that shows it. Instead of Upload, which
+// is never called then, the core hands the bytes to the send.
+type MediaSender interface {
+	MediaStore
+	// SendMedia is Send for an op with one file, whose bytes are body: Size, MIME and SHA256 of the file are as found, its Handle
+	// is where the user put it. It takes as long as the file takes. A failure before the last byte was written is Retryable.
+	SendMedia(ctx context.Context, account Credentials, op Op, body io.ReadSeeker) (Sent, error)
 }
 
 // Linker links and unlinks accounts by stateless steps: the core keeps State between them, so that any replica serves the next.
@@ -79,6 +104,12 @@ type LinkInput struct {
 	Answers map[string]string
 	// ConsentHash is the SHA-256 of the disclosure that the user agreed to, as stored in the consent receipt.
 	ConsentHash []byte
+	// Hook is the public address of the instance's webhook; empty where http.public_url is not set.
+	Hook string
+	// Return is the public address that a browser step leads back to, Token its `state` parameter (RFC 6749 §4.1.1). What comes
+	// back, such as `code` or `error`, are the Answers to the step with the Redirect. Both are empty where there is no such
+	// address: then a Linker that needs one refuses as Unsupported.
+	Return, Token string
 }
 
 // LinkStep is what to ask next, or the finished account.
@@ -86,7 +117,8 @@ type LinkStep struct {
 	// Title and Text say what to do; both are message keys of the catalogue or plain text.
 	Title, Text string
 	Fields      []Field
-	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up).
+	// Redirect is a page the user opens in a browser (OAuth, embedded sign-up). Answers without anything in them mean that the
+	// user went on by hand: the Linker looks whether the page was done with, or asks for it again.
 	Redirect string
 	State    []byte
 	// Done is set by the last step.
@@ -188,8 +220,17 @@ type Reconciler interface {
 
 // Registrar tells a platform where its webhooks go. It is called at start and is idempotent.
 type Registrar interface {
-	// Register announces url; the account is zero where the platform has one webhook for all accounts of an instance.
+	// Register announces url. The account is the line where the configuration holds one, else zero: the platform then has one
+	// webhook for all accounts of an instance. A platform where each account has its own hears of it from Link (Hook), and
+	// again from EachRegistrar.
 	Register(ctx context.Context, account Credentials, url string) error
+}
+
+// EachRegistrar is a Registrar whose platform has a webhook for every account: Register is called for each of them.
+type EachRegistrar interface {
+	Registrar
+	// RegistersEach reports whether the configuration has webhooks at all.
+	RegistersEach() bool
 }
 
 // Backlog fetches events whose webhook was lost, where the platform keeps them.
@@ -212,11 +253,27 @@ type Instance struct {
 	// Name is shown in service discovery.
 	Name    string
 	Adapter Adapter
+	// Window is what happens to a message while the platform's reply window is closed.
+	Window WindowPolicy
+	// Strangers is whom a person reaches who writes to the line and is nobody's contact; empty: a text says how to reach somebody.
+	Strangers UserID
 	// Readable: new accounts see contacts under the platform's own ids where these can be an address.
 	Readable bool
 	// Contacts are addresses of who runs the gateway, as URIs by kind (XEP-0157).
 	Contacts map[string][]string
 }
+
+// line returns the operator's own endpoint, where the configuration holds one.
+func (i Instance) line() (Linked, bool) {
+	if s, ok := i.Adapter.(Sharer); ok {
+		return s.Line()
+	}
+	return Linked{}, false
+}
+
+// mayRead reports whether contacts can be shown under the platform's own ids: not where people change them, since an address
+// that changes is a contact lost.
+func (i Instance) mayRead() bool { return i.Readable && !i.Adapter.Descriptor().Renames }
 
 // Kinds of Instance.Contacts (XEP-0157 §4).
 const (

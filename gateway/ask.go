@@ -48,19 +48,12 @@ func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest
 	if out.Op.At.IsZero() {
 		out.Op.At = time.Now().UTC()
 	}
-	plain, err := json.Marshal(out)
-	if err != nil {
-		return err
-	}
-	key := a.Lane(out.Alias)
 	opt := IngestOptions{LaneMax: g.cfg.LaneMax, QueueMax: g.cfg.ShardMax}
 	if out.Stanza != "" {
 		opt.DedupeFor = StanzaDedupe
 		opt.Dedupe = g.keys.Name("op", string(out.User), string(out.Adapter), string(out.Alias), string(out.Stanza), hex.EncodeToString(digest))
 	}
-	e := g.identity.Seal(a, g.keys.Lane(key), EntryOp, plain, time.Now())
-	_, duplicate, err := g.store.Ingest(ctx, key.Shard(), QueueOut, e, opt)
-	g.countIngest("out", out.Adapter, duplicate, err)
+	err := g.ingestAs(ctx, a, out, opt)
 	switch {
 	case errors.Is(err, ErrFull):
 		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextBusy)
@@ -70,6 +63,19 @@ func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest
 	}
 	g.probe("after-ingest-out")
 	return nil
+}
+
+// ingestAs makes one op of an account durable in its lane.
+func (g *Gateway) ingestAs(ctx context.Context, a *Account, out Outbound, opt IngestOptions) error {
+	plain, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	key := a.Lane(out.Alias)
+	e := g.identity.Seal(a, g.keys.Lane(key), EntryOp, plain, time.Now())
+	_, duplicate, err := g.store.Ingest(ctx, key.Shard(), QueueOut, e, opt)
+	g.countIngest("out", out.Adapter, duplicate, err)
+	return err
 }
 
 func (g *Gateway) countIngest(direction string, a AdapterID, duplicate bool, err error) {

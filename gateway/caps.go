@@ -76,12 +76,31 @@ type Caps struct {
 	ReactionsMax int
 	// Window is set where the platform lets us write only for a time after the contact wrote.
 	Window *WindowRule
+	// Watermarks is true when delivery and reading are told as times (Status.Through).
+	Watermarks bool
 	// Idempotent is true when a resend with the same OpID has no second effect; Echo when events carry our OpID back.
 	Idempotent, Echo bool
 }
 
 // WindowRule is a platform's reply window: open for For after the contact's last message.
-type WindowRule struct{ For time.Duration }
+type WindowRule struct {
+	For time.Duration
+	// Reopen is true when OpReopen may be sent while the window is closed.
+	Reopen bool
+}
+
+// WindowPolicy is what an operator wants of a message for a contact whose reply window is closed.
+type WindowPolicy string
+
+// Policies for a closed window. The zero value is WindowHold.
+const (
+	// WindowHold keeps the message until the contact writes, and tells the user so.
+	WindowHold WindowPolicy = "hold"
+	// WindowReopen is WindowHold, and asks the contact to write (OpReopen) where the platform has a way.
+	WindowReopen WindowPolicy = "reopen"
+	// WindowRefuse answers the user with an error.
+	WindowRefuse WindowPolicy = "refuse"
+)
 
 // TextUnit is what a platform counts when it limits a text.
 type TextUnit uint8

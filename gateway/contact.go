@@ -63,9 +63,12 @@ func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, ali
 
 func contactSlot(a *Account, alias Alias) string { return string(a.ID) + "/" + string(alias) }
 
-// PutContact writes a contact; its alias is computed from its id, so the write is idempotent.
+// PutContact writes a contact; its alias is computed from its first id, so the write is idempotent. One who has come under
+// another id since keeps theirs.
 func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Contact, error) {
-	c.Alias = a.Keys.Alias(c.ID)
+	if c.Alias == "" {
+		c.Alias = a.Keys.Alias(c.ID)
+	}
 	plain, err := json.Marshal(c)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,8 @@ type Media struct {
 	// Thumb is a data: URI of at most 2 KiB that is shown while the file loads (XEP-0264).
 	Thumb    string `json:"thumb,omitempty"`
 	ViewOnce bool   `json:"view_once,omitempty"`
+	// Incomplete: an image that ends before its end. Files finds that out.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // MediaKind says how a Media is meant to be shown.

@@ -51,9 +51,30 @@ type Descriptor struct {
 	// Sequenced is true when Event.Seq counts the events of a chat without gaps: one that overtook another then waits for
 	// it a few seconds.
 	Sequenced bool
+	// Renames is true when a person may come under another id than before (Event.Also).
+	Renames bool
 	// MaxPerMinute bounds what one account sends; 0 leaves it to the platform's answers.
 	MaxPerMinute int
+	// Limits bound what is sent besides, each for its scope. Everything that is sent counts, typing included.
+	Limits []Limit
 }
+
+// Limit is a token bucket: Burst at once, and Every so often one more.
+type Limit struct {
+	Scope LimitScope
+	Every time.Duration
+	Burst int
+}
+
+// LimitScope is what shares a Limit.
+type LimitScope string
+
+// Scopes of a Limit.
+const (
+	LimitChat    LimitScope = "chat"
+	LimitAccount LimitScope = "account" // the endpoint: on a line, all its users
+	LimitApp     LimitScope = "app"     // everything of the adapter instance
+)
 
 // Identifier is a kind of name that people have on a platform.
 type Identifier string

@@ -16,6 +16,8 @@ type DeskConfig struct {
 	Log       *slog.Logger
 	// Operator is who runs the gateway, as the disclosure names them; empty names the component.
 	Operator string
+	// PublicURL is the origin of the public listener, for pages that a registration leads to; empty where there is none.
+	PublicURL string
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
 	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.
@@ -39,11 +41,12 @@ func NewDesk(cfg DeskConfig) *Desk {
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Identity.learnLines(cfg.Instances)
 	for _, inst := range cfg.Instances {
 		d.instances[inst.ID] = inst
 	}
 	d.flows = []flow{
-		registerFlow(d), statusFlow(d), addFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
+		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
 		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d),
 		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
@@ -70,6 +73,7 @@ const (
 	NodeResume     = "resume"
 	NodeMove       = "move"
 	NodeClaim      = "claim"
+	NodeInvite     = "invite"
 )
 
 // Command is one thing that a visitor may ask for, as XEP-0050 lists it.

@@ -39,10 +39,11 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	}
 	fresh := Account{
 		ID: t.s.Account, Adapter: t.Adapter, User: t.User, Endpoint: done.Endpoint, Secret: done.Secret, Shown: done.Shown,
-		Standing: AccountActive, Agreed: version, Lang: t.Lang, Unmet: true,
+		Standing: AccountActive, Agreed: version, Lang: t.Lang, Unmet: true, Shared: t.lined(done.Endpoint),
 	}
 	if old := t.meant(have, done.Endpoint); old != nil {
 		fresh.ID, fresh.CreatedAt, fresh.Keys, fresh.Readable, fresh.Paused, fresh.Unmet = old.ID, old.CreatedAt, old.Keys, old.Readable, old.Paused, old.Unmet
+		fresh.Called = old.Called
 		err := d.renew(ctx, t, old, fresh)
 		if err == nil && t.s.Adding { // the platform gave new credentials for it, and they are kept
 			err = &Refusal{Conflict, d.say(t.Visitor, textConflictOwn, d.platform(t.Visitor), old.Shown)}
@@ -52,7 +53,7 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	if err := d.stillOurs(ctx, t); err != nil {
 		return nil, false, err
 	}
-	if fresh.Readable, err = d.cfg.Identity.mayRead(ctx, t.inst.Readable, fresh); err != nil {
+	if fresh.Readable, err = d.cfg.Identity.mayRead(ctx, t.inst.mayRead(), fresh); err != nil {
 		return nil, false, err
 	}
 	a, err = d.create(ctx, t, fresh)
@@ -136,8 +137,17 @@ func (d *Desk) renew(ctx context.Context, t *turn, old *Account, fresh Account) 
 	return nil
 }
 
+// lined reports whether an endpoint is the operator's line.
+func (t *turn) lined(e Endpoint) bool {
+	line, ok := t.inst.line()
+	return ok && line.Endpoint == e
+}
+
 // withdrawOld ends the link that a renewal replaced by another endpoint.
 func (d *Desk) withdrawOld(ctx context.Context, t *turn, old *Account) {
+	if old.Shared {
+		return
+	}
 	ctx, stop := context.WithTimeout(ctx, unlinkTimeout)
 	defer stop()
 	if err := t.linker().Unlink(ctx, old.Credentials()); err != nil {
@@ -153,7 +163,7 @@ func (d *Desk) takeBack(ctx context.Context, t *turn, a Account) {
 	if err != nil {
 		d.log.Error("half-made account not taken back", "adapter", a.Adapter, "account", a.ID, "error", err)
 	}
-	if !ours {
+	if !ours || a.Shared {
 		return
 	}
 	if err := t.linker().Unlink(ctx, a.Credentials()); err != nil {

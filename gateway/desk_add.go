@@ -109,7 +109,14 @@ func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error)
 		d.log.Warn("lookup refused", "adapter", t.Adapter, "account", t.account.ID, "class", ClassOf(err), "error", err)
 		return nil, d.platformRefusal(t.Visitor, err)
 	}
-	known, err := d.cfg.Identity.Revise(ctx, t.account, t.account.Keys.Alias(p.ID), func(c *Contact) {
+	alias, err := d.cfg.Identity.aliasOf(ctx, t.inst, t.account, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.cfg.Identity.connect(ctx, t.account, p.ID, false); err != nil {
+		return nil, err
+	}
+	known, err := d.cfg.Identity.Revise(ctx, t.account, alias, func(c *Contact) {
 		c.Pending = !p.Accepts
 		if p.Name != "" {
 			c.Name = p.Name

@@ -44,6 +44,8 @@ type step struct {
 	Text     string  `json:"text,omitempty"`
 	Fields   []Field `json:"fields,omitempty"`
 	Redirect string  `json:"redirect,omitempty"`
+	// Unseen is true for a step that came about in a browser: the client is shown it before it is answered.
+	Unseen bool `json:"unseen,omitempty"`
 	// Last is true when the answers to this step end the dialogue.
 	Last bool `json:"last,omitempty"`
 	// MayEnd is true when they may or may not.
@@ -162,6 +164,13 @@ func (d *Desk) notRegistered(ctx context.Context, v Visitor, inst Instance, node
 }
 
 func (d *Desk) submit(ctx context.Context, f *flow, t *turn, answers map[string]string) (Reply, error) {
+	if t.s.Step.Unseen {
+		t.s.Step.Unseen = false
+		if err := d.saveSession(ctx, t.Visitor, t.s); err != nil {
+			return Reply{}, err
+		}
+		return d.asking(f, t), nil
+	}
 	clean, err := d.checkAnswers(t.Visitor, t.s.Step.Fields, answers)
 	if err != nil {
 		return Reply{}, err
@@ -184,16 +193,21 @@ func (d *Desk) submit(ctx context.Context, f *flow, t *turn, answers map[string]
 		}
 		return d.ended(f, t, out), nil
 	}
-	if !out.replace {
-		if t.s.Past = append(t.s.Past, asked); len(t.s.Past) > maxPast {
-			t.s.Past = t.s.Past[1:]
-		}
-	}
-	t.s.Step, t.s.Chat = *out.ask, chatProgress{}
+	t.s.goOn(asked, out)
 	if err := d.saveSession(ctx, t.Visitor, t.s); err != nil {
 		return Reply{}, err
 	}
 	return d.asking(f, t), nil
+}
+
+// goOn puts the next question in the place of one that was answered.
+func (s *session) goOn(asked step, out outcome) {
+	if !out.replace {
+		if s.Past = append(s.Past, asked); len(s.Past) > maxPast {
+			s.Past = s.Past[1:]
+		}
+	}
+	s.Step, s.Chat = *out.ask, chatProgress{}
 }
 
 func (d *Desk) back(ctx context.Context, f *flow, t *turn) (Reply, error) {

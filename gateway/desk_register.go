@@ -88,6 +88,10 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 	if asked.Stage == stageLink || asked.Merged {
 		in.State, in.Answers = asked.State, withoutConsent(asked.Fields, answers)
 	}
+	// A step may have the platform send a code to a number that nobody but the visitor calls theirs.
+	if !d.lookups.take(string(t.Adapter)+" link "+string(t.User), time.Now()) {
+		return outcome{}, &Refusal{ResourceConstraint, d.say(t.Visitor, textRegisterOften)}
+	}
 	if err := d.linking(ctx, t); err != nil {
 		return outcome{}, err
 	}
@@ -102,7 +106,7 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 // renewOrAdd asks whether a registered visitor renews a connection or adds one. Where people on the platform know users by
 // their address there is only ever one.
 func (d *Desk) renewOrAdd(t *turn) []Field {
-	if !movable(t.inst.Adapter.Descriptor()) {
+	if _, shared := t.inst.line(); shared || !movable(t.inst.Adapter.Descriptor()) {
 		return nil
 	}
 	f := Field{Name: connectionField, Label: d.say(t.Visitor, textRenewOrAdd), Kind: FieldChoice, Value: string(t.account.ID)}
@@ -174,7 +178,11 @@ func (d *Desk) receiptOf(ctx context.Context, t *turn) (*ConsentReceipt, error) 
 
 // callLink runs one step of the Linker; its failures become refusals.
 func (d *Desk) callLink(ctx context.Context, t *turn, in LinkInput) (LinkStep, error) {
+	in = d.withPages(t, in)
 	st, err := t.linker().Link(ctx, in)
+	if err == nil && st.Redirect != "" && in.User != "" {
+		st.Redirect, err = d.throughBrowser(ctx, t, in.Token, st.Redirect)
+	}
 	if err == nil {
 		return st, nil
 	}
@@ -239,7 +247,10 @@ func (d *Desk) localised(v Visitor, fields []Field) []Field {
 
 // platformRefusal says in the user's words why a platform did not do what the desk asked of it.
 func (d *Desk) platformRefusal(v Visitor, err error) *Refusal {
-	se, _ := errors.AsType[*SendError](err)
+	se, ok := errors.AsType[*SendError](err)
+	if !ok {
+		se = &SendError{Class: Uncertain, Err: err}
+	}
 	name := d.platform(v)
 	switch se.Class {
 	case Uncertain, Retryable:

@@ -349,3 +349,24 @@ func (s sender) Caps(f gateway.ChatFacts) gateway.Caps { return s.all.Caps(f) }
 func (s sender) Send(ctx context.Context, a gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
 	return s.all.Send(ctx, a, op)
 }
+
+// TestLinkBudget: a visitor cannot have a platform send codes to number after number.
+func TestLinkBudget(t *testing.T) {
+	c := newCounter(t)
+	c.platform.Play(script{Link: func(gateway.LinkInput) (gateway.LinkStep, error) {
+		return gateway.LinkStep{Fields: []gateway.Field{{Name: "phone", Kind: gateway.FieldText}}, State: []byte("asked")}, nil
+	}})
+	r := c.start(c.romeo, gateway.NodeRegister)
+	for n := range 31 {
+		next, err := c.desk.Continue(t.Context(), c.romeo, r.Session, gateway.ActionNext, agreed("phone", "+39045123900"+string(rune('0'+n%10))))
+		if n == 30 {
+			c.refused(err, gateway.ResourceConstraint, "")
+			break
+		}
+		if err != nil {
+			t.Fatalf("step %d: %v", n, err)
+		}
+		r = next
+	}
+	c.next(c.juliet, c.start(c.juliet, gateway.NodeRegister), agreed("phone", "+390451239001"))
+}

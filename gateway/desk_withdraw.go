@@ -38,6 +38,13 @@ func (d *Desk) withdraw(ctx context.Context, t *turn, accounts []*Account) (outc
 			return outcome{}, err
 		}
 		out.after = append(out.after, gone...)
+		if a.Shared { // the line stays
+			if err := d.cfg.Identity.Remove(ctx, a); err != nil {
+				return outcome{}, err
+			}
+			d.announce(ctx, a.ID)
+			continue
+		}
 		w := &withdrawal{
 			Adapter: a.Adapter, Account: a.ID, Endpoint: a.Endpoint, User: a.User, Secret: a.Secret, Lang: a.Lang, Since: time.Now().UTC(),
 		}

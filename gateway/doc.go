@@ -7,7 +7,10 @@
 //   - Account: what lets a user act on a platform: an enlistment, a bot token, a phone number id. Personal, or
 //     shared: one operator-owned bot, number or page that serves many users.
 //   - Endpoint: the platform's own id of an account, as its webhooks name it.
-//   - Invite: a token that binds a platform person to a user of a shared account.
+//   - Line: an operator's own bot, number or page: one endpoint that the accounts of many users share.
+//   - Guest: a platform person as a line sees them: which accounts they are connected with, and to whom they write now.
+//   - Invite: a token that connects the person who comes with it with the account that gave it out.
+//   - Window: the time after a contact's message in which a platform lets our user write to them.
 //   - Contact: a platform person as seen by one account.
 //   - Alias: the contact's stable opaque localpart, computed, never looked up.
 //   - Chat: a conversation as seen by one account, direct or group.

@@ -76,7 +76,7 @@ func needs(b OpBody) Feature {
 		if b.ReplyTo != nil {
 			return FeatureReply
 		}
-	case OpRetract, OpReact, OpMarkRead, OpTyping, OpGroup:
+	case OpRetract, OpReact, OpMarkRead, OpTyping, OpReopen, OpGroup:
 	}
 	return ""
 }

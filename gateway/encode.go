@@ -23,7 +23,7 @@ var (
 	}
 	opKinds = kinds[OpBody]{
 		"message": decode[OpMessage, OpBody], "edit": decode[OpEdit, OpBody], "retract": decode[OpRetract, OpBody], "react": decode[OpReact, OpBody],
-		"mark_read": decode[OpMarkRead, OpBody], "answer": decode[OpAnswer, OpBody], "typing": decode[OpTyping, OpBody], "group": decode[OpGroup, OpBody],
+		"mark_read": decode[OpMarkRead, OpBody], "answer": decode[OpAnswer, OpBody], "typing": decode[OpTyping, OpBody], "reopen": decode[OpReopen, OpBody], "group": decode[OpGroup, OpBody],
 	}
 	eventKinds = kinds[EventBody]{
 		"message": decode[Message, EventBody], "edited": decode[Edited, EventBody], "retracted": decode[Retracted, EventBody],
@@ -92,6 +92,8 @@ func OpKind(b OpBody) string {
 		return "answer"
 	case OpTyping:
 		return "typing"
+	case OpReopen:
+		return "reopen"
 	case OpGroup:
 		return "group"
 	}

@@ -31,6 +31,7 @@ var (
 		OpMarkRead{UpTo: Target{Stanza: "s"}},
 		OpAnswer{Target: Target{Stanza: "s"}, Choices: []Choice{{ID: "1", Title: "yes"}}},
 		OpTyping{On: true},
+		OpReopen{From: "romeo"},
 		OpGroup{Verb: GroupAdd, Members: []ContactID{"c"}},
 	}
 	everyEvent = []EventBody{
@@ -38,7 +39,7 @@ var (
 		Edited{Target: Target{IDs: []MessageID{"m"}}, Content: PlainText("new")},
 		Retracted{Target: Target{IDs: []MessageID{"m"}}, ByModerator: true},
 		Reacted{Target: Target{IDs: []MessageID{"m"}}, Emojis: []string{"👍"}},
-		Status{IDs: []MessageID{"m"}, Ref: "r", State: StatusFailed, Failure: &Failure{Class: WindowClosed, Code: "131047"}},
+		Status{IDs: []MessageID{"m"}, Ref: "r", State: StatusFailed, Through: someTime, Failure: &Failure{Class: WindowClosed, Code: "131047"}},
 		Seen{UpTo: Target{IDs: []MessageID{"m"}}},
 		Typing{On: true},
 		Presence{Available: true, LastSeen: someTime},
@@ -76,7 +77,7 @@ func TestEventRoundTrip(t *testing.T) {
 		t.Fatalf("got %d events and %d parts in the test, want %d and %d", len(everyEvent), len(everyPart), len(eventKinds), len(partKinds))
 	}
 	for _, body := range everyEvent {
-		want := Event{Dedupe: "d", Endpoint: "e", Chat: Chat{Kind: ChatDirect, Contact: "p"}, From: "p", At: someTime, Seq: 7, Body: body}
+		want := Event{Dedupe: "d", Endpoint: "e", Chat: Chat{Kind: ChatDirect, Contact: "p"}, Also: []ContactID{"q"}, Invite: "i", From: "p", At: someTime, Seq: 7, Body: body}
 		raw, err := json.Marshal(want)
 		if err != nil {
 			t.Fatalf("%T: %v", body, err)

@@ -10,6 +10,9 @@ import (
 // release frees an endpoint whose record points at nothing, or at an account of the same user that a crash left without
 // its link. It reports false when the endpoint is in use by somebody.
 func (i *Identity) release(ctx context.Context, a Account) (bool, error) {
+	if a.Shared {
+		return true, nil
+	}
 	key := i.keys.endpointKey(a.Adapter, a.Endpoint)
 	i.ends.forget(key.Name)
 	old, err := i.ByEndpoint(ctx, a.Adapter, a.Endpoint)
@@ -34,6 +37,9 @@ func (i *Identity) release(ctx context.Context, a Account) (bool, error) {
 
 // discard removes what a failed Create left. It reports false when the endpoint belongs to another account.
 func (i *Identity) discard(ctx context.Context, a *Account) (ours bool, err error) {
+	if a.Shared {
+		return true, i.Remove(ctx, a)
+	}
 	key := i.keys.endpointKey(a.Adapter, a.Endpoint)
 	got, err := i.store.Load(ctx, key)
 	if err != nil {

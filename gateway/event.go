@@ -11,11 +11,18 @@ type Event struct {
 	Chat     Chat     `json:"chat"`
 	// From is who did it; in a direct chat the contact, or empty when FromMe.
 	From ContactID `json:"from,omitempty"`
+	// Also are further ids under which the platform knows the contact, such as an old number, or a number beside an id of
+	// another kind: whichever is known already, the person stays one contact, and Chat.Contact is the id to use from now on.
+	Also []ContactID `json:"also,omitempty"`
+	// Invite is the token that the person came with (Sharer), empty for none.
+	Invite string `json:"invite,omitempty"`
 	// FromMe is true for what the user did in the platform's own app, or for the echo of what we sent.
 	FromMe bool      `json:"from_me,omitempty"`
 	At     time.Time `json:"at"` // the platform's time, UTC
 	// Seq orders the events of a chat where the platform numbers them; 0 where it does not.
-	Seq  int64     `json:"seq,omitempty"`
+	Seq int64 `json:"seq,omitempty"`
+	// Lang is the person's language where the platform tells it (RFC 5646).
+	Lang string    `json:"lang,omitempty"`
 	Body EventBody `json:"-"`
 }
 
@@ -57,6 +64,8 @@ type Status struct {
 	// Ref is our OpID where the platform echoes it; it resolves sends whose answer was lost.
 	Ref   OpID
 	State StatusState
+	// Through names, instead of ids, everything that was sent up to a time, where the platform counts by watermarks.
+	Through time.Time `json:",omitzero"`
 	// Failure is set when State is StatusFailed.
 	Failure *Failure
 }

@@ -66,6 +66,8 @@ type SendError struct {
 	Code string
 	// RetryAfter is the platform's wish; 0 lets the core decide.
 	RetryAfter time.Duration
+	// Scope is what a RateLimited stands for; empty is the account.
+	Scope LimitScope
 	// Err is the cause, without secrets, content or phone numbers.
 	Err error
 }

@@ -75,7 +75,7 @@ func acted(b OpBody, name string) OpBody {
 	case OpEdit:
 		b.Content = act(b.Content)
 		return b
-	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 	}
 	return b
 }

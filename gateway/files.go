@@ -27,7 +27,7 @@ type Files interface {
 type File interface {
 	// Media says what it is: MIME as sniffed, Kind corrected where it is none of that kind, a Name without anything that
 	// fools a file system or a reader (letters of any script; ASCII in URLs), Size, SHA256, Width and Height of an image,
-	// Thumb. Handle is what it was asked for by.
+	// Thumb; Incomplete where an image ends before its end, which makes its Kind that of a file. Handle is what it was asked for by.
 	Media() Media
 	Open() (io.ReadSeekCloser, error)
 	Close() error
@@ -72,7 +72,8 @@ type FileReason string
 const (
 	FileTooLarge  FileReason = "too_large"
 	FileType      FileReason = "type"      // not a type that may pass, or not what it says it is
-	FileBroken    FileReason = "broken"    // truncated, or more or less than announced
+	FileBroken    FileReason = "broken"    // truncated on its way, or more or less than announced
+	FileBomb      FileReason = "bomb"      // an image that unpacks to more than any picture has
 	FileForbidden FileReason = "forbidden" // an address that is never fetched, or an encrypted file
 	FileGone      FileReason = "gone"      // the host says that there is none
 	FileAway      FileReason = "away"      // not reached or too slow: a later try may work

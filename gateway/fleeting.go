@@ -68,6 +68,9 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}
+	if g.limits.take(time.Now(), 0, buckets(inst, f.account, c)) > 0 {
+		return "dropped"
+	}
 	call, cancel := context.WithDeadline(ctx, f.until)
 	defer cancel()
 	if _, err := inst.Adapter.Send(call, f.account.Credentials(), p.Ops[0]); err != nil {

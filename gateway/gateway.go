@@ -26,6 +26,10 @@ type Config struct {
 	MediaParallel int
 	MediaTimeout  time.Duration
 	MediaMax      int64
+	// MediaTries and MediaPatience are how often and how long a file that cannot be had for the moment is tried: it holds up
+	// its lane until it was tried that often and is that old.
+	MediaTries    int
+	MediaPatience time.Duration
 }
 
 // withDefaults fills what is unset.
@@ -39,6 +43,7 @@ func (c Config) withDefaults() Config {
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
 	set(&c.MediaParallel, 8)
+	set(&c.MediaTries, 5)
 	if c.GiveUp <= 0 {
 		c.GiveUp = 24 * time.Hour
 	}
@@ -47,6 +52,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MediaTimeout <= 0 {
 		c.MediaTimeout = 10 * time.Minute
+	}
+	if c.MediaPatience <= 0 {
+		c.MediaPatience = 10 * time.Minute
 	}
 	if c.MediaMax <= 0 {
 		c.MediaMax = 100 << 20
@@ -92,15 +100,19 @@ type Gateway struct {
 	filesIn   *transfers                // files on their way to users
 	filesOut  *transfers                // files on their way to platforms
 	fleeting  []chan fleeting           // typing on its way out, by contact
-	pauses    *cache[string, pause]     // accounts that a platform told to slow down
+	pauses    *cache[string, pause]     // what a platform told to slow down
 	looks     []chan look               // contacts to look at, by contact
 	looking   *cache[string, bool]      // contacts that are in looks
 	present   *cache[string, Presence]  // what platforms last told of contacts
 	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
 	told      *cache[string, bool]      // notices given in the last hour
 	without   *cache[string, []Feature] // what a platform refused in a chat
+	echoes    *cache[string, time.Time] // since when ops of uncertain effect wait for their echo
+	limits    *limiter                  // what adapters' limits leave
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
+	owned     sync.Map                  // partition -> <-chan struct{} that is closed when our ownership of it ends
+	polled    []*polls                  // one per platform that is asked for its events
 	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
 }
 
@@ -117,11 +129,16 @@ func New(cfg Config, d Deps) *Gateway {
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
 	}
+	g.limits, g.echoes = newLimiter(), newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
+		if p, ok := i.poller(); ok {
+			g.polled = append(g.polled, newPolls(g, i, p))
+		}
 	}
+	g.identity.learnLines(d.Instances)
 	if g.probe == nil {
 		g.probe = func(string) {}
 	}

@@ -26,8 +26,11 @@ type Account struct {
 	// Unmet is true from the registration until its user has asked for the gateway's presence.
 	Unmet bool `json:"unmet,omitempty"`
 	// Readable: contacts are shown under the platform's own ids where that is possible. Only a move may end it.
-	Readable bool         `json:"readable,omitempty"`
-	Keys     *AccountKeys `json:"-"`
+	Readable bool `json:"readable,omitempty"`
+	// Shared: the account stands on the operator's line, whose endpoint and secret it has. Called is how its user is named there.
+	Shared bool         `json:"shared,omitempty"`
+	Called string       `json:"called,omitempty"`
+	Keys   *AccountKeys `json:"-"`
 }
 
 // Credentials returns what the adapter needs to act for the account.
@@ -87,14 +90,15 @@ type Identity struct {
 	links    *cache[string, []AccountID]
 	ends     *cache[string, AccountID]
 	contacts *cache[string, *Contact]
-	revising [64]sync.Mutex // one change of an account or contact at a time; two may share one
+	lines    map[AdapterID]Linked // set before anything runs
+	revising [64]sync.Mutex       // one change of an account or contact at a time; two may share one
 }
 
 // NewIdentity returns the mapping that a store holds.
 func NewIdentity(store Records, keys *Keyring) *Identity {
 	const size = 10_000 // accounts and contacts in use at once; an idle one costs nothing here
 	return &Identity{
-		store: store, keys: keys,
+		store: store, keys: keys, lines: map[AdapterID]Linked{},
 		accounts: newCache[AccountID, *Account](size, ContactCaching),
 		links:    newCache[string, []AccountID](size, ContactCaching),
 		ends:     newCache[string, AccountID](size, ContactCaching),
@@ -212,6 +216,7 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 	if err := json.Unmarshal(plain, a); err != nil {
 		return nil, fmt.Errorf("gateway: identity: account: %w", err)
 	}
+	i.onLine(a)
 	i.accounts.store(id, a)
 	return a, nil
 }

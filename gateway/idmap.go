@@ -153,11 +153,15 @@ func (g *Gateway) mapEntry(a *Account, lane, kind, id string, m mapped) MapEntry
 
 // lookup reads lines by kind and id; what is absent or does not open is absent.
 func (o *ownership) lookup(ctx context.Context, a *Account, lane, kind string, ids ...string) (map[string]mapped, error) {
+	return o.g.lookup(ctx, o.part, a, lane, kind, ids...)
+}
+
+func (g *Gateway) lookup(ctx context.Context, p Partition, a *Account, lane, kind string, ids ...string) (map[string]mapped, error) {
 	fields := make([]string, len(ids))
 	for i, id := range ids {
-		fields[i] = o.g.keys.MapField(kind, id)
+		fields[i] = g.keys.MapField(kind, id)
 	}
-	got, err := o.g.store.Lookup(ctx, o.part, lane, fields)
+	got, err := g.store.Lookup(ctx, p, lane, fields)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -24,11 +25,13 @@ type inWalk struct {
 	fresh   bool // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
+	after   []MapEntry // id maps that are written with the end of the walk
+	doubts  []Text     // what to tell of files that are shown
 }
 
 // inStages are the stages of an event, in order.
 var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).begin, (*inWalk).append,
+	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
 }
 
 // walkIn carries one event.
@@ -89,7 +92,9 @@ func (w *inWalk) resolve(ctx context.Context) *verdict {
 		return new(w.finish(ctx)) // a signal about somebody we do not know says nothing to anybody
 	}
 	w.fresh = true
-	w.contact, err = w.o.g.identity.PutContact(ctx, a, Contact{ID: w.in.Event.Chat.Contact, Chat: w.in.Event.Chat.ID, Name: nameIn(w.in.Event), Intro: intro})
+	fresh := Contact{ID: w.in.Event.Chat.Contact, Alias: w.in.Alias, Intro: intro}
+	w.learned(&fresh)
+	w.contact, err = w.o.g.identity.PutContact(ctx, a, fresh)
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
@@ -103,10 +108,29 @@ func (w *inWalk) faceless(ctx context.Context) *verdict {
 	case AccountState, Undeliverable:
 		return nil
 	case Message, Edited:
+		if v := w.group(ctx); v != nil {
+			return v
+		}
 		return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: Unsupported, Code: "no-contact"}))
 	case Retracted, Reacted, Status, Seen, Typing, Presence, ContactUpdate, MemberUpdate, Call, Window:
 	}
 	return new(w.finish(ctx))
+}
+
+// group says once a day, by the gateway itself, that there is news in a group, which nothing here shows yet.
+func (w *inWalk) group(ctx context.Context) *verdict {
+	chat := w.in.Event.Chat
+	if chat.Kind != ChatGroup || w.in.Event.FromMe {
+		return nil
+	}
+	r := Rendering{
+		Component: w.inst.Component, To: w.account.User, Lang: w.account.Lang,
+		What: ShowMessage{IDs: []StanzaID{w.derived("group")}, Content: PlainText(w.say(TextGroups, w.platform())), Notice: true},
+	}
+	if err := w.o.g.once(ctx, w.account, r, w.o.g.keys.Name("group", string(w.account.ID), string(chat.ID))); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
 }
 
 // learn keeps what an event tells of a contact we know, when it changed.
@@ -121,12 +145,18 @@ func (w *inWalk) learn(ctx context.Context) *verdict {
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
+	if kept.LastInbound > w.contact.LastInbound {
+		w.o.opened(w.entry.Lane)
+	}
 	w.contact = kept
 	return nil
 }
 
 // learned notes in a contact what the event tells of them.
 func (w *inWalk) learned(c *Contact) {
+	if w.inst.Adapter.Descriptor().Renames && !w.in.Event.At.Before(time.Unix(c.LastInbound, 0)) {
+		c.ID = w.in.Event.Chat.Contact
+	}
 	if id := w.in.Event.Chat.ID; id != "" {
 		c.Chat = id
 	}
@@ -141,10 +171,29 @@ func (w *inWalk) learned(c *Contact) {
 			c.LookAfter = 0 // should the look be forgotten, the next occasion makes up for it
 		}
 	}
-	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	if _, ok := w.in.Event.Body.(Message); ok && caps.Window != nil && !w.in.Event.FromMe {
-		c.LastInbound = w.in.Event.At.Unix()
+	rule := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Window
+	if at := w.in.Event.opens(rule); !at.IsZero() {
+		c.LastInbound = max(c.LastInbound, at.Unix())
 	}
+}
+
+// opens returns when the contact wrote last, by what an event tells of the platform's reply window; zero when it tells nothing.
+func (ev *Event) opens(rule *WindowRule) time.Time {
+	if rule == nil || ev.FromMe {
+		return time.Time{}
+	}
+	switch b := ev.Body.(type) {
+	case Message:
+		return ev.At
+	case ContactUpdate:
+		if ev.Invite != "" { // opening the link began the chat
+			return ev.At
+		}
+	case Window:
+		return b.OpenUntil.Add(-rule.For)
+	case Edited, Retracted, Reacted, Status, Seen, Typing, Presence, MemberUpdate, Call, AccountState, Undeliverable:
+	}
+	return time.Time{}
 }
 
 // introduces reports whether an event makes somebody unknown a contact.
@@ -216,7 +265,12 @@ func (w *inWalk) shownAt() time.Time {
 func (w *inWalk) finish(ctx context.Context) verdict {
 	w.o.g.probe("before-finish")
 	seen := w.o.seqEntry(w.entry.Lane, w.in.Event.Seq)
-	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, seen); err != nil {
+	told, release, err := w.told(ctx)
+	defer release()
+	if err == nil {
+		err = w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, slices.Concat(seen, w.after, told))
+	}
+	if err != nil {
 		return w.o.storeFailed(ctx, err)
 	}
 	if seen != nil {

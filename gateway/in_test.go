@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,12 +17,15 @@ func TestEventsWithoutContact(t *testing.T) {
 		odd := gateway.Event{Dedupe: "odd", Endpoint: "ep1", Chat: gateway.Chat{Kind: gateway.ChatDirect}, At: time.Now(), Body: gateway.ContactUpdate{Consent: gateway.ConsentAccepted}}
 		group := said("", "g1", "to all", 0)
 		group.Chat = gateway.Chat{ID: "grp", Kind: gateway.ChatGroup}
-		if err := r.event(odd, group); err != nil {
+		again := said("", "g2", "to all again", 0)
+		again.Chat = group.Chat
+		if err := r.event(odd, group, again); err != nil {
 			t.Fatal(err)
 		}
 		gatewaytest.Advance(10 * time.Second)
-		if got := r.wire.lines(); len(got) != 0 {
-			t.Errorf("got %q, want nothing said by nobody", got)
+		got := r.wire.lines()
+		if len(got) != 1 || !strings.HasPrefix(got[0], "wall.example.org -> romeo") || !strings.Contains(got[0], "Groups are not carried yet") {
+			t.Errorf("got %q, want nothing said by nobody, and one line of the gateway about the group", got)
 		}
 		var codes []string
 		for _, p := range gateway.AllShards() {
@@ -29,7 +33,7 @@ func TestEventsWithoutContact(t *testing.T) {
 				codes = append(codes, d.Why.Code)
 			}
 		}
-		diff(t, "dead letters", codes, []string{"no-contact"})
+		diff(t, "dead letters", codes, []string{"no-contact", "no-contact"})
 	})
 }
 

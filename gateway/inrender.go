@@ -220,6 +220,10 @@ func (w *inWalk) find(ctx context.Context, t Target) (StanzaID, bool, *verdict) 
 // status tells the fate of what our user sent. It may come before the answer to the send is recorded: then it waits a
 // little, since the op's lane is about to write the ids.
 func (w *inWalk) status(ctx context.Context, b Status) *verdict {
+	if !b.Through.IsZero() {
+		return w.through(ctx, b)
+	}
+	w.noteEcho(b)
 	m, ok, v := w.sentAs(ctx, b)
 	if v != nil {
 		return v

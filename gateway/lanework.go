@@ -13,6 +13,7 @@ type verdict struct {
 	after time.Duration // for again
 	why   ParkReason    // for again, when the wait is long
 	turn  *fileTurn     // for again, as soon as a file may move
+	mine  time.Time     // for again, when the op's turn is
 }
 
 type ending uint8

@@ -13,14 +13,8 @@ import (
 	"time"
 )
 
-const (
-	// filePatience and fileTries are how long a file that cannot be had for the moment holds up its lane: until it is that
-	// old and was tried that often.
-	filePatience = 10 * time.Minute
-	fileTries    = 5
-	// fileSlack is how long before a file expires it is no longer shown anew.
-	fileSlack = 10 * time.Minute
-)
+// fileSlack is how long before a file expires it is no longer shown anew.
+const fileSlack = 10 * time.Minute
 
 type ownedKey struct{}
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -94,6 +95,7 @@ func (w *inWalk) file(ctx context.Context, n int, part Part, m Media) (Part, *ve
 		return nil, new(w.o.storeFailed(ctx, err))
 	}
 	if ok {
+		w.doubt(part, m, known.Media)
 		return withMedia(part, known.Media), nil
 	}
 	store, ok := w.inst.Adapter.(MediaStore)
@@ -114,7 +116,45 @@ func (w *inWalk) file(ctx context.Context, n int, part Part, m Media) (Part, *ve
 	if err != nil {
 		return w.unpublished(ctx, m, err)
 	}
+	w.doubt(part, m, shown)
 	return withMedia(part, shown), nil
+}
+
+// doubt notes what the user has to be told of a file that is shown: that it is not whole, or not what the platform said.
+func (w *inWalk) doubt(part Part, said, found Media) {
+	switch _, sticker := part.(Sticker); {
+	case found.Incomplete:
+		found.Kind = MediaImage // which it was
+		w.doubts = append(w.doubts, w.fileText(TextFileInIncomplete, found))
+	case !sticker && disguised(said.Kind, found):
+		label := w.o.g.fileLabel(w.account.Lang, Media{Kind: said.Kind, Name: said.Name, Size: found.Size})
+		w.doubts = append(w.doubts, Text{Text: w.say(TextFileInDisguised, label, w.platform(), found.MIME)})
+	}
+}
+
+// doubted tells what is doubtful about the files that were just shown, from the contact, beside them.
+func (w *inWalk) doubted(context.Context) *verdict {
+	if w.in.Event.FromMe {
+		return nil // the user's own, of which their app has told them
+	}
+	for n, line := range w.doubts {
+		w.notice(line.Text, "doubt "+strconv.Itoa(n))
+	}
+	return nil
+}
+
+// disguised reports whether a file that was said to be a picture, sound or video is of another type. Of some sounds and videos
+// the type is not known; pictures have no such.
+func disguised(said MediaKind, found Media) bool {
+	class, _, _ := strings.Cut(found.MIME, "/")
+	switch said {
+	case MediaImage:
+		return class != "image"
+	case MediaVideo, MediaAudio, MediaVoice:
+		return class != "video" && class != "audio" && class != "image" && found.MIME != "application/octet-stream"
+	case MediaFile:
+	}
+	return false
 }
 
 // publish carries one file from the platform to where clients fetch it. The same bytes are not uploaded twice for a user
@@ -199,12 +239,12 @@ func (w *inWalk) unpublished(ctx context.Context, m Media, cause error) (Part, *
 	if err != nil {
 		return nil, new(w.o.storeFailed(ctx, err))
 	}
-	tired, age := try.Number >= fileTries, time.Since(w.entry.At)
+	tired, age := try.Number >= w.o.g.cfg.MediaTries, time.Since(w.entry.At)
 	switch {
 	case errors.Is(cause, ErrElsewhere):
 		tired = age >= w.o.g.cfg.GiveUp
 	case reason == FileAway:
-		tired = tired && age >= filePatience
+		tired = tired && age >= w.o.g.cfg.MediaPatience
 	}
 	if tired {
 		return line(), nil
@@ -220,6 +260,6 @@ func (w *inWalk) fileLine(m Media, reason FileReason, most int64) Part {
 	return w.fileText(textFileIn+TextKey(reason), m)
 }
 
-func (w *inWalk) fileText(key TextKey, m Media) Part {
+func (w *inWalk) fileText(key TextKey, m Media) Text {
 	return Text{Text: w.say(key, w.o.g.fileLabel(w.account.Lang, m), w.platform())}
 }

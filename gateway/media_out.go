@@ -21,6 +21,9 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 	if w.o.g.files == nil || !ok {
 		return nil // such a platform fetches addresses itself
 	}
+	if _, ok := store.(MediaSender); ok {
+		return w.carry(ctx)
+	}
 	before := map[string]int{}
 	for i, op := range w.planned.Ops {
 		content, ok := opContent(op.Body)
@@ -54,7 +57,7 @@ func opContent(b OpBody) (Content, bool) {
 		return b.Content, true
 	case OpEdit:
 		return b.Content, true
-	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 	}
 	return Content{}, false
 }
@@ -68,7 +71,7 @@ func withOpContent(b OpBody, c Content) OpBody {
 	case OpEdit:
 		b.Content = c
 		return b
-	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+	case OpRetract, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 	}
 	return b
 }
@@ -99,10 +102,18 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 	}
 	g.moved(ctx, "out", w.inst.ID, given.Size, began, err)
 	if err != nil {
+		if given.Size > 0 { // what it is, rather than what it was called
+			m = given
+		}
 		return Media{}, w.ungiven(ctx, m, err)
 	}
 	g.probe("after-upload")
 	if err := g.keep(ctx, w.account, remembered{Media: given}, FileTTL, name); err != nil {
+		return Media{}, new(w.o.storeFailed(ctx, err))
+	}
+	// A file takes its time, and the try was begun before it: whoever was overtaken meanwhile sends nothing. To finish no
+	// entry is to ask whether the lease still counts.
+	if err := g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
 		return Media{}, new(w.o.storeFailed(ctx, err))
 	}
 	return given, nil
@@ -110,22 +121,13 @@ func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Me
 
 // give carries one file from where a client put it to the platform.
 func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, error) {
-	g := w.o.g
-	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
-	ctx, cancel := g.transferTime(ctx)
+	ctx, cancel := w.o.g.transferTime(ctx)
 	defer cancel()
-	f, err := g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax))
+	f, found, err := w.fetch(ctx, m)
 	if err != nil {
-		return Media{}, err
+		return found, err
 	}
-	defer g.discard(f)
-	found := f.Media()
-	if found.Size == 0 {
-		return found, &FileError{Reason: FileBroken, Err: errFileEmpty}
-	}
-	if !allowed(found.MIME, caps.MediaTypes) {
-		return found, &FileError{Reason: FileType, Err: errFileRefused}
-	}
+	defer w.o.g.discard(f)
 	body, err := f.Open()
 	if err != nil {
 		return found, &FileError{Reason: FileAway, Err: err}
@@ -137,6 +139,30 @@ func (w *outWalk) give(ctx context.Context, store MediaStore, m Media) (Media, e
 	}
 	found.Handle = given.Handle
 	return found, nil
+}
+
+// incomplete tells the user of each picture that went as a file because it ends before its end: most platforms refuse such
+// pictures, and only the user may have a whole one.
+func (w *outWalk) incomplete(ctx context.Context) *verdict {
+	n := 0
+	for _, op := range w.planned.Ops {
+		content, _ := opContent(op.Body)
+		for _, part := range content.Parts {
+			m, ok := mediaOf(part)
+			if !ok || !m.Incomplete {
+				continue
+			}
+			m.Kind = MediaImage // which it was
+			about := "incomplete " + strconv.Itoa(n)
+			text := w.o.g.texts.Say(w.out.Op.Lang, TextFileOutIncomplete, w.o.g.fileLabel(w.out.Op.Lang, m), w.platform())
+			id := w.account.Keys.DerivedID(about, string(w.out.Op.ID))
+			if v := w.tell(ctx, about, ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true}, ""); v != nil {
+				return v
+			}
+			n++
+		}
+	}
+	return nil
 }
 
 // uploadError makes a failure of an upload one of a send. What is unsure of an upload does no harm: nothing shows a file
@@ -170,16 +196,18 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 		return w.fail(ctx, NotAcceptable, TextFileOutTooLarge, w.platform(), sizeText(least(least(w.o.g.cfg.MediaMax, caps.MediaMax), most)))
 	case FileType:
 		return w.fail(ctx, NotAcceptable, TextFileOutType, w.platform(), w.o.g.fileLabel(w.out.Op.Lang, m))
+	case FileBomb:
+		return w.fail(ctx, NotAcceptable, TextFileOutBomb)
 	case FileGone:
 		return w.fail(ctx, ItemNotFound, TextFileOutGone)
 	case FileForbidden:
 		return w.fail(ctx, NotAcceptable, TextFileOutForbidden)
 	case FileBroken: // perhaps its server ended while it came
-		if w.try.Number < fileTries && !errors.Is(err, errFileEmpty) {
+		if w.try.Number < w.o.g.cfg.MediaTries && !errors.Is(err, errFileEmpty) {
 			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
 		}
 	case FileAway:
-		if w.try.Number < fileTries || time.Since(w.entry.At) < filePatience {
+		if w.try.Number < w.o.g.cfg.MediaTries || time.Since(w.entry.At) < w.o.g.cfg.MediaPatience {
 			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
 		}
 		return w.fail(ctx, RemoteServerTimeout, TextFileOutAway)

@@ -80,6 +80,48 @@ func TestFileOutBroken(t *testing.T) {
 	})
 }
 
+// TestFileOutIncomplete: a picture that ends before its end goes as a file; the sender is told of each, once.
+func TestFileOutIncomplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Host("https://up.example/cat.png", []byte(gif[:6]))
+		n := 0
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			if n++; n == 1 {
+				return gateway.Sent{}, &gateway.SendError{Class: gateway.Retryable}
+			}
+			return gateway.Sent{}, nil
+		}
+		juliet := r.contact("juliet")
+		for _, id := range []string{"s1", "s2"} {
+			r.askFile(juliet, id, "https://up.example/cat.png")
+			gatewaytest.Advance(time.Minute)
+		}
+		diff(t, "sent", p.taken(), []string{"juliet native:GIF89a", "juliet caption", "juliet native:GIF89a", "juliet caption"})
+		if got := p.got[len(p.got)-1]; got.Kind != gateway.MediaFile || got.MIME != "image/gif" {
+			t.Errorf("got %+v, want a picture as a file", got)
+		}
+		line := "[Picture: cat.png, 6 B] This picture is incomplete: its end is missing. It was sent to Wall as a file. If you have it whole, please send it again."
+		diff(t, "told", shownTexts(r.wire.lines()), []string{line, line})
+	})
+}
+
+// TestFileOutBomb: a picture that would harm whoever opens it is refused at once.
+func TestFileOutBomb(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, files := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		files.Fail(&gateway.FileError{Reason: gateway.FileBomb})
+		r.askFile(r.contact("juliet"), "s1", "https://up.example/cat.png")
+		gatewaytest.Advance(time.Second / 4)
+		diff(t, "sent", p.taken(), []string(nil))
+		diff(t, "told", spoken(r.wire.lines()), []string{"error not-acceptable for s1"})
+	})
+}
+
 // TestFileOutReplanned: what the platform refuses beside a file does not upload the file again.
 func TestFileOutReplanned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

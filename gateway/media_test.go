@@ -175,6 +175,7 @@ func TestFileIn(t *testing.T) {
 		gatewaytest.Advance(time.Second)
 		diff(t, "shown", shownTexts(r.wire.lines()), []string{
 			"https://up.example/1/cat.png image/gif image|my cat", "https://up.example/1/cat.png image/gif image", "https://up.example/2/cat.png text/plain; charset=utf-8 file",
+			"[Picture: cat.png, 14 B] This came from Wall as what it is not: it is a file of the type text/plain; charset=utf-8. Open it only if you know what it is.",
 		})
 		diff(t, "published", files.Published(), []string{"cat.png for romeo@example.org", "cat.png for romeo@example.org"})
 		gatewaytest.Advance(11 * time.Minute) // the upload goes soon, and the memory of it has gone before
@@ -208,7 +209,36 @@ func TestFileInAsFound(t *testing.T) {
 		r.mustEvent(said("n2", "whole", gateway.MediaFile))
 		gatewaytest.Advance(time.Second)
 		diff(t, "shown", shownTexts(r.wire.lines()), []string{
-			"https://up.example/1/cat.gif image/gif file", "file 640 wide, thumb ",
+			"https://up.example/1/cat.gif image/gif file",
+			"[Picture: cat.gif, 6 B] This picture came incomplete from Wall: its end is missing. It is here as a file.",
+			"file 640 wide, thumb ",
+		})
+	})
+}
+
+// TestFileInDisguised: what was said to be shown or heard, and is something else, comes with a warning.
+func TestFileInDisguised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMediaPlatform()
+		r, _ := newMediaRig(t, p)
+		defer func() { r.stop() }()
+		p.held["page"], p.held["data"] = "<html><script>", "\x00\x01\x02\x03"
+		for n, part := range []gateway.Part{
+			gateway.Media{Kind: gateway.MediaVoice, Handle: "page"},
+			gateway.Media{Kind: gateway.MediaImage, Handle: "data"},
+			gateway.Media{Kind: gateway.MediaVideo, Handle: "data"},
+			gateway.Media{Kind: gateway.MediaFile, Handle: "page"},
+			gateway.Sticker{Media: gateway.Media{Kind: gateway.MediaImage, Handle: "data"}},
+		} {
+			ev := picture(fmt.Sprint("n", n), "")
+			ev.Body = gateway.Message{ID: gateway.MessageID(fmt.Sprint("n", n)), Content: gateway.Content{Parts: []gateway.Part{part}}}
+			r.mustEvent(ev)
+			gatewaytest.Advance(time.Second)
+		}
+		got := slices.DeleteFunc(shownTexts(r.wire.lines()), func(l string) bool { return !strings.Contains(l, "as what it is not") })
+		diff(t, "warnings", got, []string{
+			"[Voice message: 14 B] This came from Wall as what it is not: it is a file of the type text/html; charset=utf-8. Open it only if you know what it is.",
+			"[Picture: 4 B] This came from Wall as what it is not: it is a file of the type application/octet-stream. Open it only if you know what it is.",
 		})
 	})
 }
@@ -234,7 +264,7 @@ func TestFileInReplayUploadsOnce(t *testing.T) {
 		p := newMediaPlatform()
 		r, files := newMediaRig(t, p)
 		defer func() { r.stop() }()
-		p.held["h1"] = gif
+		p.held["h1"] = gif[:6]
 		r.stop()
 		var once sync.Once
 		r.probe = func(point string) { // the process ends after the upload, before anything is shown
@@ -245,7 +275,9 @@ func TestFileInReplayUploadsOnce(t *testing.T) {
 		r.start(gateway.Config{})
 		r.mustEvent(picture("n1", "h1"))
 		gatewaytest.Advance(10 * time.Second)
-		diff(t, "shown", shownTexts(r.wire.lines()), []string{"https://up.example/1/cat.png image/gif image"})
+		diff(t, "shown", shownTexts(r.wire.lines()), []string{
+			"https://up.example/1/cat.png image/gif file", "[Picture: cat.png, 6 B] This picture came incomplete from Wall: its end is missing. It is here as a file.",
+		})
 		if got := len(files.Published()); got != 1 || p.fetches() != 1 {
 			t.Errorf("got %d uploads and %d fetches, want one each", got, p.fetches())
 		}
@@ -268,6 +300,7 @@ func TestFileInFailures(t *testing.T) {
 		{"nowhere", nil, &gateway.FileError{Reason: gateway.FileNowhere}, time.Second, "[Picture: cat.png, 20 MB] This file cannot be shown here. Please open it on Wall.|and text", 1},
 		{"the server takes nothing", nil, &gateway.FileError{Reason: gateway.FileAway}, 20 * time.Minute, "[Picture: cat.png, 20 MB] Your server did not take this file. Please open it on Wall.|and text", 0},
 		{"the upload host may not be called", nil, &gateway.FileError{Reason: gateway.FileForbidden}, time.Second, "[Picture: cat.png, 20 MB] Your server did not take this file. Please open it on Wall.|and text", 1},
+		{"a bomb", []error{&gateway.FileError{Reason: gateway.FileBomb}}, nil, time.Second, "[Picture: cat.png, 20 MB] This picture was not brought here from Wall: opened, it is far larger than any picture, and would bring down the app that shows it.|and text", 1},
 		{"too large for the server", nil, &gateway.FileError{Reason: gateway.FileTooLarge, Max: 1 << 20}, time.Second, "[Picture: cat.png, 20 MB] This file is too large to be shown here. At most 1 MB are possible.|and text", 1},
 		{"never comes back", slices.Repeat([]error{down}, 100), nil, 20 * time.Minute, "[Picture: cat.png, 20 MB] This file could not be brought here in time. Please open it on Wall.|and text", 0},
 		{"something unknown, once", []error{errors.New("odd")}, nil, time.Minute, "https://up.example/1/cat.png image/gif image|and text", 2},

@@ -24,17 +24,21 @@ type Metrics struct {
 	webhooks   *prometheus.CounterVec // adapter, result
 	ephemerals *prometheus.CounterVec // direction, result
 	hushed     *prometheus.CounterVec // adapter, reason
+	guests     *prometheus.CounterVec // adapter, result
 	files      *prometheus.CounterVec // direction, adapter, result
 	panics     prometheus.Counter
 }
 
 // fileResults are the ends that a file can come to.
 var fileResults = []string{
-	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
+	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileBomb), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
 }
 
 // webhookResults are the ends that a webhook call can come to.
-var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large"}
+var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled"}
+
+// guestResults are what can come of somebody on a line who is nobody's contact, or of what is the line's own.
+var guestResults = []string{"stranger", "invited", "invite_unknown", "switched", "line"}
 
 // NewMetrics registers the delivery path's metrics. Every series of the given adapters is there from the start, so that
 // an alert can tell "never happened" from "not measured".
@@ -55,6 +59,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		webhooks:   counter(r, "postern_webhooks_total", "Webhook calls by result.", "adapter", "result"),
 		ephemerals: counter(r, "postern_ephemerals_total", "Typing and presence, by result.", "direction", "result"),
 		hushed:     counter(r, "postern_hushed_total", "Events kept from a user who blocked or muted the contact.", "adapter", "reason"),
+		guests:     counter(r, "postern_guests_total", "People and news on an operator's line that are no contact's, by what came of it.", "adapter", "result"),
 		files:      counter(r, "postern_files_total", "Files moved, by how it ended.", "direction", "adapter", "result"),
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
@@ -87,6 +92,9 @@ func (m *Metrics) start(adapters []AdapterID) {
 		}
 		for _, w := range webhookResults {
 			m.webhooks.WithLabelValues(id, w)
+		}
+		for _, result := range guestResults {
+			m.guests.WithLabelValues(id, result)
 		}
 		for _, reason := range []string{"blocked", "muted"} {
 			m.hushed.WithLabelValues(id, reason)

@@ -39,7 +39,9 @@ type Op struct {
 	Chat Chat      `json:"chat"`
 	At   time.Time `json:"at"` // when the user asked, UTC
 	Lang string    `json:"lang,omitempty"`
-	Body OpBody    `json:"-"`
+	// LastInbound is when the contact last wrote, where Caps have a Window; zero for never. The core sets it for Send.
+	LastInbound time.Time `json:"last_inbound,omitzero"`
+	Body        OpBody    `json:"-"`
 }
 
 // OpBody is the closed set of things an Op can ask.
@@ -77,6 +79,13 @@ type OpAnswer struct {
 	Choices []Choice
 }
 
+// OpReopen asks the contact to write, by what the platform allows while its reply window is closed, such as an approved template.
+// The core makes it where Caps say that the adapter has that; no user asks for it.
+type OpReopen struct {
+	// From is how the user is named to the contact.
+	From string
+}
+
 // OpTyping says that the user started or stopped typing (XEP-0085). It is never stored.
 type OpTyping struct{ On bool }
 
@@ -105,6 +114,7 @@ func (OpRetract) opBody()  {}
 func (OpReact) opBody()    {}
 func (OpMarkRead) opBody() {}
 func (OpAnswer) opBody()   {}
+func (OpReopen) opBody()   {}
 func (OpTyping) opBody()   {}
 func (OpGroup) opBody()    {}
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -25,17 +24,19 @@ type outWalk struct {
 	lack    Feature   // the last of them, until it is planned without
 	apart   bool      // a reply to what is not known any more, sent as a message of its own
 	maps    []MapEntry
+	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
+	carried carried
 }
 
 // outStages are the stages of an op, in order.
 var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).plan, (*outWalk).limit, (*outWalk).media, (*outWalk).send,
+	(*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).plan, (*outWalk).limit, (*outWalk).media, (*outWalk).send,
 }
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	out, err := openJSON[Outbound](ctx, o.g.identity, it.Entry)
-	w := &outWalk{o: o, q: q, entry: it.Entry, out: out}
+	w := &outWalk{o: o, q: q, entry: it.Entry, out: out, turn: it.turn}
 	switch {
 	case errors.Is(err, ErrNoAccount):
 		return w.finish(ctx) // the account was erased, and what it had to say with it
@@ -44,10 +45,12 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	case err != nil:
 		return o.storeFailed(ctx, err)
 	}
+	defer w.putDown()
 	v := w.walk(ctx)
 	if v.end == done {
 		w.learn()
 	}
+	it.turn = v.mine
 	return v
 }
 
@@ -74,6 +77,10 @@ func (w *outWalk) resolve(ctx context.Context) *verdict {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	w.account = a
+	if a.isLine() { // the gateway's own words to a person who is nobody's contact
+		w.contact = &Contact{ID: w.out.Op.Chat.Contact, Alias: w.out.Alias, Chat: w.out.Op.Chat.ID}
+		return nil
+	}
 	c, err := w.o.g.identity.Contact(ctx, a, w.out.Alias)
 	if errors.Is(err, ErrNoContact) {
 		return w.fail(ctx, ItemNotFound, TextNoContact, w.inst.Component)
@@ -129,7 +136,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 			if !m.Mine {
 				return w.fail(ctx, NotAllowed, TextNotYours)
 			}
-		case OpMessage, OpReact, OpMarkRead, OpAnswer, OpTyping, OpGroup:
+		case OpMessage, OpReact, OpMarkRead, OpAnswer, OpTyping, OpReopen, OpGroup:
 		}
 		t.Excerpt = w.o.g.excerpt(w.entry.Lane, *t)
 		w.out.Op.Body = withTarget(w.out.Op.Body, *t)
@@ -144,16 +151,19 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 		return nil
 	case OpMarkRead, OpTyping:
 		return new(w.finish(ctx))
-	case OpRetract, OpReact, OpAnswer, OpGroup:
+	case OpRetract, OpReact, OpAnswer, OpReopen, OpGroup:
 	}
 	return w.fail(ctx, ItemNotFound, TextUnknownMessage)
 }
 
 // plan fits the op to what the chat supports.
 func (w *outWalk) plan(ctx context.Context) *verdict {
-	local, _, _ := strings.Cut(string(w.out.User), "@")
+	speaker, v := w.speaker(ctx)
+	if v != nil {
+		return v
+	}
 	op := w.out.Op
-	op.Body = acted(op.Body, local)
+	op.Body = spoken(acted(op.Body, w.account.called()), speaker)
 	w.planned = Plan(op, w.caps(), time.Now())
 	w.plain = slices.Clone(w.planned.Ops)
 	w.countDegraded(w.planned.Degraded)
@@ -172,15 +182,6 @@ func (g *Gateway) countDegraded(a AdapterID, fs []Feature) {
 	for _, f := range fs {
 		g.metrics.degraded.WithLabelValues(string(a), string(f)).Inc()
 	}
-}
-
-// limit waits while the platform has told this account to slow down.
-func (w *outWalk) limit(context.Context) *verdict {
-	p, ok := w.o.g.pauses.load(string(w.account.ID))
-	if left := time.Until(p.until); ok && left > 0 {
-		return &verdict{end: again, after: left, why: ParkLimit}
-	}
-	return nil
 }
 
 // finish ends the walk: the entry goes, the ids stay.
@@ -208,7 +209,7 @@ func targetOf(b OpBody) *Target {
 		return &b.Target
 	case OpMarkRead:
 		return &b.UpTo
-	case OpTyping, OpGroup:
+	case OpTyping, OpReopen, OpGroup:
 	}
 	return nil
 }
@@ -234,7 +235,7 @@ func withTarget(b OpBody, t Target) OpBody {
 	case OpMarkRead:
 		b.UpTo = t
 		return b
-	case OpTyping, OpGroup:
+	case OpTyping, OpReopen, OpGroup:
 	}
 	return b
 }

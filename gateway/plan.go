@@ -52,6 +52,11 @@ func Plan(op Op, caps Caps, now time.Time) Planned {
 		return planQuiet(op, caps, FeatureReadOut)
 	case OpTyping:
 		return planQuiet(op, caps, FeatureTypingOut)
+	case OpReopen:
+		if caps.Window == nil || !caps.Window.Reopen {
+			return Planned{}
+		}
+		return Planned{Ops: []Op{op}}
 	case OpGroup:
 		return planGuarded(op, caps, FeatureGroups)
 	}
@@ -338,6 +343,7 @@ func featureOf(b OpBody) Feature {
 		return FeatureAnswer
 	case OpTyping:
 		return FeatureTypingOut
+	case OpReopen:
 	case OpGroup:
 		return FeatureGroups
 	}

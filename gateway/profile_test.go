@@ -85,6 +85,7 @@ func faceRig(t *testing.T) (*rig, *facePlatform, *passing) {
 	})
 	gw := r.stop
 	r.stop = func() { stop(); wg.Wait(); gw() }
+	synctest.Wait() // what nobody listens to yet is gone
 	return r, p, heard
 }
 

@@ -154,9 +154,9 @@ func shownKind(s Shown) string {
 	case ShowReact:
 		return "react"
 	case ShowReceipt:
-		return "receipt"
+		return "receipt " + string(s.Of) // a watermark tells of several messages
 	case ShowDisplayed:
-		return "displayed"
+		return "displayed " + string(s.Of)
 	case ShowTyping:
 		return "typing"
 	case ShowError:

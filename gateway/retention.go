@@ -15,6 +15,10 @@ const (
 	RecordMember   RecordKind = "member"   // owner x:<adapter>: who is registered, for presence at start
 	RecordSession  RecordKind = "session"  // owner u:<user>: an unfinished dialogue
 	RecordMove     RecordKind = "move"     // owner x:<adapter>: an account on its way to another user, by code
+	RecordGuest    RecordKind = "guest"    // owner e:<bucket>: which accounts a person on a line is connected with
+	RecordInvite   RecordKind = "invite"   // owner x:<adapter>: an invite that was given out
+	RecordBrowser  RecordKind = "browser"  // owner x:<adapter>: a registration that goes on in a browser, by its state parameter
+	RecordRedirect RecordKind = "redirect" // owner a:<account>: another id of a contact, by the alias that it would have
 	RecordLinking  RecordKind = "linking"  // owner x:<adapter>: somebody is being linked just now
 	RecordUnlink   RecordKind = "unlink"   // owner x:<adapter>: withdrawals that the platform has not heard of yet
 	RecordQuestion RecordKind = "question" // owner a:<account>: what a contact asked lately that a number can answer, by alias
@@ -40,6 +44,7 @@ const (
 	EventDedupe    = 7 * 24 * time.Hour  // longer than any platform redelivers webhooks
 	StanzaDedupe   = 24 * time.Hour      // clients resend after stream resumption (XEP-0198)
 	OutboxDedupe   = 24 * time.Hour      // absorbs a replayed hop
+	InviteTTL      = 7 * 24 * time.Hour  // how long an invite opens a chat
 	SessionTTL     = 15 * time.Minute    // an unfinished dialogue (XEP-0050 §3.2)
 	LinkingTTL     = 30 * time.Second    // one step of a registration, the platform's part and ours
 	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
@@ -63,6 +68,10 @@ func RetentionTable() []Retention {
 		{RecordMember, 0, "the user, until they unregister"},
 		{RecordSession, SessionTTL, "a dialogue under way"},
 		{RecordMove, SessionTTL, "a move under way"},
+		{RecordGuest, 0, "the line; ids of accounts alone, and those of erased accounts mean nothing any more"},
+		{RecordInvite, InviteTTL, "an invite that was given out"},
+		{RecordBrowser, SessionTTL, "a registration that goes on in a browser"},
+		{RecordRedirect, 0, "the account, until it is unlinked"},
 		{RecordLinking, LinkingTTL, "so that a platform keeps what it sends for an account that is about to exist"},
 		{RecordUnlink, 0, "a withdrawal under way"},
 		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},

@@ -13,6 +13,7 @@ import (
 //	    │                           └─ one per lane with work: ownership.work
 //	    ├─ fleetingWorkers: typing towards platforms
 //	    ├─ lookWorkers: how contacts look
+//	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
 //	    └─ listen: account changes and wake-ups from other replicas
 func (g *Gateway) Run(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -24,6 +25,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	for _, q := range g.looks {
 		wg.Go(func() { g.carryLooks(ctx, q) })
+	}
+	for _, s := range g.polled {
+		wg.Go(func() { s.carry(ctx) })
 	}
 	wg.Go(func() { g.listen(ctx) })
 	wg.Wait()
@@ -65,8 +69,10 @@ func (s *shard) run(ctx context.Context) {
 		})
 		s.g.metrics.shards.Inc()
 		o := s.own(held.Lease, lose)
+		s.g.own(s.part, owned.Done())
 		o.read(owned)
 		lose()
+		s.g.disown(s.part)
 		wg.Wait()
 		o.lanes.Wait()
 		s.g.metrics.shards.Dec()

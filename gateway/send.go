@@ -39,12 +39,18 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
 		}
+		if v := w.awaits(ctx, sent); v != nil {
+			return v
+		}
 	}
 	w.remember(ids)
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
 		w.o.g.readingOf(w.entry.Lane).read(b.UpTo.Stanza)
 	}
 	if v := w.degraded(ctx); v != nil {
+		return v
+	}
+	if v := w.incomplete(ctx); v != nil {
 		return v
 	}
 	return w.readers(ctx)
@@ -128,14 +134,22 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 	}
 	if try.Unfinished && !caps.Idempotent {
-		if sent, found, v := w.reconcile(ctx, op, try); found || v != nil {
+		ask := w.reconcile
+		if caps.Echo {
+			ask = w.echoedSend
+		}
+		if sent, found, v := ask(ctx, op); found || v != nil {
 			return sent, v
 		}
 	}
+	if !w.pieceTurn(ctx, n) {
+		return Sent{}, &verdict{end: stop}
+	}
 	start := time.Now()
-	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
-	sent, err := w.inst.Adapter.Send(call, w.account.Credentials(), op)
-	cancel()
+	sent, err := w.call(ctx, op)
+	if w.cut(ctx, op) {
+		return Sent{}, &verdict{end: stop}
+	}
 	w.o.g.probe("after-send")
 	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
@@ -154,7 +168,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 }
 
 // reconcile asks the platform whether an op whose answer was lost took effect.
-func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool, *verdict) {
+func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 	r, ok := w.inst.Adapter.(Reconciler)
 	if !ok {
 		return Sent{}, false, nil
@@ -163,7 +177,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op, try Attempt) (Sent, bool
 	defer cancel()
 	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
 	if err != nil {
-		return Sent{}, false, &verdict{end: again, after: backoff(try.Number), why: ParkRetry}
+		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}
 	return sent, found, nil
 }
@@ -237,14 +251,14 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 			return new(w.o.storeFailed(ctx, err))
 		}
 		if se.Class == RateLimited {
-			w.o.g.pauses.store(string(w.account.ID), pause{time.Now().Add(wait)})
+			w.o.g.pauses.store(limitName(w.inst, w.account, w.contact, se.Scope), pause{time.Now().Add(wait)})
 			return &verdict{end: again, after: wait, why: ParkLimit}
 		}
 		return &verdict{end: again, after: wait, why: ParkRetry}
 	case ReauthNeeded:
 		return w.reauth(ctx)
 	case WindowClosed:
-		return w.fail(ctx, PolicyViolation, TextWindow, w.platform())
+		return w.refusedByWindow(ctx)
 	case Unsupported:
 		return w.refusedPlan(ctx, PlanRefusal{Feature: featureOf(w.out.Op.Body), Text: TextUnsupported})
 	case NotReachable:
@@ -280,7 +294,7 @@ func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...an
 
 // tellError sends the error that the sender sees. Nobody waits for an error to a marker.
 func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
+	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet || w.account != nil && w.account.isLine() {
 		return nil
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
@@ -322,8 +336,29 @@ func (w *outWalk) reauth(ctx context.Context) *verdict {
 	case !bytes.Equal(now.Secret, w.account.Secret): // renewed during the call: what was refused is not what is there now
 		return &verdict{end: again, after: backoff(1), why: ParkRetry}
 	}
+	if now.Shared {
+		return w.lineRefused(ctx)
+	}
 	if err := w.o.g.standing(ctx, now, AccountReauthNeeded); err != nil {
 		return new(w.o.storeFailed(ctx, err))
+	}
+	return w.parkAccount(ctx)
+}
+
+// lineRefused waits for the operator to give the line another token: its users can do nothing about it, and are told once a day.
+func (w *outWalk) lineRefused(ctx context.Context) *verdict {
+	w.o.g.log.Error("the platform refuses the line: see to its token", "adapter", string(w.inst.ID))
+	if !w.account.isLine() {
+		r := Rendering{
+			Component: w.inst.Component, To: w.account.User, Lang: w.account.Lang,
+			What: ShowMessage{
+				IDs:     []StanzaID{w.account.Keys.DerivedID("line", string(w.out.Op.ID))},
+				Content: PlainText(w.o.g.texts.Say(w.account.Lang, TextLineRefused, w.platform())), Notice: true,
+			},
+		}
+		if err := w.o.g.once(ctx, w.account, r, w.o.g.keys.Name("line", string(w.account.ID))); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
 	}
 	return w.parkAccount(ctx)
 }

@@ -38,8 +38,9 @@ type lane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	in     *Inbound // decoded early where the platform numbers its events
-	panics int      // tries that panicked
+	in     *Inbound  // decoded early where the platform numbers its events
+	panics int       // tries that panicked
+	turn   time.Time // when the op may go under the adapter's limits, once that is known
 }
 
 // ownership is a shard for as long as this replica holds its lease.

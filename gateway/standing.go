@@ -21,6 +21,10 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	if !ok || a.Standing == s {
 		return nil
 	}
+	if a.isLine() { // what it may do depends on the operator's configuration alone: nothing of it is kept
+		g.log.Error("the line's standing changed: see to its token", "adapter", string(a.Adapter), "standing", string(s))
+		return nil
+	}
 	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { a.Standing = s }) // what a lane knows may be older than a renewal
 	if errors.Is(err, ErrNoAccount) {
 		return nil

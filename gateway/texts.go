@@ -59,6 +59,14 @@ func (t *Texts) Say(lang string, key TextKey, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// Spoken returns the language in which Say answers a tag.
+func (t *Texts) Spoken(lang string) string {
+	if _, ok := t.byLang[primary(lang)]; ok {
+		return primary(lang)
+	}
+	return "en"
+}
+
 func primary(lang string) string {
 	lang, _, _ = strings.Cut(lang, "-")
 	return strings.ToLower(lang)
@@ -95,4 +103,22 @@ const (
 	TextPaused          TextKey = "paused"
 	TextReaders         TextKey = "readers"
 	TextReadersBoth     TextKey = "readers_both"
+	TextStranger        TextKey = "line.stranger"
+	TextInviteOver      TextKey = "line.invite_over"
+	TextWhoList         TextKey = "line.who"
+	TextLineRefused     TextKey = "line.refused"
+	TextWindowHeld      TextKey = "window_held"
+	TextWindowAsked     TextKey = "window_asked"
+	TextGroups          TextKey = "groups_not_yet"
+	textInvite          TextKey = "desk.invite"
+	textInviteHelp      TextKey = "desk.invite.help"
+	textInviteWords     TextKey = "desk.invite.words"
+	textInviteName      TextKey = "desk.invite.name"
+	textInviteDone      TextKey = "desk.invite.done"
+	textInvitePlain     TextKey = "desk.invite.plain"
+	textBrowserDone     TextKey = "desk.browser.done"
+	textBrowserMore     TextKey = "desk.browser.more"
+	textBrowserOver     TextKey = "desk.browser.over"
+	textBrowserAsk      TextKey = "desk.browser.ask"
+	textBrowserGo       TextKey = "desk.browser.go"
 )

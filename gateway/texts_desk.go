@@ -89,6 +89,7 @@ const (
 	textAddedPending   TextKey = "desk.add.pending"
 	textNobody         TextKey = "desk.add.nobody"
 	textLookups        TextKey = "desk.add.budget"
+	textRegisterOften  TextKey = "desk.register.often"
 	textOr             TextKey = "desk.or"
 	textContactsNone   TextKey = "desk.contacts.none"
 	textContactsMore   TextKey = "desk.contacts.more"

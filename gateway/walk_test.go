@@ -148,6 +148,9 @@ type rig struct {
 	wire     *wire
 	account  *gateway.Account
 	stop     func()
+
+	strangers gateway.UserID
+	window    gateway.WindowPolicy
 }
 
 func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
@@ -182,7 +185,7 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	metrics := gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
 		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Texts: gateway.NewTexts(), Probe: r.probe,
-		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter}},
+		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())

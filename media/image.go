@@ -28,11 +28,13 @@ import (
 const (
 	maxPixels   = 40_000_000
 	maxSide     = 16 << 10
-	thumbMost   = 16 << 20        // bytes of memory for a picture of which a thumbnail is wanted: 5 megapixels of a usual photo
-	pictureMost = 64 << 20        // bytes of memory for one of which an avatar is wanted
-	decodeTime  = 5 * time.Second // for a decoder; a usual photo takes a tenth of one
-	thumbSide   = 100             // pixels; thumbhash looks at no more
-	avatarSide  = 192             // XEP-0084 §3: small; clients show it at most at this size
+	bombPixels  = maxSide * maxSide // more than any camera makes: the largest sensors of telephones have 200 megapixels
+	bombRatio   = 32                // pixels a byte: a photo of any quality has fewer than ten, what is made to harm has thousands
+	thumbMost   = 16 << 20          // bytes of memory for a picture of which a thumbnail is wanted: 5 megapixels of a usual photo
+	pictureMost = 64 << 20          // bytes of memory for one of which an avatar is wanted
+	decodeTime  = 5 * time.Second   // for a decoder; a usual photo takes a tenth of one
+	thumbSide   = 100               // pixels; thumbhash looks at no more
+	avatarSide  = 192               // XEP-0084 §3: small; clients show it at most at this size
 	avatarBytes = 60 << 10
 )
 
@@ -56,25 +58,53 @@ func codecOf(is string) (codec, bool) {
 	return codec{}, false
 }
 
-// measure fills in width and height. What announces more pixels than any photo has is passed on as a file, without them, so
-// that no client lays out a picture.
-func measure(m *gateway.Media, r io.ReadSeeker) {
+// measure fills in width and height, and says what is wrong with an image. What would harm whoever opens it is refused. What is
+// only larger than usual, or ends before its end, is passed on as a file, so that no client lays out a picture.
+func measure(m *gateway.Media, r io.ReadSeeker) error {
 	c, ok := codecOf(m.MIME)
 	if !ok {
-		return
+		return nil
+	}
+	m.Incomplete = cutShort(m.MIME, r, m.Size)
+	if err := rewind(r); err != nil {
+		return err
 	}
 	cfg, err := c.config(bufio.NewReader(r))
+	if err == nil && explodes(cfg, m.Size) {
+		return because(gateway.FileBomb, "%d x %d pixels in %d bytes", cfg.Width, cfg.Height, m.Size)
+	}
 	if err != nil || !sane(cfg) {
 		m.Width, m.Height, m.Kind, m.Thumb = 0, 0, gateway.MediaFile, ""
-		return
+		return nil
 	}
 	m.Width, m.Height = cfg.Width, cfg.Height
-	if m.MIME != "image/jpeg" {
-		return
+	if m.Incomplete {
+		m.Kind, m.Thumb = gateway.MediaFile, ""
 	}
-	if _, err := r.Seek(0, io.SeekStart); err == nil && readFrame(bufio.NewReader(r)).sideways() {
+	if m.MIME != "image/jpeg" {
+		return nil
+	}
+	if err := rewind(r); err != nil {
+		return err
+	}
+	if readFrame(bufio.NewReader(r)).sideways() {
 		m.Width, m.Height = m.Height, m.Width
 	}
+	return nil
+}
+
+func rewind(r io.Seeker) error {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return because(gateway.FileAway, "spool: %w", err)
+	}
+	return nil
+}
+
+// explodes says whether an image is a decompression bomb: what it unpacks to is out of all proportion to its bytes, or to any picture.
+// A photo of more megapixels than are decoded here is none.
+func explodes(cfg image.Config, size int64) bool {
+	pixels := int64(cfg.Width) * int64(cfg.Height)
+	return pixels > bombPixels || pixels > maxPixels && pixels > bombRatio*size
 }
 
 func sane(cfg image.Config) bool {
@@ -179,6 +209,7 @@ func (f *Files) thumb(ctx context.Context, got *file) {
 	defer f.letGo()
 	img, how, err := decode(ctx, got, thumbMost)
 	if err != nil {
+		m.Incomplete = errors.Is(err, io.ErrUnexpectedEOF)
 		// An animated WebP is whole, and not for this decoder.
 		if (m.MIME == "image/jpeg" || m.MIME == "image/png" || m.MIME == "image/gif") && !errors.Is(err, errNotDecoded) {
 			m.Kind, m.Thumb = gateway.MediaFile, ""

@@ -15,7 +15,9 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,9 +105,8 @@ func TestImagesAreMeasured(t *testing.T) {
 		{"truncated jpeg", whole[:len(whole)/2], 300, 200, gateway.MediaFile, "image/jpeg", false},
 		{"jpeg that is only a header", whole[:30], 0, 0, gateway.MediaFile, "image/jpeg", false},
 		{"truncated png", asPNG(t, noise(100, 100, 255))[:2000], 100, 100, gateway.MediaFile, "image/png", false},
-		{"bomb", bomb(60000, 60000), 0, 0, gateway.MediaFile, "image/png", false},
-		{"flat bomb", bomb(2_000_000_000, 1), 0, 0, gateway.MediaFile, "image/png", false},
-		{"more than any photo", bomb(8000, 8000), 0, 0, gateway.MediaFile, "image/png", false},
+		{"photo of 200 megapixels", slices.Concat(bomb(16320, 12240), make([]byte, 7<<20)), 0, 0, gateway.MediaFile, "image/png", false},
+		{"long screenshot", bomb(1080, 20000), 0, 0, gateway.MediaFile, "image/png", false},
 		{"photo too large for a thumbnail", bomb(6000, 6000), 6000, 6000, gateway.MediaImage, "image/png", false},
 	}
 	for _, tt := range tests {
@@ -117,6 +118,9 @@ func TestImagesAreMeasured(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			if m.Width != tt.w || m.Height != tt.h || m.Kind != tt.kind || m.MIME != tt.mime || (m.Thumb != "") != tt.thumb {
 				t.Errorf("got %dx%d %s %s thumb %q, want %dx%d %s %s thumb %v", m.Width, m.Height, m.Kind, m.MIME, m.Thumb, tt.w, tt.h, tt.kind, tt.mime, tt.thumb)
+			}
+			if want := strings.HasPrefix(tt.name, "truncated") || strings.HasSuffix(tt.name, "only a header"); m.Incomplete != want {
+				t.Errorf("incomplete: got %v, want %v", m.Incomplete, want)
 			}
 			if got := after.TotalAlloc - before.TotalAlloc; got > 4<<20 {
 				t.Errorf("allocated %d KiB", got>>10)
@@ -131,6 +135,25 @@ func TestImagesAreMeasured(t *testing.T) {
 			}
 			if _, err := thumbhash.DecodeImage(hash); err != nil {
 				t.Errorf("thumb: %v", err)
+			}
+		})
+	}
+}
+
+// TestBombs: what would harm whoever opens it passes in neither direction, not as a document either, and leaves nothing behind.
+func TestBombs(t *testing.T) {
+	for name, raw := range map[string][]byte{
+		"bomb": bomb(60000, 60000), "flat bomb": bomb(2_000_000_000, 1), "light for a photo": bomb(8000, 8000),
+		"padded": slices.Concat(bomb(60000, 60000), make([]byte, 20<<20)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(raw) })
+			f := open(t, Config{}, nil, srv)
+			for _, k := range []gateway.MediaKind{"", gateway.MediaImage, gateway.MediaFile} {
+				_, err := f.Spool(t.Context(), gateway.Media{Kind: k}, bytes.NewReader(raw), 0)
+				wantReason(t, f, err, gateway.FileBomb)
+				_, err = f.Fetch(t.Context(), gateway.Media{Kind: k, Handle: srv.URL}, 0)
+				wantReason(t, f, err, gateway.FileBomb)
 			}
 		})
 	}
@@ -223,7 +246,7 @@ func clear(side int) image.Image {
 func TestNoPicture(t *testing.T) {
 	whole := asJPEG(t, noise(300, 200, 255))
 	for name, raw := range map[string][]byte{
-		"text": []byte("hello"), "bomb": bomb(60000, 60000), "too much memory": bomb(6000, 6000), "truncated": whole[:len(whole)/2],
+		"text": []byte("hello"), "too much memory": bomb(6000, 6000), "truncated": whole[:len(whole)/2],
 		"svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,6 +40,8 @@ type Config struct {
 	Roots *x509.CertPool
 	// Timeout is how long a host may take to be connected to, and again to answer, 0 for 20 s.
 	Timeout time.Duration
+	// Stall is how long a transfer may all but stand still, 0 for 10 s.
+	Stall time.Duration
 
 	resolver *net.Resolver // nil is the system's; tests bring their own
 	pace     pace          // zero is the default
@@ -65,8 +67,11 @@ func (c Config) withDefaults() Config {
 	if c.Timeout <= 0 {
 		c.Timeout = 20 * time.Second
 	}
+	if c.Stall <= 0 {
+		c.Stall = 10 * time.Second
+	}
 	if c.pace == (pace{}) {
-		c.pace = pace{window: 10 * time.Second, floor: 16 << 10, rate: 256 << 10}
+		c.pace = pace{window: c.Stall, floor: 16 << 10, rate: 256 << 10}
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	return c

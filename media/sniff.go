@@ -25,17 +25,21 @@ const (
 // unknown is the type of which nothing is known (RFC 2046 §4.5.1).
 const unknown = "application/octet-stream"
 
-// recognise fills in what a file is, from its first bytes rather than from what was said of it.
-func recognise(m *gateway.Media, head []byte, r io.ReadSeeker) {
+// recognise fills in what a file is, from its bytes rather than from what was said of it. The error is why it may not pass.
+func recognise(m *gateway.Media, head []byte, r io.ReadSeeker) error {
+	m.Incomplete = false
 	if !strings.HasPrefix(m.Thumb, "data:image/") || len(m.Thumb) > maxThumb {
 		m.Thumb = ""
 	}
 	m.MIME = sniff(head, m.MIME, m.Kind)
 	m.Kind = kind(m.Kind, m.MIME)
 	if isImage(m.MIME) {
-		measure(m, r)
+		if err := measure(m, r); err != nil {
+			return err
+		}
 	}
 	m.Name = safeName(m.Name, m.MIME, m.Kind)
+	return nil
 }
 
 // sniff returns the type of a file that begins with head. What was claimed of it counts where it only says more of the same,

@@ -82,7 +82,9 @@ func TestRecognise(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {
 			m := tt.claim
-			recognise(&m, []byte(tt.head), strings.NewReader(tt.head))
+			if err := recognise(&m, []byte(tt.head), strings.NewReader(tt.head)); err != nil {
+				t.Fatal(err)
+			}
 			if m.MIME != tt.mime || m.Name != tt.name || m.Kind != tt.kind {
 				t.Errorf("got %s %q %s, want %s %q %s", m.MIME, m.Name, m.Kind, tt.mime, tt.name, tt.kind)
 			}
@@ -139,7 +141,9 @@ func FuzzSafeName(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, is string) {
 		m := gateway.Media{Name: name, MIME: is}
-		recognise(&m, []byte("plain text"), strings.NewReader("plain text"))
+		if err := recognise(&m, []byte("plain text"), strings.NewReader("plain text")); err != nil {
+			t.Fatal(err)
+		}
 		for _, got := range []string{m.Name, safeName(name, "image/jpeg", gateway.MediaImage), safeName(name, is, "")} {
 			checkName(t, got)
 			short := asciiName(got)

@@ -173,7 +173,7 @@ func (f *Files) take(ctx context.Context, m gateway.Media, body io.Reader, limit
 		_, err = out.Seek(0, io.SeekStart)
 	}
 	if err == nil {
-		recognise(&got.media, head, out)
+		err = recognise(&got.media, head, out)
 	}
 	if closed := out.Close(); err == nil && closed != nil {
 		err = because(gateway.FileAway, "spool: %w", closed)

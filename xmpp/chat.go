@@ -69,7 +69,7 @@ func (c *Component) converse(ctx context.Context, el *Element, v gateway.Visitor
 			continue
 		}
 		id := newID()
-		el := NewMessage(c.self, el.From(), "chat", id).AddTextChild("body", part)
+		el := NewMessage(c.self, el.From(), "chat", id).SetLang(c.spoken(v)).AddTextChild("body", part)
 		c.reply(ctx, el.Add(originID(gateway.StanzaID(id))))
 	}
 	c.after(ctx, r.After)

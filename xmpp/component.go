@@ -168,6 +168,22 @@ func (c *Component) say(v gateway.Visitor, key gateway.TextKey, args ...any) str
 	return c.cfg.Texts.Say(v.Lang, key, args...)
 }
 
+// spoken is the xml:lang of what the gateway says to a visitor (RFC 6120 §8.1.5): a server puts the language of its stream on what
+// has none. It is empty for a client that names none: what it is told may be in the language of its user's account.
+func (c *Component) spoken(v gateway.Visitor) string {
+	if v.Lang == "" {
+		return ""
+	}
+	return c.cfg.Texts.Spoken(v.Lang)
+}
+
+// errorReply is ErrorReply with the language of its words.
+func (c *Component) errorReply(el *Element, v gateway.Visitor, e *StanzaError) *Element {
+	said := *e
+	said.Lang = c.spoken(v)
+	return ErrorReply(el, &said)
+}
+
 // send queues a stanza on the live stream.
 func (c *Component) send(ctx context.Context, el *Element) error {
 	live := c.live.Load()

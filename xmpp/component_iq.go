@@ -129,13 +129,28 @@ func (c *Component) settle(ctx context.Context, el *Element, v gateway.Visitor, 
 	}
 	reply := ResultReply(el, a.payload)
 	if err != nil {
-		reply = ErrorReply(el, c.stanzaError(v, err))
+		reply = c.errorReply(el, v, c.stanzaError(v, err))
 		if reply != nil && a.beside != nil {
 			reply.Nodes = append([]Node{{Element: a.beside}}, reply.Nodes...)
 		}
 	}
+	if reply != nil && (a.beside != nil || inWords(a.payload)) {
+		reply.SetLang(c.spoken(v))
+	}
 	c.reply(ctx, reply)
 	c.after(ctx, a.after)
+}
+
+// inWords tells answers that are made of what people read. Service discovery is not: its languages count in its hash (XEP-0115 §5.1).
+func inWords(payload *Element) bool {
+	if payload == nil {
+		return false
+	}
+	switch payload.Name.Space {
+	case nsRegister, nsCommands, nsSearch, nsGateway:
+		return true
+	}
+	return false
 }
 
 // after stores what follows an answer; the outbox writes it behind the answer.

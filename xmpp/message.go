@@ -134,11 +134,11 @@ func (c *Component) unlessQuiet(ctx context.Context, el *Element, r reading, ref
 // stream is gone the error waits for the next one: a refusal is never lost in
 // silence.
 func (c *Component) refuse(ctx context.Context, el *Element, why gateway.Refusal) {
-	reply := ErrorReply(el, &StanzaError{Condition: Condition(why.Condition), Text: why.Text})
+	v := c.visitor(el)
+	reply := c.errorReply(el, v, &StanzaError{Condition: Condition(why.Condition), Text: why.Text})
 	if reply == nil || c.send(ctx, reply) == nil {
 		return
 	}
-	v := c.visitor(el)
 	err := c.gw.Show(ctx, v.Adapter, gateway.Rendering{
 		Component: c.self.String(), From: gateway.Alias(el.To().Local()), To: v.User, Resource: v.Resource, Lang: v.Lang,
 		What: gateway.ShowError{Of: gateway.StanzaID(el.ID()), Refusal: why},

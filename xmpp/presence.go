@@ -17,7 +17,7 @@ func (c *Component) presence(ctx context.Context, el *Element) {
 	v := c.visitor(el)
 	if !c.serves(el.From()) {
 		if kind == gateway.PresenceSubscribe {
-			c.reply(ctx, ErrorReply(el, &StanzaError{Condition: Forbidden, Text: c.say(v, gateway.TextForeign)}))
+			c.reply(ctx, c.errorReply(el, v, &StanzaError{Condition: Forbidden, Text: c.say(v, gateway.TextForeign)}))
 		}
 		return
 	}
@@ -55,7 +55,7 @@ func (c *Component) presenceFailed(ctx context.Context, el *Element, v gateway.V
 		c.log.Error("presence not handled", "error", err.Error())
 	}
 	if el.Attr("type") == "subscribe" {
-		c.reply(ctx, ErrorReply(el, c.stanzaError(v, err)))
+		c.reply(ctx, c.errorReply(el, v, c.stanzaError(v, err)))
 	}
 }
 

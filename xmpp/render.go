@@ -132,7 +132,7 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 	case gateway.ShowTyping:
 		return one(typing(s, w), nil)
 	case gateway.ShowError:
-		return one(failure(g, s, w), nil)
+		return one(r.failure(g, s, w), nil)
 	case gateway.ShowSubscription:
 		return one(subscription(s, w), nil)
 	case gateway.ShowPresence:
@@ -150,6 +150,17 @@ func (r Renderer) elements(g gateway.Rendering) ([]*Element, error) {
 		return one(NewElement(nsClient, "presence", "from", s.bare.String(), "to", s.to.Bare().String(), "type", "probe"), nil)
 	}
 	return nil, fmt.Errorf("unknown rendering %T", g.What)
+}
+
+// spoken is the xml:lang of what say says, where the user's language is known.
+func (r Renderer) spoken(lang string) string {
+	switch {
+	case lang == "":
+		return ""
+	case r.texts == nil:
+		return gateway.NewTexts().Spoken(lang)
+	}
+	return r.texts.Spoken(lang)
 }
 
 func (r Renderer) say(lang string, key gateway.TextKey, args ...any) string {

@@ -27,7 +27,7 @@ func (r Renderer) retraction(g gateway.Rendering, s speaker, w gateway.ShowRetra
 	if err != nil {
 		return nil, err
 	}
-	return el.SetLang(g.Lang).AddTextChild("body", r.say(g.Lang, gateway.TextTookBack)).Add(
+	return el.SetLang(r.spoken(g.Lang)).AddTextChild("body", r.say(g.Lang, gateway.TextTookBack)).Add(
 		NewElement(nsRetract, "retract", "id", string(w.Of)),
 		NewElement(nsFallback, "fallback", "for", nsRetract),
 		originID(w.ID), hint("store")), nil
@@ -87,8 +87,8 @@ func typing(s speaker, w gateway.ShowTyping) *Element {
 
 // failure answers a stanza with an error, from the contact's bare address. Its
 // recipient is a full JID: servers discard errors to a bare one.
-func failure(g gateway.Rendering, s speaker, w gateway.ShowError) *Element {
-	e := &StanzaError{Condition: Condition(w.Refusal.Condition), Text: w.Refusal.Text}
+func (r Renderer) failure(g gateway.Rendering, s speaker, w gateway.ShowError) *Element {
+	e := &StanzaError{Condition: Condition(w.Refusal.Condition), Text: w.Refusal.Text, Lang: r.spoken(g.Lang)}
 	el := NewElement(nsClient, "message", "from", s.bare.String(), "to", s.to.String())
 	if w.Of != "" {
 		el.SetAttr("id", string(w.Of))

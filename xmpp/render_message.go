@@ -47,8 +47,8 @@ func (r Renderer) messages(g gateway.Rendering, s speaker, w gateway.ShowMessage
 		if g.From != "" && !w.Notice {
 			addRequests(el)
 		}
-		if w.Notice || said[n].ours {
-			el.SetLang(g.Lang)
+		if w.Notice || said[n].ours || g.From == "" {
+			el.SetLang(r.spoken(g.Lang))
 		}
 		el.Add(originID(gateway.StanzaID(el.ID())))
 	}
@@ -122,7 +122,7 @@ func (r Renderer) edit(g gateway.Rendering, s speaker, w gateway.ShowEdit) ([]*E
 			el.Add(NewElement(nsCorrect, "replace", "id", string(w.Of)))
 		}
 		if w.Notice {
-			el.SetLang(g.Lang)
+			el.SetLang(r.spoken(g.Lang))
 		} else if g.From != "" {
 			addRequests(el)
 		}

@@ -18,6 +18,9 @@
 //	limits        the longest text and one more; the age of edits and retractions
 //	login         repeated, wrong and cancelled steps, a restart between steps, unlinking twice
 //	restart       a send repeated by a new process has one effect
+//	share         a line needs no I/O, its invites bring their token back
+//	poll          nothing is confirmed that is not durable; polling ends with its caller, and when somebody else polls
+//	secrets       no failure of the network tells an address or what stands in it
 //	leaks         no goroutine stays
 //
 // Every group also fails when a secret or the text of a message appears in an error, a log line or a printed value.

@@ -141,6 +141,9 @@ func (b *bench) afterLogin(account gateway.Credentials) {
 			b.t.Errorf("Unlink, and again: got %v, want nil", err)
 		}
 	}
+	if b.Login.Lasting {
+		return
+	}
 	op.ID = gateway.NewOpID()
 	if _, err := b.sendBy(ctx, b.Adapter, account, op); gateway.ClassOf(err) != gateway.ReauthNeeded {
 		b.t.Errorf("Send after Unlink: got %v, want class reauth_needed", err)

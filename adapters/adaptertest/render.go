@@ -3,7 +3,11 @@ package adaptertest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
 	"testing"
 
 	"postern/gateway"
@@ -14,7 +18,11 @@ import (
 func (h Harness) render(t *testing.T) {
 	b := h.open(t)
 	// The fake does not know the ids of the files: any success will do, and what comes of it is not looked at.
-	b.wire.Set(always(Fault{Kind: FaultAnswer, Status: 200, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: "{}"}))
+	answer := h.RenderAnswer
+	if answer == "" {
+		answer = "{}"
+	}
+	b.wire.Set(always(Fault{Kind: FaultAnswer, Status: 200, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: answer}))
 	for _, g := range h.goldens(t, "render") {
 		t.Run(g.name(), func(t *testing.T) {
 			b.wire.Take()
@@ -45,7 +53,11 @@ func (h Harness) printRequests(t *testing.T, seen []Seen) []byte {
 		if i > 0 {
 			out.WriteByte('\n')
 		}
-		fmt.Fprintf(&out, "%s %s\n", s.Method, s.Path)
+		path := s.Path
+		if h.RenderPath != nil {
+			path = h.RenderPath(path)
+		}
+		fmt.Fprintf(&out, "%s %s\n", s.Method, path)
 		for _, name := range h.RenderHeaders {
 			if v := s.Header.Get(name); v != "" {
 				fmt.Fprintf(&out, "%s: %s\n", name, v)
@@ -55,6 +67,10 @@ func (h Harness) printRequests(t *testing.T, seen []Seen) []byte {
 			continue
 		}
 		out.WriteByte('\n')
+		if parts, ok := printParts(s); ok {
+			out.Write(parts)
+			continue
+		}
 		var pretty bytes.Buffer
 		if json.Indent(&pretty, s.Body, "", "  ") != nil {
 			pretty.Reset()
@@ -64,4 +80,29 @@ func (h Harness) printRequests(t *testing.T, seen []Seen) []byte {
 		out.WriteByte('\n')
 	}
 	return out.Bytes()
+}
+
+// printParts shows a multipart/form-data body: fields with their values, files with what is said of them.
+func printParts(s Seen) ([]byte, bool) {
+	typ, params, err := mime.ParseMediaType(s.Header.Get("Content-Type"))
+	if err != nil || typ != "multipart/form-data" {
+		return nil, false
+	}
+	var out bytes.Buffer
+	parts := multipart.NewReader(bytes.NewReader(s.Body), params["boundary"])
+	for {
+		p, err := parts.NextPart()
+		if err != nil {
+			return out.Bytes(), errors.Is(err, io.EOF)
+		}
+		raw, err := io.ReadAll(p)
+		if err != nil {
+			return nil, false
+		}
+		if p.FileName() == "" {
+			fmt.Fprintf(&out, "%s: %s\n", p.FormName(), raw)
+			continue
+		}
+		fmt.Fprintf(&out, "%s: file %q, %s, %d bytes\n", p.FormName(), p.FileName(), p.Header.Get("Content-Type"), len(raw))
+	}
 }

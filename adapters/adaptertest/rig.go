@@ -27,8 +27,8 @@ type bench struct {
 	wire *Wire
 	log  *logBuffer
 
-	mu   sync.Mutex
-	told []string // error texts and printed values
+	mu    sync.Mutex
+	words []string // error texts and printed values
 }
 
 type logBuffer struct {
@@ -81,7 +81,7 @@ func (b *bench) inspect() {
 		}
 	}
 	b.mu.Lock()
-	told := append([]string{b.log.String()}, b.told...)
+	told := append([]string{b.log.String()}, b.words...)
 	b.mu.Unlock()
 	for i, s := range secrets {
 		for _, text := range told {
@@ -99,7 +99,7 @@ func (b *bench) inspect() {
 func (b *bench) tell(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.told = append(b.told, text)
+	b.words = append(b.words, text)
 }
 
 // tellError records every way in which an error can be printed.
@@ -128,7 +128,7 @@ func (b *bench) send(ctx context.Context, i int, op gateway.Op) (gateway.Sent, e
 
 func (b *bench) sendBy(ctx context.Context, a gateway.Adapter, account gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
 	b.t.Helper()
-	sent, err := a.Send(ctx, account, op)
+	sent, err := b.hand(ctx, a, account, op)
 	if err == nil {
 		return sent, nil
 	}

@@ -27,10 +27,20 @@ type Harness struct {
 	SignatureHeaders []string
 	// MaxAge is how old a call may be; 0 where the platform's signature holds no time.
 	MaxAge time.Duration
+	// Unsigned: what the platform sends along proves who calls, and nothing about the body.
+	Unsigned bool
+	// Undated: some of the platform's events bear no time, and count from when they come.
+	Undated bool
+	// Silent are features of which the platform tells nothing: only our user has them.
+	Silent []gateway.Feature
 
 	// RenderEndpoint stands for the sender in goldens, where the rig's own differs from run to run; RenderHeaders are the request headers that goldens show.
 	RenderEndpoint gateway.Endpoint
 	RenderHeaders  []string
+	// RenderPath hides what differs or is secret in a request's path; nil shows it as it is. RenderAnswer is the answer to requests of
+	// goldens; empty is {}.
+	RenderPath   func(string) string
+	RenderAnswer string
 	// Errors are recorded answers and what they mean.
 	Errors []ErrorCase
 }
@@ -45,8 +55,9 @@ type ErrorCase struct {
 	Op gateway.OpBody
 
 	Class gateway.Class
-	// Code is not compared when empty.
+	// Code and Scope are not compared when empty.
 	Code       string
+	Scope      gateway.LimitScope
 	RetryAfter time.Duration
 }
 
@@ -86,6 +97,31 @@ type Rig struct {
 	Secrets []string
 	// Login is a dialogue that links a further account; nil where the adapter is no Linker.
 	Login *Login
+	// Shared is the adapter with a line in its configuration; nil where it is no Sharer.
+	Shared *Shared
+	// Polled is the adapter configured to ask for its events; nil where it is no Poller.
+	Polled *Polled
+}
+
+// Shared is an adapter with a line.
+type Shared struct {
+	Adapter gateway.Adapter
+	// Open lets a person who never wrote before open an invite's address on the platform.
+	Open func(url string)
+	// Webhooks lists what the platform posted about the line.
+	Webhooks func() []gateway.Request
+}
+
+// Polled is an adapter that asks for events.
+type Polled struct {
+	Adapter gateway.Adapter
+	// Reopen returns a second adapter, as after a restart of the process.
+	Reopen  func() gateway.Adapter
+	Account gateway.Credentials
+	// Say lets a person write to the account.
+	Say func(text string) gateway.MessageID
+	// Conflict is what the platform answers when somebody else takes the events.
+	Conflict ErrorCase
 }
 
 // Received is one message as the platform took it.
@@ -114,6 +150,8 @@ type Login struct {
 	Wrong   map[string]string
 	// Query names a person whom the new account may write to at once; Nobody names none.
 	Query, Nobody string
+	// Lasting: what the account was linked with still works after Unlink, because the platform lets nobody take it back by API.
+	Lasting bool
 }
 
 // Run checks an adapter, one subtest for each group.
@@ -133,5 +171,8 @@ func Run(t *testing.T, h Harness) {
 	t.Run("limits", h.limits)
 	t.Run("login", h.login)
 	t.Run("restart", h.restart)
+	t.Run("share", h.share)
+	t.Run("poll", h.poll)
+	t.Run("secrets", h.secrets)
 	t.Run("leaks", h.leaks)
 }

@@ -31,7 +31,9 @@ func (b *bench) probes(mine, theirs gateway.Target) map[gateway.Feature]gateway.
 	reply := text("a reply")
 	reply.ReplyTo = &theirs
 	picture := gateway.Media{Kind: gateway.MediaImage, Handle: "https://upload.example.org/a.png", MIME: "image/png", Name: "a.png", Size: 10}
-	if _, ok := b.Adapter.(gateway.MediaStore); ok && b.Stored != nil {
+	if _, carries := b.Adapter.(gateway.MediaSender); carries {
+		picture = newFile(10, "a.png", "image/png").media
+	} else if _, ok := b.Adapter.(gateway.MediaStore); ok && b.Stored != nil {
 		picture = b.mustUpload(0, newFile(10, "a.png", "image/png"))
 	}
 	asked := theirs

@@ -9,6 +9,9 @@ import (
 // streams tells a request whose body is a file: it is passed on as it comes, because what is measured is that it comes in pieces.
 func streams(r *http.Request) bool {
 	typ := r.Header.Get("Content-Type")
+	if strings.HasPrefix(typ, "multipart/form-data") { // small ones are looked at like any request
+		return r.ContentLength < 0 || r.ContentLength > buffered
+	}
 	return r.Body != nil && r.Body != http.NoBody && typ != "" && !strings.Contains(typ, "json") && !strings.Contains(typ, "form") && !strings.HasPrefix(typ, "multipart/")
 }
 

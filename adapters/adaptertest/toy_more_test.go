@@ -27,6 +27,10 @@ type toyFile struct {
 
 // more serves what is not a message: PUT /files/{id}?from=, GET /files/{id}?from=, PUT /block?from=&on=, PUT /report?from=&key=.
 func (p *toyPlatform) more(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/updates" {
+		p.updates(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return

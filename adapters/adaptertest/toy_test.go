@@ -37,6 +37,7 @@ type toyPlatform struct {
 	blocks  map[string]bool
 	reports map[string]string // by key
 	posted  []gateway.Request
+	polled  waiting
 }
 
 func (p *toyPlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -75,6 +76,8 @@ type toy struct {
 	url    string
 	http   *http.Client
 	broken string
+	line   string // the endpoint that all share; empty for none
+	polls  bool
 
 	mu    sync.Mutex
 	count int
@@ -133,7 +136,11 @@ func (a *toy) Send(ctx context.Context, account gateway.Credentials, op gateway.
 	}
 	a.mu.Unlock()
 	body, _ := json.Marshal(map[string]string{"key": key, "from": string(account.Endpoint), "to": string(op.Chat.Contact), "text": t.Text})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/send", bytes.NewReader(body))
+	address := a.url + "/send"
+	if a.broken == "tells addresses" {
+		address += "?with=" + toySecret
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return gateway.Sent{}, a.fail(account, gateway.Permanent, "request")
 	}
@@ -144,7 +151,11 @@ func (a *toy) Send(ctx context.Context, account gateway.Credentials, op gateway.
 		if errors.Is(err, context.Canceled) || fmt.Sprint(err) != "" && bytes.Contains([]byte(err.Error()), []byte("dial")) {
 			class = gateway.Retryable
 		}
-		return gateway.Sent{}, a.fail(account, class, "network")
+		se := a.fail(account, class, "network")
+		if a.broken == "tells addresses" {
+			se.Err = err
+		}
+		return gateway.Sent{}, se
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, _ := io.ReadAll(resp.Body)
@@ -201,7 +212,7 @@ func toySign(secret string, body []byte) string {
 }
 
 func (a *toy) Parse(r gateway.Request) ([]gateway.Event, error) {
-	var in struct{ ID, From, To, Text, With, Seen string }
+	var in struct{ ID, From, To, Text, With, Seen, Invite string }
 	if err := json.Unmarshal(r.Body, &in); err != nil {
 		if a.broken == "panics" {
 			panic(err)
@@ -223,8 +234,11 @@ func (a *toy) Parse(r gateway.Request) ([]gateway.Event, error) {
 	if in.With != "" { // our user, in the toy's own app, with whom
 		return []gateway.Event{a.own(dedupe, in.To, in.With, in.Seen, gateway.Message{ID: gateway.MessageID(in.ID), Content: c})}, nil
 	}
+	if a.broken == "loses invites" {
+		in.Invite = ""
+	}
 	return []gateway.Event{{
-		Dedupe: dedupe, Endpoint: gateway.Endpoint(in.To), At: time.Unix(1793500000, 0).UTC(), From: gateway.ContactID(in.From),
+		Dedupe: dedupe, Endpoint: gateway.Endpoint(in.To), Invite: in.Invite, At: time.Unix(1793500000, 0).UTC(), From: gateway.ContactID(in.From),
 		Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: gateway.ContactID(in.From)}, Body: gateway.Message{ID: gateway.MessageID(in.ID), Content: c},
 	}}, nil
 }
@@ -256,6 +270,9 @@ func toyHarness(broken string) adaptertest.Harness {
 				rig.Chats = append(rig.Chats, gateway.Chat{Kind: gateway.ChatDirect, Contact: "juliet"})
 			}
 			p.furnish(rig)
+			p.line(rig, func(line string, polls bool) *toy {
+				return &toy{url: server.URL, http: deps.HTTP, broken: broken, line: line, polls: polls}
+			})
 			return rig
 		},
 		Sign: sign(toySecret), Forge: sign("another"), SignatureHeaders: []string{"Signature"}, RenderEndpoint: "romeo",
@@ -271,51 +288,64 @@ func TestToy(t *testing.T) { adaptertest.Run(t, toyHarness(os.Getenv(breakEnv)))
 
 // breakages maps what a toy gets wrong to the group that must notice.
 var breakages = map[string]string{
-	"parses impurely":     "parse",
-	"collides":            "parse",
-	"panics":              "parse/mutations",
-	"misnames a class":    "errors/token_refused",
-	"leaks":               "errors",
-	"ignores the context": "send/cancelled",
-	"sends twice":         "restart",
-	"mixes accounts":      "send/accounts_apart",
-	"boasts":              "send/features",
-	"trusts":              "verify",
-	"holds files":         "media/upload",
-	"names files anew":    "media/upload",
-	"cuts files":          "media/upload",
-	"swallows files":      "media/fetch",
-	"shows files to all":  "media/fetch",
-	"forgets to unblock":  "moderation",
-	"reports anew":        "moderation",
-	"mistakes own words":  "native",
+	"parses impurely":       "parse",
+	"collides":              "parse",
+	"panics":                "parse/mutations",
+	"misnames a class":      "errors/token_refused",
+	"leaks":                 "errors",
+	"ignores the context":   "send/cancelled",
+	"sends twice":           "restart",
+	"mixes accounts":        "send/accounts_apart",
+	"boasts":                "send/features",
+	"trusts":                "verify",
+	"holds files":           "media/upload",
+	"names files anew":      "media/upload",
+	"cuts files":            "media/upload",
+	"swallows files":        "media/fetch",
+	"shows files to all":    "media/fetch",
+	"forgets to unblock":    "moderation",
+	"reports anew":          "moderation",
+	"mistakes own words":    "native",
+	"asks for its line":     "share",
+	"shows another line":    "share",
+	"forgets invites":       "share",
+	"loses invites":         "share",
+	"invites by a secret":   "share",
+	"confirms early":        "poll/durable",
+	"complains at its end":  "poll/durable",
+	"fights for its events": "poll/conflict",
+	"tells addresses":       "secrets",
 }
 
 // TestKitCatches runs TestToy once for each breakage and wants the right group to fail.
 func TestKitCatches(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(breakages)) {
 		group := breakages[name]
-		t.Run(name, func(t *testing.T) {
-			cmd := toyCommand(t, group)
-			cmd.Env = append(os.Environ(), breakEnv+"="+name)
-			out, err := cmd.CombinedOutput()
-			if err == nil {
-				t.Fatalf("the kit passed an adapter that %s", name)
-			}
-			if want := "--- FAIL: TestToy/" + group; !bytes.Contains(out, []byte(want)) {
-				t.Errorf("got no %q in:\n%s", want, out)
-			}
-		})
+		t.Run(name, func(t *testing.T) { catches(t, "TestToy", group, name) })
 	}
 }
 
-// toyCommand is this test binary, told to run TestToy and of that one group.
-func toyCommand(t *testing.T, group string) *exec.Cmd {
+// catches wants a group of a test to fail for one breakage.
+func catches(t *testing.T, test, group, breakage string) {
+	t.Helper()
+	cmd := toyCommand(t, test, group)
+	cmd.Env = append(os.Environ(), breakEnv+"="+breakage)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("the kit passed an adapter that %s", breakage)
+	}
+	if want := "--- FAIL: " + test + "/" + group; !bytes.Contains(out, []byte(want)) {
+		t.Errorf("got no %q in:\n%s", want, out)
+	}
+}
+
+// toyCommand is this test binary, told to run one test and of that one group.
+func toyCommand(t *testing.T, test, group string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pattern := "^TestToy$/^" + strings.ReplaceAll(group, "/", "$/^") + "$"
+	pattern := "^" + test + "$/^" + strings.ReplaceAll(group, "/", "$/^") + "$"
 	return exec.CommandContext(t.Context(), self, "-test.run="+pattern, "-test.timeout=60s")
 }

@@ -34,22 +34,21 @@ func (h Harness) verify(t *testing.T) {
 	}
 	check("good", good(), true)
 	check("good, again", good(), true)
-	for i := range body {
-		r := good()
-		r.Body = bytes.Clone(body)
-		r.Body[i] ^= 1
-		if w.Verify(r) == nil {
-			t.Errorf("byte %d changed: got accepted, want refused", i)
-		}
+	if !h.Unsigned {
+		h.verifyBody(t, w, good)
 	}
 	r := good()
-	r.Body = append(r.Body, ' ')
-	check("one byte more", r, false)
-	r = good()
-	r.Body = r.Body[:len(r.Body)-1]
-	check("one byte less", r, false)
-	for _, name := range h.SignatureHeaders {
+	for name, values := range r.Query {
 		r := good()
+		r.Query = map[string][]string{}
+		check("without "+name+" in the address", r, false)
+		r.Query[name] = []string{values[0] + "0"}
+		check("with another "+name+" in the address", r, false)
+		r.Query[name] = append(values[:1:1], values[0])
+		check("with two of "+name+" in the address", r, false)
+	}
+	for _, name := range h.SignatureHeaders {
+		r = good()
 		r.Header.Del(name)
 		check("without "+name, r, false)
 		r = good()
@@ -76,5 +75,26 @@ func (h Harness) verify(t *testing.T) {
 	_ = w.Verify(good())
 	if n := b.wire.Total() - before; n != 0 {
 		t.Errorf("Verify made %d requests, want none", n)
+	}
+}
+
+// verifyBody wants every change of a signed body to be noticed.
+func (h Harness) verifyBody(t *testing.T, w gateway.Webhook, good func() gateway.Request) {
+	t.Helper()
+	body := good().Body
+	for i := range body {
+		r := good()
+		r.Body = bytes.Clone(body)
+		r.Body[i] ^= 1
+		if w.Verify(r) == nil {
+			t.Errorf("byte %d changed: got accepted, want refused", i)
+		}
+	}
+	for name, changed := range map[string][]byte{"more": append(bytes.Clone(body), ' '), "less": body[:len(body)-1]} {
+		r := good()
+		r.Body = changed
+		if w.Verify(r) == nil {
+			t.Errorf("one byte %s: got accepted, want refused", name)
+		}
 	}
 }

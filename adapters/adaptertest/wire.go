@@ -2,12 +2,15 @@ package adaptertest
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -62,6 +65,7 @@ const (
 	FaultHang             // nothing happens until the caller gives up
 	FaultLose             // the platform acts on the request, and the answer is lost to a time-out
 	FaultAnswer           // Status, Header and Body are answered; the platform never sees the request
+	FaultTLS              // the server shows a certificate that nobody signed: nothing was sent
 )
 
 func newWire(aim func(*http.Request) bool) *Wire {
@@ -174,6 +178,8 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	case FaultNone:
 	case FaultDial:
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	case FaultTLS:
+		return nil, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	case FaultHang:
 		select {
 		case <-r.Context().Done():
@@ -200,9 +206,16 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // answered is the answer of a FaultAnswer.
 func answered(r *http.Request, f Fault) *http.Response {
+	header := http.Header{}
+	for name, values := range f.Header {
+		for _, v := range values {
+			header.Add(name, strings.ReplaceAll(v, echoed, r.URL.RequestURI()))
+		}
+	}
+	f.Body = strings.ReplaceAll(f.Body, echoed, r.URL.RequestURI())
 	return &http.Response{
 		StatusCode: f.Status, Status: http.StatusText(f.Status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: f.Header.Clone(), Body: io.NopCloser(bytes.NewReader([]byte(f.Body))), ContentLength: int64(len(f.Body)), Request: r,
+		Header: header, Body: io.NopCloser(bytes.NewReader([]byte(f.Body))), ContentLength: int64(len(f.Body)), Request: r,
 	}
 }
 
@@ -215,5 +228,8 @@ func (w *Wire) release() {
 		close(w.free)
 	}
 }
+
+// echoed stands for the path of the request in the header or body of an answer.
+const echoed = "{path}"
 
 var errFreed = errors.New("adaptertest: the kit gave up waiting")

@@ -41,8 +41,10 @@ func TestValidate(t *testing.T) {
 		{"no platform", func(c *gatekeeper.Config) { c.Platform = "" }, "platform"},
 		{"opaque identifier", func(c *gatekeeper.Config) { c.Identifier = "opaque" }, "identifier"},
 		{"unknown identifier", func(c *gatekeeper.Config) { c.Identifier = "shoe size" }, "identifier"},
-		{"email, which nobody proved", func(c *gatekeeper.Config) { c.Identifier = "email" }, "identifier"},
+		{"username, which nobody proves", func(c *gatekeeper.Config) { c.Identifier = "username" }, "identifier"},
 		{"jid", func(c *gatekeeper.Config) { c.Identifier = "jid" }, ""},
+		{"phone", func(c *gatekeeper.Config) { c.Identifier = "phone" }, ""},
+		{"email", func(c *gatekeeper.Config) { c.Identifier = "email" }, ""},
 		{"no timeout", func(c *gatekeeper.Config) { c.Timeout = 0 }, "timeout"},
 		{"timeout beyond a lease", func(c *gatekeeper.Config) { c.Timeout = 10 * time.Second }, "timeout"},
 	}

@@ -33,6 +33,8 @@ type scripted struct {
 	refused    map[string]bool // the keys of those that were, for whom that is remembered
 	keys       []string        // of messages
 	events     string          // the backlog
+	proofs     string          // of the directory, JSON
+	enlistment string          // the answer to every enlistment
 }
 
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -53,13 +55,15 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, body, header := http.StatusOK, "", http.Header{}
 	switch r.URL.Path {
 	case "/.well-known/gia":
-		body = fmt.Sprintf(`{"issuer":"https://issuer.example","features":%s,"limits":{"text_bytes":100,"edit_window_s":60,"retract_window_s":120,"reactions_per_user":2},"terms":{"version":"1","sha256":"x"}}`, s.features)
+		body = fmt.Sprintf(`{"issuer":"https://issuer.example","features":%s,"limits":{"text_bytes":100,"edit_window_s":60,"retract_window_s":120,"reactions_per_user":2},"terms":{"version":"1","sha256":"x"},"identifier_proofs":{%s}}`, s.features, s.proofs)
 	case "/oauth/token":
 		s.tokens++
 		body = fmt.Sprintf(`{"access_token":"t%d","token_type":"Bearer","expires_in":%d}`, s.tokens, int(s.lifetime/time.Second))
 		if s.stranger {
 			status, body = http.StatusUnauthorized, `{"error":"invalid_client","error_description":"who?"}`
 		}
+	case "/v1/enlistments":
+		status, body = http.StatusCreated, s.enlistment
 	case "/v1/events":
 		body = s.events
 	case "/v1/messages":

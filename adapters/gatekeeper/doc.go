@@ -16,7 +16,7 @@
 //	Profile      GET /v1/users/{id}/profile                 ContactUpdate  profile.updated
 //	Block        PUT, DELETE /v1/blocks/{id}                Presence       presence.changed
 //	Report       POST /v1/reports                           Call           call.changed
-//	Link         POST /v1/enlistments                       AccountState   enlistment.*
+//	Link         POST /v1/enlistments, with proof of a code AccountState   enlistment.*
 //	Unlink       DELETE /v1/enlistments/{id}                ContactUpdate  contact.*, consent.changed
 //	Resolve      POST /v1/directory:lookup, /v1/contact-requests
 //	Register     PUT /v1/webhook

@@ -25,6 +25,8 @@ var codeClasses = map[string]gateway.Class{
 	"blocked_by_policy":    gateway.Permanent,
 	"mode_not_allowed":     gateway.Permanent,
 	"plaintext_forbidden":  gateway.Permanent,
+	"verification_failed":  gateway.Permanent,
+	"verification_expired": gateway.Permanent,
 	"not_found":            gateway.Permanent,
 	"unavailable":          gateway.NotReachable,
 	"method_not_allowed":   gateway.Permanent,

@@ -171,21 +171,43 @@ func TestUploadRefused(t *testing.T) {
 	}
 }
 
-// TestFetchBroken: a download that breaks off is an error of the stream, never a shorter file.
+// TestFetchBroken: a download that breaks off, or is not as long as it says, is an error of the stream, never a shorter file; one
+// that has no end, or comes byte by byte, is its reader's to end; one that leads elsewhere is none.
 func TestFetchBroken(t *testing.T) {
 	b, a, romeo := openOne(t)
-	part := b.make(map[string]any{"type": "video/mp4", "size": 1 << 20, "cut": 1000})
-	b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", map[string]any{"to": string(romeo.Endpoint), "content": map[string]any{"media": []any{part}}}, nil)
-	body, _, err := a.Fetch(t.Context(), romeo, gateway.Media{Handle: part["media_id"].(string)})
-	if err != nil {
-		t.Fatal(err)
+	fetch := func(spoil string, value any) (io.ReadCloser, error) {
+		t.Helper()
+		part := b.make(map[string]any{"type": "video/mp4", "size": 1 << 20, spoil: value})
+		b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", map[string]any{"to": string(romeo.Endpoint), "content": map[string]any{"media": []any{part}}}, nil)
+		body, _, err := a.Fetch(t.Context(), romeo, gateway.Media{Handle: part["media_id"].(string)})
+		return body, err
 	}
-	n, err := io.Copy(io.Discard, body)
-	if !errors.Is(err, io.ErrUnexpectedEOF) || n > 1000 {
-		t.Errorf("got %d bytes and %v, want at most 1000 and %v", n, err, io.ErrUnexpectedEOF)
+	for _, tt := range []struct {
+		spoil string
+		value any
+		most  int64 // bytes to read; what ends sooner has to say so
+		least int64
+		want  error
+	}{
+		{"cut", 1000, 2 << 20, 0, io.ErrUnexpectedEOF},
+		{"length", 2 << 20, 2 << 20, 1 << 20, io.ErrUnexpectedEOF},
+		{"endless", true, 5 << 20, 5 << 20, nil},
+		{"slow_ms", 1, 3, 3, nil},
+	} {
+		body, err := fetch(tt.spoil, tt.value)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.spoil, err)
+		}
+		n, err := io.CopyN(io.Discard, body, tt.most)
+		if !errors.Is(err, tt.want) || n < tt.least {
+			t.Errorf("%s: got %d bytes and %v, want at least %d and %v", tt.spoil, n, err, tt.least, tt.want)
+		}
+		if err := body.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	if err := body.Close(); err != nil {
-		t.Error(err)
+	if _, err := fetch("redirect", "http://127.0.0.1:1/elsewhere"); gateway.ClassOf(err) != gateway.Retryable {
+		t.Errorf("redirect: got %v, want class retryable", err)
 	}
 }
 

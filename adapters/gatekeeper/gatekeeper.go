@@ -56,8 +56,8 @@ type Config struct {
 	KeyFile string `yaml:"key_file"`
 	// WebhookSecretFile holds one key per line: whsec_... and, for Ed25519 signatures, whpk_...; the first secret is the one that we ask for.
 	WebhookSecretFile string `yaml:"webhook_secret_file"`
-	// Identifier is which of a user's identifiers is enlisted: jid. Others need a proof that they are the user's, which does
-	// not exist yet.
+	// Identifier is which of a user's identifiers is enlisted: jid, which the XMPP server proves, or phone or email, which the
+	// gatekeeper proves by a code. A user has one account by jid, and may have and move several by the others.
 	Identifier string `yaml:"identifier"`
 	// Region is where the operator attests that users live, such as EEA; empty attests nothing.
 	Region string `yaml:"region"`
@@ -89,12 +89,12 @@ func (c *Config) Validate() error {
 		}
 	}
 	switch gateway.Identifier(c.Identifier) {
-	case gateway.IdentifierJID:
-	case gateway.IdentifierEmail, gateway.IdentifierPhone, gateway.IdentifierUsername, gateway.IdentifierOpaque:
-		// We vouch for what we assert. The XMPP server proves a user's JID; nobody has proved what a user types.
-		return errors.New("gatekeeper: identifier: want jid, nothing else is proved to be the user's own")
+	case gateway.IdentifierJID, gateway.IdentifierPhone, gateway.IdentifierEmail:
+	case gateway.IdentifierUsername, gateway.IdentifierOpaque:
+		// We vouch for what we assert, and nobody has proved a name that a user types.
+		return errors.New("gatekeeper: identifier: want jid, phone or email, nothing else is proved to be the user's own")
 	default:
-		return errors.New("gatekeeper: identifier: want jid")
+		return errors.New("gatekeeper: identifier: want jid, phone or email")
 	}
 	if c.Timeout <= 0 || c.Timeout > maxTimeout {
 		return fmt.Errorf("gatekeeper: timeout: got %s, want more than 0 and at most %s", c.Timeout, maxTimeout)
@@ -203,6 +203,7 @@ func (a *Adapter) allows(op gateway.Op) error {
 		need = append(need, gateway.FeatureAnswer)
 	case gateway.OpTyping:
 		need = append(need, gateway.FeatureTypingOut)
+	case gateway.OpReopen:
 	case gateway.OpGroup:
 		need = append(need, gateway.FeatureGroups)
 	}

@@ -108,6 +108,7 @@ func newSandbox(t *testing.T) *sandbox {
 	transport := &http.Transport{}
 	sim, err := simulator.New(simulator.Config{
 		People: people(), RetryBase: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond,
+		CodeTTL: 2 * time.Minute, NewCode: func() string { return testCode },
 		Client: &http.Client{Transport: transport, Timeout: 5 * time.Second},
 		Now:    func() time.Time { return time.Now().Add(time.Duration(b.offset.Load())) },
 	})
@@ -260,12 +261,17 @@ func mustSign(secret string, at time.Time, body []byte) string {
 	return signature
 }
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { conforms(t, "jid") }
+
+// TestConformanceByPhone has the users prove a number.
+func TestConformanceByPhone(t *testing.T) { conforms(t, "phone") }
+
+func conforms(t *testing.T, by string) {
 	check := documentCheck(t)
 	adaptertest.Run(t, adaptertest.Harness{
 		Type: entry(t),
 		Dir:  "testdata",
-		Open: func(t *testing.T, deps adapters.Deps) *adaptertest.Rig { return openRig(t, deps, check) },
+		Open: func(t *testing.T, deps adapters.Deps) *adaptertest.Rig { return openRig(t, deps, by, check) },
 		Aim: func(r *http.Request) bool {
 			return strings.HasPrefix(r.URL.Path, "/v1/")
 		},
@@ -276,9 +282,10 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func openRig(t *testing.T, deps adapters.Deps, check func(*http.Request) error) *adaptertest.Rig {
+func openRig(t *testing.T, deps adapters.Deps, by string, check func(*http.Request) error) *adaptertest.Rig {
 	b := newSandbox(t)
 	cfg := config(t, b.url)
+	cfg.Identifier = by
 	a := b.open(cfg, deps)
 	if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
 		t.Fatalf("Register: %v", err)
@@ -308,8 +315,16 @@ func openRig(t *testing.T, deps adapters.Deps, check func(*http.Request) error) 
 			Wrong: map[string]string{"display": strings.Repeat("B", 201)}, Query: "juliet@capulet.example", Nobody: "rosaline@capulet.example",
 		},
 	}
+	if by == "phone" {
+		rig.Login.Answers = []map[string]string{{"phone": "+39 045 1239000", "display": "Benvolio"}, {"code": testCode}}
+		rig.Login.Wrong = map[string]string{"code": wrongCode}
+	}
 	for i, user := range []gateway.UserID{"romeo@montague.example", "mercutio@montague.example"} {
-		rig.Accounts = append(rig.Accounts, enlist(t, a, user))
+		if by == "phone" {
+			rig.Accounts = append(rig.Accounts, enlistNumber(t, a, user, fmt.Sprintf("+39045123900%d", i+1)))
+		} else {
+			rig.Accounts = append(rig.Accounts, enlist(t, a, user))
+		}
 		rig.Chats = append(rig.Chats, gateway.Chat{Kind: gateway.ChatDirect, Contact: []gateway.ContactID{"gku_juliet", "gku_nurse"}[i]})
 	}
 	rig.Say = func(i int, text string) gateway.MessageID {
@@ -412,7 +427,8 @@ func errorCases() []adaptertest.ErrorCase {
 		problem(403, "terms_outdated", gateway.ReauthNeeded), problem(403, "region_denied", gateway.Permanent),
 		problem(403, "suspended", gateway.Permanent), problem(403, "no_consent", gateway.NotReachable),
 		problem(403, "blocked_by_policy", gateway.Permanent), problem(403, "mode_not_allowed", gateway.Permanent),
-		problem(403, "plaintext_forbidden", gateway.Permanent), problem(404, "not_found", gateway.Permanent),
+		problem(403, "plaintext_forbidden", gateway.Permanent), problem(403, "verification_failed", gateway.Permanent),
+		problem(410, "verification_expired", gateway.Permanent), problem(404, "not_found", gateway.Permanent),
 		problem(404, "unavailable", gateway.NotReachable), problem(405, "method_not_allowed", gateway.Permanent),
 		problem(409, "identity_changed", gateway.Permanent), problem(409, "epoch_conflict", gateway.Retryable),
 		problem(409, "keys_exhausted", gateway.Retryable), problem(412, "stale_version", gateway.Permanent),

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"postern/gateway"
 )
 
-// fieldDisplay is the one answer that enlisting needs.
+// fieldDisplay is the one answer that enlisting by JID needs. A number or a mail address is asked for under the name of its type.
 const fieldDisplay = "display"
 
 // maxDisplay is the document's limit of Display, in characters.
@@ -28,19 +29,25 @@ const (
 	textPending     = "gatekeeper.pending"
 )
 
-// linkState is what the core keeps between the form and its answer: the gatekeeper's terms, and when the user agreed to them.
+// linkState is what the core keeps between a form and its answer: the gatekeeper's terms, when the user agreed to them, and what
+// a code was sent to.
 type linkState struct {
-	Terms terms     `json:"terms"`
-	At    time.Time `json:"at"`
+	Terms terms       `json:"terms"`
+	At    time.Time   `json:"at"`
+	Sent  *codeSought `json:"sent,omitempty"`
 }
 
-// linkFields are the questions of the one form. Terms are not among them: the disclosure names them and asks for a yes.
+// linkFields are the questions of the first form. Terms are not among them: the disclosure names them and asks for a yes.
 func (a *Adapter) linkFields() []gateway.Field {
-	return []gateway.Field{{Name: fieldDisplay, Label: textDisplay, Kind: gateway.FieldText}}
+	display := gateway.Field{Name: fieldDisplay, Label: textDisplay, Kind: gateway.FieldText}
+	if !a.byCode() {
+		return []gateway.Field{display}
+	}
+	return []gateway.Field{{Name: a.cfg.Identifier, Label: "gatekeeper." + a.cfg.Identifier, Kind: gateway.FieldText, Required: true}, display}
 }
 
-// Link enlists a user in two steps: a form, for which nobody need be named yet, then the enlistment. The second may be repeated: enlisting the same identifier
-// again gives the same enlistment.
+// Link enlists a user: a form, for which nobody need be named yet, then for a number or a mail address the code that the gatekeeper
+// sent there, then the enlistment. Each step may be repeated: enlisting the same identifier again gives the same enlistment.
 func (a *Adapter) Link(ctx context.Context, in gateway.LinkInput) (gateway.LinkStep, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
@@ -53,29 +60,45 @@ func (a *Adapter) Link(ctx context.Context, in gateway.LinkInput) (gateway.LinkS
 			// The disclosure named other terms than those that the user would be bound to.
 			return gateway.LinkStep{}, refuse(gateway.Permanent, "terms_outdated", "terms_version is not the gatekeeper's")
 		}
+		if a.byCode() && dir.Proofs[a.cfg.Identifier] != "code" {
+			// We would vouch for what nobody has proved.
+			return gateway.LinkStep{}, refuse(gateway.Permanent, "identifier", "the gatekeeper does not prove what identifier names")
+		}
 		return a.linkForm(linkState{Terms: dir.Terms, At: time.Now().UTC().Truncate(time.Millisecond)}, "")
 	}
 	var state linkState
 	if err := json.Unmarshal(in.State, &state); err != nil {
 		return gateway.LinkStep{}, refuse(gateway.Permanent, "bad_state", "the dialogue cannot be continued")
 	}
+	if state.Sent != nil {
+		return a.answerCode(ctx, in, state)
+	}
 	request, problem := a.enlistment(in, state)
 	if problem != "" {
 		return a.linkForm(state, problem)
+	}
+	if a.byCode() {
+		state.Sent = &codeSought{Identifier: request.Identifier.Value, Display: request.Display}
+		return a.seekCode(ctx, in, state)
 	}
 	e, err := a.client.createEnlistment(ctx, in.Account, request)
 	if err != nil {
 		return gateway.LinkStep{}, sendError(err)
 	}
+	return a.enlisted(e, request, func() (gateway.LinkStep, error) { return a.linkForm(state, textPending) })
+}
+
+// enlisted ends the dialogue, or goes on where the gatekeeper takes its time.
+func (a *Adapter) enlisted(e enlistment, request enlistmentRequest, pending func() (gateway.LinkStep, error)) (gateway.LinkStep, error) {
 	switch e.State {
 	case "active":
 		secret, err := json.Marshal(person{Enlistment: e.ID, Subject: request.Identifier.Value})
 		if err != nil {
 			return gateway.LinkStep{}, sendError(err)
 		}
-		return gateway.LinkStep{Done: &gateway.Linked{Endpoint: gateway.Endpoint(e.InternalID), Secret: secret, Shown: request.Identifier.Value}}, nil
+		return gateway.LinkStep{Done: &gateway.Linked{Endpoint: gateway.Endpoint(e.InternalID), Secret: secret, Shown: masked(request.Identifier)}}, nil
 	case "pending":
-		return a.linkForm(state, textPending)
+		return pending()
 	}
 	return gateway.LinkStep{}, refuse(gateway.Permanent, rest.Code(e.State), "the gatekeeper did not accept the enlistment")
 }
@@ -94,38 +117,62 @@ func (a *Adapter) enlistment(in gateway.LinkInput, state linkState) (request enl
 	if len([]rune(display)) > maxDisplay {
 		return request, textDisplayLong
 	}
-	value := string(in.User) // the XMPP server vouches for it
+	id := identifier{Type: a.cfg.Identifier, Value: string(in.User)} // the XMPP server vouches for it
+	if a.byCode() {
+		var ok bool
+		if id, ok = parseIdentifier(in.Answers[a.cfg.Identifier]); !ok || id.Type != a.cfg.Identifier {
+			return request, "gatekeeper." + a.cfg.Identifier + ".bad"
+		}
+	}
+	return a.requestFor(in, state, id, display), ""
+}
+
+func (a *Adapter) requestFor(in gateway.LinkInput, state linkState, id identifier, display string) enlistmentRequest {
 	locale := in.Lang
 	if len(locale) < 2 {
 		locale = "en"
 	}
 	return enlistmentRequest{
-		Identifier: identifier{Type: a.cfg.Identifier, Value: value},
+		Identifier: id,
 		Display:    display,
 		Mode:       "plaintext",
 		Consent:    consentProof{ReceiptSHA256: hex.EncodeToString(in.ConsentHash), Version: "1", Locale: locale, GivenAt: state.At.Format("2006-01-02T15:04:05.000Z")},
 		Terms:      terms{Version: state.Terms.Version, SHA256: state.Terms.SHA256},
-	}, ""
+	}
 }
 
-// createEnlistment enlists. The key follows from account and body: a repeated step is one request, a corrected answer another.
+// createEnlistment enlists.
 func (c *client) createEnlistment(ctx context.Context, account gateway.AccountID, request enlistmentRequest) (enlistment, error) {
-	raw, err := json.Marshal(request)
-	if err != nil {
-		return enlistment{}, err
-	}
 	var e enlistment
-	call := rest.Call{
-		Name: "createEnlistment", Method: http.MethodPost, Path: rest.Path("v1", "enlistments"),
-		Header: derivedKey(string(account), string(raw)), Body: request,
-	}
-	if err := c.do(ctx, &person{Subject: request.Identifier.Value}, call, &e); err != nil {
+	if err := c.enlist(ctx, account, 0, request, &e); err != nil {
 		return enlistment{}, err
 	}
 	if e.ID == "" || e.InternalID == "" {
-		return enlistment{}, &rest.Error{Call: call.Name, Status: http.StatusOK, Written: true, Err: errors.New("answer holds no enlistment")}
+		return enlistment{}, unreadable("answer holds no enlistment")
 	}
 	return e, nil
+}
+
+// enlist posts to the enlistments. The key follows from account, round and body: a repeated step is one request, a corrected answer
+// or a further round another.
+func (c *client) enlist(ctx context.Context, account gateway.AccountID, round int, request enlistmentRequest, out any) error {
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	parts := []string{string(account), string(raw)}
+	if round > 0 {
+		parts = append(parts, strconv.Itoa(round))
+	}
+	call := rest.Call{
+		Name: "createEnlistment", Method: http.MethodPost, Path: rest.Path("v1", "enlistments"), Header: derivedKey(parts...), Body: request,
+	}
+	return c.do(ctx, &person{Subject: request.Identifier.Value}, call, out)
+}
+
+// unreadable is an answer that says yes and nothing more.
+func unreadable(why string) error {
+	return &rest.Error{Call: "createEnlistment", Status: http.StatusOK, Written: true, Err: errors.New(why)}
 }
 
 // derivedKey makes an Idempotency-Key of what must be the same for a request to be the same.

@@ -51,6 +51,8 @@ func render(op gateway.Op, sender gateway.Endpoint) ([]rest.Call, error) {
 			Name: "sendTyping", Method: http.MethodPost, Path: rest.Path("v1", "conversations", conversationRef(op.Chat), "typing"),
 			Body: typingChange{State: state},
 		})
+	case gateway.OpReopen: // a gatekeeper has no reply window
+		return nil, refuse(gateway.Unsupported, "op", "there is no window to open")
 	case gateway.OpGroup:
 		return nil, refuse(gateway.Unsupported, "groups", "groups are not carried")
 	}

@@ -11,6 +11,7 @@ type directory struct {
 	Issuer   string            `json:"issuer"`
 	Name     string            `json:"name"`
 	Features map[string]string `json:"features"`
+	Proofs   map[string]string `json:"identifier_proofs"`
 	Limits   struct {
 		TextBytes        int      `json:"text_bytes"`
 		MediaBytes       int64    `json:"media_bytes"`
@@ -214,6 +215,18 @@ type enlistmentRequest struct {
 	Mode       string       `json:"mode"`
 	Consent    consentProof `json:"consent"`
 	Terms      terms        `json:"terms"`
+	Proof      *codeProof   `json:"proof,omitempty"`
+}
+
+type codeProof struct {
+	VerificationID string `json:"verification_id"`
+	Code           string `json:"code"`
+}
+
+type verificationBegun struct {
+	Verification struct {
+		ID string `json:"id"`
+	} `json:"verification"`
 }
 
 type enlistment struct {

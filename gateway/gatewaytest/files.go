@@ -82,7 +82,9 @@ func (f *Files) Spool(ctx context.Context, m gateway.Media, body io.Reader, most
 	if !strings.HasPrefix(m.Thumb, "data:") {
 		m.Thumb = ""
 	}
-	switch image := strings.HasPrefix(m.MIME, "image/"); {
+	image := strings.HasPrefix(m.MIME, "image/")
+	m.Incomplete = image && len(raw) <= 6
+	switch {
 	case m.Kind == gateway.MediaFile: // sent as a document on purpose
 	case image && len(raw) > 6: // more than its header
 		m.Kind = gateway.MediaImage

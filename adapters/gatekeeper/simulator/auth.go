@@ -204,13 +204,13 @@ func (s *Server) issueToken(r *http.Request, form map[string]string) (int, any) 
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
 	// RFC 7523 section 3, item 7: the jti of a client assertion is used once.
-	if !s.jtis.add(p.ClientID+"\x00"+c.Jti, struct{}{}, now.Add(assertionLife+clockSkew), now) {
+	if !s.jtis.Add(p.ClientID+"\x00"+c.Jti, struct{}{}, now.Add(assertionLife+clockSkew), now) {
 		return refuse(http.StatusUnauthorized, "invalid_client", "client_assertion: jti was used before")
 	}
 	buf := make([]byte, 32)
 	rand.Read(buf) // crypto/rand.Read never fails
 	value := base64.RawURLEncoding.EncodeToString(buf)
-	s.tokens.add(value, token{p, now.Add(s.cfg.TokenTTL)}, now.Add(s.cfg.TokenTTL), now)
+	s.tokens.Add(value, token{p, now.Add(s.cfg.TokenTTL)}, now.Add(s.cfg.TokenTTL), now)
 	return http.StatusOK, map[string]any{"access_token": value, "token_type": "Bearer", "expires_in": int(s.cfg.TokenTTL / time.Second)}
 }
 
@@ -235,7 +235,7 @@ func (s *Server) bearer(r *http.Request) (*partner, *problem) {
 	value, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if ok {
 		s.mu.Lock()
-		t, found := s.tokens.get(value, s.cfg.Now())
+		t, found := s.tokens.Get(value, s.cfg.Now())
 		s.mu.Unlock()
 		if found {
 			return t.partner, nil
@@ -252,7 +252,7 @@ func (s *Server) userOf(r *http.Request, p *partner) (string, *problem) {
 	sum := sha256.Sum256([]byte(p.ClientID + "\x00" + raw))
 	key := string(sum[:])
 	s.mu.Lock()
-	sub, ok := s.assertions.get(key, s.cfg.Now())
+	sub, ok := s.assertions.Get(key, s.cfg.Now())
 	s.mu.Unlock()
 	if ok {
 		return sub, nil
@@ -265,6 +265,6 @@ func (s *Server) userOf(r *http.Request, p *partner) (string, *problem) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.assertions.add(key, c.Sub, time.UnixMilli(int64(*c.Exp*1000)), s.cfg.Now())
+	s.assertions.Add(key, c.Sub, time.UnixMilli(int64(*c.Exp*1000)), s.cfg.Now())
 	return c.Sub, nil
 }

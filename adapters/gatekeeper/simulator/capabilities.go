@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // The features of the document. Those that are switchable stand in the order in which the page shows them and are offered from the
@@ -112,10 +114,10 @@ func patchCapabilities(c *controlCall) (any, error) {
 	}
 	for f, level := range in {
 		if !canSwitch(f) {
-			return nil, wrong("feature " + f + ": want one of " + strings.Join(switchable, ", "))
+			return nil, sandbox.Wrong("feature " + f + ": want one of " + strings.Join(switchable, ", "))
 		}
 		if level != levelOn && level != levelOff {
-			return nil, wrong("feature " + f + ": want native or unavailable")
+			return nil, sandbox.Wrong("feature " + f + ": want native or unavailable")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(in)) { // a direction's own word counts: it comes after that for both
@@ -136,7 +138,7 @@ func patchLimits(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if next.TextBytes < 1 || next.MediaBytes < 0 || next.EditWindowS < 0 || next.RetractWindowS < 0 || next.ReactionsPerUser < 0 || next.ReactionsPerUser > 20 {
-		return nil, wrong("a limit is out of range")
+		return nil, sandbox.Wrong("a limit is out of range")
 	}
 	old := c.offer
 	c.offer = next

@@ -32,6 +32,10 @@ type Config struct {
 	SlowDelay time.Duration
 	// TokenTTL is the life of a bearer token. Zero: 5 min.
 	TokenTTL time.Duration
+	// CodeTTL is how long a code proves a number or an address. Zero: 10 min.
+	CodeTTL time.Duration
+	// NewCode makes those codes, of 4 to 10 digits. Nil: six random ones.
+	NewCode func() string
 	// RetryBase and RetryMax bound the exponential backoff of webhooks. Zero: 500 ms and 5 min.
 	RetryBase, RetryMax time.Duration
 	// WebhookTimeout bounds one webhook delivery. Zero: 10 s (GIA, Webhooks).
@@ -175,7 +179,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("without %q: want one of %s", f, strings.Join(switchable, ", ")))
 		}
 	}
-	errs = append(errs, c.Faults.validate())
+	errs = append(errs, c.Faults.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("simulator: config: %w", err)
 	}
@@ -236,6 +240,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Name, "Sandbox Messenger")
 	or(&c.SlowDelay, 5*time.Second)
 	or(&c.TokenTTL, 5*time.Minute)
+	or(&c.CodeTTL, 10*time.Minute)
 	or(&c.RetryBase, 500*time.Millisecond)
 	or(&c.RetryMax, 5*time.Minute)
 	or(&c.WebhookTimeout, 10*time.Second)
@@ -254,6 +259,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.NewCode == nil {
+		c.NewCode = randomCode
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -24,6 +24,7 @@ type mediaPart struct {
 	Ref      string `json:"ref"`
 	Kind     string `json:"kind"`
 	Type     string `json:"type"`
+	Name     string `json:"name"`
 	Size     int64  `json:"size"`
 	SHA256   string `json:"sha256"`
 	ViewOnce bool   `json:"view_once"`

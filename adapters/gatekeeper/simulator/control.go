@@ -1,16 +1,15 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // controlRoutes are the control API and the page. doc.go describes them.
@@ -29,8 +28,9 @@ func (s *Server) controlRoutes() http.Handler {
 		r.Put("/terms", s.do(putTerms))
 		r.Put("/partners/{client}", s.do(putPartner))
 		r.Put("/users/{user}/state", s.do(putUserState))
-		r.Get("/ledger/messages", s.do(func(c *controlCall) (any, error) { return ledgerPage(c, &s.posts) }))
-		r.Get("/ledger/webhooks", s.do(func(c *controlCall) (any, error) { return ledgerPage(c, &s.deliveries) }))
+		r.Get("/ledger/messages", s.do(func(c *controlCall) (any, error) { return sandbox.LedgerPage(c.r, &s.posts) }))
+		r.Get("/ledger/webhooks", s.do(func(c *controlCall) (any, error) { return sandbox.LedgerPage(c.r, &s.deliveries) }))
+		r.Get("/codes", s.do(func(c *controlCall) (any, error) { return map[string]any{"items": c.codeViews()}, nil }))
 		r.Get("/chats/{chat}", s.do(getChat))
 		r.Put("/people/{person}", s.do(putPerson))
 		r.Patch("/people/{person}", s.do(patchPerson))
@@ -73,58 +73,27 @@ type controlCall struct {
 	body []byte
 }
 
-// controlError is a refusal with a status.
-type controlError struct {
-	status int
-	text   string
-}
-
-func (e *controlError) Error() string { return e.text }
-
-func missing(what, id string) error {
-	return &controlError{http.StatusNotFound, fmt.Sprintf("no %s %q", what, id)}
-}
-
-func wrong(text string) error { return &controlError{http.StatusBadRequest, text} }
-
 // do makes a handler that runs with the lock held and answers JSON.
 func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
-			writeControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
+			sandbox.WriteControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
 			return
 		}
 		s.mu.Lock()
 		out, err := handle(&controlCall{Server: s, r: r, body: body})
-		var refused *controlError
 		raw, encErr := json.Marshal(out)
 		s.mu.Unlock()
-		switch {
-		case errors.As(err, &refused):
-			writeControl(w, refused.status, map[string]string{"error": refused.text})
-		case err != nil:
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-		case encErr != nil:
-			writeControl(w, http.StatusInternalServerError, map[string]string{"error": encErr.Error()})
-		default:
-			writeControl(w, http.StatusOK, json.RawMessage(raw))
-		}
+		sandbox.Reply(w, json.RawMessage(raw), cmp.Or(err, encErr))
 	}
-}
-
-func writeControl(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) //nolint:errcheck // a client that left is its own loss
 }
 
 func (c *controlCall) decode(into any) error {
 	dec := json.NewDecoder(newReader(c.body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return wrong("body: " + err.Error())
+		return sandbox.Wrong("body: " + err.Error())
 	}
 	return nil
 }
@@ -142,7 +111,7 @@ func (c *controlCall) person() (*person, error) {
 	if p := c.personBy(c.param("person")); p != nil {
 		return p, nil
 	}
-	return nil, missing("person", c.param("person"))
+	return nil, sandbox.Missing("person", c.param("person"))
 }
 
 // chatWith finds or begins the chat of the person of the path with a user named by internal id, user-visible id or conversation.
@@ -156,12 +125,12 @@ func (c *controlCall) chatWith(to string) (*chat, error) {
 	}
 	u := c.userBy(to)
 	if u == nil || u.state != "active" {
-		return nil, missing("enlisted user", to)
+		return nil, sandbox.Missing("enlisted user", to)
 	}
 	if out := c.chatOf(u, p); out != nil {
 		return out, nil
 	}
-	return nil, wrong("too many conversations")
+	return nil, sandbox.Wrong("too many conversations")
 }
 
 func putFaults(c *controlCall) (any, error) {
@@ -169,7 +138,7 @@ func putFaults(c *controlCall) (any, error) {
 	if err := c.decode(&f); err != nil {
 		return nil, err
 	}
-	if err := f.validate(); err != nil {
+	if err := f.Validate(); err != nil {
 		return nil, err
 	}
 	c.faults = f
@@ -190,7 +159,7 @@ func putTerms(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if in.Version == "" || len(in.SHA256) != 64 {
-		return nil, wrong("want version and sha256")
+		return nil, sandbox.Wrong("want version and sha256")
 	}
 	c.terms = in
 	for _, u := range c.users {
@@ -223,7 +192,7 @@ func putUserState(c *controlCall) (any, error) {
 	}
 	u := c.userBy(c.param("user"))
 	if u == nil {
-		return nil, missing("user", c.param("user"))
+		return nil, sandbox.Missing("user", c.param("user"))
 	}
 	switch in.State {
 	case "active":
@@ -234,58 +203,18 @@ func putUserState(c *controlCall) (any, error) {
 	case "expiring":
 		c.emit(u.partner, "enlistment.expiring", u, nil, map[string]any{"enlistment": u.view()})
 	default:
-		return nil, wrong("state: want active, suspended, lapsed or expiring")
+		return nil, sandbox.Wrong("state: want active, suspended, lapsed or expiring")
 	}
 	u.version++
 	c.touch()
 	return u.view(), nil
 }
 
-func ledgerPage[T any](c *controlCall, r *ring[T]) (any, error) {
-	after, limit := int64(0), 1000
-	var err error
-	if v := c.r.URL.Query().Get("after"); v != "" {
-		if after, err = strconv.ParseInt(v, 10, 64); err != nil || after < 0 {
-			return nil, wrong("after: want a number")
-		}
-	}
-	if v := c.r.URL.Query().Get("limit"); v != "" {
-		if limit, err = strconv.Atoi(v); err != nil || limit < 1 || limit > 10_000 {
-			return nil, wrong("limit: want 1 to 10000")
-		}
-	}
-	items, next := r.after(after, limit)
-	return map[string]any{"items": items, "next": next, "total": r.total, "forgotten": r.total - int64(len(r.items))}, nil
-}
-
 // serveChanges is the stream of server-sent events by which the page knows when to look again.
 func (s *Server) serveChanges(w http.ResponseWriter, r *http.Request) {
-	out := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	ping := time.NewTicker(15 * time.Second)
-	defer ping.Stop()
-	last := int64(-1)
-	for {
+	sandbox.ServeChanges(w, r, s.stopped, func() (int64, <-chan struct{}) {
 		s.mu.Lock()
-		revision, changed := s.revision, s.changed
-		s.mu.Unlock()
-		if revision != last {
-			last = revision
-			fmt.Fprintf(w, "data: {\"revision\":%d}\n\n", revision)
-		} else {
-			fmt.Fprint(w, ": still here\n\n")
-		}
-		if out.Flush() != nil || !wait(r.Context(), 50*time.Millisecond) { // bursts become one
-			return
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-s.stopped:
-			return
-		case <-changed:
-		case <-ping.C:
-		}
-	}
+		defer s.mu.Unlock()
+		return s.revision, s.changed
+	})
 }

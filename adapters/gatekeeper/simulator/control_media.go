@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // mediaOrder says what file to make: the bytes themselves, or a description of bytes that are made.
@@ -26,8 +28,7 @@ type mediaOrder struct {
 	Emoji         string `json:"emoji"`
 	Thumb         string `json:"thumb"`
 	ViewOnce      bool   `json:"view_once"`
-	// Cut breaks every download off after that many bytes.
-	Cut int64 `json:"cut"`
+	spoiled
 }
 
 // maxMade bounds a file that the control API takes or makes.
@@ -44,27 +45,30 @@ func (s *Server) serveMakeMedia(w http.ResponseWriter, r *http.Request) {
 		dec := json.NewDecoder(io.LimitReader(r.Body, 32<<20))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&in); err != nil {
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
+			sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
 			return
 		}
 	}
 	part, err := s.makeMedia(in, raw)
 	if err != nil {
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
-	writeControl(w, http.StatusOK, part)
+	sandbox.WriteControl(w, http.StatusOK, part)
 }
 
 // makeMedia stores what was ordered; raw, when given, is the bytes.
 func (s *Server) makeMedia(in mediaOrder, raw io.Reader) (map[string]any, error) {
-	m := &mediaObject{id: newID("med"), name: in.Name, typ: in.Type, cut: in.Cut, readers: map[string]bool{}, done: true, created: s.cfg.Now()}
+	m := &mediaObject{id: newID("med"), name: in.Name, typ: in.Type, spoiled: in.spoiled, readers: map[string]bool{}, done: true, created: s.cfg.Now()}
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
 	switch {
 	case raw != nil:
 	case in.Base64 != nil:
 		raw = bytes.NewReader(in.Base64)
 	case in.Width > 0 || in.Height > 0:
-		drawn, err := picture(in.Width, in.Height, in.Seed, in.Noise)
+		drawn, err := sandbox.Picture(in.Width, in.Height, in.Seed, in.Noise)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +76,7 @@ func (s *Server) makeMedia(in mediaOrder, raw io.Reader) (map[string]any, error)
 		or(&m.typ, "image/png")
 	case in.Size > 0 && in.Size <= maxMade:
 		or(&m.typ, "application/octet-stream")
-		m.pattern, m.size = newPattern(m.typ, in.Seed), in.Size
+		m.pattern, m.size = sandbox.NewPattern(m.typ, in.Seed), in.Size
 	default:
 		return nil, errors.New("want base64, width and height, or size")
 	}
@@ -125,7 +129,7 @@ func (s *Server) serveMediaBytes(w http.ResponseWriter, r *http.Request) {
 	m := s.media[strings.TrimPrefix(r.URL.Path, "/sandbox/v1/media/")]
 	s.mu.Unlock()
 	if m == nil || !m.done {
-		writeControl(w, http.StatusNotFound, map[string]string{"error": "no such media object"})
+		sandbox.WriteControl(w, http.StatusNotFound, map[string]string{"error": "no such media object"})
 		return
 	}
 	// What strangers upload is never run: only types that a browser shows without scripts are shown.
@@ -134,6 +138,6 @@ func (s *Server) serveMediaBytes(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Disposition", "attachment")
 	}
 	if err := m.serve(w, r); err != nil {
-		writeControl(w, http.StatusInternalServerError, map[string]string{"error": "the file is gone"})
+		sandbox.WriteControl(w, http.StatusInternalServerError, map[string]string{"error": "the file is gone"})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"unicode/utf8"
+
+	"postern/adapters/internal/sandbox"
 )
 
 func putPerson(c *controlCall) (any, error) {
@@ -16,11 +18,11 @@ func putPerson(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if c.people[in.ID] == nil && len(c.people) >= c.cfg.Limits.People {
-		return nil, wrong("too many people")
+		return nil, sandbox.Wrong("too many people")
 	}
 	for _, i := range in.Identifiers {
 		if other := c.personNamed(i); other != nil && other.ID != in.ID {
-			return nil, wrong("an identifier belongs to somebody else")
+			return nil, sandbox.Wrong("an identifier belongs to somebody else")
 		}
 	}
 	c.addPerson(in)
@@ -43,7 +45,7 @@ func patchPerson(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if next.Avatar != "" && c.media[next.Avatar] == nil {
-		return nil, missing("media object", next.Avatar)
+		return nil, sandbox.Missing("media object", next.Avatar)
 	}
 	looks := p.Display != next.Display || p.Avatar != next.Avatar
 	p.Person = next
@@ -73,7 +75,7 @@ func postSay(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if !chat.person.OptedIn {
-		return nil, wrong("the person has not opted in")
+		return nil, sandbox.Wrong("the person has not opted in")
 	}
 	m, e := c.say(chat, raw, in.ReplyTo)
 	return said(m, e), nil
@@ -98,7 +100,7 @@ func contentOf(text string, raw json.RawMessage) (json.RawMessage, error) {
 		return raw, nil
 	}
 	if text == "" || len(text) > textBytes || !utf8.ValidString(text) {
-		return nil, wrong("text: want 1 to " + itoa(textBytes) + " bytes")
+		return nil, sandbox.Wrong("text: want 1 to " + itoa(textBytes) + " bytes")
 	}
 	out, err := json.Marshal(map[string]string{"text": text})
 	return out, err
@@ -118,7 +120,7 @@ func postTyping(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if in.State != "composing" && in.State != "paused" {
-		return nil, wrong("state: want composing or paused")
+		return nil, sandbox.Wrong("state: want composing or paused")
 	}
 	chat, err := c.chatWith(in.To)
 	if err == nil {
@@ -155,7 +157,7 @@ func postAnswer(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if chat.request == nil || chat.request.State != "pending" {
-		return nil, missing("open request", in.To)
+		return nil, sandbox.Missing("open request", in.To)
 	}
 	if in.Accept {
 		c.acceptRequest(chat)
@@ -207,9 +209,9 @@ func (c *controlCall) personMessage(own bool) (*message, error) {
 	m := c.messages[c.param("message")]
 	switch {
 	case m == nil:
-		return nil, missing("message", c.param("message"))
+		return nil, sandbox.Missing("message", c.param("message"))
 	case own && m.fromUser:
-		return nil, wrong("the message is not the person's")
+		return nil, sandbox.Wrong("the message is not the person's")
 	}
 	return m, nil
 }
@@ -231,7 +233,7 @@ func patchMessage(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if m.retracted {
-		return nil, wrong("the message was taken back")
+		return nil, sandbox.Wrong("the message was taken back")
 	}
 	return said(m, c.editAs(m, raw, m.chat.person.internalID())), nil
 }
@@ -257,7 +259,7 @@ func putReactions(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if len(in.Emojis) > 20 || slices.Contains(in.Emojis, "") {
-		return nil, wrong("emojis: want at most 20")
+		return nil, sandbox.Wrong("emojis: want at most 20")
 	}
 	return said(m, c.reactAs(m, in.Emojis, m.chat.person.internalID())), nil
 }
@@ -273,7 +275,7 @@ func postFail(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if codeStatus[in.Code] == 0 {
-		return nil, wrong("code: not one of the document")
+		return nil, sandbox.Wrong("code: not one of the document")
 	}
 	c.failMessage(m, in.Code)
 	return empty{}, nil
@@ -290,7 +292,7 @@ func postReject(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if codeStatus[in.Code] == 0 || !m.fromUser || m.clientID == "" {
-		return nil, wrong("want a user's message and a code of the document")
+		return nil, sandbox.Wrong("want a user's message and a code of the document")
 	}
 	m.status = "failed"
 	c.emit(m.chat.user.partner, "media.rejected", m.chat.user, m.chat, map[string]string{

@@ -72,14 +72,14 @@ func (s *Server) prepare(p *partner, ship *shipment, now time.Time) (a attempt, 
 		return a, "late"
 	case e.chat != "" && s.users[e.to] == nil: // the user left: traffic stops at once
 		return a, "withdrawn"
-	case !ship.replay && ship.attempt == 0 && s.dice.hit(f.WebhookDropRate):
+	case !ship.replay && ship.attempt == 0 && s.dice.Hit(f.WebhookDropRate):
 		return a, "dropped"
 	}
 	a = attempt{url: p.hook.url, event: e, at: now}
 	if ship.replay {
 		a.fault = "replay"
 	}
-	if s.dice.hit(f.WebhookStaleRate) {
+	if s.dice.Hit(f.WebhookStaleRate) {
 		a.fault, a.at = "stale", now.Add(-10*time.Minute)
 	}
 	var list []string
@@ -87,7 +87,7 @@ func (s *Server) prepare(p *partner, ship *shipment, now time.Time) (a attempt, 
 		list = append(list, signV1(key, e.id, a.at, e.body))
 	}
 	list = append(list, signV1a(s.cfg.SigningKey, e.id, a.at, e.body))
-	if s.dice.hit(f.WebhookBadSignatureRate) {
+	if s.dice.Hit(f.WebhookBadSignatureRate) {
 		a.fault, list = "bad_signature", []string{signV1([]byte("not the secret"), e.id, a.at, e.body)}
 	}
 	a.signature = strings.Join(list, " ")
@@ -127,7 +127,7 @@ func (d delivered) taken() bool { return len(d.Result) == 3 && d.Result[0] == '2
 // record writes an outcome into the ledger.
 func (s *Server) record(ship *shipment, d delivered) {
 	e := ship.event
-	d.N, d.EventID, d.Type, d.Conversation, d.Seq, d.Attempt = s.deliveries.total+1, e.id, e.typ, e.chat, e.seq, ship.attempt+1
-	s.deliveries.add(d)
+	d.N, d.EventID, d.Type, d.Conversation, d.Seq, d.Attempt = s.deliveries.Total+1, e.id, e.typ, e.chat, e.seq, ship.attempt+1
+	s.deliveries.Add(d)
 	s.touch()
 }

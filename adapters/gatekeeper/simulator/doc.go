@@ -25,6 +25,7 @@
 //	PUT    /people/{id}               Person: add or replace
 //	PATCH  /people/{id}               part of a Person: opted_in, accepts, persona, display, avatar (a media id), tells_decline
 //	GET    /people/{id}               the person with its chats
+//	GET    /codes                     what was sent to prove a number or an address, and can still be used, oldest first
 //	GET    /chats/{conversation}      one chat with its messages in order of acceptance
 //	POST   /people/{id}/messages      {to, text | content, reply_to}: say something; {message_id, conversation, event_id, seq}
 //	POST   /people/{id}/open          {to}: the chat with a user, begun when there is none
@@ -41,7 +42,8 @@
 //	PUT    /people/{id}/presence      {available, last_seen}: tells everybody who knows the person
 //	POST   /people/{id}/calls         {to, state: ringing | missed | ended, call_id, video, duration_s}; {call_id}
 //	POST   /media                     a file, as bytes with a Content-Type and ?name=, or as JSON {type, name, base64} or made: {type, size},
-//	                                  {width, height, noise}, each with {kind, seed, duration_ms, emoji, thumb, view_once, cut}; a part for content.media
+//	                                  {width, height, noise}, each with {kind, seed, duration_ms, emoji, thumb, view_once}; a part for content.media.
+//	                                  Its downloads are spoiled by {cut: bytes}, {length: what Content-Length says}, {endless}, {slow_ms}, {redirect}
 //	GET    /media/{id}                the bytes of any file, also of those that users uploaded
 //	POST   /users/{user}/messages     {to, text | content, reply_to}: the user writes in the gatekeeper's own app
 //	PATCH  /users/{user}/messages/{id}, DELETE, PUT .../reactions   as for people, by the user's own hand
@@ -52,13 +54,13 @@
 //	PATCH  /limits                    Offer: text_bytes, media_bytes, media_types, edit_window_s, retract_window_s, reactions_per_user, reactions
 //	GET    /reports                   what users complained of
 //	GET    /ledger/messages           ?after=&limit=: accepted POST /v1/messages in order of arrival, with idempotency key, client_id,
-//	                                  number of replays, time and User-Agent; {items, next, total, forgotten}
+//	                                  number of replays, files as {media_id, name}, time and User-Agent; {items, next, total, forgotten}
 //	GET    /ledger/webhooks           ?after=&limit=: every delivery attempt with its result and injected fault
 //	POST   /wait                      long poll until a condition holds or timeout_ms passed; {ok, count, items}
 //	GET    /changes                   server-sent events, one per change of the state
 //
 // The conditions of /wait have a kind: message (person, user, direction to_person or to_user, has, text, contains, status, edited, retracted,
-// reaction), block (person, user), report (person), request (person, user, state), enlistment (user, state), typing (person, user), posts, webhooks (type; those that were taken) and
+// reaction), block (person, user), report (person), request (person, user, state), enlistment (user, state), code (user), typing (person, user), posts, webhooks (type; those that were taken) and
 // idle (no webhook waits). min says how many.
 //
 // # Repeatable faults

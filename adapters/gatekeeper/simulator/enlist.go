@@ -70,11 +70,17 @@ func createEnlistment(c *call) (answer, *problem) {
 		Mode       string
 		Terms      termsAccepted
 		Settings   settings
+		Proof      *codeProof
 	}
 	if p := c.decode(&in); p != nil {
 		return answer{}, p
 	}
+	how := identifierProofs()[in.Identifier.Type]
 	switch {
+	case how == "":
+		return answer{}, invalid("/identifier/type", "the directory says by what users are enlisted")
+	case in.Proof != nil && how != "code":
+		return answer{}, invalid("/proof", "nothing was sent to that")
 	case folded(in.Identifier.Value) != folded(c.subject):
 		p := fail("assertion_invalid", "sub is not the identifier to be enlisted")
 		p.Param = "/identifier/value"
@@ -87,6 +93,14 @@ func createEnlistment(c *call) (answer, *problem) {
 		p := fail("terms_outdated", "the terms in force are version "+c.terms.Version)
 		p.Param = "/terms"
 		return answer{}, p
+	}
+	if how == "code" {
+		if in.Proof == nil {
+			return c.sendCode(in.Identifier)
+		}
+		if p := c.checkCode(in.Identifier, *in.Proof); p != nil {
+			return answer{}, p
+		}
 	}
 	if c.user != nil {
 		return c.user.answer(http.StatusOK), nil

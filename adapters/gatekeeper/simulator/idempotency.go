@@ -25,7 +25,7 @@ func (s *Server) once(op *operation, c *call, do implementation, id string) repl
 		key = c.partner.ClientID + "\x00" + c.r.Header.Get("Idempotency-Key")
 		// The user is part of the request: one partner user never gets the answer meant for another.
 		fingerprint = sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", c.r.Method, c.r.URL.RequestURI(), c.subject, c.body))
-		if old, ok := s.remembered.get(key, c.now); ok {
+		if old, ok := s.remembered.Get(key, c.now); ok {
 			if old.request != fingerprint {
 				return fail("idempotency_conflict", "the key was used for another request").reply(id)
 			}
@@ -38,18 +38,18 @@ func (s *Server) once(op *operation, c *call, do implementation, id string) repl
 			return out
 		}
 	}
-	before := s.posts.total
+	before := s.posts.Total
 	out, prob := s.run(op, c, do, id)
 	if prob != nil {
 		out = prob.reply(id)
 	}
 	if op.keyed && out.status != 429 && out.status < 500 {
 		r := remembered{request: fingerprint, reply: out}
-		if s.posts.total > before {
-			r.post = s.posts.last()
+		if s.posts.Total > before {
+			r.post = s.posts.Last()
 			r.post.IdempotencyKey = c.r.Header.Get("Idempotency-Key")
 		}
-		s.remembered.add(key, r, c.now.Add(idempotencyLife), c.now)
+		s.remembered.Add(key, r, c.now.Add(idempotencyLife), c.now)
 	}
 	return out
 }

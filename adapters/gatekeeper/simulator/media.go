@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 const (
@@ -26,11 +28,11 @@ type mediaObject struct {
 	ciphertext            bool
 	owner                 *user // who uploaded it; nil for what a person has
 	path                  string
-	pattern               *pattern
+	pattern               *sandbox.Pattern
 	stored                int64 // bytes on disk so far
 	busy                  bool  // somebody is putting bytes
 	done                  bool
-	cut                   int64           // with a positive value a download breaks off there
+	spoiled               spoiled
 	readers               map[string]bool // users who were shown it
 	created               time.Time
 }
@@ -312,12 +314,12 @@ func jsonReply(status int, body any) reply {
 // open gives the bytes.
 func (m *mediaObject) open() (io.ReadSeekCloser, error) {
 	if m.pattern != nil {
-		return m.pattern.reader(m.size), nil
+		return m.pattern.Reader(m.size), nil
 	}
 	return os.Open(m.path)
 }
 
-// serve writes the bytes, with ranges. An object that is cut breaks its connection off.
+// serve writes the bytes, with ranges, unless they are spoiled.
 func (m *mediaObject) serve(w http.ResponseWriter, r *http.Request) error {
 	f, err := m.open()
 	if err != nil {
@@ -326,12 +328,9 @@ func (m *mediaObject) serve(w http.ResponseWriter, r *http.Request) error {
 	defer func() { _ = f.Close() }()
 	w.Header().Set("Content-Type", m.typ)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if m.cut > 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(m.size))
-		_, _ = io.CopyN(w, f, m.cut) // whoever left early does not see the break
-		panic(http.ErrAbortHandler)
+	if !m.spoiled.serve(w, r, f, m.size) {
+		http.ServeContent(w, r, "", time.Time{}, f)
 	}
-	http.ServeContent(w, r, "", time.Time{}, f)
 	return nil
 }
 

@@ -45,9 +45,9 @@ func sendMessage(c *call) (answer, *problem) {
 	c.add(chat, m)
 	c.note(m)
 	chat.userTyping = time.Time{}
-	c.posts.add(&posted{
-		N: c.posts.total + 1, At: c.now, ClientID: in.ClientID, MessageID: m.id, Conversation: chat.id, Sender: c.user.internalID,
-		To: chat.person.internalID(), Kind: body.kind(), Text: body.Text, UserAgent: c.r.UserAgent(),
+	c.posts.Add(&posted{
+		N: c.posts.Total + 1, At: c.now, ClientID: in.ClientID, MessageID: m.id, Conversation: chat.id, Sender: c.user.internalID,
+		To: chat.person.internalID(), Kind: body.kind(), Text: body.Text, Files: body.files(), UserAgent: c.r.UserAgent(),
 	})
 	c.touch()
 	c.perform(chat, m)

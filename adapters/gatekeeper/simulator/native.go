@@ -3,6 +3,8 @@ package simulator
 import (
 	"encoding/json"
 	"slices"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // The gatekeeper's own app in the hand of a partner user: what is done there is told to the partner as the user's doing.
@@ -10,7 +12,7 @@ import (
 func (c *controlCall) nativeUser() (*user, error) {
 	u := c.userBy(c.param("user"))
 	if u == nil || u.state != "active" {
-		return nil, missing("enlisted user", c.param("user"))
+		return nil, sandbox.Missing("enlisted user", c.param("user"))
 	}
 	return u, nil
 }
@@ -24,11 +26,11 @@ func (c *controlCall) nativeMessage(own bool) (*user, *message, error) {
 	m := c.messages[c.param("message")]
 	switch {
 	case m == nil || m.chat.user != u:
-		return nil, nil, missing("message", c.param("message"))
+		return nil, nil, sandbox.Missing("message", c.param("message"))
 	case own && !m.fromUser:
-		return nil, nil, wrong("the message is not the user's")
+		return nil, nil, sandbox.Wrong("the message is not the user's")
 	case m.retracted:
-		return nil, nil, wrong("the message was taken back")
+		return nil, nil, sandbox.Wrong("the message was taken back")
 	}
 	return u, m, nil
 }
@@ -41,12 +43,12 @@ func (c *controlCall) nativeChat(to string) (*chat, error) {
 	}
 	p := c.personBy(to)
 	if p == nil {
-		return nil, missing("person", to)
+		return nil, sandbox.Missing("person", to)
 	}
 	if out := c.chatOf(u, p); out != nil {
 		return out, nil
 	}
-	return nil, wrong("too many conversations")
+	return nil, sandbox.Wrong("too many conversations")
 }
 
 func postNativeSay(c *controlCall) (any, error) {
@@ -120,7 +122,7 @@ func putNativeReactions(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if len(in.Emojis) > 20 || slices.Contains(in.Emojis, "") {
-		return nil, wrong("emojis: want at most 20")
+		return nil, sandbox.Wrong("emojis: want at most 20")
 	}
 	return said(m, c.reactAs(m, in.Emojis, u.internalID)), nil
 }

@@ -84,10 +84,11 @@ func readDirectory(c *call) (answer, *problem) {
 		"issuer": issuer, "platform": "sandbox", "name": c.cfg.Name, "versions": []string{openapi.Version},
 		"endpoints": map[string]string{"token": issuer + "/oauth/token", "api": issuer, "jwks": issuer + "/.well-known/gia/jwks.json"},
 		"regions":   []string{}, "modes": []string{"plaintext"}, "identifier_types": []string{"email", "phone", "username", "jid"},
-		"features": c.features,
-		"limits":   c.directoryLimits(),
-		"terms":    map[string]string{"version": c.terms.Version, "url": issuer + "/page/terms.html", "sha256": c.terms.SHA256},
-		"calls":    map[string]string{"available_after": callsAfter},
+		"identifier_proofs": identifierProofs(),
+		"features":          c.features,
+		"limits":            c.directoryLimits(),
+		"terms":             map[string]string{"version": c.terms.Version, "url": issuer + "/page/terms.html", "sha256": c.terms.SHA256},
+		"calls":             map[string]string{"available_after": callsAfter},
 	}}, nil
 }
 

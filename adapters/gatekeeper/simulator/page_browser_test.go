@@ -83,6 +83,8 @@ func TestPageInBrowser(t *testing.T) {
 	step("open", act(chromedp.EmulateViewport(1180, 760)), act(chromedp.Navigate(server.URL+"/#juliet")), act(chromedp.WaitVisible(".request")))
 	b.must(201, "POST", "/v1/contact-requests", "mallory@evil.example", obj{"to": "gku_juliet", "message": hostile})
 	step("hostile request arrives", poll(`document.querySelectorAll('.request').length === 2`))
+	_, code := b.begin("phone", number)
+	step("code arrives", poll(`document.getElementById('codes').textContent.includes('`+code+`')`), poll(`!document.body.textContent.includes('`+number+`')`))
 	shot(ctx, t, "requests")
 	step("accept", act(chromedp.Click(`.request .buttons button:last-child`)), act(chromedp.WaitVisible("#compose")))
 

@@ -30,8 +30,8 @@ type retryAdvice struct {
 var codeStatus = map[string]int{
 	"invalid_request": 400, "unauthenticated": 401, "assertion_invalid": 401, "not_permitted": 403, "not_enlisted": 403,
 	"reconsent_required": 403, "terms_outdated": 403, "region_denied": 403, "suspended": 403, "no_consent": 403,
-	"blocked_by_policy": 403, "mode_not_allowed": 403, "plaintext_forbidden": 403, "not_found": 404, "unavailable": 404,
-	"method_not_allowed": 405, "identity_changed": 409, "epoch_conflict": 409, "keys_exhausted": 409, "stale_version": 412,
+	"blocked_by_policy": 403, "mode_not_allowed": 403, "plaintext_forbidden": 403, "verification_failed": 403, "not_found": 404, "unavailable": 404,
+	"method_not_allowed": 405, "identity_changed": 409, "epoch_conflict": 409, "keys_exhausted": 409, "verification_expired": 410, "stale_version": 412,
 	"too_large": 413, "unsupported_type": 415, "idempotency_conflict": 422, "rate_limited": 429, "quota_first_contact": 429,
 	"internal": 500, "feature_unavailable": 501, "upstream_down": 503,
 }

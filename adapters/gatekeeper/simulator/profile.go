@@ -3,6 +3,8 @@ package simulator
 import (
 	"net/http"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 type profileView struct {
@@ -103,7 +105,7 @@ func postCall(c *controlCall) (any, error) {
 		return nil, err
 	}
 	if in.State != "ringing" && in.State != "missed" && in.State != "ended" {
-		return nil, wrong("state: want ringing, missed or ended")
+		return nil, sandbox.Wrong("state: want ringing, missed or ended")
 	}
 	or(&in.CallID, newID("call"))
 	data := map[string]any{

@@ -47,28 +47,8 @@ func (q *laneQueue) Pop() any {
 	return l
 }
 
-// task is something a persona does later.
-type task struct {
-	at time.Time
-	do func() // with the lock held
-}
-
-type taskQueue []task
-
-func (q taskQueue) Len() int           { return len(q) }
-func (q taskQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
-func (q taskQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *taskQueue) Push(x any)        { *q = append(*q, x.(task)) }
-func (q *taskQueue) Pop() any {
-	old := *q
-	t := old[len(old)-1]
-	old[len(old)-1] = task{}
-	*q = old[:len(old)-1]
-	return t
-}
-
 func (s *Server) after(d time.Duration, do func()) {
-	heap.Push(&s.tasks, task{s.cfg.Now().Add(d), do})
+	s.tasks.Add(s.cfg.Now().Add(d), do)
 	s.nudge()
 }
 
@@ -109,12 +89,8 @@ func (s *Server) step(ctx context.Context, flying *sync.WaitGroup) time.Duration
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
 	next := time.Hour
-	for len(s.tasks) > 0 {
-		if d := s.tasks[0].at.Sub(now); d > 0 {
-			next = min(next, d)
-			break
-		}
-		heap.Pop(&s.tasks).(task).do()
+	if d := s.tasks.RunDue(now); d > 0 {
+		next = min(next, d)
 	}
 	for _, p := range s.partners {
 		if d := s.launch(ctx, p, now, flying); d > 0 {
@@ -222,7 +198,7 @@ func (s *Server) landed(p *partner, l *lane, ship *shipment, out delivered) {
 	switch {
 	case out.taken():
 		s.taken[ship.event.typ]++
-		if !ship.replay && s.dice.hit(s.faults.WebhookReplayRate) {
+		if !ship.replay && s.dice.Hit(s.faults.WebhookReplayRate) {
 			l.queue = append(l.queue, &shipment{event: ship.event, notBefore: now, replay: true})
 		}
 	case ship.replay || !ship.event.kept():
@@ -245,5 +221,5 @@ func (s *Server) backoff(attempt int) time.Duration {
 	if attempt < 30 {
 		d = min(s.cfg.RetryBase<<(attempt-1), s.cfg.RetryMax)
 	}
-	return d/2 + time.Duration(s.dice.rng.Int64N(int64(d/2)+1))
+	return d/2 + time.Duration(s.dice.Rand.Int64N(int64(d/2)+1))
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"postern/adapters/internal/sandbox"
 )
 
 const maxBody = 1 << 20 // bytes of a request; GIA leaves the limit to the gatekeeper
@@ -37,12 +39,14 @@ type Server struct {
 	requests    map[string]*chat // by contact request id
 	reports     map[string]*report
 	jobs        map[string]*job
-	tokens      *expiring[token]
-	jtis        *expiring[struct{}]
-	assertions  *expiring[string]
-	remembered  *expiring[remembered]
+	tokens      *sandbox.Expiring[token]
+	jtis        *sandbox.Expiring[struct{}]
+	assertions  *sandbox.Expiring[string]
+	remembered  *sandbox.Expiring[remembered]
+	codes       *sandbox.Expiring[*sentCode] // by verification id
+	codeQuotas  *sandbox.Expiring[*int]      // codes sent, by what they were sent to
 	faults      Faults
-	dice        dice
+	dice        sandbox.Dice
 	terms       termsAccepted
 	features    map[string]string // feature to level, as the directory says
 	offer       Offer
@@ -53,9 +57,9 @@ type Server struct {
 	mediaTotal   int64    // bytes
 	mediaDir     string
 	order        int64
-	posts        ring[*posted]
-	deliveries   ring[delivered]
-	tasks        taskQueue
+	posts        sandbox.Ring[*posted]
+	deliveries   sandbox.Ring[delivered]
+	tasks        sandbox.Tasks
 	changed      chan struct{} // closed at the next change
 	revision     int64
 	taken        map[string]int64 // webhooks that the partner took, by type
@@ -132,11 +136,12 @@ func (s *Server) reset() error {
 	s.partners, s.people, s.personOrder = map[string]*partner{}, map[string]*person{}, nil
 	s.users, s.enlistments, s.chats, s.messages = map[string]*user{}, map[string]*user{}, map[string]*chat{}, map[string]*message{}
 	s.requests, s.reports, s.jobs = map[string]*chat{}, map[string]*report{}, map[string]*job{}
-	s.tokens, s.jtis = newExpiring[token](maxTokens), newExpiring[struct{}](maxJTIs)
-	s.assertions, s.remembered = newExpiring[string](maxAssertions), newExpiring[remembered](s.cfg.Limits.IdempotencyKeys)
-	s.posts, s.deliveries = ring[*posted]{max: s.cfg.Limits.Ledger}, ring[delivered]{max: s.cfg.Limits.Ledger}
+	s.tokens, s.jtis = sandbox.NewExpiring[token](maxTokens), sandbox.NewExpiring[struct{}](maxJTIs)
+	s.assertions, s.remembered = sandbox.NewExpiring[string](maxAssertions), sandbox.NewExpiring[remembered](s.cfg.Limits.IdempotencyKeys)
+	s.codes, s.codeQuotas = sandbox.NewExpiring[*sentCode](maxCodes), sandbox.NewExpiring[*int](maxCodes)
+	s.posts, s.deliveries = sandbox.Ring[*posted]{Max: s.cfg.Limits.Ledger}, sandbox.Ring[delivered]{Max: s.cfg.Limits.Ledger}
 	s.taken = map[string]int64{}
-	s.tasks, s.faults, s.dice, s.order = nil, s.cfg.Faults, newDice(s.cfg.Seed), 0
+	s.tasks, s.faults, s.dice, s.order = sandbox.Tasks{}, s.cfg.Faults, sandbox.NewDice(s.cfg.Seed), 0
 	s.terms = defaultTerms()
 	s.dropMedia()
 	s.resetOffer()
@@ -262,7 +267,7 @@ func (s *Server) serve(op *operation, do implementation) http.HandlerFunc {
 		if op.secured || op.id == "issueToken" {
 			fate = s.drawRequestFate()
 		}
-		if !wait(r.Context(), fate.delay) {
+		if !sandbox.Pause(r.Context(), fate.delay) {
 			return
 		}
 		if fate.refuse != nil {
@@ -279,7 +284,7 @@ func (s *Server) serve(op *operation, do implementation) http.HandlerFunc {
 			return
 		}
 		if fate.hold > 0 {
-			if wait(r.Context(), fate.hold) {
+			if sandbox.Pause(r.Context(), fate.hold) {
 				timedOut().reply(id).write(w)
 			}
 			return

@@ -45,33 +45,3 @@ func TestDecodeSecret(t *testing.T) {
 		t.Errorf("own secret: %v", err)
 	}
 }
-
-func TestExpiring(t *testing.T) {
-	e := newExpiring[int](2)
-	t0 := time.Unix(0, 0)
-	if !e.add("a", 1, t0.Add(time.Minute), t0) || e.add("a", 2, t0.Add(time.Minute), t0) {
-		t.Error("a living entry is added once")
-	}
-	if !e.add("a", 3, t0.Add(3*time.Minute), t0.Add(2*time.Minute)) {
-		t.Error("an ended entry is replaced")
-	}
-	e.add("b", 4, t0.Add(9*time.Minute), t0)
-	e.add("c", 5, t0.Add(9*time.Minute), t0)
-	if _, ok := e.get("a", t0); ok || len(e.entries) != 2 {
-		t.Errorf("got %d entries, a %v; want 2 and the oldest gone", len(e.entries), ok)
-	}
-}
-
-func TestRing(t *testing.T) {
-	r := ring[int]{max: 3}
-	for i := range 5 {
-		r.add(i + 1)
-	}
-	got, next := r.after(0, 2)
-	if len(got) != 2 || got[0] != 3 || got[1] != 4 || next != 4 {
-		t.Errorf("got %v next %d, want [3 4] next 4", got, next)
-	}
-	if got, next = r.after(next, 2); len(got) != 1 || got[0] != 5 || next != 5 {
-		t.Errorf("got %v next %d, want [5] next 5", got, next)
-	}
-}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 func newReader(b []byte) io.Reader {
@@ -23,6 +25,7 @@ type stateView struct {
 	Name     string       `json:"name"`
 	People   []personView `json:"people"`
 	Users    []userView   `json:"users"`
+	Codes    []codeView   `json:"codes"`
 	Faults   Faults       `json:"faults"`
 	Offer    offerView    `json:"offer"`
 	Counts   countsView   `json:"counts"`
@@ -125,7 +128,7 @@ func (p *person) view(now time.Time) personView {
 
 func (s *Server) stateView() stateView {
 	now := s.cfg.Now()
-	v := stateView{Revision: s.revision, Name: s.cfg.Name, People: []personView{}, Users: []userView{}, Faults: s.faults, Offer: s.offerView()}
+	v := stateView{Revision: s.revision, Name: s.cfg.Name, People: []personView{}, Users: []userView{}, Codes: s.codeViews(), Faults: s.faults, Offer: s.offerView()}
 	for _, id := range s.personOrder {
 		v.People = append(v.People, s.people[id].view(now))
 	}
@@ -134,7 +137,7 @@ func (s *Server) stateView() stateView {
 	}
 	slices.SortFunc(v.Users, func(a, b userView) int { return strings.Compare(a.InternalID, b.InternalID) })
 	v.Counts = countsView{
-		Messages: len(s.messages), Posts: s.posts.total, Deliveries: s.deliveries.total, IdempotencyKeys: len(s.remembered.entries),
+		Messages: len(s.messages), Posts: s.posts.Total, Deliveries: s.deliveries.Total, IdempotencyKeys: s.remembered.Len(),
 	}
 	for _, p := range s.partners {
 		v.Counts.WebhooksWaiting += p.waiting()
@@ -154,7 +157,7 @@ func getPerson(c *controlCall) (any, error) {
 func getChat(c *controlCall) (any, error) {
 	chat := c.chats[c.param("chat")]
 	if chat == nil {
-		return nil, missing("chat", c.param("chat"))
+		return nil, sandbox.Missing("chat", c.param("chat"))
 	}
 	return chat.view(c.cfg.Now(), true), nil
 }

@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // condition is what POST /sandbox/v1/wait waits for. Empty fields match everything.
 type condition struct {
-	Kind      string `json:"kind"` // message, request, enlistment, typing, block, report, posts, webhooks, idle
+	Kind      string `json:"kind"` // message, request, enlistment, code, typing, block, report, posts, webhooks, idle
 	TimeoutMS int    `json:"timeout_ms"`
 	Min       int64  `json:"min"` // how many; zero: 1
 	Person    string `json:"person"`
@@ -40,7 +42,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
-		writeControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
+		sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "body: " + err.Error()})
 		return
 	}
 	or(&c.Min, 1)
@@ -54,22 +56,22 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 		changed := s.changed
 		s.mu.Unlock()
 		if !known || err != nil {
-			writeControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, typing, block, report, posts, webhooks or idle"})
+			sandbox.WriteControl(w, http.StatusBadRequest, map[string]string{"error": "kind: want message, request, enlistment, code, typing, block, report, posts, webhooks or idle"})
 			return
 		}
 		if out.OK {
-			writeControl(w, http.StatusOK, json.RawMessage(raw))
+			sandbox.WriteControl(w, http.StatusOK, json.RawMessage(raw))
 			return
 		}
 		select {
 		case <-r.Context().Done():
 			return
 		case <-deadline.C:
-			writeControl(w, http.StatusOK, json.RawMessage(raw))
+			sandbox.WriteControl(w, http.StatusOK, json.RawMessage(raw))
 			return
 		case <-changed:
 		}
-		if !wait(r.Context(), 5*time.Millisecond) { // under load many changes are looked at together
+		if !sandbox.Pause(r.Context(), 5*time.Millisecond) { // under load many changes are looked at together
 			return
 		}
 	}
@@ -105,6 +107,12 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 				add(u.view())
 			}
 		}
+	case "code":
+		for _, v := range s.codeViews() {
+			if c.User == "" || strings.EqualFold(c.User, v.Identifier.Value) {
+				add(v)
+			}
+		}
 	case "block":
 		for _, u := range s.users {
 			for _, id := range u.blockedIDs() {
@@ -120,7 +128,7 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 			}
 		}
 	case "posts":
-		out.Count = s.posts.total
+		out.Count = s.posts.Total
 	case "webhooks":
 		for typ, n := range s.taken {
 			if c.Type == "" || c.Type == typ {

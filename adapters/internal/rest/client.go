@@ -176,10 +176,13 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 	return req, nil
 }
 
-// withoutURL removes the layer by which net/http adds the address to an error.
+// withoutURL removes the layer by which net/http adds the address to an error: paths hold tokens. A redirect's address may repeat it.
 func withoutURL(err error) error {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
-		return ue.Err
+		err = ue.Err
+	}
+	if strings.Contains(err.Error(), "Location header") { // net/http quotes it where it does not parse
+		return errors.New("redirect to an address that does not parse")
 	}
 	return err
 }

@@ -132,7 +132,8 @@ func (b *builder) instances() error {
 		b.secrets = append(b.secrets, secret)
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
-			Readable: a.ContactJIDs == "readable", Contacts: b.cfg.Operator.contacts(),
+			Readable: a.ContactJIDs == "readable", Window: gateway.WindowPolicy(cmp.Or(a.ClosedWindow, string(gateway.WindowHold))),
+			Strangers: gateway.UserID(a.Strangers), Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())
@@ -252,6 +253,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout,
 			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max),
+			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
@@ -259,7 +261,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
-		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered,
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	return b.components(a, texts)
 }
@@ -278,7 +280,7 @@ func (b *builder) media(a *App, keys *gateway.Keyring) error {
 	var err error
 	a.files, err = media.New(media.Config{
 		Dir: cmp.Or(m.Dir, filepath.Join(b.cfg.StateDir, "media")), Max: int64(m.Max), Keep: m.Keep, MaxStore: int64(m.MaxStore),
-		PublicURL: public, Internal: m.InternalHosts, Roots: b.o.Roots,
+		PublicURL: public, Internal: m.InternalHosts, Roots: b.o.Roots, Stall: m.Stall,
 	}, a.slots, b.o.Log)
 	if err != nil {
 		return b.cfg.at.problem("media", "%v", err)
@@ -377,7 +379,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 		}
 	}
 	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, TrustedProxies: proxies, Log: b.o.Log,
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
 	})
 }

@@ -94,6 +94,11 @@ type Media struct {
 	// Parallel is how many files move at once in each direction, Timeout how long one may take.
 	Parallel int           `yaml:"parallel"`
 	Timeout  time.Duration `yaml:"timeout"`
+	// Stall is how long one may all but stand still. Tries and Patience are how often and how long one is tried that cannot be
+	// had for the moment.
+	Stall    time.Duration `yaml:"stall"`
+	Tries    int           `yaml:"tries"`
+	Patience time.Duration `yaml:"patience"`
 }
 
 // Log says what is written to standard error.
@@ -175,6 +180,12 @@ type Adapter struct {
 	// ContactJIDs is opaque (also when empty) or readable: whether contacts of new registrations have the platform's own ids
 	// in their addresses.
 	ContactJIDs string `yaml:"contact_jids"`
+	// ClosedWindow is hold (also when empty), reopen or refuse: what happens to a message for a contact whom the platform lets nobody
+	// write to before they write again. reopen is hold, and asks the contact to write where the platform has a way.
+	ClosedWindow string `yaml:"closed_window"`
+	// Strangers is the JID of a user who takes messages of people on a shared line whom nobody has invited; empty answers them
+	// with a text.
+	Strangers string `yaml:"strangers"`
 
 	// Own is the type's own configuration; nil when the type is unknown.
 	Own adapters.Config `yaml:"-"`
@@ -203,7 +214,7 @@ func DefaultConfig() Config {
 		Server: Server{Component: "127.0.0.1:5347"},
 		Store:  Store{Redis: "redis://127.0.0.1:6379/0", KeyFile: "/etc/postern/store.key", Prefix: "p:"},
 		HTTP:   HTTP{Public: ":8443", Admin: "127.0.0.1:8480"},
-		Media:  Media{Max: 100 << 20, Keep: 7 * 24 * time.Hour, MaxStore: 10 << 30, Parallel: 8, Timeout: 10 * time.Minute},
+		Media:  Media{Max: 100 << 20, Keep: 7 * 24 * time.Hour, MaxStore: 10 << 30, Parallel: 8, Timeout: 10 * time.Minute, Stall: 10 * time.Second, Tries: 5, Patience: 10 * time.Minute},
 		Log:    Log{Level: "info", Format: "auto"},
 		Delivery: Delivery{
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,

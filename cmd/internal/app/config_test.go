@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"postern/adapters"
 	"postern/adapters/gatekeeper"
+	"postern/adapters/telegram"
 )
 
 // env is the environment of the tests.
@@ -34,6 +36,15 @@ adapters:
     key_file: k.pem
     webhook_secret_file: w
 `
+
+// known lists the adapters that there are.
+func known() string {
+	var names []string
+	for _, t := range adapters.All() {
+		names = append(names, t.Name)
+	}
+	return strings.Join(names, ", ")
+}
 
 func TestMistakes(t *testing.T) {
 	tests := []struct {
@@ -80,7 +91,7 @@ func TestMistakes(t *testing.T) {
 		{"two secrets", strings.Replace(valid, "secret: s", "secret: s\n    secret_file: f", 1), []string{`6:5: adapters.gatekeeper.secret: and secret_file are alternatives: remove one`}},
 		{"no secret", strings.Replace(valid, "    secret: s\n", "", 1), []string{`3:3: adapters.gatekeeper.secret_file: is missing: it holds the secret of this component, as in the XMPP server's configuration`}},
 		{"unknown type", strings.Replace(valid, "type: gatekeeper", "type: gatekeper", 1), []string{`4:5: adapters.gatekeeper.type: unknown type "gatekeper" (did you mean "gatekeeper"?)`}},
-		{"no type", strings.Replace(valid, "    type: gatekeeper\n", "", 1), []string{`3:3: adapters.gatekeeper.type: is missing (known: gatekeeper)`}},
+		{"no type", strings.Replace(valid, "    type: gatekeeper\n", "", 1), []string{`3:3: adapters.gatekeeper.type: is missing (known: ` + known() + `)`}},
 		{"adapter's own mistake", strings.Replace(valid, "https://interop.example.com", "interop.example.com", 1), []string{
 			`7:5: adapters.gatekeeper.base_url: want an absolute https:// or http:// URL without user, query and fragment`,
 		}},
@@ -118,6 +129,10 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"addresses of contacts", strings.Replace(valid, "secret: s", "secret: s\n    contact_jids: plain", 1), []string{
 			`7:5: adapters.gatekeeper.contact_jids: got "plain", want opaque or readable`,
+		}},
+		{"windows and strangers", strings.Replace(valid, "secret: s", "secret: s\n    closed_window: shut\n    strangers: nobody", 1), []string{
+			`7:5: adapters.gatekeeper.closed_window: got "shut", want hold, reopen or refuse`,
+			`8:5: adapters.gatekeeper.strangers: "nobody" is no user's address, such as desk@example.org`,
 		}},
 		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
@@ -201,9 +216,12 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	own := gatekeeper.DefaultConfig()
 	own.BaseURL, own.ClientID = "https://interop.example.com", "postern"
 	own.KeyFile, own.WebhookSecretFile = "/etc/postern/gatekeeper.pem", "/etc/postern/gatekeeper.webhook"
-	want.Adapters = map[string]Adapter{"gatekeeper": {
-		Type: "gatekeeper", JID: "gatekeeper.example.org", SecretFile: "/etc/postern/gatekeeper.secret", Own: own,
-	}}
+	bots := telegram.DefaultConfig()
+	bots.WebhookSecretFile = "/etc/postern/telegram.webhook"
+	want.Adapters = map[string]Adapter{}
+	for name, own := range map[string]adapters.Config{"gatekeeper": own, "telegram": bots} {
+		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Own: own}
+	}
 	if diff := cmp.Diff(want, *got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("deploy/postern.yaml and the defaults (-defaults +example):\n%s", diff)
 	}
@@ -226,8 +244,10 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	for path, v := range fieldsOf(reflect.ValueOf(&Adapter{}).Elem()) {
 		keys = append(keys, leaves("adapters.gatekeeper."+path, v)...)
 	}
-	for path, v := range fieldsOf(reflect.ValueOf(&gatekeeper.Config{}).Elem()) {
-		keys = append(keys, leaves("adapters.gatekeeper."+path, v)...)
+	for _, typ := range adapters.All() {
+		for path, v := range fieldsOf(reflect.ValueOf(typ.Config()).Elem()) {
+			keys = append(keys, leaves("adapters."+typ.Name+"."+path, v)...)
+		}
 	}
 	slices.Sort(keys)
 	for _, k := range keys {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -161,32 +159,6 @@ func (a *App) start(ctx context.Context) working {
 func (a *App) sweep(ctx context.Context) {
 	if err := a.files.Run(ctx); err != nil {
 		a.log.Error("media store not swept any more", "err", err)
-	}
-}
-
-// announce tells a platform where its webhooks go, again and again until it has taken it.
-func (a *App) announce(ctx context.Context, id gateway.AdapterID, r gateway.Registrar) {
-	if a.cfg.HTTP.PublicURL == "" {
-		a.log.Warn("http.public_url is not set: the platform is not told where its webhooks go", "adapter", string(id), "path", "/hooks/"+string(id))
-		return
-	}
-	url := strings.TrimSuffix(a.cfg.HTTP.PublicURL, "/") + "/hooks/" + string(id)
-	for wait := announceFirst; ; wait = min(2*wait, announceLimit) {
-		try, cancel := context.WithTimeout(ctx, announceTimeout)
-		err := r.Register(try, gateway.Credentials{}, url)
-		cancel()
-		if err == nil {
-			a.log.Info("webhook address told to the platform", "adapter", string(id), "url", url)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		pause := wait/2 + rand.N(wait/2)
-		a.log.Warn("webhook address not taken by the platform", "adapter", string(id), "url", url, "retry_in", pause.Round(time.Millisecond), "err", err)
-		if !sleep(ctx, pause) {
-			return
-		}
 	}
 }
 

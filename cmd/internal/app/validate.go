@@ -121,7 +121,13 @@ func (c *Config) judgeMedia(j *judge) {
 	}
 	j.want(m.Keep >= time.Minute, "media.keep", "got %s, want 1m or more", m.Keep)
 	j.want(m.Parallel > 0, "media.parallel", "got %d, want 1 or more", m.Parallel)
-	j.want(m.Timeout >= time.Second, "media.timeout", "got %s, want 1s or more", m.Timeout)
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"timeout", m.Timeout}, {"stall", m.Stall}, {"patience", m.Patience}} {
+		j.want(d.value >= time.Second, "media."+d.key, "got %s, want 1s or more", d.value)
+	}
+	j.want(m.Tries > 0, "media.tries", "got %d, want 1 or more", m.Tries)
 	for i, h := range m.InternalHosts {
 		j.want(h != "" && !strings.ContainsAny(h, "/@? "), fmt.Sprintf("media.internal_hosts.%d", i), "%q is no host, such as upload.example.org or upload.example.org:5281", h)
 	}
@@ -174,6 +180,11 @@ func (c *Config) judgeAdapters(j *judge) {
 			j.wrong(at+".secret", "and secret_file are alternatives: remove one")
 		}
 		j.want(slices.Contains([]string{"", "opaque", "readable"}, a.ContactJIDs), at+".contact_jids", "got %q, want opaque or readable", a.ContactJIDs)
+		j.want(slices.Contains([]string{"", "hold", "reopen", "refuse"}, a.ClosedWindow), at+".closed_window", "got %q, want hold, reopen or refuse", a.ClosedWindow)
+		if a.Strangers != "" {
+			_, err := jid.Parse(a.Strangers)
+			j.want(err == nil && strings.Contains(a.Strangers, "@") && !strings.Contains(a.Strangers, "/"), at+".strangers", "%q is no user's address, such as desk@example.org", a.Strangers)
+		}
 		judgeOwn(j, at, a)
 	}
 }

@@ -16,6 +16,7 @@ var seed = flag.Uint64("seed", 1, "of the order of messages and of the platform'
 
 const (
 	quota     = 2000 // messages each way at least
+	files     = 25   // of these, files
 	runLimit  = 6 * time.Minute
 	redLimit  = 2 * time.Minute
 	lastWords = 60 * time.Second // for what is under way at the end
@@ -34,7 +35,7 @@ func TestChaosKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	least := chaos.Minimum{
-		Messages: quota, Rate: 200, Pending: minPending, Twice: quota / 50, Refused: 0.2,
+		Messages: quota, Files: files, Rate: 200, Pending: minPending, Twice: quota / 50, Refused: 0.2,
 		Faults: map[string]int{prosodyRestart: 1, redisRestart: 1, ownerStopped: 1},
 	}
 	for n, k := range all {

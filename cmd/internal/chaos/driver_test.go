@@ -20,6 +20,7 @@ const (
 	rate        = 230 // messages per second and direction
 	tick        = 5 * time.Millisecond
 	twiceRate   = 0.05
+	fileEvery   = 51 // messages; no divisor of the number of chats, so that all have files
 	resendAfter = 20 * time.Second
 )
 
@@ -36,7 +37,7 @@ func (r *rig) talk(ctx context.Context) (stop func()) {
 }
 
 // pace calls send at the rate while open, and books the rate that came of it.
-func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, send func(ctx context.Context, chat int) bool) {
+func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, send func(ctx context.Context, chat int, file bool) bool) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	order := r.shuffled()
@@ -55,7 +56,7 @@ func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, s
 		if open() {
 			active += now.Sub(at)
 			for sent < int(rate*active.Seconds()) && open() {
-				if !send(ctx, order[sent%chats]) {
+				if !send(ctx, order[sent%chats], sent%fileEvery == fileEvery-1) {
 					break
 				}
 				sent++
@@ -71,9 +72,9 @@ func (r *rig) shuffled() []int {
 	return r.rng.Perm(chats)
 }
 
-func (r *rig) sayNext(ctx context.Context, chat int) bool {
-	k := r.begin(chaos.In, chat, false, "")
-	event, err := r.say(ctx, chat, k.String())
+func (r *rig) sayNext(ctx context.Context, chat int, file bool) bool {
+	k := r.begin(chaos.In, chat, as{file: file})
+	event, err := r.tell(ctx, k, file)
 	if err != nil {
 		r.t.Errorf("say: %v", err)
 		return false
@@ -82,11 +83,11 @@ func (r *rig) sayNext(ctx context.Context, chat int) bool {
 	return true
 }
 
-func (r *rig) writeNext(ctx context.Context, chat int) bool {
+func (r *rig) writeNext(ctx context.Context, chat int, file bool) bool {
 	r.mu.Lock()
 	twice := r.rng.Float64() < twiceRate
 	r.mu.Unlock()
-	k := r.begin(chaos.Out, chat, twice, r.run)
+	k := r.begin(chaos.Out, chat, as{file: file, twice: twice, stanza: r.run})
 	err := r.write(ctx, k)
 	if errors.Is(err, user.ErrOffline) {
 		r.undo(k) // it never left
@@ -100,10 +101,13 @@ func (r *rig) writeNext(ctx context.Context, chat int) bool {
 
 // write sends an outbound message, the first time or again.
 func (r *rig) write(ctx context.Context, k chaos.Key) error {
+	m := user.Outgoing{To: r.address(k.Chat), Body: k.String(), ID: r.run + k.String(), Receipt: true, OriginID: true}
+	if r.isFile(k) {
+		m.Body = r.shared.URL + "/" + k.FileName()
+		m.Extra = "<x xmlns='" + nsOOB + "'><url>" + user.Escape(m.Body) + "</url></x>"
+	}
 	// A message that was begun is sent, even when the talk ends now.
-	_, err := r.clients[r.sides[k.Chat].user].SendMessage(context.WithoutCancel(ctx), user.Outgoing{
-		To: r.address(k.Chat), Body: k.String(), ID: r.run + k.String(), Receipt: true, OriginID: true,
-	})
+	_, err := r.clients[r.sides[k.Chat].user].SendMessage(context.WithoutCancel(ctx), m)
 	return err
 }
 
@@ -165,6 +169,7 @@ func (r *rig) collect(ctx context.Context) (chaos.History, error) {
 	}
 	h := r.history()
 	h.Arrivals = slices.Concat(h.Arrivals, archived, posted)
+	r.readFiles(ctx, h.Arrivals)
 	for i, s := range h.Sent {
 		h.Sent[i].Taken = taken[s.Key]
 	}
@@ -184,6 +189,10 @@ func (r *rig) posts(ctx context.Context) ([]chaos.Arrival, error) {
 				Sender  string    `json:"sender"`
 				To      string    `json:"to"`
 				Text    string    `json:"text"`
+				Files   []struct {
+					MediaID string `json:"media_id"`
+					Name    string `json:"name"`
+				} `json:"files"`
 			} `json:"items"`
 			Next int64 `json:"next"`
 		}
@@ -199,6 +208,11 @@ func (r *rig) posts(ctx context.Context) ([]chaos.Arrival, error) {
 		}
 		for _, p := range page.Items {
 			k, ok := chaos.ParseKey(p.Text)
+			file := ""
+			if len(p.Files) == 1 && p.Text == "" {
+				file = p.Files[0].MediaID
+				k, ok = chaos.ParseFileName(p.Files[0].Name)
+			}
 			if !ok {
 				r.stray(p.Text)
 				continue
@@ -206,7 +220,7 @@ func (r *rig) posts(ctx context.Context) ([]chaos.Arrival, error) {
 			chat := slices.IndexFunc(r.sides, func(s side) bool {
 				return senders[p.Sender] == fmt.Sprintf("u%d@localhost", s.user) && p.To == "gku_"+s.person
 			})
-			out = append(out, chaos.Arrival{Key: k, Place: chaos.Platform, Chat: chat, At: p.At, ID: p.Key, Replays: p.Replays})
+			out = append(out, chaos.Arrival{Key: k, Place: chaos.Platform, Chat: chat, At: p.At, ID: p.Key, Replays: p.Replays, File: file})
 		}
 		after = page.Next
 	}

@@ -16,7 +16,7 @@ const (
 	Out Direction = "out" // from a user to a person on the platform
 )
 
-// Key names one message of a run. Its text is the body that both sides see.
+// Key names one message of a run. Its text is the body that both sides see, or its file has its name.
 type Key struct {
 	Dir  Direction
 	Chat int // from 0
@@ -61,6 +61,8 @@ type Sent struct {
 	Taken bool
 	// Once: it was sent when everything had settled; it must reach the platform by one request.
 	Once bool
+	// File is the SHA-256 of the file that the message is, in hex; empty for a text.
+	File string
 }
 
 // Arrival is one sighting of a message. Those of one place stand in the order in which they came.
@@ -69,10 +71,12 @@ type Arrival struct {
 	Place Place
 	// Chat is where it was seen, which should be Key.Chat.
 	Chat int
-	// At is when; needed at Platform only.
+	// At is when; needed at Platform only, elsewhere it says more of a violation.
 	At time.Time
 	// ID is the stanza id, or the idempotency key of the request.
 	ID string
+	// File is the SHA-256 of the file that came, read where its receiver reads it; empty for a text.
+	File string
 	// Replays is how many more requests with the same ID the platform answered from memory.
 	Replays int
 }

@@ -35,15 +35,25 @@ func newJournal(chats int) *journal {
 	}
 }
 
+// as is how a message is sent.
+type as struct {
+	file, twice bool
+	stanza      string // what stanza ids begin with; empty for In
+}
+
 // begin makes the next message of a chat. Only one goroutine sends in a direction.
-func (j *journal) begin(dir chaos.Direction, chat int, twice bool, stanza string) chaos.Key {
+func (j *journal) begin(dir chaos.Direction, chat int, how as) chaos.Key {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.next[dir][chat]++
 	k := chaos.Key{Dir: dir, Chat: chat, N: j.next[dir][chat]}
-	j.sent[k] = &chaos.Sent{Key: k, At: time.Now(), Twice: twice, Once: j.once}
-	if stanza != "" {
-		j.byStanza[stanza+k.String()] = k
+	s := &chaos.Sent{Key: k, At: time.Now(), Twice: how.twice, Once: j.once}
+	if how.file {
+		s.File = chaos.FileSum(k.FileBody())
+	}
+	j.sent[k] = s
+	if how.stanza != "" {
+		j.byStanza[how.stanza+k.String()] = k
 	}
 	return k
 }
@@ -54,6 +64,14 @@ func (j *journal) undo(k chaos.Key) {
 	defer j.mu.Unlock()
 	delete(j.sent, k)
 	j.next[k.Dir][k.Chat]--
+}
+
+// isFile tells whether a message was begun as a file.
+func (j *journal) isFile(k chaos.Key) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.sent[k]
+	return s != nil && s.File != ""
 }
 
 func (j *journal) said(k chaos.Key, event string) {

@@ -18,6 +18,7 @@ const (
 	Lost             Kind = "lost"              // neither delivered nor refused
 	Disorder         Kind = "disorder"          // first arrivals of a chat and direction out of order
 	OtherIdentity    Kind = "other-identity"    // a duplicate under another stanza id or idempotency key
+	OtherFile        Kind = "other-file"        // a message without its file, or with other bytes
 	Misaddressed     Kind = "misaddressed"      // seen in another chat than its own
 	Stray            Kind = "stray"             // seen, but never sent
 	Causeless        Kind = "causeless"         // refused while nothing was broken
@@ -34,6 +35,7 @@ type Violation struct {
 // Minimum is what a run must have done for its result to mean anything.
 type Minimum struct {
 	Messages int     // delivered per direction
+	Files    int     // of these, messages that are files
 	Rate     float64 // messages per second and direction while sending
 	Pending  int     // at each fault whose kind is in Faults
 	Twice    int     // messages sent twice at once
@@ -42,6 +44,9 @@ type Minimum struct {
 	// Refused is the largest share of outbound messages that may be refused; zero: any.
 	Refused float64
 }
+
+// clock is how times are written, to hold against the logs of those who took part.
+const clock = "15:04:05.000"
 
 // refusalGrace is how long after a fault's end a refusal may still be its doing.
 const refusalGrace = 3 * time.Second
@@ -93,6 +98,9 @@ func (j *judge) arrivals() {
 		if a.Chat != a.Key.Chat {
 			j.violate(Misaddressed, "%s at %s in chat %d", a.Key, a.Place, a.Chat)
 		}
+		if a.File != s.File {
+			j.violate(OtherFile, "%s at %s: the file is %q, want %q", a.Key, a.Place, a.File, s.File)
+		}
 		if j.ids[a.Key] == nil {
 			j.ids[a.Key], j.seen[a.Key] = map[string]bool{}, map[Place]bool{}
 		}
@@ -130,6 +138,10 @@ func (j *judge) ends() {
 		count.Taken += one(s.Taken)
 		count.Once += one(s.Once)
 		count.Delivered += one(delivered)
+		if s.File != "" {
+			count.Files++
+			count.FilesDelivered += one(delivered)
+		}
 		count.Refused += one(j.refused[s.Key])
 		switch {
 		case delivered:
@@ -160,7 +172,7 @@ func (j *judge) order() {
 		chat  int
 		place Place
 	}
-	last, first := map[line]Key{}, map[Place]map[Key]bool{}
+	last, first := map[line]Arrival{}, map[Place]map[Key]bool{}
 	for _, a := range j.h.Arrivals {
 		if first[a.Place] == nil {
 			first[a.Place] = map[Key]bool{}
@@ -174,11 +186,11 @@ func (j *judge) order() {
 			continue
 		}
 		at := line{a.Key.Dir, a.Key.Chat, a.Place}
-		if before, ok := last[at]; ok && before.N > a.Key.N {
-			j.violate(Disorder, "%s at %s after %s", a.Key, a.Place, before)
+		if before, ok := last[at]; ok && before.Key.N > a.Key.N {
+			j.violate(Disorder, "%s at %s after %s (%s, %s)", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock))
 			continue
 		}
-		last[at] = a.Key
+		last[at] = a
 	}
 }
 
@@ -209,6 +221,9 @@ func (j *judge) minimum(least Minimum) {
 	}{{In, j.report.In}, {Out, j.report.Out}} {
 		if d.count.Delivered < least.Messages {
 			j.violate(Shortfall, "%s: delivered %d messages, want at least %d", d.dir, d.count.Delivered, least.Messages)
+		}
+		if d.count.FilesDelivered < least.Files {
+			j.violate(Shortfall, "%s: delivered %d files, want at least %d", d.dir, d.count.FilesDelivered, least.Files)
 		}
 	}
 	for _, b := range rates(j.h.Bursts) {

@@ -27,6 +27,17 @@ func whole() History {
 			h.Receipts = append(h.Receipts, out)
 		}
 	}
+	// The second messages of the second chat are files.
+	for i, s := range h.Sent {
+		if s.Key.Chat == 1 && s.Key.N == 2 {
+			h.Sent[i].File = FileSum(s.Key.FileBody())
+		}
+	}
+	for i, a := range h.Arrivals {
+		if a.Key.Chat == 1 && a.Key.N == 2 {
+			h.Arrivals[i].File = FileSum(a.Key.FileBody())
+		}
+	}
 	refused := Key{Out, 0, 3}
 	h.Sent = append(h.Sent, Sent{Key: refused, At: at})
 	h.Faults = []Fault{{Kind: "after-send", From: at.Add(time.Second), To: at.Add(2 * time.Second), Pending: map[string]int{"in": 20, "out": 40}}}
@@ -44,8 +55,8 @@ func TestJudgeWhole(t *testing.T) {
 	if len(got.Violations) > 0 {
 		t.Errorf("violations: got %v, want none", got.Violations)
 	}
-	wantIn := Count{Sent: 4, Delivered: 4, Taken: 4}
-	wantOut := Count{Sent: 5, Delivered: 4, Twice: 2, Once: 2, Receipted: 4, Refused: 1}
+	wantIn := Count{Sent: 4, Delivered: 4, Files: 1, FilesDelivered: 1, Taken: 4}
+	wantOut := Count{Sent: 5, Delivered: 4, Files: 1, FilesDelivered: 1, Twice: 2, Once: 2, Receipted: 4, Refused: 1}
 	if diff := cmp.Diff(wantIn, got.In) + cmp.Diff(wantOut, got.Out); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
@@ -86,10 +97,33 @@ func TestJudgeViolations(t *testing.T) {
 			h.Arrivals[at[0]], h.Arrivals[at[1]] = h.Arrivals[at[1]], h.Arrivals[at[0]]
 		}
 	}
+	file := func(key Key, place Place, sum string) func(*History) {
+		return func(h *History) {
+			for i, a := range h.Arrivals {
+				if a.Key == key && a.Place == place {
+					h.Arrivals[i].File = sum
+				}
+			}
+		}
+	}
 	for name, c := range map[string]struct {
 		spoil func(*History)
 		want  map[Kind]int
 	}{
+		"another message's file":        {file(in, Live, FileSum(Key{In, 0, 2}.FileBody())), map[Kind]int{OtherFile: 1}},
+		"another file in the archive":   {file(in, Archive, "404 Not Found"), map[Kind]int{OtherFile: 1}},
+		"another file on the platform":  {file(out, Platform, FileSum(nil)), map[Kind]int{OtherFile: 1}},
+		"a file's words without it":     {file(out, Platform, ""), map[Kind]int{OtherFile: 1}},
+		"a file where a text was meant": {file(Key{In, 0, 1}, Live, FileSum(in.FileBody())), map[Kind]int{OtherFile: 1}},
+		"a file twice, same id, anew": {
+			add(Arrival{Key: in, Place: Live, Chat: 1, ID: "stanza in 1 2", File: FileSum(in.FileBody())}), map[Kind]int{},
+		},
+		"a file twice, other id": {
+			add(Arrival{Key: in, Place: Live, Chat: 1, ID: "other", File: FileSum(in.FileBody())}), map[Kind]int{OtherIdentity: 1},
+		},
+		"a file in another chat": {
+			add(Arrival{Key: in, Place: Live, Chat: 0, ID: "stanza in 1 2", File: FileSum(in.FileBody())}), map[Kind]int{Misaddressed: 1},
+		},
 		"taken and never seen": {
 			func(h *History) { h.drop(func(a Arrival) bool { return a.Key == in }) }, map[Kind]int{TakenMissing: 1},
 		},
@@ -125,8 +159,8 @@ func TestJudgeViolations(t *testing.T) {
 			}, map[Kind]int{Disorder: 1},
 		},
 		"late duplicate, same id":      {add(Arrival{Key: Key{In, 1, 1}, Place: Live, Chat: 1, ID: "stanza in 1 1"}), map[Kind]int{}},
-		"duplicate, other stanza id":   {add(Arrival{Key: in, Place: Live, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
-		"archived under another id":    {add(Arrival{Key: in, Place: Archive, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
+		"duplicate, other stanza id":   {add(Arrival{Key: Key{In, 1, 1}, Place: Live, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
+		"archived under another id":    {add(Arrival{Key: Key{In, 1, 1}, Place: Archive, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
 		"duplicate, other idempotency": {add(Arrival{Key: Key{Out, 1, 1}, Place: Platform, Chat: 1, ID: "other"}), map[Kind]int{OtherIdentity: 1}},
 		"in another chat":              {func(h *History) { h.Arrivals[0].Chat = 1 }, map[Kind]int{Misaddressed: 1}},
 		"never sent":                   {add(Arrival{Key: Key{In, 7, 7}, Place: Live, Chat: 7, ID: "x"}), map[Kind]int{Stray: 1}},
@@ -159,14 +193,19 @@ func TestJudgeViolations(t *testing.T) {
 }
 
 func TestJudgeShortfalls(t *testing.T) {
-	for name, change := range map[string]func(*Minimum){
-		"twice":   func(m *Minimum) { m.Twice = 3 },
-		"refused": func(m *Minimum) { m.Refused = 0.1 },
+	for name, c := range map[string]struct {
+		change func(*Minimum)
+		want   int
+	}{
+		"twice":                    {func(m *Minimum) { m.Twice = 3 }, 1},
+		"refused":                  {func(m *Minimum) { m.Refused = 0.1 }, 1},
+		"files, in each direction": {func(m *Minimum) { m.Files = 2 }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := least()
-			change(&m)
-			if diff := cmp.Diff(map[Kind]int{Shortfall: 1}, Judge(whole(), m).Kinds()); diff != "" {
+			m.Files = 1
+			c.change(&m)
+			if diff := cmp.Diff(map[Kind]int{Shortfall: c.want}, Judge(whole(), m).Kinds()); diff != "" {
 				t.Errorf("violations (-want +got):\n%s", diff)
 			}
 		})
@@ -183,6 +222,30 @@ func TestJudgeCountsDuplicates(t *testing.T) {
 	got := Judge(h, least())
 	if got.In.Duplicates != 3 || got.Out.Duplicates != 2 || len(got.Violations) > 0 {
 		t.Errorf("duplicates: got %d in, %d out, %v, want 3, 2 and no violation", got.In.Duplicates, got.Out.Duplicates, got.Violations)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	sums := map[string]Key{}
+	for _, dir := range []Direction{In, Out} {
+		for chat := range 12 {
+			for n := 1; n <= 12; n++ {
+				k := Key{dir, chat, n}
+				if got, ok := ParseFileName("https://up.example/token/" + k.FileName()); !ok || got != k {
+					t.Errorf("ParseFileName of %v: got %v, %v", k, got, ok)
+				}
+				body := k.FileBody()
+				if other, taken := sums[FileSum(body)]; taken || len(body) < 1024 || len(body) > 4096 {
+					t.Errorf("the file of %v: %d bytes, the same as that of %v", k, len(body), other)
+				}
+				sums[FileSum(body)] = k
+			}
+		}
+	}
+	for _, name := range []string{"", "in-1-2", "in 1 2.txt", "in-1.txt", "in-01-2.txt", "cat.png"} {
+		if k, ok := ParseFileName(name); ok {
+			t.Errorf("ParseFileName(%q): got %v", name, k)
+		}
 	}
 }
 

@@ -37,6 +37,8 @@ func kills() []kill {
 		{point: "after-outbox", still: true},
 		{point: "after-write", still: true, moves: true},
 		{point: "after-barrier", still: true, moves: true},
+		{point: "after-publish"}, // of a file, before it is recorded; so is the next
+		{point: "after-upload"},
 		{point: "after-ingest-out"},
 		{point: "after-send"},
 		{point: "before-finish"},

@@ -11,6 +11,8 @@ import (
 // Count is what became of the messages of one direction.
 type Count struct {
 	Sent, Delivered int
+	// Files are those of them that are files.
+	Files, FilesDelivered int
 	// Twice were sent twice at once; Resent again after they had neither receipt nor error; Unordered of these arrived only
 	// then; Once were sent when all had settled.
 	Twice, Resent, Unordered, Once int
@@ -55,6 +57,8 @@ func (r Report) String() string {
 	row("arrived only then", r.In.Unordered, r.Out.Unordered)
 	row("webhook answered 200", r.In.Taken, 0)
 	row("delivered", r.In.Delivered, r.Out.Delivered)
+	row("files sent", r.In.Files, r.Out.Files)
+	row("files delivered", r.In.FilesDelivered, r.Out.FilesDelivered)
 	row("with a receipt", 0, r.Out.Receipted)
 	row("answered with an error", r.In.Refused, r.Out.Refused)
 	row("error, yet delivered", r.In.RefusedYetDelivered, r.Out.RefusedYetDelivered)
@@ -68,15 +72,15 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "errors: %s\n", counts(r.Conditions))
 	}
 	w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nfault\tdown\terrors\tpending\tby queue")
+	fmt.Fprintln(w, "\nfault\tat\tdown\terrors\tpending\tby queue")
 	for n, f := range r.Faults {
-		fmt.Fprintf(w, "%s\t%.1f s\t%d\t%d\t%s\n", f.Kind, f.To.Sub(f.From).Seconds(), r.Errors[n], f.Total(), counts(f.Pending))
+		fmt.Fprintf(w, "%s\t%s\t%.1f s\t%d\t%d\t%s\n", f.Kind, f.From.Format(clock), f.To.Sub(f.From).Seconds(), r.Errors[n], f.Total(), counts(f.Pending))
 	}
 	_ = w.Flush()
 	kinds := r.Kinds()
 	b.WriteString("\nviolations:")
 	for _, k := range []Kind{
-		TakenMissing, ReceiptedMissing, Lost, Disorder, OtherIdentity, Misaddressed, Stray, Causeless, Repeated, Shortfall,
+		TakenMissing, ReceiptedMissing, Lost, Disorder, OtherIdentity, OtherFile, Misaddressed, Stray, Causeless, Repeated, Shortfall,
 	} {
 		fmt.Fprintf(&b, " %s %d", k, kinds[k])
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,7 @@ type rig struct {
 	t       *testing.T
 	rng     *rand.Rand
 	sandbox *simulator.Server
+	shared  *httptest.Server // has the files that users share
 	clients []*user.Client
 	sides   []side // by chat
 	// chatOf finds a chat by user and the contact's address.
@@ -92,7 +94,11 @@ func newRig(t *testing.T, seed uint64) *rig {
 		r.sides[chat] = side{user: chat / people, person: who[chat%people].ID}
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.sandbox.API().ServeHTTP(w, req) })
-	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), fastLab(t), stand.Config{Dir: t.TempDir(), Binary: program, Users: users, Platform: handler})
+	r.shared = httptest.NewServer(http.HandlerFunc(serveFile))
+	t.Cleanup(r.shared.Close)
+	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), fastLab(t), stand.Config{
+		Dir: t.TempDir(), Binary: program, Users: users, Platform: handler, FileHosts: []string{r.shared.Listener.Addr().String()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +222,10 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		// The gateway's own first line of every chat.
 	case s.Body != "":
 		k, ok := chaos.ParseKey(s.Body)
+		file := fileOf(s)
+		if file != "" {
+			k, ok = chaos.ParseFileName(file)
+		}
 		if !ok || k.Dir != chaos.In {
 			r.stray(s.Body)
 			return
@@ -224,7 +234,7 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		if !known {
 			chat = -1
 		}
-		saw(chaos.Arrival{Key: k, Place: place, Chat: chat.(int), ID: s.ID})
+		saw(chaos.Arrival{Key: k, Place: place, Chat: chat.(int), At: s.At, ID: s.ID, File: file})
 	}
 }
 
@@ -237,11 +247,17 @@ func (r *rig) address(chat int) string {
 
 // say makes the person of a chat say something and returns the event's id.
 func (r *rig) say(ctx context.Context, chat int, text string) (string, error) {
+	return r.speak(ctx, chat, map[string]any{"text": text})
+}
+
+// speak makes the person of a chat say what has a text or a content.
+func (r *rig) speak(ctx context.Context, chat int, what map[string]any) (string, error) {
 	s := r.sides[chat]
+	what["to"] = fmt.Sprintf("u%d@localhost", s.user)
 	var out struct {
 		Event string `json:"event_id"`
 	}
-	err := r.control(ctx, http.MethodPost, "/people/"+s.person+"/messages", map[string]string{"to": fmt.Sprintf("u%d@localhost", s.user), "text": text}, &out)
+	err := r.control(ctx, http.MethodPost, "/people/"+s.person+"/messages", what, &out)
 	return out.Event, err
 }
 
@@ -253,13 +269,22 @@ func (r *rig) control(ctx context.Context, method, path string, in, out any) err
 			return err
 		}
 	}
-	req := httptest.NewRequestWithContext(ctx, method, "/sandbox/v1"+path, &body)
+	answer, err := r.raw(ctx, method, path, &body)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// raw is control with bodies as they are.
+func (r *rig) raw(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	req := httptest.NewRequestWithContext(ctx, method, "/sandbox/v1"+path, body)
 	w := httptest.NewRecorder()
 	r.sandbox.Control().ServeHTTP(w, req)
 	if w.Code != http.StatusOK {
-		return fmt.Errorf("control: %s %s: %d: %s", method, path, w.Code, w.Body)
+		return nil, fmt.Errorf("control: %s %s: %d: %s", method, path, w.Code, w.Body)
 	}
-	return json.Unmarshal(w.Body.Bytes(), out)
+	return w.Body.Bytes(), nil
 }
 
 // slow sets the platform's latency.

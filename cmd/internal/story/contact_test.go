@@ -157,14 +157,20 @@ func (s *stage) isAskedFirst(c *user.Client) {
 // talks sends a line each way: what every other story ends with, to show that nothing is broken.
 func (s *stage) talks(c *user.Client, jid, person string) {
 	s.Helper()
+	s.talksAs(c, c.JID(), jid, person)
+}
+
+// talksAs is talks of a user whom the platform knows by another name than their JID.
+func (s *stage) talksAs(c *user.Client, known, jid, person string) {
+	s.Helper()
 	n := c.Count()
 	line := "line " + c.NewID()
 	id, err := c.Send(s.ctx, jid, line)
 	if err != nil {
 		s.Fatal(err)
 	}
-	hold[message](s.sandbox, wait{Kind: "message", Person: person, User: c.JID(), Direction: "to_person", Text: line})
+	hold[message](s.sandbox, wait{Kind: "message", Person: person, User: known, Direction: "to_person", Text: line})
 	s.see(c, n, "receipt", func(m *user.Stanza) bool { return m.Received == id })
-	s.say(person, c.JID(), "re: "+line)
+	s.say(person, known, "re: "+line)
 	s.see(c, n, "answer", text(jid, "re: "+line))
 }

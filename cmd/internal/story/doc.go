@@ -30,6 +30,9 @@
 //	a command of several steps; all of it by chat alone     TestDialogue, TestByChatAlone
 //	who runs the gateway, who can read a chat               TestOperatorIsKnown
 //	contacts under the platform's own ids                   TestReadableAddresses
+//	a number proved by a code; several accounts of one      TestSeveralAccounts
+//	  user; an account that moves to another JID
+//	every text in the language of the client                TestLanguages
 //	a client that answers no subscription request           TestNobodySubscribesUnasked
 //	leaving                                                 TestUnregister
 //	two users of one gateway                                TestUsersAreApart
@@ -38,6 +41,9 @@
 //	rosters that the server lets us write                   TestRosterByRight
 //	what users do in the platform's own app                 TestOwnMessages, TestWithoutRights
 //	two hosts, one of which grants rights                   TestTwoHosts
+//	Telegram: a bot of a user's own, by webhook and by      TestTelegramBot
+//	  polling, texts and files both ways
+//	Telegram: one bot for all, invites, strangers           TestTelegramLine
 //
 // Bad input, where each costs at most itself: a message passes after each, over the same stream.
 //
@@ -62,4 +68,11 @@
 //	stanza too long                                         TestBadInput/stanza too long
 //	answer from the wrong peer                              TestBadInput/answers to questions nobody asked; with the id of an
 //	                                                        open question, which no user of a server can know: package xmpp, TestIQAnswers
+//
+// Bad files, both ways at once, where each costs at most itself: the user reads what is wrong, nothing stays on the disk, the
+// program's memory does not grow, and the chat goes on.
+//
+//	too large, wrong type, lying Content-Length, endless    TestBadMedia
+//	  stream, slow loris, redirect to loopback,
+//	  decompression bomb, truncated image
 package story

@@ -286,7 +286,6 @@ func TestLargeFiles(t *testing.T) {
 	processes(t, func(s *stage) {
 		s.exec(binary(s.T), s.yaml)
 		s.ready()
-		pid := s.pid
 		c := s.member("romeo")
 		nurse := s.befriend(c, "nurse")
 		const size = 20 << 20
@@ -303,34 +302,46 @@ func TestLargeFiles(t *testing.T) {
 			s.see(c, at, "receipt", func(m *user.Stanza) bool { return m.Received == id })
 		}
 		both(0) // whatever is loaded and cached once is there now
-		before := rss(s, pid)
-		most := before
-		done := make(chan struct{})
-		sampled := make(chan struct{})
-		go func() {
-			defer close(sampled)
-			tick := time.NewTicker(10 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-tick.C:
-					most = max(most, rss(s, pid))
-				case <-done:
-					return
-				}
+		s.flat(func() {
+			for n := range 2 {
+				both(n + 1)
 			}
-		}()
-		for n := range 2 {
-			both(n + 1)
-		}
-		close(done)
-		<-sampled
-		s.Logf("resident memory: %d KiB before, %d KiB at most", before, most)
-		if grown := most - before; grown >= 8<<10 {
-			s.Errorf("resident memory grew by %d KiB for files of 20 MiB, want less than 8192", grown)
-		}
+		})
 		s.until("the spool is empty", func() bool { return len(s.spool()) == 0 })
 	})
+}
+
+// flat asserts that the program's resident memory does not grow with what is played.
+func (s *stage) flat(play func()) {
+	s.Helper()
+	before := rss(s, s.pid)
+	most := before
+	done := make(chan struct{})
+	sampled := make(chan struct{})
+	go func() {
+		defer close(sampled)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				most = max(most, rss(s, s.pid))
+			case <-done:
+				return
+			}
+		}
+	}()
+	func() {
+		defer func() {
+			close(done)
+			<-sampled
+		}()
+		play()
+	}()
+	s.Logf("resident memory: %d KiB before, %d KiB at most", before, most)
+	if grown := most - before; grown >= 8<<10 {
+		s.Errorf("resident memory grew by %d KiB, want less than 8192", grown)
+	}
 }
 
 // rss is a process's resident memory in KiB.

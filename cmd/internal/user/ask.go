@@ -52,6 +52,9 @@ func (c *Client) ask(ctx context.Context, id, to, typ, payload string) (*Element
 	if to != "" {
 		head += " to='" + Escape(to) + "'"
 	}
+	if c.cfg.Lang != "" {
+		head += " xml:lang='" + Escape(c.cfg.Lang) + "'"
+	}
 	if err := l.write(head + ">" + payload + "</iq>"); err != nil {
 		return nil, err
 	}

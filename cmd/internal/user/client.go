@@ -36,6 +36,7 @@ type Config struct {
 	Password string
 	Addr     string // host:port of the server, plain TCP
 	Resource string // the server's choice when empty
+	Lang     string // xml:lang of its messages and requests; none when empty
 
 	// Sink takes every stanza instead of the record, on the goroutine that reads: it must not block and not call the Client's
 	// waiting methods.

@@ -193,6 +193,14 @@ func (c *Client) Registration(ctx context.Context, to string) (*Registration, er
 	if err != nil {
 		return nil, err
 	}
+	return parseRegistration(e), nil
+}
+
+// Registration is the form that came beside a refusal, which is how a service asks for more than one form; its Form is nil when
+// none came.
+func (e *Error) Registration() *Registration { return parseRegistration(e.Element) }
+
+func parseRegistration(e *Element) *Registration {
 	q := e.Child(nsRegister, "query")
 	r := &Registration{
 		Registered: q.Child(nsRegister, "registered") != nil, Instructions: q.Child(nsRegister, "instructions").Text(),
@@ -203,7 +211,7 @@ func (c *Client) Registration(ctx context.Context, to string) (*Registration, er
 			r.Fields[f.Name.Local] = f.Text()
 		}
 	}
-	return r, nil
+	return r
 }
 
 // Register submits answers to a registration form.

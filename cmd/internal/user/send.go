@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -16,7 +17,7 @@ type Outgoing struct {
 	Receipt, Markable bool
 	// OriginID repeats the id as origin-id (XEP-0359), as clients do.
 	OriginID bool
-	// Lang is the message's xml:lang.
+	// Lang is the message's xml:lang; empty: the client's.
 	Lang string
 	// Extra is XML put behind the body.
 	Extra string
@@ -39,8 +40,8 @@ func (c *Client) SendMessage(ctx context.Context, m Outgoing) (id string, err er
 	}
 	var b strings.Builder
 	b.WriteString("<message to='" + Escape(m.To) + "' id='" + Escape(m.ID) + "' type='" + Escape(m.Type) + "'")
-	if m.Lang != "" {
-		b.WriteString(" xml:lang='" + Escape(m.Lang) + "'")
+	if lang := cmp.Or(m.Lang, c.cfg.Lang); lang != "" {
+		b.WriteString(" xml:lang='" + Escape(lang) + "'")
 	}
 	b.WriteByte('>')
 	if m.Body != "" {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type Process struct {
 
 	binary string
 	args   []string
+	env    []string
 	ready  func(context.Context) error
 
 	mu   sync.Mutex
@@ -50,10 +52,13 @@ func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
 	}
 	config := filepath.Join(s.cfg.Dir, name+".yaml")
 	p.args, p.ready = []string{"serve", "-c", config}, p.answers
+	p.env = []string{"SSL_CERT_FILE=" + s.roots} // crypto/x509: all that it trusts
+	files := slices.Concat([]string{s.Prosody.UploadAddr()}, s.cfg.FileHosts)
 	text := fmt.Sprintf(`server: {component: %q, domain: localhost}
 store: {redis: %q, key_file: store.key}
 http: {public: %q, admin: %q, public_url: "http://%s"}
 log: {level: info, format: text}
+media: {internal_hosts: ["%s"]}
 state_dir: %s
 adapters:
   %s:
@@ -64,7 +69,7 @@ adapters:
     client_id: %s
     key_file: partner.pem
     webhook_secret_file: webhook.secret
-%s`, s.Prosody.ComponentAddr(), s.Redis.URL(), p.Public, p.Admin, HookHost, filepath.Join(s.cfg.Dir, name+".state"),
+%s`, s.Prosody.ComponentAddr(), s.Redis.URL(), p.Public, p.Admin, HookHost, strings.Join(files, `", "`), filepath.Join(s.cfg.Dir, name+".state"),
 		Adapter, Domain, s.ComponentSecret, s.Platform, ClientID, s.cfg.Settings)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("stand: %w", err)
@@ -141,7 +146,7 @@ func (p *Process) launch(ctx context.Context, env []string) error {
 		return err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.binary, p.args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = slices.Concat(os.Environ(), p.env, env)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	done, started := make(chan struct{}), make(chan error, 1)

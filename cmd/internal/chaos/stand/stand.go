@@ -42,6 +42,8 @@ type Config struct {
 	NoArchives bool
 	// Platform answers the gateway's calls.
 	Platform http.Handler
+	// FileHosts are the hosts of files that users share, beside Prosody's own upload service.
+	FileHosts []string
 	// Settings are more lines of postern.yaml, at its top level.
 	Settings string
 }
@@ -54,8 +56,11 @@ type Stand struct {
 	Platform, Secret string
 	// ComponentSecret is what the component logs in with.
 	ComponentSecret string
+	// Roots are behind the addresses of uploaded files.
+	Roots *x509.CertPool
 
 	cfg   Config
+	roots string // the same as a file
 	hooks atomic.Pointer[string]
 }
 
@@ -73,6 +78,9 @@ func New(ctx context.Context, redis, prosody *lab.Lab, cfg Config) (*Stand, erro
 	}
 	s.Prosody, err = prosody.StartProsody(ctx, lab.XMPPConfig{Components: []lab.Component{{Domain: Domain, Secret: s.ComponentSecret}}, Users: users})
 	if err != nil {
+		return nil, err
+	}
+	if s.roots, s.Roots, err = prosody.CA(); err != nil {
 		return nil, err
 	}
 	if cfg.NoArchives {

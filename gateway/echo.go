@@ -1,0 +1,38 @@
+package gateway
+
+import (
+	"context"
+	"time"
+)
+
+// echoPatience is how long a send of uncertain effect waits for the platform to tell of it, before it is made again.
+const echoPatience = 20 * time.Second
+
+// byEcho is the kind of field in an id map that holds what a platform told of one of our ops: its reference, with the suffix of a
+// piece, to the platform's ids.
+const byEcho = "e"
+
+// echoedSend looks for the platform's echo of an op whose answer was lost. Until one has had its time to come, the op waits.
+func (w *outWalk) echoedSend(ctx context.Context, op Op) (Sent, bool, *verdict) {
+	id := string(op.ID)
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byEcho, id)
+	if err != nil {
+		return Sent{}, false, new(w.o.storeFailed(ctx, err))
+	}
+	if m, ok := got[id]; ok {
+		return Sent{IDs: m.IDs}, true, nil
+	}
+	began := w.o.g.echoes.keep(id, time.Now())
+	if left := time.Until(began.Add(echoPatience)); left > 0 {
+		return Sent{}, false, &verdict{end: again, after: min(left, time.Second), why: ParkRetry}
+	}
+	return Sent{}, false, nil
+}
+
+// noteEcho keeps what a status tells of one of our ops, for a send that never got its answer.
+func (w *inWalk) noteEcho(b Status) {
+	if b.Ref == "" || len(b.IDs) == 0 || b.State == StatusFailed {
+		return
+	}
+	w.after = append(w.after, w.o.g.mapEntry(w.account, w.entry.Lane, byEcho, string(b.Ref), mapped{IDs: b.IDs}))
+}
