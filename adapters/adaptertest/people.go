@@ -109,9 +109,11 @@ func (h Harness) native(t *testing.T) {
 	theirs := b.Say(0, "good morrow")
 	id := b.Native.Say(0, canary+" from my pocket")
 	b.eventually("the user's own message", mine(func(body gateway.EventBody) bool { m, ok := body.(gateway.Message); return ok && m.ID == id }))
-	b.Native.Read(0, theirs)
-	b.eventually("the user's own reading", mine(func(body gateway.EventBody) bool { s, ok := body.(gateway.Seen); return ok && at(s.UpTo, theirs) }))
-	if caps.Has(gateway.FeatureReact) {
+	if b.Native.Read != nil {
+		b.Native.Read(0, theirs)
+		b.eventually("the user's own reading", mine(func(body gateway.EventBody) bool { s, ok := body.(gateway.Seen); return ok && at(s.UpTo, theirs) }))
+	}
+	if caps.Has(gateway.FeatureReact) && b.Native.React != nil {
 		b.Native.React(0, theirs, "🌹")
 		b.eventually("the user's own reaction", mine(func(body gateway.EventBody) bool {
 			r, ok := body.(gateway.Reacted)

@@ -31,6 +31,8 @@ type Harness struct {
 	Unsigned bool
 	// Undated: some of the platform's events bear no time, and count from when they come.
 	Undated bool
+	// Nameless: what opening an invite causes does not tell who the person is; they are asked about.
+	Nameless bool
 	// Silent are features of which the platform tells nothing: only our user has them.
 	Silent []gateway.Feature
 
@@ -130,7 +132,7 @@ type Received struct {
 	Text     string
 }
 
-// Native is the platform's own app in the hand of our user. Each acts in the chat of Accounts[i].
+// Native is the platform's own app in the hand of our user. Each acts in the chat of Accounts[i]; nil where nothing is told of it.
 type Native struct {
 	Say     func(i int, text string) gateway.MessageID
 	Edit    func(i int, id gateway.MessageID, text string)

@@ -44,7 +44,7 @@ const (
 var (
 	// idForm is an id of a page, an account or a person.
 	idForm       = regexp.MustCompile(`^[0-9]{3,30}$`)
-	tokenForm    = regexp.MustCompile(`^[A-Za-z0-9_.|-]{20,1024}$`)
+	tokenForm    = regexp.MustCompile(`^[A-Za-z0-9_.|-]{20,1000}$`)
 	usernameForm = regexp.MustCompile(`^[A-Za-z0-9._]{1,75}$`)
 )
 
