@@ -21,7 +21,7 @@ import (
 )
 
 type sandboxCmd struct {
-	Platform      string        `default:"gatekeeper" help:"What to play: gatekeeper or telegram (default: ${default})." placeholder:"NAME"`
+	Platform      string        `default:"gatekeeper" help:"What to play: gatekeeper, telegram or whatsapp (default: ${default})." placeholder:"NAME"`
 	Listen        string        `default:"127.0.0.1:8490" help:"Address of the API and the page (default: ${default})." placeholder:"ADDR"`
 	Partner       string        `default:"postern" help:"Client id of the gateway (default: ${default})." placeholder:"ID"`
 	PartnerKey    string        `name:"partner-key" help:"The gateway's key in PEM; of a private key only the public half is used." placeholder:"FILE" xor:"key"`
@@ -42,6 +42,8 @@ All of it is in memory, and whoever reaches its address is in control of it: kee
 With --platform telegram, base_url is the sandbox's address and the tokens are those that it names; --listen, --seed and
 --slow-delay count, the other flags are the gatekeeper's. Its seed file is
   {"accounts": [{"id": "7000000001", "username": "verona_bot", "token": "7000000001:..."}], "people": [{"id": "juliet"}]}
+
+With --platform whatsapp, base_url and dialog_url are the sandbox's address; app, secret, numbers and tokens are those that it names.
 
 The gatekeeper:
 

@@ -14,6 +14,7 @@ import (
 
 	"postern/adapters/control"
 	telegram "postern/adapters/telegram/simulator"
+	whatsapp "postern/adapters/whatsapp/simulator"
 )
 
 // player is a simulator that plays a platform.
@@ -39,6 +40,16 @@ func (c *sandboxCmd) platforms() map[string]func(cast, *slog.Logger, io.Writer) 
 				fmt.Fprintf(out, "bot @%s: token %s\n", bot.Username, bot.Token)
 			}
 			return telegram.New(telegram.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
+		},
+		"whatsapp": func(in cast, log *slog.Logger, out io.Writer) (player, error) {
+			if in.Accounts == nil {
+				in.Accounts = whatsapp.DefaultNumbers()
+			}
+			fmt.Fprintf(out, "app %s: secret %s\n", whatsapp.AppID, whatsapp.AppSecret)
+			for _, n := range in.Accounts {
+				fmt.Fprintf(out, "number %s: phone_number_id %s, token %s\n", n.Phone, n.ID, n.Token)
+			}
+			return whatsapp.New(whatsapp.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
 		},
 	}
 }
