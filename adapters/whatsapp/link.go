@@ -50,7 +50,7 @@ const (
 )
 
 var (
-	tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{20,1024}$`)
+	tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{20,1000}$`)
 	pinForm   = regexp.MustCompile(`^[0-9]{6}$`)
 )
 

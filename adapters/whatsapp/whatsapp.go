@@ -107,7 +107,7 @@ func DefaultConfig() *Config {
 	return &Config{
 		BaseURL: graph.DefaultBase, Version: "v24.0", DialogURL: graph.DefaultDialog,
 		InviteText:     "Hello! Please connect me. (Just send this message as it is: {code})",
-		ReopenLanguage: "en", MediaHosts: []string{".fbsbx.com", ".fbcdn.net", ".whatsapp.net"}, Timeout: 8 * time.Second,
+		ReopenLanguage: "en", ReopenVariables: []string{}, MediaHosts: []string{".fbsbx.com", ".fbcdn.net", ".whatsapp.net"}, Timeout: 8 * time.Second,
 	}
 }
 

@@ -156,13 +156,16 @@ func Refuse(name string, class gateway.Class, code, why string) *gateway.SendErr
 	return &gateway.SendError{Class: class, Code: code, Err: errors.New(name + ": " + why)}
 }
 
+// maxMillis is the end of the year 9999, the last that encodes (RFC 3339).
+const maxMillis = 253402300799999
+
 // Unix reads the seconds or milliseconds by which Meta's webhooks date things, as a number or a string; zero for what is none.
 func Unix(raw json.Number) time.Time {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	switch {
 	case err != nil || n <= 0:
 		return time.Time{}
-	case n >= 1e17: // no year that encodes
+	case n > maxMillis:
 		return time.Time{}
 	case n >= 1e11: // seconds would be the year 5138
 		return time.UnixMilli(n).UTC()

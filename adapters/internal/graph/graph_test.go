@@ -263,7 +263,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestUnix(t *testing.T) {
-	for raw, want := range map[json.Number]int64{"1750030073": 1750030073000, "1750030073123": 1750030073123, "": 0, "0": 0, "-1": 0, "soon": 0, "99999999999999999999": 0, "999999999999999999": 0} {
+	for raw, want := range map[json.Number]int64{"1750030073": 1750030073000, "1750030073123": 1750030073123, "": 0, "0": 0, "-1": 0, "soon": 0, "99999999999999999999": 0, "999999999999999999": 0, "253402300800000": 0} {
 		got := graph.Unix(raw)
 		if want == 0 && !got.IsZero() || want != 0 && (got.UnixMilli() != want || got.Location() != time.UTC) {
 			t.Errorf("%q: got %v, want %d", raw, got, want)
