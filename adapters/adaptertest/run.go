@@ -160,6 +160,8 @@ type Login struct {
 	// Answers are the right answers, one map for each step after the first; Wrong is refused at the last of them.
 	Answers []map[string]string
 	Wrong   map[string]string
+	// Chat is one in which the new account may write, where people have another id for each account; zero is the first of Rig.Chats.
+	Chat gateway.Chat
 	// Query names a person whom the new account may write to at once; Nobody names none.
 	Query, Nobody string
 	// Lasting: what the account was linked with still works after Unlink, because the platform lets nobody take it back by API.
