@@ -332,15 +332,16 @@ func (p *parser) unknown(e gateway.Event, it item, raw json.RawMessage) {
 			break
 		}
 	}
-	if name == "" && len(it.Optin) > 0 {
-		name = "optin"
+	said := string(members[name])
+	if name == "" && it.Optin != nil { // its token is nothing to show
+		name, said = "optin", it.Optin.Title
 	}
 	if name == "" {
 		return
 	}
 	id := digest(string(raw))
 	e.Body = gateway.Message{ID: gateway.MessageID("x-" + id), Content: gateway.Content{Parts: []gateway.Part{
-		gateway.UnsupportedPart{Type: cut(name, maxExcerpt), Excerpt: excerpt(string(members[name]))},
+		gateway.UnsupportedPart{Type: cut(name, maxExcerpt), Excerpt: excerpt(said)},
 	}}}
 	p.add(e, "x", id)
 }

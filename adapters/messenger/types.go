@@ -40,18 +40,20 @@ type party struct {
 
 // item is an element of messaging: who, when, and one of the others.
 type item struct {
-	Sender    party           `json:"sender"`
-	Recipient party           `json:"recipient"`
-	Timestamp loose           `json:"timestamp"`
-	Message   *wireMessage    `json:"message"`
-	Postback  *postback       `json:"postback"`
-	Reaction  *reaction       `json:"reaction"`
-	Read      *receipt        `json:"read"`
-	Delivery  *receipt        `json:"delivery"`
-	Edit      *messageEdit    `json:"message_edit"`
-	Referral  *referral       `json:"referral"`
-	Policy    *policy         `json:"policy_enforcement"`
-	Optin     json.RawMessage `json:"optin"`
+	Sender    party        `json:"sender"`
+	Recipient party        `json:"recipient"`
+	Timestamp loose        `json:"timestamp"`
+	Message   *wireMessage `json:"message"`
+	Postback  *postback    `json:"postback"`
+	Reaction  *reaction    `json:"reaction"`
+	Read      *receipt     `json:"read"`
+	Delivery  *receipt     `json:"delivery"`
+	Edit      *messageEdit `json:"message_edit"`
+	Referral  *referral    `json:"referral"`
+	Policy    *policy      `json:"policy_enforcement"`
+	Optin     *struct {
+		Title string `json:"title"`
+	} `json:"optin"`
 }
 
 type wireMessage struct {
