@@ -286,8 +286,11 @@ func TestPaste(t *testing.T) {
 	in := gateway.LinkInput{User: "tybalt@capulet.example", Account: gateway.NewAccountID(), Lang: "en", Hook: b.sink}
 	step := mustLink(t, a, in)
 	for _, tc := range []struct{ id, token, want string }{
-		{"juliet", fresh.Token, "whatsapp.paste.form"}, {fresh.ID, "two words", "whatsapp.paste.form"}, {fresh.ID, "", "whatsapp.paste.form"},
-		{fresh.ID, "EAAforeignTokenSecret000000000001", "whatsapp.paste.foreign"}, {fresh.ID, "EAAunknownTokenSecret000000000001", "whatsapp.paste.unknown"},
+		{"juliet", fresh.Token, "whatsapp.paste.form"},
+		{fresh.ID, "two words", "whatsapp.paste.form"},
+		{fresh.ID, "", "whatsapp.paste.form"},
+		{fresh.ID, "EAAforeignTokenSecret000000000001", "whatsapp.paste.foreign"},
+		{fresh.ID, "EAAunknownTokenSecret000000000001", "whatsapp.paste.unknown"},
 		{numbers[0].id, fresh.Token, "whatsapp.paste.unknown"},
 	} {
 		in.State, in.Answers = step.State, map[string]string{"phone_number_id": tc.id, "token": tc.token}

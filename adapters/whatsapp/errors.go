@@ -11,8 +11,6 @@ const (
 	name = "whatsapp"
 	// codeForeignToken is Graph's answer to a token of another app, and to a parameter that is wrong.
 	codeForeignToken = "100"
-	// codeUnregistered says that the number has yet to be registered.
-	codeUnregistered = "133010"
 	// codeBlockFailed says that a person could not be blocked, as one who has not written for a day.
 	codeBlockFailed = "139100"
 )

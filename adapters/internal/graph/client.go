@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -72,9 +73,7 @@ func (c *Client) authorize(token string, call rest.Call) rest.Call {
 	call.Header = header
 	if c.secrets != nil {
 		query := url.Values{}
-		for k, v := range call.Query {
-			query[k] = v
-		}
+		maps.Copy(query, call.Query)
 		query.Set("appsecret_proof", c.secrets.Proof(token))
 		call.Query = query
 	}

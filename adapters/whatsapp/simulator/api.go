@@ -62,6 +62,7 @@ var (
 func wrongParam(text string) *fault {
 	return &fault{Status: 400, Code: 131009, Text: "Parameter value is not valid", Details: text}
 }
+
 func missing(name string) *fault {
 	return &fault{Status: 400, Code: 131008, Text: "Required parameter is missing", Details: name}
 }

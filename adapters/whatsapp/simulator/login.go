@@ -3,6 +3,7 @@ package simulator
 import (
 	"crypto/rand"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,9 +28,7 @@ func dialog(s *sandbox.Server, w http.ResponseWriter, r *http.Request) {
 	to := func(values url.Values) string {
 		u := *back
 		have := u.Query()
-		for k, v := range values {
-			have[k] = v
-		}
+		maps.Copy(have, values)
 		have.Set("state", q.Get("state"))
 		u.RawQuery = have.Encode()
 		return u.String()

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"strconv"
 	"time"
 
@@ -233,10 +234,7 @@ func tellChanged(st *sandbox.State, h sandbox.Changed) []sandbox.Update {
 	}
 	old := h.Before.IDs[idUser]
 	if p.IDs[idUser] == old {
-		ids := map[string]string{}
-		for k, v := range p.IDs {
-			ids[k] = v
-		}
+		ids := maps.Clone(p.IDs)
 		ids[idUser] = userID(p.ID + p.Phone)
 		p.IDs = ids
 	}
