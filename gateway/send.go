@@ -47,6 +47,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
 		w.o.g.readingOf(w.entry.Lane).read(b.UpTo.Stanza)
 	}
+	if w.account.isLine() { // there is nobody to tell
+		return nil
+	}
 	if v := w.degraded(ctx); v != nil {
 		return v
 	}
@@ -294,7 +297,7 @@ func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...an
 
 // tellError sends the error that the sender sees. Nobody waits for an error to a marker.
 func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet || w.account != nil && w.account.isLine() {
+	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
 		return nil
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
@@ -308,6 +311,9 @@ func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args 
 
 // tell appends something for the sender to the outbox; purpose keeps a replay from saying it twice.
 func (w *outWalk) tell(ctx context.Context, purpose string, what Shown, resource string) *verdict {
+	if w.account != nil && w.account.isLine() {
+		return nil
+	}
 	r := Rendering{
 		Component: w.inst.Component, From: w.out.Alias, To: w.out.User, Resource: resource, Lang: w.out.Op.Lang, What: what,
 	}
