@@ -8,6 +8,7 @@ import (
 
 	"postern/adapters/control"
 	"postern/adapters/internal/sandbox"
+	messenger "postern/adapters/messenger/simulator"
 	telegram "postern/adapters/telegram/simulator"
 	whatsapp "postern/adapters/whatsapp/simulator"
 	"postern/gateway"
@@ -22,8 +23,8 @@ type (
 
 // Simulator plays the platform of one adapter type.
 type Simulator struct {
-	// Name is the adapter's type, Title the platform's name.
-	Name, Title string
+	// Name is what it is asked for by, Type the adapter's type, Title the platform's name.
+	Name, Type, Title string
 	// New makes the simulator. Requests are served at once; webhooks need Run.
 	New func(Config) (*Server, error)
 	// Accounts are those that exist when a Config has none.
@@ -39,18 +40,22 @@ type Simulator struct {
 // All returns every simulator, sorted by name.
 func All() []Simulator {
 	return []Simulator{
+		meta(messenger.InstagramLogin, "Instagram"),
+		meta(messenger.FacebookLogin, "Instagram"),
+		meta(messenger.Messenger, "Messenger"),
 		{
-			"telegram", "Telegram", telegram.New, telegram.DefaultBots, telegramKeys, telegramLine, []gateway.Feature{gateway.FeatureRetract},
+			"telegram", "telegram", "Telegram", telegram.New, telegram.DefaultBots, telegramKeys, telegramLine,
+			[]gateway.Feature{gateway.FeatureRetract},
 		},
 		{
-			"whatsapp", "WhatsApp", whatsapp.New, whatsapp.DefaultNumbers, whatsappKeys, whatsappLine,
+			"whatsapp", "whatsapp", "WhatsApp", whatsapp.New, whatsapp.DefaultNumbers, whatsappKeys, whatsappLine,
 			// Both are told of numbers that are on a phone too.
 			[]gateway.Feature{gateway.FeatureEdit, gateway.FeatureRetract},
 		},
 	}
 }
 
-// Named returns the simulator of an adapter type.
+// Named returns a simulator by its name.
 func Named(name string) (Simulator, bool) {
 	all := All()
 	i := slices.IndexFunc(all, func(s Simulator) bool { return s.Name == name })
@@ -60,7 +65,7 @@ func Named(name string) (Simulator, bool) {
 	return all[i], true
 }
 
-// Names lists the adapter types.
+// Names lists the names of all.
 func Names() []string {
 	var out []string
 	for _, s := range All() {
@@ -124,5 +129,48 @@ func whatsappLine(a control.Account) []Key {
 		{"token_file", a.Token, true},
 		{Name: "account_id", Value: a.IDs["waba_id"]},
 		{Name: "phone_number", Value: strings.TrimPrefix(a.Phone, "+")},
+	}
+}
+
+// meta is Messenger, or Instagram in one of its flavours.
+func meta(kind messenger.Kind, title string) Simulator {
+	typ := "instagram"
+	var untold []gateway.Feature
+	if kind == messenger.Messenger {
+		typ, untold = "messenger", []gateway.Feature{gateway.FeatureRetract}
+	}
+	return Simulator{
+		Name: string(kind), Type: typ, Title: title, Untold: untold,
+		New:      func(cfg Config) (*Server, error) { return messenger.New(kind, cfg) },
+		Accounts: func() []control.Account { return messenger.DefaultPages(kind) },
+		Keys: func(base string) []Key {
+			keys := []Key{
+				{Name: "base_url", Value: base},
+				{Name: "dialog_url", Value: base},
+				{Name: "app_id", Value: messenger.AppID},
+				{"app_secret_file", kind.Secret(), true},
+				{"verify_token_file", verifyToken, true},
+				{Name: "media", Value: "upload"}, // a simulator need not be able to reach where users' files are
+			}
+			switch kind {
+			case messenger.FacebookLogin:
+				keys = append(keys, Key{Name: "login", Value: "facebook"})
+			case messenger.InstagramLogin:
+				keys = append(keys, Key{Name: "token_url", Value: base})
+			case messenger.Messenger:
+			}
+			return keys
+		},
+		Line: func(a control.Account) []Key {
+			line := []Key{{"token_file", a.Token, true}, {Name: "username", Value: a.Username}}
+			switch kind {
+			case messenger.FacebookLogin:
+				return append(line, Key{Name: "instagram_id", Value: a.ID}, Key{Name: "page_id", Value: a.IDs["page_id"]})
+			case messenger.InstagramLogin:
+				return append(line, Key{Name: "instagram_id", Value: a.ID})
+			case messenger.Messenger:
+			}
+			return append(line, Key{Name: "page_id", Value: a.ID})
+		},
 	}
 }

@@ -57,7 +57,7 @@ func connects(out io.Writer, sim simulators.Simulator, accounts []control.Accoun
 	if len(accounts) > 0 {
 		line = sim.Line(accounts[0])
 	}
-	yaml, files := simulators.Block(sim.Name, sim.Name+".example.org", slices.Concat(sim.Keys(base), line))
+	yaml, files := simulators.Block(sim.Type, sim.Type+".example.org", slices.Concat(sim.Keys(base), line))
 	fmt.Fprint(out, yaml)
 	fmt.Fprintf(out, "\nand these files beside it (umask 077):\n\n")
 	for _, name := range slices.Sorted(maps.Keys(files)) {

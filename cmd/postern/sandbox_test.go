@@ -28,8 +28,8 @@ func TestSandboxConnects(t *testing.T) {
 			if line {
 				keys = append(keys, sim.Line(sim.Accounts()[0])...)
 			}
-			yaml, files := simulators.Block(sim.Name, sim.Name+".example.org", keys)
-			files["store.key"], files[sim.Name+".secret"], files["postern.yaml"] = app.NewKey(), "the component's\n", around+yaml
+			yaml, files := simulators.Block(sim.Type, sim.Type+".example.org", keys)
+			files["store.key"], files[sim.Type+".secret"], files["postern.yaml"] = app.NewKey(), "the component's\n", around+yaml
 			dir := t.TempDir()
 			for name, text := range files {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -47,7 +47,7 @@ func (w *wall) adapter() string {
 	if w == nil {
 		return gatekeeperName
 	}
-	return w.Name
+	return w.Type
 }
 
 func (w *wall) component() string { return w.adapter() + "." + domain }
@@ -107,7 +107,7 @@ func (w *wall) furnish(config, jid, base string) error {
 	if !ok {
 		return fmt.Errorf("demo: %s has no adapters", config)
 	}
-	block, files := simulators.Block(w.Name, jid, slices.Concat(w.Keys(base), w.Line(w.account)))
+	block, files := simulators.Block(w.Type, jid, slices.Concat(w.Keys(base), w.Line(w.account)))
 	files[filepath.Base(config)] = string(before) + "\nadapters:\n" + block
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(config), name), []byte(text), 0o600); err != nil {
@@ -124,10 +124,10 @@ func (w *wall) learn(config string) error {
 		return err
 	}
 	for _, t := range adapters.All() {
-		if t.Name != w.Name {
+		if t.Name != w.Type {
 			continue
 		}
-		a, err := t.New(cfg.Adapters[w.Name].Own, adapters.Deps{Log: slog.New(slog.DiscardHandler), HTTP: http.DefaultClient})
+		a, err := t.New(cfg.Adapters[w.Type].Own, adapters.Deps{Log: slog.New(slog.DiscardHandler), HTTP: http.DefaultClient})
 		if err != nil {
 			return err
 		}

@@ -109,11 +109,11 @@ adapters:
 // furnish writes the configuration with the files that it names.
 func (w *wallStage) furnish(keys []simulators.Key, more string) {
 	w.Helper()
-	block, files := simulators.Block(w.sim.Name, w.gw, keys)
+	block, files := simulators.Block(w.sim.Type, w.gw, keys)
 	for name, text := range files {
 		w.file(name, text)
 	}
-	w.file(w.sim.Name+".secret", secret+"\n")
+	w.file(w.sim.Type+".secret", secret+"\n")
 	w.yaml = w.file("postern.yaml", fmt.Sprintf(wallsYAML, w.xmpp.ComponentAddr(), w.store, w.prefix, w.hook, w.site, "http://"+w.hook, w.xmpp.UploadAddr())+block+more)
 }
 

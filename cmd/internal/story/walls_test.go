@@ -167,7 +167,7 @@ func (w *wallStage) forged(c *user.Client, juliet string) {
 	if resp.StatusCode != http.StatusUnauthorized {
 		w.Errorf("unsigned webhook: got %d, want 401", resp.StatusCode)
 	}
-	if m := w.metrics(); strings.Contains(m, `postern_webhooks_total{adapter="`+w.sim.Name+`",result="unverified"} 0`) || !strings.Contains(m, `result="unverified"}`) {
+	if m := w.metrics(); strings.Contains(m, `postern_webhooks_total{adapter="`+w.sim.Type+`",result="unverified"} 0`) || !strings.Contains(m, `result="unverified"}`) {
 		w.Error("refused webhooks were not counted")
 	}
 }
@@ -212,25 +212,32 @@ func (w *wallStage) comesBack(c *user.Client, who, address, line string) {
 	w.see(c, n, line, text(address, line))
 }
 
-// lineRevoked: the platform takes the operator's token no more. A user is told once, and what they write waits.
+// lineRevoked: the platform takes the operator's token no more. A user is told once; what they write waits until the operator has put
+// another token in its place.
 func (w *wallStage) lineRevoked(c *user.Client, juliet string) {
 	w.Helper()
 	n := c.Count()
-	if err := w.SetAccountState(w.ctx, w.account.ID, "revoked"); err != nil {
-		w.Fatal(err)
-	}
+	w.does(http.MethodPatch, "/users/"+w.account.ID, map[string]any{"token": w.wall.other}, nil)
 	for _, line := range []string{"one", "two"} {
 		if _, err := c.Send(w.ctx, juliet, line); err != nil {
 			w.Fatal(err)
 		}
 	}
-	w.see(c, n, "notice", func(m *user.Stanza) bool { return m.From == w.gw && strings.Contains(m.Body, w.sim.Title) })
+	const notice = "Its operator has to see to it"
+	w.see(c, n, "notice", func(m *user.Stanza) bool { return m.From == w.gw && strings.Contains(m.Body, notice) })
 	w.said("see to its token", 1)
-	if got := countBodies(c, n, w.gw, w.sim.Title); got != 1 {
+	w.stop()
+	w.file(w.sim.Type+".token", w.wall.other+"\n")
+	w.run(w.yaml)
+	w.gets("juliet", control.Condition{Text: "Romeo: one"})
+	w.gets("juliet", control.Condition{Text: "Romeo: two"})
+	w.comesBack(c, "juliet", juliet, "there thou art")
+	if got := countBodies(c, n, w.gw, notice); got != 1 {
 		w.Errorf("notices: got %d, want 1", got)
 	}
 }
 
+// countBodies counts what somebody has said that holds a text.
 func countBodies(c *user.Client, n int, from, part string) (times int) {
 	for _, s := range c.Stanzas(n) {
 		if s.Kind == user.Message && bare(s.From) == from && strings.Contains(s.Body, part) {
