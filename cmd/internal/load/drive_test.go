@@ -4,10 +4,12 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postern/adapters/control"
@@ -51,15 +53,21 @@ func (r *rig) take(n int, s *user.Stanza) {
 func (r *rig) play(ctx context.Context, each int) []Result {
 	r.t.Helper()
 	began := time.Now()
-	stop := r.trouble(ctx)
+	var written atomic.Bool
+	stop := r.trouble(ctx, &written)
 	var wg sync.WaitGroup
 	wg.Go(func() { r.pace(ctx, chaos.In, each, r.sayNext) })
 	wg.Go(func() { r.pace(ctx, chaos.Out, each, r.writeNext) })
 	wg.Wait()
+	written.Store(true)
 	r.t.Logf("%.0f s  all is written", time.Since(began).Seconds())
 	settle, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := stand.Poll(settle, r.over); err != nil {
+	err := r.lastWords(settle, each)
+	if err == nil {
+		err = stand.Poll(settle, r.over)
+	}
+	if err != nil {
 		r.t.Errorf("not settled: %v", err)
 	}
 	stop()
@@ -71,11 +79,42 @@ func (r *rig) play(ctx context.Context, each int) []Result {
 	return out
 }
 
-// trouble sets the faults of all platforms, in turns, until stop is called.
-func (r *rig) trouble(ctx context.Context) (stop func()) {
+// lastWords lets people say one more thing where webhooks were lost, once all that users wrote is there: only a later event
+// tells that one before it is missing.
+func (r *rig) lastWords(ctx context.Context, each int) error {
+	for n, s := range r.sides {
+		if !s.keeps {
+			continue
+		}
+		if err := stand.Poll(ctx, func() error {
+			posts, err := s.control.Posts(ctx, 0, 1)
+			if want := int64(each * r.chats()); err == nil && posts.Total < want {
+				err = fmt.Errorf("%s: %d of %d messages accepted", s.name, posts.Total, want)
+			}
+			return errors.Join(err, s.idle(ctx))
+		}); err != nil {
+			return err
+		}
+		for chat := n * r.chats(); chat < (n+1)*r.chats(); chat++ {
+			k := chaos.Key{Dir: chaos.In, Chat: chat, N: each + 1}
+			r.book.sent(n, k)
+			if err := r.sayNext(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trouble sets the faults of all platforms, in turns, until stop is called. Webhooks are lost until all is written.
+func (r *rig) trouble(ctx context.Context, written *atomic.Bool) (stop func()) {
 	set := func(faults func(platform) control.Faults) {
 		for _, s := range r.sides {
-			if err := s.control.SetFaults(ctx, faults(s.platform)); err != nil {
+			f := faults(s.platform)
+			if written.Load() {
+				f.WebhookDropRate = 0
+			}
+			if err := s.control.SetFaults(ctx, f); err != nil {
 				r.t.Errorf("%s: %v", s.name, err)
 			}
 		}
@@ -145,13 +184,21 @@ func (r *rig) over() error {
 		return err
 	}
 	for _, s := range r.sides {
-		var idle control.Waited
-		if err := s.control.Do(context.Background(), http.MethodPost, "/wait", control.Condition{Kind: "idle"}, &idle); err != nil {
+		if err := s.idle(context.Background()); err != nil {
 			return err
 		}
-		if !idle.OK {
-			return fmt.Errorf("%s: %d webhooks wait", s.name, idle.Count)
-		}
+	}
+	return nil
+}
+
+// idle says whether no webhook of a platform waits.
+func (s *side) idle(ctx context.Context) error {
+	var got control.Waited
+	if err := s.control.Do(ctx, http.MethodPost, "/wait", control.Condition{Kind: "idle"}, &got); err != nil {
+		return err
+	}
+	if !got.OK {
+		return fmt.Errorf("%s: %d webhooks wait", s.name, got.Count)
 	}
 	return nil
 }
