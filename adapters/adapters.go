@@ -8,6 +8,7 @@ import (
 
 	"postern/adapters/gatekeeper"
 	"postern/adapters/telegram"
+	"postern/adapters/whatsapp"
 	"postern/gateway"
 )
 
@@ -53,6 +54,17 @@ func All() []Type {
 					return nil, wrongConfig("telegram", c)
 				}
 				return telegram.New(*cfg, d.HTTP, d.Log)
+			},
+		},
+		{
+			Name:   "whatsapp",
+			Config: func() Config { return whatsapp.DefaultConfig() },
+			New: func(c Config, d Deps) (gateway.Adapter, error) {
+				cfg, ok := c.(*whatsapp.Config)
+				if !ok {
+					return nil, wrongConfig("whatsapp", c)
+				}
+				return whatsapp.New(*cfg, d.HTTP)
 			},
 		},
 	}

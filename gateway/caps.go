@@ -76,6 +76,8 @@ type Caps struct {
 	ReactionsMax int
 	// Window is set where the platform lets us write only for a time after the contact wrote.
 	Window *WindowRule
+	// TypingAfter is true when typing is shown below the contact's last message: the core then keeps which one that is.
+	TypingAfter bool
 	// Watermarks is true when delivery and reading are told as times (Status.Through).
 	Watermarks bool
 	// Idempotent is true when a resend with the same OpID has no second effect; Echo when events carry our OpID back.

@@ -106,7 +106,7 @@ func TestAnswersToQuestions(t *testing.T) {
 				return fmt.Sprint(b.Target.IDs[0], " ", strings.Join(ids, "+"))
 			case gateway.OpMessage:
 				return "text " + b.Content.Parts[0].(gateway.Text).Text
-			case gateway.OpEdit, gateway.OpRetract, gateway.OpReact, gateway.OpMarkRead, gateway.OpTyping, gateway.OpGroup:
+			case gateway.OpEdit, gateway.OpRetract, gateway.OpReact, gateway.OpMarkRead, gateway.OpTyping, gateway.OpReopen, gateway.OpGroup:
 			}
 			return "?"
 		}
@@ -192,7 +192,7 @@ func TestLearnedDowngrades(t *testing.T) {
 			case gateway.OpEdit:
 				tries++
 				return &gateway.SendError{Class: gateway.Unsupported, Code: "too_late"}
-			case gateway.OpRetract, gateway.OpReact, gateway.OpMarkRead, gateway.OpAnswer, gateway.OpTyping, gateway.OpGroup:
+			case gateway.OpRetract, gateway.OpReact, gateway.OpMarkRead, gateway.OpAnswer, gateway.OpTyping, gateway.OpReopen, gateway.OpGroup:
 			}
 			return nil
 		}, gateway.FeatureReply, gateway.FeatureEdit)

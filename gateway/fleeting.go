@@ -63,7 +63,15 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	}
 	op := f.out.Op
 	op.ID, op.Chat = NewOpID(), Chat{ID: c.Chat, Kind: ChatDirect, Contact: c.ID}
-	p := Plan(op, chatCaps(inst.Adapter, g.facts(f.account, c)), time.Now())
+	caps := chatCaps(inst.Adapter, g.facts(f.account, c))
+	if b, ok := op.Body.(OpTyping); ok && caps.TypingAfter {
+		if c.LastMessage == "" {
+			return "dropped" // nothing to show it below
+		}
+		b.After = &Target{IDs: []MessageID{c.LastMessage}}
+		op.Body = b
+	}
+	p := Plan(op, caps, time.Now())
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}

@@ -86,3 +86,54 @@ func TestTypingKeepsOrder(t *testing.T) {
 		diff(t, "typing", told, []bool{true, false})
 	})
 }
+
+// Where typing stands below a message, it stands below the contact's last; before they wrote there is none.
+func TestTypingNamesTheLastMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var after []gateway.MessageID
+		p := &platform{caps: textCaps()}
+		p.caps.Levels[gateway.FeatureTypingOut] = gateway.Native
+		p.caps.Window, p.caps.TypingAfter = &gateway.WindowRule{For: 24 * time.Hour}, true
+		p.send = func(op gateway.Op) (gateway.Sent, error) {
+			if typing, ok := op.Body.(gateway.OpTyping); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				after = append(after, typing.After.IDs...)
+			}
+			return gateway.Sent{}, nil
+		}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet := r.contact("juliet")
+		types := func() {
+			out := gateway.Outbound{Adapter: wall, Alias: juliet, User: romeo, Op: gateway.Op{Body: gateway.OpTyping{On: true}}}
+			if err := r.gw.Ask(t.Context(), out, nil); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(time.Second)
+		}
+		types()
+		old := said("juliet", "old", "earlier", 0)
+		for _, ev := range []gateway.Event{said("juliet", "new", "hello", 0), old} {
+			if ev.Dedupe == old.Dedupe {
+				ev.At = ev.At.Add(-time.Minute) // an earlier one that comes late
+			}
+			if err := r.event(ev); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(time.Second)
+		}
+		types()
+		own := said("juliet", "mine", "from my pocket", 0)
+		own.FromMe, own.From = true, ""
+		if err := r.event(own); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(time.Second)
+		types()
+		mu.Lock()
+		defer mu.Unlock()
+		diff(t, "typing below", after, []gateway.MessageID{"new", "new"})
+	})
+}

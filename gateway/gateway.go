@@ -111,7 +111,7 @@ type Gateway struct {
 	limits    *limiter                  // what adapters' limits leave
 	readings  *cache[string, *reading]  // how far chats were shown and read
 	excerpts  *cache[string, string]    // how messages begin
-	owned     sync.Map                  // partition -> context.Context that ends with our ownership of it
+	owned     sync.Map                  // partition -> <-chan struct{} that is closed when our ownership of it ends
 	polled    []*polls                  // one per platform that is asked for its events
 	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
 }

@@ -55,6 +55,8 @@ type Contact struct {
 	Pending bool `json:"p,omitempty"`
 	// LastInbound is when they last wrote, Unix seconds; kept only where the platform has a reply window.
 	LastInbound int64 `json:"w,omitempty"`
+	// LastMessage is the platform's id of what they last wrote; kept only where typing needs it (Caps.TypingAfter).
+	LastMessage MessageID `json:"y,omitempty"`
 	// Avatar is the contact's picture; its bytes are a record of their own, under the same hash.
 	Avatar Avatar `json:"v,omitzero"`
 	// LookAfter is when to ask the platform again how they look, Unix seconds; 0 is at the next occasion.

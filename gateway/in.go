@@ -171,8 +171,12 @@ func (w *inWalk) learned(c *Contact) {
 			c.LookAfter = 0 // should the look be forgotten, the next occasion makes up for it
 		}
 	}
-	rule := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Window
-	if at := w.in.Event.opens(rule); !at.IsZero() {
+	caps := w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+	at := w.in.Event.opens(caps.Window)
+	if m, ok := w.in.Event.Body.(Message); ok && caps.TypingAfter && !w.in.Event.FromMe && !w.in.Event.At.Before(time.Unix(c.LastInbound, 0)) {
+		c.LastMessage = m.ID
+	}
+	if !at.IsZero() {
 		c.LastInbound = max(c.LastInbound, at.Unix())
 	}
 }

@@ -338,3 +338,38 @@ func TestWindowStaysClosed(t *testing.T) {
 		}
 	})
 }
+
+// A token that the platform refuses is the operator's business: everything waits, users are told once, and what waits goes with
+// the next token, without anybody's registering anew.
+func TestLineIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLineRig(t, textCaps(), "")
+		defer func() { l.stop() }()
+		l.comes(opens("nurse", l.invite(l.register(romeo), "")))
+		refused := func(gateway.Op) (gateway.Sent, error) {
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.ReauthNeeded, Code: "401"}
+		}
+		l.platform.mu.Lock()
+		l.platform.send = refused
+		l.platform.mu.Unlock()
+		l.asks(romeo, "nurse", "s1", "one")
+		l.asks(romeo, "nurse", "s2", "two")
+		gatewaytest.Advance(12 * time.Minute)
+		told := 0
+		for _, s := range l.toldTo(romeo) {
+			if strings.Contains(s, "does not let this gateway in") {
+				told++
+			}
+		}
+		if told != 1 || len(l.platform.taken()) != 0 {
+			t.Errorf("told %d times, sent %q; want once and nothing", told, l.platform.taken())
+		}
+		l.stop()
+		l.platform.mu.Lock()
+		l.platform.send = nil
+		l.platform.mu.Unlock()
+		l.start(gateway.Config{})
+		gatewaytest.Advance(6 * time.Minute)
+		diff(t, "sent", l.platform.taken(), []string{"nurse one", "nurse two"})
+	})
+}

@@ -46,7 +46,7 @@ func (d *Desk) linkOver(ctx context.Context, t *turn) {
 }
 
 // unknown decides about an event for an account that is not there. While somebody is being linked the platform shall send it
-// again; otherwise its account has been unregistered meanwhile and there is nobody to tell.
+// again; otherwise nobody was being linked when this looked.
 func (g *Gateway) unknown(ctx context.Context, a AdapterID) error {
 	notes := make([]RecordKey, linkingNotes)
 	for n := range notes {
@@ -61,7 +61,6 @@ func (g *Gateway) unknown(ctx context.Context, a AdapterID) error {
 			return errLinking
 		}
 	}
-	g.metrics.Webhook(a, "unknown_account")
 	return nil
 }
 

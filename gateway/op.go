@@ -87,7 +87,11 @@ type OpReopen struct {
 }
 
 // OpTyping says that the user started or stopped typing (XEP-0085). It is never stored.
-type OpTyping struct{ On bool }
+type OpTyping struct {
+	On bool
+	// After is the contact's last message, where Caps say TypingAfter; nil when there is none.
+	After *Target `json:",omitempty"`
+}
 
 // OpGroup is a change of a group: its verb decides which fields count.
 type OpGroup struct {

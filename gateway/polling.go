@@ -21,18 +21,33 @@ type polls struct {
 	poller Poller
 
 	hint    chan struct{} // that a shard was won or lost
-	runners map[AccountID]context.CancelFunc
+	runners map[AccountID]runner
 	wg      sync.WaitGroup
 }
 
-func newPolls(g *Gateway, inst Instance, p Poller) *polls {
-	return &polls{g: g, inst: inst, poller: p, hint: make(chan struct{}, 1), runners: map[AccountID]context.CancelFunc{}}
+// runner asks for one account's events for as long as its shard is ours without a break.
+type runner struct {
+	cancel context.CancelFunc
+	lost   <-chan struct{}
 }
 
-// own notes that a shard is ours until ctx ends.
-func (g *Gateway) own(ctx context.Context, p Partition) {
-	g.owned.Store(p, ctx)
+func newPolls(g *Gateway, inst Instance, p Poller) *polls {
+	return &polls{g: g, inst: inst, poller: p, hint: make(chan struct{}, 1), runners: map[AccountID]runner{}}
+}
+
+// own notes that a shard is ours until lost is closed.
+func (g *Gateway) own(p Partition, lost <-chan struct{}) {
+	g.owned.Store(p, lost)
 	g.ownsOther()
+}
+
+func (g *Gateway) ownedPart(p Partition) (lost <-chan struct{}, ok bool) {
+	v, ok := g.owned.Load(p)
+	if !ok {
+		return nil, false
+	}
+	lost, ok = v.(<-chan struct{})
+	return lost, ok
 }
 
 // disown notes that a shard is not ours any more.
@@ -66,8 +81,8 @@ func (s *polls) carry(ctx context.Context) {
 		case <-tick.C:
 		case <-s.hint:
 		case id := <-changed:
-			if cancel, ok := s.runners[AccountID(id)]; ok { // it may have another secret now
-				cancel()
+			if r, ok := s.runners[AccountID(id)]; ok { // it may have another secret now
+				r.cancel()
 				delete(s.runners, AccountID(id))
 			}
 		}
@@ -81,28 +96,35 @@ func (s *polls) review(ctx context.Context) {
 		s.g.log.Warn("polled accounts not listed", "adapter", string(s.inst.ID), "err", err)
 		return
 	}
-	for id, cancel := range s.runners {
-		if wanted[id] == nil {
-			cancel()
+	for id, r := range s.runners {
+		if wanted[id] != r.lost {
+			r.cancel()
 			delete(s.runners, id)
 		}
 	}
-	for id, owned := range wanted {
-		if s.runners[id] != nil {
+	for id, lost := range wanted {
+		if _, runs := s.runners[id]; runs {
 			continue
 		}
-		run, cancel := context.WithCancel(owned)
-		s.runners[id] = cancel
+		run, cancel := context.WithCancel(ctx)
+		s.runners[id] = runner{cancel, lost}
+		s.wg.Go(func() {
+			select {
+			case <-lost:
+			case <-run.Done():
+			}
+			cancel()
+		})
 		s.wg.Go(func() { s.run(run, id) })
 	}
 }
 
-// wanted returns the accounts whose shard is ours, each with the context of that ownership: the line alone where there is one.
-func (s *polls) wanted(ctx context.Context) (map[AccountID]context.Context, error) {
-	out := map[AccountID]context.Context{}
+// wanted returns the accounts whose shard is ours, each with what tells that it is not any more: the line alone where there is one.
+func (s *polls) wanted(ctx context.Context) (map[AccountID]<-chan struct{}, error) {
+	out := map[AccountID]<-chan struct{}{}
 	add := func(id AccountID) {
-		if owned, ok := s.g.owned.Load(LaneKey{s.inst.ID, accountAlias + Alias(id)}.Shard()); ok {
-			out[id] = owned.(context.Context)
+		if lost, ok := s.g.ownedPart(LaneKey{s.inst.ID, accountAlias + Alias(id)}.Shard()); ok {
+			out[id] = lost
 		}
 	}
 	if _, ok := s.inst.line(); ok {
@@ -142,7 +164,7 @@ func (s *polls) run(ctx context.Context, id AccountID) {
 		}
 		se, _ := errors.AsType[*SendError](err)
 		s.g.log.Warn("polling ended, trying again", "adapter", string(s.inst.ID), "account", string(id), "class", ClassOf(err).String(), "err", err)
-		if se != nil && se.Class == ReauthNeeded {
+		if se != nil && se.Class == ReauthNeeded && !a.isLine() {
 			if err := s.g.standing(ctx, a, AccountReauthNeeded); err == nil {
 				return
 			}

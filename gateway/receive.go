@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -74,7 +75,11 @@ func parse(hook Webhook, r Request) (events []Event, err error) {
 
 // buryRaw keeps a body that nobody understood, so that it can be replayed once somebody does.
 func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
-	e := g.identity.Seal(nil, g.keys.Name("raw", string(a)), EntryRaw, r.Body, time.Now())
+	plain, err := json.Marshal(rawCall{Token: r.token(), Body: r.Body})
+	if err != nil {
+		return err
+	}
+	e := g.identity.Seal(nil, g.keys.Name("raw", string(a)), EntryRaw, plain, time.Now())
 	g.metrics.deadLetter("webhook")
 	part := LaneKey{a, ""}.Shard()
 	if err := g.store.Bury(ctx, part, QueueIn, e, DeadReason{Class: Permanent, Code: "malformed"}); err != nil {
@@ -83,9 +88,24 @@ func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
 	return nil
 }
 
-// walkRaw parses a kept body once more, when an operator replays it. It has no headers any more: Parse goes by the body.
+// rawCall is what is kept of a webhook that nobody understood: the body, and the token of the path that some platforms name the
+// account by.
+type rawCall struct {
+	Token string `json:"token,omitempty"`
+	Body  []byte `json:"body"`
+}
+
+// token is what stood behind the instance's name in the path.
+func (r Request) token() string {
+	if t := r.Query["token"]; len(t) == 1 {
+		return t[0]
+	}
+	return ""
+}
+
+// walkRaw parses a kept body once more, when an operator replays it. It has no headers any more: Parse goes by the rest.
 func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
-	body, err := o.g.identity.Open(ctx, it.Entry)
+	kept, err := openJSON[rawCall](ctx, o.g.identity, it.Entry)
 	if err != nil {
 		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
 	}
@@ -94,7 +114,9 @@ func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
 		if !is || o.g.keys.Name("raw", string(id)) != it.Lane {
 			continue
 		}
-		events, err := parse(hook, Request{Method: http.MethodPost, Body: body, Now: it.At.Unix()})
+		events, err := parse(hook, Request{
+			Method: http.MethodPost, Query: map[string][]string{"token": {kept.Token}}, Body: kept.Body, Now: it.At.Unix(),
+		})
 		if err != nil {
 			return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "malformed"})
 		}

@@ -69,7 +69,7 @@ func (s *shard) run(ctx context.Context) {
 		})
 		s.g.metrics.shards.Inc()
 		o := s.own(held.Lease, lose)
-		s.g.own(owned, s.part)
+		s.g.own(s.part, owned.Done())
 		o.read(owned)
 		lose()
 		s.g.disown(s.part)

@@ -336,8 +336,29 @@ func (w *outWalk) reauth(ctx context.Context) *verdict {
 	case !bytes.Equal(now.Secret, w.account.Secret): // renewed during the call: what was refused is not what is there now
 		return &verdict{end: again, after: backoff(1), why: ParkRetry}
 	}
+	if now.Shared {
+		return w.lineRefused(ctx)
+	}
 	if err := w.o.g.standing(ctx, now, AccountReauthNeeded); err != nil {
 		return new(w.o.storeFailed(ctx, err))
+	}
+	return w.parkAccount(ctx)
+}
+
+// lineRefused waits for the operator to give the line another token: its users can do nothing about it, and are told once a day.
+func (w *outWalk) lineRefused(ctx context.Context) *verdict {
+	w.o.g.log.Error("the platform refuses the line: see to its token", "adapter", string(w.inst.ID))
+	if !w.account.isLine() {
+		r := Rendering{
+			Component: w.inst.Component, To: w.account.User, Lang: w.account.Lang,
+			What: ShowMessage{
+				IDs:     []StanzaID{w.account.Keys.DerivedID("line", string(w.out.Op.ID))},
+				Content: PlainText(w.o.g.texts.Say(w.account.Lang, TextLineRefused, w.platform())), Notice: true,
+			},
+		}
+		if err := w.o.g.once(ctx, w.account, r, w.o.g.keys.Name("line", string(w.account.ID))); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
 	}
 	return w.parkAccount(ctx)
 }

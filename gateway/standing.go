@@ -21,6 +21,10 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	if !ok || a.Standing == s {
 		return nil
 	}
+	if a.isLine() { // what it may do depends on the operator's configuration alone: nothing of it is kept
+		g.log.Error("the line's standing changed: see to its token", "adapter", string(a.Adapter), "standing", string(s))
+		return nil
+	}
 	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { a.Standing = s }) // what a lane knows may be older than a renewal
 	if errors.Is(err, ErrNoAccount) {
 		return nil
@@ -30,10 +34,6 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	}
 	if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
 		g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)
-	}
-	if a.isLine() {
-		g.log.Error("the line cannot act: see to its token", "adapter", string(a.Adapter), "standing", string(s))
-		return nil
 	}
 	platform := inst.Adapter.Descriptor().Platform
 	var text string

@@ -8,22 +8,35 @@ import (
 
 // take makes one event durable, or passes a fleeting one on.
 func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
-	a, err := g.identity.ByEndpoint(ctx, inst.ID, ev.Endpoint)
-	if errors.Is(err, ErrNoAccount) {
-		if line, ok := g.identity.lines[inst.ID]; ok && line.Endpoint == ev.Endpoint {
-			a, err = g.identity.Line(ctx, inst.ID)
-		}
-	}
-	if errors.Is(err, ErrNoAccount) {
-		return g.unknown(ctx, inst.ID)
-	}
-	if err != nil {
+	a, err := g.addressee(ctx, inst, ev.Endpoint)
+	if err != nil || a == nil {
 		return err
 	}
 	if a.isLine() {
 		return g.takeOnLine(ctx, inst, a, ev)
 	}
 	return g.takeFor(ctx, inst, a, ev)
+}
+
+// addressee returns whose endpoint it is: nil where it is nobody's, an error where it may be somebody's in a moment.
+func (g *Gateway) addressee(ctx context.Context, inst Instance, e Endpoint) (*Account, error) {
+	a, err := g.identity.ByEndpoint(ctx, inst.ID, e)
+	if !errors.Is(err, ErrNoAccount) {
+		return a, err
+	}
+	if line, ok := g.identity.lines[inst.ID]; ok && line.Endpoint == e {
+		return g.identity.Line(ctx, inst.ID)
+	}
+	if err := g.unknown(ctx, inst.ID); err != nil {
+		return nil, err
+	}
+	// A link that has ended between the two looks has left its account behind.
+	a, err = g.identity.ByEndpoint(ctx, inst.ID, e)
+	if errors.Is(err, ErrNoAccount) {
+		g.metrics.Webhook(inst.ID, "unknown_account")
+		return nil, nil
+	}
+	return a, err
 }
 
 // takeFor takes what happened for one account.

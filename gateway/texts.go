@@ -106,6 +106,7 @@ const (
 	TextStranger        TextKey = "line.stranger"
 	TextInviteOver      TextKey = "line.invite_over"
 	TextWhoList         TextKey = "line.who"
+	TextLineRefused     TextKey = "line.refused"
 	TextWindowHeld      TextKey = "window_held"
 	TextWindowAsked     TextKey = "window_asked"
 	TextGroups          TextKey = "groups_not_yet"

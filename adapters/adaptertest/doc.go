@@ -18,6 +18,7 @@
 //	limits        the longest text and one more; the age of edits and retractions
 //	login         repeated, wrong and cancelled steps, a restart between steps, unlinking twice
 //	restart       a send repeated by a new process has one effect
+//	window        a reply window that is shut is the platform's word, and asking to write again passes it; else there is no asking
 //	share         a line needs no I/O, its invites bring their token back
 //	poll          nothing is confirmed that is not durable; polling ends with its caller, and when somebody else polls
 //	secrets       no failure of the network tells an address or what stands in it

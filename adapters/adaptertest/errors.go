@@ -31,6 +31,9 @@ func (h Harness) errors(t *testing.T) {
 			if se.Class != c.Class || c.Code != "" && se.Code != c.Code || se.RetryAfter != c.RetryAfter {
 				t.Errorf("got class %s, code %q, retry after %s; want %s, %q, %s", se.Class, se.Code, se.RetryAfter, c.Class, c.Code, c.RetryAfter)
 			}
+			if c.Scope != "" && se.Scope != c.Scope {
+				t.Errorf("got scope %q, want %q", se.Scope, c.Scope)
+			}
 		})
 	}
 	general := []struct {

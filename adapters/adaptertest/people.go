@@ -62,10 +62,11 @@ func (b *bench) told(got gateway.Profile) {
 func (h Harness) moderation(t *testing.T) {
 	b := h.open(t)
 	m, ok := b.Adapter.(gateway.Moderator)
-	if !ok || b.Blocked == nil || b.Reports == nil || b.Say == nil {
+	if !ok || b.Blocked == nil || b.Say == nil {
 		return
 	}
 	who := b.Chats[0].Contact
+	b.Say(0, "before anything else") // some platforms block only who wrote
 	for _, on := range []bool{true, true, false, false} {
 		if err := m.Block(t.Context(), b.Accounts[0], who, on); err != nil {
 			b.tellError(err)
@@ -74,6 +75,18 @@ func (h Harness) moderation(t *testing.T) {
 		if got := b.Blocked(0); got != on {
 			t.Errorf("Block %v: the platform says %v", on, got)
 		}
+	}
+	if b.Reports == nil {
+		if caps := b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect}); caps.Has(gateway.FeatureReport) {
+			t.Error("Caps offers report, harness counts none")
+		}
+		before := b.wire.Total()
+		err := m.Report(t.Context(), b.Accounts[0], gateway.Report{ID: gateway.NewOpID(), Contact: who, Reason: gateway.ReportSpam, Text: canary})
+		b.tellError(err)
+		if gateway.ClassOf(err) != gateway.Unsupported || err == nil || b.wire.Total() != before {
+			t.Errorf("Report, which Caps does not offer: got %v and %d requests, want class unsupported and none", err, b.wire.Total()-before)
+		}
+		return
 	}
 	about := b.Say(0, "buy now")
 	for _, reason := range []gateway.ReportReason{gateway.ReportSpam, gateway.ReportAbuse} {
@@ -109,8 +122,10 @@ func (h Harness) native(t *testing.T) {
 	theirs := b.Say(0, "good morrow")
 	id := b.Native.Say(0, canary+" from my pocket")
 	b.eventually("the user's own message", mine(func(body gateway.EventBody) bool { m, ok := body.(gateway.Message); return ok && m.ID == id }))
-	b.Native.Read(0, theirs)
-	b.eventually("the user's own reading", mine(func(body gateway.EventBody) bool { s, ok := body.(gateway.Seen); return ok && at(s.UpTo, theirs) }))
+	if b.Native.Read != nil {
+		b.Native.Read(0, theirs)
+		b.eventually("the user's own reading", mine(func(body gateway.EventBody) bool { s, ok := body.(gateway.Seen); return ok && at(s.UpTo, theirs) }))
+	}
 	if caps.Has(gateway.FeatureReact) {
 		b.Native.React(0, theirs, "🌹")
 		b.eventually("the user's own reaction", mine(func(body gateway.EventBody) bool {

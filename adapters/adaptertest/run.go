@@ -55,8 +55,9 @@ type ErrorCase struct {
 	Op gateway.OpBody
 
 	Class gateway.Class
-	// Code is not compared when empty.
+	// Code and Scope are not compared when empty.
 	Code       string
+	Scope      gateway.LimitScope
 	RetryAfter time.Duration
 }
 
@@ -100,6 +101,8 @@ type Rig struct {
 	Shared *Shared
 	// Polled is the adapter configured to ask for its events; nil where it is no Poller.
 	Polled *Polled
+	// Windowed shuts reply windows; nil where Caps has none.
+	Windowed *Windowed
 }
 
 // Shared is an adapter with a line.
@@ -109,6 +112,14 @@ type Shared struct {
 	Open func(url string)
 	// Webhooks lists what the platform posted about the line.
 	Webhooks func() []gateway.Request
+}
+
+// Windowed is a platform that lets an account write only for a time after the contact wrote.
+type Windowed struct {
+	// Reopening is the adapter with a way to ask contacts to write again in its configuration; nil where the platform has none.
+	Reopening gateway.Adapter
+	// Close lets so much time go by that the window of Chats[i] is shut. Rig.Say opens it again.
+	Close func(i int)
 }
 
 // Polled is an adapter that asks for events.
@@ -136,7 +147,7 @@ type Native struct {
 	Edit    func(i int, id gateway.MessageID, text string)
 	Retract func(i int, id gateway.MessageID)
 	React   func(i int, id gateway.MessageID, emoji string)
-	// Read reads everything up to a message of the contact.
+	// Read reads everything up to a message of the contact; nil where the platform does not tell of it.
 	Read func(i int, id gateway.MessageID)
 }
 
@@ -170,6 +181,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("limits", h.limits)
 	t.Run("login", h.login)
 	t.Run("restart", h.restart)
+	t.Run("window", h.window)
 	t.Run("share", h.share)
 	t.Run("poll", h.poll)
 	t.Run("secrets", h.secrets)

@@ -53,10 +53,19 @@ func (b *bench) probes(mine, theirs gateway.Target) map[gateway.Feature]gateway.
 		gateway.FeatureEdit:      gateway.OpEdit{Target: mine, Content: gateway.PlainText(canary + " changed")},
 		gateway.FeatureReact:     gateway.OpReact{Target: theirs, Emojis: []string{"👍"}},
 		gateway.FeatureReadOut:   gateway.OpMarkRead{UpTo: theirs},
-		gateway.FeatureTypingOut: gateway.OpTyping{On: true},
+		gateway.FeatureTypingOut: b.typing(theirs),
 		gateway.FeatureGroups:    gateway.OpGroup{Verb: gateway.GroupCreate, Name: "Verona", Members: []gateway.ContactID{b.Chats[0].Contact}},
 		gateway.FeatureRetract:   gateway.OpRetract{Target: mine},
 	}
+}
+
+// typing begins, below the contact's last message where the platform wants one.
+func (b *bench) typing(theirs gateway.Target) gateway.OpTyping {
+	op := gateway.OpTyping{On: true}
+	if b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect}).TypingAfter {
+		op.After = &theirs
+	}
+	return op
 }
 
 func balcony() gateway.Poll {

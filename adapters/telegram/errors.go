@@ -68,6 +68,7 @@ var answers = []struct {
 	{400, "photo_ext_invalid", gateway.Unsupported, codeNoPhoto},
 	{400, "voice_messages_forbidden", gateway.Unsupported, codeNoPhoto},
 	{400, "video_file_invalid", gateway.Unsupported, codeNoPhoto},
+	{400, "sticker_", gateway.Unsupported, codeNoPhoto},
 	{400, "wrong file identifier", gateway.Permanent, codeStale},
 	{400, "wrong file_id", gateway.Permanent, codeStale},
 	{400, "temporarily unavailable", gateway.Permanent, codeStale},
@@ -134,8 +135,17 @@ func sendError(err error) *gateway.SendError {
 	default:
 		out.Class, out.Code = classify(re.Status, e.Description)
 	}
+	if out.Class == gateway.RateLimited {
+		// The server does not say which of its limits it means. That of a chat is over in a moment.
+		if out.Scope = gateway.LimitChat; out.RetryAfter > chatFlood {
+			out.Scope = gateway.LimitAccount
+		}
+	}
 	return out
 }
+
+// chatFlood is the longest wait that is taken for a chat's own.
+const chatFlood = time.Minute
 
 // readError is for calls that change nothing, or the same again: to try once more is always right.
 func readError(err error) *gateway.SendError {

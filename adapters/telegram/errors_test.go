@@ -23,12 +23,14 @@ func errorCases() []adaptertest.ErrorCase {
 	react := gateway.OpReact{Target: edit.Target, Emojis: []string{"👍"}}
 	about := func(op gateway.OpBody, c adaptertest.ErrorCase) adaptertest.ErrorCase { c.Op = op; return c }
 	flood := one(429, "Too Many Requests: retry after 7", gateway.RateLimited, "flood")
-	flood.Name, flood.RetryAfter = "flood with a parameter alone", 7*time.Second
+	flood.Name, flood.RetryAfter, flood.Scope = "flood with a parameter alone", 7*time.Second, gateway.LimitChat
 	flood.Body = `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7","parameters":{"retry_after":7}}`
 	header := one(429, "Too Many Requests: retry after 3", gateway.RateLimited, "flood")
-	header.RetryAfter, header.Header = 3*time.Second, http.Header{"Retry-After": {"3"}}
+	header.RetryAfter, header.Scope, header.Header = 3*time.Second, gateway.LimitChat, http.Header{"Retry-After": {"3"}}
+	long := one(429, "Too Many Requests: retry after 900", gateway.RateLimited, "flood")
+	long.RetryAfter, long.Scope, long.Header = 15*time.Minute, gateway.LimitAccount, http.Header{"Retry-After": {"900"}}
 	return []adaptertest.ErrorCase{
-		flood, header,
+		flood, header, long,
 		one(401, "Unauthorized", gateway.ReauthNeeded, "unauthorized"),
 		one(404, "Not Found", gateway.ReauthNeeded, "unauthorized"),
 		one(404, "Not Found: method not found", gateway.Permanent, "no_method"),

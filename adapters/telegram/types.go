@@ -38,43 +38,41 @@ type chatPhoto struct {
 }
 
 type message struct {
-	ID            int64       `json:"message_id"`
-	Date          int64       `json:"date"`      // Unix seconds
-	EditDate      int64       `json:"edit_date"` // 0 for a change that nobody sees
-	Chat          chat        `json:"chat"`
-	From          *user       `json:"from"`
-	SenderChat    *chat       `json:"sender_chat"`
-	ThreadID      int64       `json:"message_thread_id"`
-	IsTopic       bool        `json:"is_topic_message"`
-	ReplyTo       *message    `json:"reply_to_message"`
-	External      *external   `json:"external_reply"`
-	Quote         *quote      `json:"quote"`
-	Forward       *origin     `json:"forward_origin"`
-	Markup        *markup     `json:"reply_markup"`
-	Text          string      `json:"text"`
-	Entities      []entity    `json:"entities"`
-	Caption       string      `json:"caption"`
-	CaptionSpans  []entity    `json:"caption_entities"`
-	Photo         []photoSize `json:"photo"`
-	Animation     *file       `json:"animation"`
-	Video         *file       `json:"video"`
-	VideoNote     *file       `json:"video_note"`
-	Audio         *file       `json:"audio"`
-	Voice         *file       `json:"voice"`
-	Document      *file       `json:"document"`
-	Sticker       *sticker    `json:"sticker"`
-	Location      *location   `json:"location"`
-	Venue         *venue      `json:"venue"`
-	Contact       *contact    `json:"contact"`
-	Poll          *poll       `json:"poll"`
-	Dice          *dice       `json:"dice"`
-	NewMembers    []user      `json:"new_chat_members"`
-	LeftMember    *user       `json:"left_chat_member"`
-	NewTitle      string      `json:"new_chat_title"`
-	TopicCreated  *struct{}   `json:"forum_topic_created"`
-	MigratedTo    int64       `json:"migrate_to_chat_id"`
-	Business      string      `json:"business_connection_id"`
-	AutoForwarded bool        `json:"is_automatic_forward"`
+	ID           int64       `json:"message_id"`
+	Date         int64       `json:"date"`      // Unix seconds
+	EditDate     int64       `json:"edit_date"` // 0 for a change that nobody sees
+	Chat         chat        `json:"chat"`
+	From         *user       `json:"from"`
+	SenderChat   *chat       `json:"sender_chat"`
+	ThreadID     int64       `json:"message_thread_id"`
+	IsTopic      bool        `json:"is_topic_message"`
+	ReplyTo      *message    `json:"reply_to_message"`
+	External     *external   `json:"external_reply"`
+	Quote        *quote      `json:"quote"`
+	Forward      *origin     `json:"forward_origin"`
+	Markup       *markup     `json:"reply_markup"`
+	Text         string      `json:"text"`
+	Entities     []entity    `json:"entities"`
+	Caption      string      `json:"caption"`
+	CaptionSpans []entity    `json:"caption_entities"`
+	Photo        []photoSize `json:"photo"`
+	Animation    *file       `json:"animation"`
+	Video        *file       `json:"video"`
+	VideoNote    *file       `json:"video_note"`
+	Audio        *file       `json:"audio"`
+	Voice        *file       `json:"voice"`
+	Document     *file       `json:"document"`
+	Sticker      *sticker    `json:"sticker"`
+	Location     *location   `json:"location"`
+	Venue        *venue      `json:"venue"`
+	Contact      *contact    `json:"contact"`
+	Poll         *poll       `json:"poll"`
+	Dice         *dice       `json:"dice"`
+	NewMembers   []user      `json:"new_chat_members"`
+	LeftMember   *user       `json:"left_chat_member"`
+	NewTitle     string      `json:"new_chat_title"`
+	TopicCreated *struct{}   `json:"forum_topic_created"`
+	Business     string      `json:"business_connection_id"`
 }
 
 type entity struct {

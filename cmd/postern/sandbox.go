@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,13 +21,14 @@ import (
 )
 
 type sandboxCmd struct {
+	Platform      string        `default:"gatekeeper" help:"What to play: gatekeeper, telegram or whatsapp (default: ${default})." placeholder:"NAME"`
 	Listen        string        `default:"127.0.0.1:8490" help:"Address of the API and the page (default: ${default})." placeholder:"ADDR"`
 	Partner       string        `default:"postern" help:"Client id of the gateway (default: ${default})." placeholder:"ID"`
 	PartnerKey    string        `name:"partner-key" help:"The gateway's key in PEM; of a private key only the public half is used." placeholder:"FILE" xor:"key"`
 	PartnerJWKS   string        `name:"partner-jwks-url" default:"http://127.0.0.1:8443/.well-known/gia-partner/jwks.json" help:"Where the gateway publishes its keys (default: ${default})." placeholder:"URL" xor:"key"`
 	WebhookURL    string        `name:"webhook-url" help:"Where webhooks go; the gateway says so by itself when it starts." placeholder:"URL"`
 	WebhookSecret string        `name:"webhook-secret-file" help:"File with the whsec_ secret that webhooks are signed with." placeholder:"FILE"`
-	Seed          string        `help:"JSON file with the people of the gatekeeper." placeholder:"FILE"`
+	Seed          string        `help:"JSON file with the people of the gatekeeper, or the people and accounts of another platform." placeholder:"FILE"`
 	Name          string        `default:"Sandbox Messenger" help:"Name of the gatekeeper (default: ${default})."`
 	Without       []string      `help:"Features that the gatekeeper lacks, such as edit,media; the page and the control API switch them too." placeholder:"FEATURE,..."`
 	SlowDelay     time.Duration `default:"5s" help:"How long the slow persona takes for each step (default: ${default})."`
@@ -34,8 +36,16 @@ type sandboxCmd struct {
 
 // Help is what postern sandbox --help adds.
 func (sandboxCmd) Help() string {
-	return `A server that plays the gatekeeper, with a page on which you are one of its users. All of it is in memory, and
-whoever reaches its address is in control of it: keep it on loopback.
+	return `A server that plays the gatekeeper, or with --platform another messenger, with a page on which you are one of its users.
+All of it is in memory, and whoever reaches its address is in control of it: keep it on loopback.
+
+With --platform telegram, base_url is the sandbox's address and the tokens are those that it names; --listen, --seed and
+--slow-delay count, the other flags are the gatekeeper's. Its seed file is
+  {"accounts": [{"id": "7000000001", "username": "verona_bot", "token": "7000000001:..."}], "people": [{"id": "juliet"}]}
+
+With --platform whatsapp, base_url and dialog_url are the sandbox's address; app, secret, numbers and tokens are those that it names.
+
+The gatekeeper:
 
 It offers all that the document describes but groups, keys and calls. To see how the gateway does without a feature, switch
 it off: on the page under Features, with --without, or while it runs:
@@ -47,12 +57,9 @@ The seed file is a list of people:
 }
 
 // Run serves until a signal comes.
-func (c *sandboxCmd) Run(ctx context.Context, io *console) error {
-	cfg, err := c.config(newLogger(app.Log{Level: "info", Format: "auto"}, io.err))
-	if err != nil {
-		return err
-	}
-	s, err := simulator.New(cfg)
+func (c *sandboxCmd) Run(ctx context.Context, at *console) error {
+	log := newLogger(app.Log{Level: "info", Format: "auto"}, at.err)
+	s, err := c.open(log, at.out)
 	if err != nil {
 		return err
 	}
@@ -60,7 +67,7 @@ func (c *sandboxCmd) Run(ctx context.Context, io *console) error {
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
-	fmt.Fprintf(io.out, "sandbox page and API: http://%s/\n", socket.Addr())
+	fmt.Fprintf(at.out, "sandbox page and API: http://%s/\n", socket.Addr())
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -70,13 +77,25 @@ func (c *sandboxCmd) Run(ctx context.Context, io *console) error {
 	})
 	wg.Go(func() {
 		if err := s.Run(ctx); err != nil {
-			cfg.Log.Error("sandbox stopped", "err", err)
+			log.Error("sandbox stopped", "err", err)
 		}
 	})
 	if err := server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	return nil
+}
+
+// open makes the simulator.
+func (c *sandboxCmd) open(log *slog.Logger, out io.Writer) (player, error) {
+	if c.Platform != "gatekeeper" {
+		return c.play(log, out)
+	}
+	cfg, err := c.config(log)
+	if err != nil {
+		return nil, err
+	}
+	return simulator.New(cfg)
 }
 
 func (c *sandboxCmd) config(log *slog.Logger) (simulator.Config, error) {

@@ -131,6 +131,8 @@ type Draft struct {
 	Native string
 	// Album is the ID of the first message of the same album.
 	Album string
+	// Fails is why it will not be delivered although it is taken, for Failed; empty: it will be.
+	Fails string
 	// Own becomes Message.Own.
 	Own any
 }
@@ -150,6 +152,10 @@ func (st *State) Accept(c *Chat, d Draft) *Message {
 		Sender: c.Account.ID, To: to, Kind: d.Content.Kind(), Text: d.Content.Text, UserAgent: d.UserAgent,
 	})
 	st.Happen(Accepted{m})
+	if d.Fails != "" {
+		st.Fail(m, d.Fails)
+		return m
+	}
 	st.perform(m)
 	return m
 }

@@ -15,5 +15,6 @@
 //   - A photo that is none is refused; the caption of a file is another thing than the text of a message; an edit that changes nothing is an
 //     error; getFile ends at 20 MB, an upload at 50 MB; a download is application/octet-stream, whatever it is.
 //
-// What is not played: groups' administration, inline mode, payments, stickers as sets, business accounts, methods in answers to webhooks.
+// What is not played: groups' administration and their move to a supergroup, albums and forwards of bots, inline mode, payments, stickers as
+// sets, business accounts, methods in answers to webhooks.
 package simulator

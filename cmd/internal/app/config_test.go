@@ -16,6 +16,7 @@ import (
 	"postern/adapters"
 	"postern/adapters/gatekeeper"
 	"postern/adapters/telegram"
+	"postern/adapters/whatsapp"
 )
 
 // env is the environment of the tests.
@@ -218,8 +219,10 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	own.KeyFile, own.WebhookSecretFile = "/etc/postern/gatekeeper.pem", "/etc/postern/gatekeeper.webhook"
 	bots := telegram.DefaultConfig()
 	bots.WebhookSecretFile = "/etc/postern/telegram.webhook"
+	numbers := whatsapp.DefaultConfig()
+	numbers.AppID, numbers.AppSecretFile, numbers.VerifyTokenFile = "123456789012345", "/etc/postern/whatsapp.app", "/etc/postern/whatsapp.verify"
 	want.Adapters = map[string]Adapter{}
-	for name, own := range map[string]adapters.Config{"gatekeeper": own, "telegram": bots} {
+	for name, own := range map[string]adapters.Config{"gatekeeper": own, "telegram": bots, "whatsapp": numbers} {
 		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Own: own}
 	}
 	if diff := cmp.Diff(want, *got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {

@@ -39,6 +39,9 @@
 //	rosters that the server lets us write                   TestRosterByRight
 //	what users do in the platform's own app                 TestOwnMessages, TestWithoutRights
 //	two hosts, one of which grants rights                   TestTwoHosts
+//	Telegram: a bot of a user's own, by webhook and by      TestTelegramBot
+//	  polling, texts and files both ways
+//	Telegram: one bot for all, invites, strangers           TestTelegramLine
 //
 // Bad input, where each costs at most itself: a message passes after each, over the same stream.
 //
