@@ -29,6 +29,7 @@ var update = flag.Bool("update", false, "write the feature table into README.md"
 var smallest = map[string]string{
 	"gatekeeper": "base_url: https://interop.example.com\nclient_id: postern\nkey_file: DIR/key.pem\nwebhook_secret_file: DIR/whsec",
 	"telegram":   "webhook_secret_file: DIR/word",
+	"whatsapp":   "app_id: \"100000000000001\"\napp_secret_file: DIR/word\nverify_token_file: DIR/word",
 }
 
 // open makes an adapter of a type with its smallest configuration.

@@ -5,4 +5,4 @@ package load
 import "testing"
 
 // TestChaosMixed is the large run: 10,000 messages each way.
-func TestChaosMixed(t *testing.T) { mixed(t, 5, 12, 10_000) }
+func TestChaosMixed(t *testing.T) { mixed(t, 5, 16, 10_000) }

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// perChat is how many messages a second are written in a chat in each direction: a little less than the strictest platform takes.
-	perChat = 0.9
+	// perChat is how many messages a second are written in a chat in each direction.
+	perChat = 0.5
 	// idPrefix stands before a message's text in its stanza id.
 	idPrefix = "load "
 	// turn is how long the faults are of one kind.

@@ -17,6 +17,7 @@ import (
 	"postern/adapters/control"
 	gatekeeper "postern/adapters/gatekeeper/simulator"
 	telegram "postern/adapters/telegram/simulator"
+	whatsapp "postern/adapters/whatsapp/simulator"
 )
 
 // simulator plays a platform.
@@ -53,8 +54,23 @@ func platforms() []platform {
 			account: func(n int) string { return bot(n).ID },
 			answers: func(n int) map[string]string { return map[string]string{"token": bot(n).Token} },
 		},
+		{
+			name: "whatsapp", start: framed(whatsapp.New, number), account: func(n int) string { return number(n).ID },
+			own: "base_url: URL\napp_id: \"" + whatsapp.AppID + "\"\napp_secret_file: DIR/whatsapp.app\nverify_token_file: DIR/word",
+			answers: func(n int) map[string]string {
+				return map[string]string{"phone_number_id": number(n).ID, "token": number(n).Token}
+			},
+		},
 	}
 }
+
+func number(n int) control.Account {
+	id := fmt.Sprintf("7006005004%05d", n)
+	return whatsapp.Number(id, "9"+id[1:], fmt.Sprintf("+155500%05d", n), fmt.Sprint("Number ", n), fmt.Sprintf("EAAloadToken%020d", n))
+}
+
+// secrets are files of a platform's own, beside those that all use.
+var secrets = map[string]string{"whatsapp.app": whatsapp.AppSecret}
 
 func bot(n int) control.Account {
 	name := fmt.Sprintf("load_%d_bot", n)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -117,9 +118,11 @@ func (r *rig) files(redis string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for name, text := range map[string]string{
+	texts := map[string]string{
 		"key.pem": key, "whsec": "whsec_" + strings.Repeat("A", 44), "word": strings.Repeat("0123456789abcdef", 4), "store.key": app.NewKey(),
-	} {
+	}
+	maps.Copy(texts, secrets)
+	for name, text := range texts {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
 			r.t.Fatal(err)
 		}
@@ -261,9 +264,7 @@ func register(ctx context.Context, c *user.Client, s *side, n int) error {
 	for range 3 {
 		answers := reg.Form.Agree()
 		if s.answers != nil {
-			for k, v := range s.answers(n) {
-				answers[k] = v
-			}
+			maps.Copy(answers, s.answers(n))
 		}
 		err := c.Register(ctx, s.domain(), reg, answers)
 		more, ok := errors.AsType[*user.Error](err)
