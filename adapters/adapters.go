@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"postern/adapters/gatekeeper"
+	"postern/adapters/messenger"
 	"postern/adapters/telegram"
 	"postern/adapters/whatsapp"
 	"postern/gateway"
@@ -46,6 +47,16 @@ func All() []Type {
 			},
 		},
 		{
+			Name:   "instagram",
+			Config: func() Config { return messenger.DefaultInstagramConfig() },
+			New:    newMessenger,
+		},
+		{
+			Name:   "messenger",
+			Config: func() Config { return messenger.DefaultConfig() },
+			New:    newMessenger,
+		},
+		{
 			Name:   "telegram",
 			Config: func() Config { return telegram.DefaultConfig() },
 			New: func(c Config, d Deps) (gateway.Adapter, error) {
@@ -68,6 +79,15 @@ func All() []Type {
 			},
 		},
 	}
+}
+
+// newMessenger opens either of the two types that one package speaks.
+func newMessenger(c Config, d Deps) (gateway.Adapter, error) {
+	cfg, ok := c.(*messenger.Config)
+	if !ok {
+		return nil, wrongConfig("messenger", c)
+	}
+	return messenger.New(*cfg, d.HTTP)
 }
 
 func wrongConfig(name string, c Config) error {

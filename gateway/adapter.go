@@ -233,6 +233,14 @@ type EachRegistrar interface {
 	RegistersEach() bool
 }
 
+// Keeper looks after accounts while nothing happens: tokens that end by themselves, subscriptions that a platform has dropped.
+type Keeper interface {
+	// Keep is called for each account every few hours, and may do nothing. secret is not nil when the account's is another from
+	// now on; on a line, whose secret is the configuration's, the adapter keeps it itself. The error is a *SendError:
+	// ReauthNeeded asks the user to link the account again, any other is tried again later.
+	Keep(ctx context.Context, account Credentials) (secret []byte, err error)
+}
+
 // Backlog fetches events whose webhook was lost, where the platform keeps them.
 type Backlog interface {
 	// Missing returns the events of a chat after a sequence number, oldest first, up to a page of the platform's.

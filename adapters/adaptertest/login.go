@@ -116,6 +116,9 @@ func (b *bench) afterLogin(account gateway.Credentials) {
 	b.t.Helper()
 	ctx := b.t.Context()
 	chat := b.Chats[0]
+	if b.Login.Chat.Contact != "" {
+		chat = b.Login.Chat
+	}
 	if d, ok := b.Adapter.(gateway.Directory); ok {
 		who, err := d.Resolve(ctx, account, b.Login.Query)
 		if err != nil || who.ID == "" || !who.Accepts {

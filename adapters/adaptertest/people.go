@@ -126,7 +126,7 @@ func (h Harness) native(t *testing.T) {
 		b.Native.Read(0, theirs)
 		b.eventually("the user's own reading", mine(func(body gateway.EventBody) bool { s, ok := body.(gateway.Seen); return ok && at(s.UpTo, theirs) }))
 	}
-	if caps.Has(gateway.FeatureReact) {
+	if caps.Has(gateway.FeatureReact) && b.Native.React != nil {
 		b.Native.React(0, theirs, "🌹")
 		b.eventually("the user's own reaction", mine(func(body gateway.EventBody) bool {
 			r, ok := body.(gateway.Reacted)

@@ -31,6 +31,8 @@ type Harness struct {
 	Unsigned bool
 	// Undated: some of the platform's events bear no time, and count from when they come.
 	Undated bool
+	// Nameless: what opening an invite causes does not tell who the person is; they are asked about.
+	Nameless bool
 	// Silent are features of which the platform tells nothing: only our user has them.
 	Silent []gateway.Feature
 
@@ -141,7 +143,7 @@ type Received struct {
 	Text     string
 }
 
-// Native is the platform's own app in the hand of our user. Each acts in the chat of Accounts[i].
+// Native is the platform's own app in the hand of our user. Each acts in the chat of Accounts[i]; nil where nothing is told of it.
 type Native struct {
 	Say     func(i int, text string) gateway.MessageID
 	Edit    func(i int, id gateway.MessageID, text string)
@@ -158,6 +160,8 @@ type Login struct {
 	// Answers are the right answers, one map for each step after the first; Wrong is refused at the last of them.
 	Answers []map[string]string
 	Wrong   map[string]string
+	// Chat is one in which the new account may write, where people have another id for each account; zero is the first of Rig.Chats.
+	Chat gateway.Chat
 	// Query names a person whom the new account may write to at once; Nobody names none.
 	Query, Nobody string
 	// Lasting: what the account was linked with still works after Unlink, because the platform lets nobody take it back by API.

@@ -83,8 +83,11 @@ func (h Harness) sendFeatures(t *testing.T) {
 	if b.Say != nil {
 		theirs = gateway.Target{IDs: []gateway.MessageID{b.Say(0, "good morrow")}}
 	}
-	probes := b.probes(mine, theirs)
 	caps := b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect})
+	probes := b.probes(mine, theirs)
+	if n := caps.Reactions; len(n) > 0 { // the core offers no other
+		probes[gateway.FeatureReact] = gateway.OpReact{Target: theirs, Emojis: n[:1]}
+	}
 	for _, f := range gateway.Features() {
 		body, ok := probes[f]
 		if !ok || f == gateway.FeatureStyling && !caps.Has(f) { // without styling, spans never reach an adapter
@@ -202,16 +205,29 @@ func (h Harness) echo(t *testing.T) {
 		}
 		return events
 	}
-	told := func(want gateway.StatusState) func() bool {
+	told := func(is func(gateway.Status) bool) func() bool {
 		return func() bool {
 			return slices.ContainsFunc(parsed(), func(e gateway.Event) bool {
 				s, ok := e.Body.(gateway.Status)
-				return ok && s.State == want && slices.Equal(s.IDs, sent.IDs) && (!caps.Echo || s.Ref == op.ID) && e.Endpoint == b.Accounts[0].Endpoint
+				return ok && is(s) && e.Endpoint == b.Accounts[0].Endpoint && e.Chat.Contact == b.Chats[0].Contact
 			})
 		}
 	}
-	if caps.Has(gateway.FeatureDelivered) {
-		b.eventually("a status that says delivered and names the op", told(gateway.StatusDelivered))
+	named := func(s gateway.Status) bool {
+		return slices.Equal(s.IDs, sent.IDs) && (!caps.Echo || s.Ref == op.ID)
+	}
+	switch {
+	case caps.Watermarks: // of ids and ops delivery tells nothing: the echo does
+		if caps.Echo {
+			b.eventually("a status that names the op", told(named))
+		}
+		if caps.Has(gateway.FeatureDelivered) {
+			b.eventually("a status that says delivered, up to the time of the message", told(func(s gateway.Status) bool {
+				return s.State == gateway.StatusDelivered && !s.Through.IsZero() && !s.Through.Before(sent.At)
+			}))
+		}
+	case caps.Has(gateway.FeatureDelivered):
+		b.eventually("a status that says delivered and names the op", told(func(s gateway.Status) bool { return s.State == gateway.StatusDelivered && named(s) }))
 	}
 	if b.Say != nil {
 		id := b.Say(0, "good morrow")

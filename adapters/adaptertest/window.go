@@ -55,7 +55,14 @@ func (b *bench) fate(op gateway.Op, ids []gateway.MessageID, is func(gateway.Sta
 func (b *bench) mustReach(op gateway.Op) {
 	b.t.Helper()
 	sent := b.mustSend(0, op)
-	if b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect}).Has(gateway.FeatureDelivered) {
+	switch caps := b.Adapter.Caps(gateway.ChatFacts{Kind: gateway.ChatDirect}); {
+	case !caps.Has(gateway.FeatureDelivered):
+	case caps.Watermarks:
+		b.eventually("delivery in an open window", b.posted(func(e gateway.Event) bool {
+			s, ok := e.Body.(gateway.Status)
+			return ok && s.State == gateway.StatusDelivered && !s.Through.IsZero() && !s.Through.Before(sent.At)
+		}))
+	default:
 		b.eventually("delivery in an open window", b.fate(op, sent.IDs, func(s gateway.Status) bool { return s.State == gateway.StatusDelivered }))
 	}
 }

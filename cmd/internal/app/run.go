@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -19,6 +20,8 @@ const (
 	announceTimeout              = 20 * time.Second
 	announceFirst, announceLimit = time.Second, 5 * time.Minute
 	drainPoll                    = 50 * time.Millisecond
+	// keepEvery is how often adapters look after their accounts.
+	keepEvery = 6 * time.Hour
 )
 
 // listener is one HTTP server with its address.
@@ -36,6 +39,7 @@ type listener struct {
 //	    ├─ upload slots asked between replicas, and old files
 //	    ├─ one per component: Component.Run
 //	    ├─ one per platform that is told our webhook's address
+//	    ├─ one per platform whose accounts are looked after
 //	    └─ withdrawals that platforms have not confirmed
 //
 // The order of the stop follows the mail: first no more stanzas (the components say goodbye, end their streams and take
@@ -150,6 +154,9 @@ func (a *App) start(ctx context.Context) working {
 		if r, ok := l.Adapter.(gateway.Registrar); ok {
 			w.errands.start(ctx, func(ctx context.Context) { a.announce(ctx, l.ID, r) })
 		}
+		if _, ok := l.Adapter.(gateway.Keeper); ok {
+			w.errands.start(ctx, func(ctx context.Context) { a.keep(ctx, l.ID) })
+		}
 	}
 	w.errands.start(ctx, a.retryUnlinks)
 	return w
@@ -159,6 +166,15 @@ func (a *App) start(ctx context.Context) working {
 func (a *App) sweep(ctx context.Context) {
 	if err := a.files.Run(ctx); err != nil {
 		a.log.Error("media store not swept any more", "err", err)
+	}
+}
+
+// keep looks after the accounts of an adapter, at a time of its own.
+func (a *App) keep(ctx context.Context, id gateway.AdapterID) {
+	for sleep(ctx, keepEvery/2+rand.N(keepEvery)) {
+		if err := a.gateway.Keep(ctx, id); err != nil && ctx.Err() == nil {
+			a.log.Warn("accounts not looked after", "adapter", string(id), "err", err)
+		}
 	}
 }
 

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+)
+
+// Keep has an adapter look after its accounts (Keeper), each of which works. It returns the store's errors alone: an account that a platform
+// does not answer for is looked after the next time.
+func (g *Gateway) Keep(ctx context.Context, a AdapterID) error {
+	inst, ok := g.instance(a)
+	if !ok {
+		return nil
+	}
+	keeper, ok := inst.Adapter.(Keeper)
+	if !ok {
+		return nil
+	}
+	return g.EachAccount(ctx, a, func(c Credentials) error {
+		account, err := g.identity.ByID(ctx, c.Account)
+		if errors.Is(err, ErrNoAccount) || err == nil && !works(account) {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		return g.keepOne(ctx, keeper, account)
+	})
+}
+
+func (g *Gateway) keepOne(ctx context.Context, keeper Keeper, a *Account) error {
+	try, cancel := context.WithTimeout(ctx, g.cfg.SendTimeout)
+	secret, err := keeper.Keep(try, a.Credentials())
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		g.log.Warn("account not looked after", "adapter", string(a.Adapter), "account", string(a.ID), "class", ClassOf(err).String(), "err", err)
+		if ClassOf(err) != ReauthNeeded {
+			return nil
+		}
+		now, err := g.identity.reload(ctx, a.ID)
+		if errors.Is(err, ErrNoAccount) || err == nil && !bytes.Equal(now.Secret, a.Secret) {
+			return nil // gone, or linked again meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		return g.standing(ctx, now, AccountReauthNeeded)
+	case secret == nil || bytes.Equal(secret, a.Secret):
+		return nil
+	}
+	_, err = g.identity.Amend(ctx, a.ID, func(now *Account) {
+		if bytes.Equal(now.Secret, a.Secret) { // else the user linked it again meanwhile
+			now.Secret = secret
+		}
+	})
+	if errors.Is(err, ErrNoAccount) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
+		g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)
+	}
+	return nil
+}
