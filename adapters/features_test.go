@@ -28,6 +28,8 @@ var update = flag.Bool("update", false, "write the feature table into README.md"
 // smallest is the least that each type can be configured with; DIR is where the files are that configurations name.
 var smallest = map[string]string{
 	"gatekeeper": "base_url: https://interop.example.com\nclient_id: postern\nkey_file: DIR/key.pem\nwebhook_secret_file: DIR/whsec",
+	"instagram":  "app_secret_file: DIR/word\nverify_token_file: DIR/word",
+	"messenger":  "app_secret_file: DIR/word\nverify_token_file: DIR/word",
 	"telegram":   "webhook_secret_file: DIR/word",
 	"whatsapp":   "app_id: \"100000000000001\"\napp_secret_file: DIR/word\nverify_token_file: DIR/word",
 }

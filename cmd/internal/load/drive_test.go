@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"postern/adapters/control"
@@ -53,13 +52,12 @@ func (r *rig) take(n int, s *user.Stanza) {
 func (r *rig) play(ctx context.Context, each int) []Result {
 	r.t.Helper()
 	began := time.Now()
-	var written atomic.Bool
-	stop := r.trouble(ctx, &written)
+	spare, stop := r.trouble(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { r.pace(ctx, chaos.In, each, r.sayNext) })
 	wg.Go(func() { r.pace(ctx, chaos.Out, each, r.writeNext) })
 	wg.Wait()
-	written.Store(true)
+	spare()
 	r.t.Logf("%.0f s  all is written", time.Since(began).Seconds())
 	settle, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -106,12 +104,17 @@ func (r *rig) lastWords(ctx context.Context, each int) error {
 	return nil
 }
 
-// trouble sets the faults of all platforms, in turns, until stop is called. Webhooks are lost until all is written.
-func (r *rig) trouble(ctx context.Context, written *atomic.Bool) (stop func()) {
-	set := func(faults func(platform) control.Faults) {
+// trouble sets the faults of all platforms, in turns, until stop is called. From spare on no webhook is lost.
+func (r *rig) trouble(ctx context.Context) (spare, stop func()) {
+	var mu sync.Mutex
+	odd, spared := false, false
+	set := func(change func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		change()
 		for _, s := range r.sides {
-			f := faults(s.platform)
-			if written.Load() {
+			f := s.faults(odd)
+			if spared {
 				f.WebhookDropRate = 0
 			}
 			if err := s.control.SetFaults(ctx, f); err != nil {
@@ -119,26 +122,22 @@ func (r *rig) trouble(ctx context.Context, written *atomic.Bool) (stop func()) {
 			}
 		}
 	}
-	set(func(p platform) control.Faults { return p.faults(false) })
+	set(func() {})
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		t := time.NewTicker(turn)
 		defer t.Stop()
-		for odd := true; ; odd = !odd {
+		for {
 			select {
 			case <-done:
 				return
 			case <-t.C:
-				set(func(p platform) control.Faults { return p.faults(odd) })
+				set(func() { odd = !odd })
 			}
 		}
 	})
-	return func() {
-		close(done)
-		wg.Wait()
-		set(func(platform) control.Faults { return control.Faults{} })
-	}
+	return func() { set(func() { spared = true }) }, func() { close(done); wg.Wait() }
 }
 
 // pace lets one direction write: message after message in each chat, chat after chat.

@@ -16,6 +16,7 @@ import (
 
 	"postern/adapters/control"
 	gatekeeper "postern/adapters/gatekeeper/simulator"
+	messenger "postern/adapters/messenger/simulator"
 	telegram "postern/adapters/telegram/simulator"
 	whatsapp "postern/adapters/whatsapp/simulator"
 )
@@ -50,13 +51,25 @@ func platforms() []platform {
 			account: func(n int) string { return userName(n) + "@localhost" },
 		},
 		{
+			name: "instagram", start: ofMeta(messenger.InstagramLogin), own: "base_url: URL\ntoken_url: URL\napp_secret_file: DIR/instagram.app\nverify_token_file: DIR/word",
+			account: func(n int) string { return page(messenger.InstagramLogin, n).ID },
+			answers: func(n int) map[string]string {
+				return map[string]string{"token": page(messenger.InstagramLogin, n).Token}
+			},
+		},
+		{
+			name: "messenger", start: ofMeta(messenger.Messenger), own: "base_url: URL\napp_secret_file: DIR/meta.app\nverify_token_file: DIR/word",
+			account: func(n int) string { return page(messenger.Messenger, n).ID },
+			answers: func(n int) map[string]string { return map[string]string{"token": page(messenger.Messenger, n).Token} },
+		},
+		{
 			name: "telegram", start: framed(telegram.New, bot), own: "base_url: URL\nwebhook_secret_file: DIR/word",
 			account: func(n int) string { return bot(n).ID },
 			answers: func(n int) map[string]string { return map[string]string{"token": bot(n).Token} },
 		},
 		{
 			name: "whatsapp", start: framed(whatsapp.New, number), account: func(n int) string { return number(n).ID },
-			own: "base_url: URL\napp_id: \"" + whatsapp.AppID + "\"\napp_secret_file: DIR/whatsapp.app\nverify_token_file: DIR/word",
+			own: "base_url: URL\napp_id: \"" + whatsapp.AppID + "\"\napp_secret_file: DIR/meta.app\nverify_token_file: DIR/word",
 			answers: func(n int) map[string]string {
 				return map[string]string{"phone_number_id": number(n).ID, "token": number(n).Token}
 			},
@@ -70,7 +83,26 @@ func number(n int) control.Account {
 }
 
 // secrets are files of a platform's own, beside those that all use.
-var secrets = map[string]string{"whatsapp.app": whatsapp.AppSecret}
+var secrets = map[string]string{"meta.app": whatsapp.AppSecret, "instagram.app": messenger.InstagramSecret}
+
+func page(kind messenger.Kind, n int) control.Account {
+	name := fmt.Sprint("page", n)
+	return messenger.Page(kind, fmt.Sprintf("1020304050%05d", n), name, name, fmt.Sprintf("EAAloadPageToken%020d", n))
+}
+
+// ofMeta starts a platform whose dashboard was told where webhooks go.
+func ofMeta(kind messenger.Kind) func(*rig, uint64) (simulator, error) {
+	return func(r *rig, seed uint64) (simulator, error) {
+		return framed(
+			func(cfg messenger.Config) (simulator, error) { return messenger.New(kind, cfg) },
+			func(n int) control.Account {
+				a := page(kind, n)
+				a.Hook.URL = "http://" + r.hook + "/hooks/" + map[messenger.Kind]string{messenger.Messenger: "messenger", messenger.InstagramLogin: "instagram"}[kind]
+				return a
+			},
+		)(r, seed)
+	}
+}
 
 func bot(n int) control.Account {
 	name := fmt.Sprintf("load_%d_bot", n)
