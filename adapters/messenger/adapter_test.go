@@ -438,7 +438,10 @@ func TestInbox(t *testing.T) {
 	}
 	var said control.Said
 	b.do(http.MethodPost, "/users/"+pages[0]+"/messages", control.SayIn{To: "juliet", Text: "from the inbox"}, &said)
-	e := b.waitFor(a, func(e gateway.Event) bool { m, ok := e.Body.(gateway.Message); return ok && string(m.ID) == said.Native })
+	e := b.waitFor(a, func(e gateway.Event) bool {
+		m, ok := e.Body.(gateway.Message)
+		return ok && string(m.ID) == said.Native
+	})
 	if !e.FromMe || e.Chat != chat {
 		t.Errorf("what the owner wrote in the inbox: got %+v, want it from our user", e)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"postern/adapters/control"
+	messenger "postern/adapters/messenger/simulator"
 	telegram "postern/adapters/telegram/simulator"
 	whatsapp "postern/adapters/whatsapp/simulator"
 )
@@ -32,6 +33,9 @@ type cast struct {
 // platforms opens the simulators of everything but the gatekeeper, by the adapter's type. What is written to io says how to begin.
 func (c *sandboxCmd) platforms() map[string]func(cast, *slog.Logger, io.Writer) (player, error) {
 	return map[string]func(cast, *slog.Logger, io.Writer) (player, error){
+		"messenger":          c.pages(messenger.Messenger),
+		"instagram":          c.pages(messenger.InstagramLogin),
+		"instagram-facebook": c.pages(messenger.FacebookLogin),
 		"telegram": func(in cast, log *slog.Logger, out io.Writer) (player, error) {
 			if in.Accounts == nil {
 				in.Accounts = telegram.DefaultBots()
@@ -51,6 +55,20 @@ func (c *sandboxCmd) platforms() map[string]func(cast, *slog.Logger, io.Writer) 
 			}
 			return whatsapp.New(whatsapp.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
 		},
+	}
+}
+
+// pages opens Messenger, or Instagram in one of its flavours.
+func (c *sandboxCmd) pages(kind messenger.Kind) func(cast, *slog.Logger, io.Writer) (player, error) {
+	return func(in cast, log *slog.Logger, out io.Writer) (player, error) {
+		if in.Accounts == nil {
+			in.Accounts = messenger.DefaultPages(kind)
+		}
+		fmt.Fprintf(out, "app %s: secret %s\n", messenger.AppID, kind.Secret())
+		for _, a := range in.Accounts {
+			fmt.Fprintf(out, "%s %s: id %s, token %s\n", a.Kind, a.Name, a.ID, a.Token)
+		}
+		return messenger.New(kind, messenger.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
 	}
 }
 

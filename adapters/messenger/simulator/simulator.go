@@ -57,6 +57,14 @@ const (
 	idNoProfile   = "no_profile"
 )
 
+// DefaultPages is one page, or one account of Instagram.
+func DefaultPages(kind Kind) []control.Account {
+	if kind == Messenger {
+		return []control.Account{Page(kind, DefaultPage, "verona", "Verona", DefaultToken)}
+	}
+	return []control.Account{Page(kind, DefaultAccount, "verona", "Verona", DefaultToken)}
+}
+
 // Page is an account: its id, its name in addresses, its name and the token that opens it.
 func Page(kind Kind, id, username, name, token string) control.Account {
 	a := control.Account{ID: id, Kind: "page", Username: username, Name: name, Token: token, Secret: kind.Secret(), IDs: map[string]string{}}
@@ -87,10 +95,7 @@ func (k Kind) object() string {
 // New makes a simulator. Requests are served at once; webhooks need Run.
 func New(kind Kind, cfg Config) (*Server, error) {
 	if cfg.Accounts == nil {
-		cfg.Accounts = []control.Account{Page(kind, DefaultPage, "verona", "Verona", DefaultToken)}
-		if kind != Messenger {
-			cfg.Accounts[0] = Page(kind, DefaultAccount, "verona", "Verona", DefaultToken)
-		}
+		cfg.Accounts = DefaultPages(kind)
 	}
 	if cfg.WebhookTimeout == 0 {
 		cfg.WebhookTimeout = 5 * time.Second

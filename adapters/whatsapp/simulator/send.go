@@ -154,10 +154,14 @@ func accept(st *sandbox.State, c *call, in message) (any, *fault) {
 	if over, _ := st.Spend(ruleNumber, a.ID); over {
 		return nil, &fault{Status: 400, Code: 130429, Text: "Rate limit hit", Details: "Message failed to send because there were too many messages sent from this phone number in a short period of time"}
 	}
-	if over, _ := st.Spend(rulePair, a.ID+"/"+who); over {
+	p := st.PersonNamed(strings.TrimPrefix(who, "+"))
+	pair := who // a person counts once, under whichever id
+	if p != nil {
+		pair = p.ID
+	}
+	if over, _ := st.Spend(rulePair, a.ID+"/"+pair); over {
 		return nil, &fault{Status: 400, Code: 131056, Text: "(Business Account, Consumer Account) pair rate limit hit"}
 	}
-	p := st.PersonNamed(strings.TrimPrefix(who, "+"))
 	if p == nil || !byUser && hidden(p) || byUser && p.IDs[idUser] != who {
 		return acceptNobody(st, a, who, byUser, in), nil
 	}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"postern/adapters/internal/sandbox"
@@ -42,9 +43,7 @@ func content(st *sandbox.State, w object, m *sandbox.Message) {
 	}
 	var raw object
 	if json.Unmarshal(c.Raw, &raw) == nil {
-		for k, v := range raw {
-			w[k] = v
-		}
+		maps.Copy(w, raw)
 	}
 }
 

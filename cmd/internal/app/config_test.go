@@ -15,6 +15,7 @@ import (
 
 	"postern/adapters"
 	"postern/adapters/gatekeeper"
+	"postern/adapters/messenger"
 	"postern/adapters/telegram"
 	"postern/adapters/whatsapp"
 )
@@ -222,7 +223,10 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	numbers := whatsapp.DefaultConfig()
 	numbers.AppID, numbers.AppSecretFile, numbers.VerifyTokenFile = "123456789012345", "/etc/postern/whatsapp.app", "/etc/postern/whatsapp.verify"
 	want.Adapters = map[string]Adapter{}
-	for name, own := range map[string]adapters.Config{"gatekeeper": own, "telegram": bots, "whatsapp": numbers} {
+	pages, accounts := messenger.DefaultConfig(), messenger.DefaultInstagramConfig()
+	pages.AppID, pages.AppSecretFile, pages.VerifyTokenFile = "123456789012345", "/etc/postern/messenger.app", "/etc/postern/messenger.verify"
+	accounts.AppID, accounts.AppSecretFile, accounts.VerifyTokenFile = "123456789012346", "/etc/postern/instagram.app", "/etc/postern/instagram.verify"
+	for name, own := range map[string]adapters.Config{"gatekeeper": own, "instagram": accounts, "messenger": pages, "telegram": bots, "whatsapp": numbers} {
 		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Own: own}
 	}
 	if diff := cmp.Diff(want, *got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {
