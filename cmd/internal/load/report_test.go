@@ -10,8 +10,11 @@ import (
 func TestDuplicates(t *testing.T) {
 	k := func(n int) chaos.Key { return chaos.Key{Dir: chaos.Out, Chat: 1, N: n} }
 	list := []chaos.Arrival{
-		{Key: k(1), Place: chaos.Platform}, {Key: k(1), Place: chaos.Live}, {Key: k(2), Place: chaos.Platform},
-		{Key: k(1), Place: chaos.Platform}, {Key: k(1), Place: chaos.Platform},
+		{Key: k(1), Place: chaos.Platform},
+		{Key: k(1), Place: chaos.Live},
+		{Key: k(2), Place: chaos.Platform},
+		{Key: k(1), Place: chaos.Platform},
+		{Key: k(1), Place: chaos.Platform},
 	}
 	if got := Duplicates(list, chaos.Platform); got != 2 {
 		t.Errorf("got %d duplicates, want 2", got)
