@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -67,8 +65,8 @@ func (r *rig) place(chat int) (s, user, person int) {
 func newRig(t *testing.T, users, people int, seed uint64) *rig {
 	t.Helper()
 	ctx := t.Context()
-	r := &rig{t: t, users: users, people: people, dir: t.TempDir(), hook: freeAddr(t)}
-	l := fastLab(t)
+	r := &rig{t: t, users: users, people: people, dir: t.TempDir(), hook: addr(t)}
+	l := stand.FastForTest(t)
 	redis, err := l.StartRedis(ctx, lab.RedisConfig{AppendOnly: true})
 	if err != nil {
 		t.Fatal(err)
@@ -93,24 +91,6 @@ func newRig(t *testing.T, users, people int, seed uint64) *rig {
 	return r
 }
 
-// fastLab is a lab whose files wait for no disk, where that is possible.
-func fastLab(t *testing.T) *lab.Lab {
-	t.Helper()
-	l, dir, err := stand.FastLab(t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l == nil {
-		return lab.ForTest(t)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(l.Close(), os.RemoveAll(dir)); err != nil {
-			t.Errorf("lab: %v", err)
-		}
-	})
-	return l
-}
-
 // files writes what postern.yaml names and returns its beginning.
 func (r *rig) files(redis string) string {
 	r.t.Helper()
@@ -133,7 +113,7 @@ http: {public: %q, admin: %q, public_url: "http://%s"}
 delivery: {drain: 5s}
 state_dir: state
 adapters:
-`, r.prosody.ComponentAddr(), redis, r.hook, freeAddr(r.t), r.hook)
+`, r.prosody.ComponentAddr(), redis, r.hook, addr(r.t), r.hook)
 }
 
 // platform starts a simulator and returns its part of postern.yaml.
@@ -282,19 +262,11 @@ func (r *rig) say(ctx context.Context, chat int, text string) (control.Said, err
 	return r.sides[s].control.Say(ctx, personName(p), r.sides[s].account(u), text)
 }
 
-// freeAddr finds a port below those of outgoing connections.
-func freeAddr(t *testing.T) string {
+func addr(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 22_100+rand.IntN(9000)))
-		if err == nil {
-			addr := l.Addr().String()
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return addr
-		}
+	a, err := stand.FreeAddr(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return a
 }
