@@ -164,6 +164,9 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 		return Sent{}, w.react(ctx, err, try)
 	}
+	if sent.At.IsZero() {
+		sent.At = start // a platform that tells of it by a time may do so before its answer is here
+	}
 	if n < len(w.planned.Ops)-1 {
 		kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{IDs: sent.IDs})}
 		if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, kept); err != nil {
@@ -214,7 +217,8 @@ func (w *outWalk) settle(ctx context.Context, sent Sent, last bool) *verdict {
 			return v
 		}
 	}
-	if !last || !sent.Final || !w.out.Receipt || w.out.Stanza == "" {
+	final := sent.Final || !w.caps().Has(FeatureDelivered) // of a send without an answer, too, the platform says no more
+	if !last || !final || !w.out.Receipt || w.out.Stanza == "" {
 		return nil
 	}
 	return w.tell(ctx, "receipt", ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}, "")
