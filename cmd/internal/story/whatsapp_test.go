@@ -46,7 +46,7 @@ adapters:
     typing: true
 `
 
-// meta is WhatsApp with one number, and a clock that can be put forward.
+// meta is one of Meta's platforms, and a clock that can be put forward: WhatsApp with one number.
 type meta struct {
 	*control.Client
 	ahead atomic.Int64
@@ -54,8 +54,14 @@ type meta struct {
 
 func newMeta(t *testing.T) *meta {
 	t.Helper()
+	return playMeta(t, func(now func() time.Time) (*whatsapp.Server, error) { return whatsapp.New(whatsapp.Config{Now: now}) })
+}
+
+// playMeta runs one of Meta's simulators.
+func playMeta(t *testing.T, open func(now func() time.Time) (*whatsapp.Server, error)) *meta {
+	t.Helper()
 	m := &meta{}
-	sim, err := whatsapp.New(whatsapp.Config{Now: func() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) }})
+	sim, err := open(func() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) })
 	if err != nil {
 		t.Fatal(err)
 	}
