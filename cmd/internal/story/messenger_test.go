@@ -3,12 +3,7 @@
 package story
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"image"
-	"image/png"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,23 +96,7 @@ func TestMessengerPage(t *testing.T) {
 		e := m.Element.Child(nsReactions, "reactions")
 		return e != nil && e.Attr("id") == id && strings.Contains(e.String(), "❤")
 	})
-	var rose bytes.Buffer
-	if err := png.Encode(&rose, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
-		s.Fatal(err)
-	}
-	s.share(c, juliet, s.upload(c, "rose.png", "image/png", int64(rose.Len()), bytes.NewReader(rose.Bytes())))
-	got := s.hearsThere(m, control.Condition{Person: "juliet", Has: "media"}).Content.Media[0]
-	if sum := sha256.Sum256(rose.Bytes()); got.Kind != "image" || got.SHA256 != hex.EncodeToString(sum[:]) {
-		s.Errorf("picture: got %+v, want an image with hash %x", got, sum)
-	}
-	n = c.Count()
-	var part control.MediaPart
-	s.does(m, "POST", "/media", map[string]any{"type": "application/pdf", "size": 300000, "name": "plan.pdf"}, &part)
-	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Content: &control.Content{Media: []control.MediaPart{part}}}, nil)
-	file := s.see(c, n, "the person's file", fileFrom(juliet))
-	if sum, size, _ := s.got(file.Body); sum != part.SHA256 || size != 300000 {
-		s.Errorf("file: got %d bytes with hash %s, want 300000 with %s", size, sum, part.SHA256)
-	}
+	s.exchangeFiles(m, c, juliet)
 	// What was sent although the answer says that nobody knows is not sent again: its echo tells.
 	s.does(m, "PUT", "/faults", control.Faults{TimeoutRate: 1, TimeoutHoldMS: 1}, nil)
 	if _, err := c.Send(s.ctx, juliet, "once, and once only"); err != nil {

@@ -106,6 +106,28 @@ func (s *stage) hearsThere(m *meta, cond control.Condition) control.Message {
 	return got[len(got)-1]
 }
 
+// exchangeFiles sends a picture to Juliet and gets a file of hers.
+func (s *stage) exchangeFiles(m *meta, c *user.Client, juliet string) {
+	s.Helper()
+	var rose bytes.Buffer
+	if err := png.Encode(&rose, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
+		s.Fatal(err)
+	}
+	s.share(c, juliet, s.upload(c, "rose.png", "image/png", int64(rose.Len()), bytes.NewReader(rose.Bytes())))
+	got := s.hearsThere(m, control.Condition{Person: "juliet", Has: "media"}).Content.Media[0]
+	if sum := sha256.Sum256(rose.Bytes()); got.Kind != "image" || got.SHA256 != hex.EncodeToString(sum[:]) {
+		s.Errorf("picture: got %+v, want an image with hash %x", got, sum)
+	}
+	n := c.Count()
+	var part control.MediaPart
+	s.does(m, "POST", "/media", map[string]any{"type": "application/pdf", "size": 300000, "name": "plan.pdf"}, &part)
+	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Content: &control.Content{Media: []control.MediaPart{part}}}, nil)
+	file := s.see(c, n, "the person's file", fileFrom(juliet))
+	if sum, size, _ := s.got(file.Body); sum != part.SHA256 || size != 300000 {
+		s.Errorf("file: got %d bytes with hash %s, want 300000 with %s", size, sum, part.SHA256)
+	}
+}
+
 // TestWhatsAppNumber: a user brings a number of their own by its id and a token; whoever writes to it is a contact.
 func TestWhatsAppNumber(t *testing.T) {
 	s := newStage(t, deploy.Ejabberd, onRedis)
@@ -140,23 +162,7 @@ func TestWhatsAppNumber(t *testing.T) {
 		e := m.Element.Child(nsReactions, "reactions")
 		return e != nil && e.Attr("id") == id && strings.Contains(e.String(), "❤")
 	})
-	var rose bytes.Buffer
-	if err := png.Encode(&rose, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
-		s.Fatal(err)
-	}
-	s.share(c, juliet, s.upload(c, "rose.png", "image/png", int64(rose.Len()), bytes.NewReader(rose.Bytes())))
-	got := s.hearsThere(m, control.Condition{Person: "juliet", Has: "media"}).Content.Media[0]
-	if sum := sha256.Sum256(rose.Bytes()); got.Kind != "image" || got.SHA256 != hex.EncodeToString(sum[:]) {
-		s.Errorf("picture: got %+v, want an image with hash %x", got, sum)
-	}
-	n = c.Count()
-	var part control.MediaPart
-	s.does(m, "POST", "/media", map[string]any{"type": "application/pdf", "size": 300000, "name": "plan.pdf"}, &part)
-	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Content: &control.Content{Media: []control.MediaPart{part}}}, nil)
-	file := s.see(c, n, "the person's file", fileFrom(juliet))
-	if sum, size, _ := s.got(file.Body); sum != part.SHA256 || size != 300000 {
-		s.Errorf("file: got %d bytes with hash %s, want 300000 with %s", size, sum, part.SHA256)
-	}
+	s.exchangeFiles(m, c, juliet)
 	s.does(m, "PATCH", "/people/juliet", map[string]any{"phone": "+390459990001"}, nil)
 	n = c.Count()
 	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Text: "a new number"}, nil)
