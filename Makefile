@@ -50,9 +50,9 @@ bench: ## Go benchmarks, then the whole path against the sandbox
 	@$(MAKE) --no-print-directory build
 	$(GO) test -tags servers,bench -p 1 -count=1 -run '^TestBench' -timeout 30m -v ./cmd/...
 
-chaos: ## kill the gateway at every point of the path and count what is lost
+chaos: ## kill the gateway at every point of the path, load all platforms at once, count what is lost
 	@deploy/dev/install.sh demo
-	$(GO) test -tags servers,chaos -p 1 -count=1 -run '^TestChaos' -timeout 30m -v ./cmd/...
+	$(GO) test -tags servers,chaos -p 1 -count=1 -run '^TestChaos' -timeout 30m -v $(ARGS) ./cmd/...
 
 conformance: ## run every test and write xmpp/CONFORMANCE.md from what they prove
 	@deploy/dev/install.sh test

@@ -91,7 +91,9 @@ var homes = []struct {
 	in     func(pkg string) bool
 }{
 	{"gosrc.io/xmpp", func(p string) bool { return below(p, "postern/xmpp") }},
-	{"github.com/go-chi/chi", func(p string) bool { return below(p, "postern/api", "postern/adapters/internal/sandbox") || strings.Contains(p+"/", "/simulator/") }},
+	{"github.com/go-chi/chi", func(p string) bool {
+		return below(p, "postern/api", "postern/adapters/internal/sandbox") || strings.Contains(p+"/", "/simulator/")
+	}},
 	{"github.com/redis/go-redis", func(p string) bool { return below(p, "postern/gateway/redisstore", "postern/cmd") }},
 }
 

@@ -31,7 +31,8 @@ func (d *Desk) block(ctx context.Context, t *turn, h hit, on bool) (outcome, err
 	}
 	key, seen := textBlockDone, ShowPresence{}
 	if !on {
-		key, seen = textUnblocked, ShowPresence{Available: works(h.account), Avatar: h.contact.Avatar.SHA1}
+		caps := t.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
+		key, seen = textUnblocked, ShowPresence{Available: works(h.account), Avatar: h.contact.Avatar.SHA1, Chat: &caps}
 	}
 	out := outcome{text: d.say(t.Visitor, key, d.short(t, h))}
 	if h.contact.Subscribed {

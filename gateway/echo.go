@@ -20,7 +20,11 @@ func (w *outWalk) echoedSend(ctx context.Context, op Op) (Sent, bool, *verdict) 
 		return Sent{}, false, new(w.o.storeFailed(ctx, err))
 	}
 	if m, ok := got[id]; ok {
-		return Sent{IDs: m.IDs}, true, nil
+		at, err := w.o.lookup(ctx, w.account, w.entry.Lane, byEchoTime, id)
+		if err != nil {
+			return Sent{}, false, new(w.o.storeFailed(ctx, err))
+		}
+		return Sent{IDs: m.IDs, At: at[id].instant()}, true, nil
 	}
 	began := w.o.g.echoes.keep(id, time.Now())
 	if left := time.Until(began.Add(echoPatience)); left > 0 {
@@ -35,4 +39,13 @@ func (w *inWalk) noteEcho(b Status) {
 		return
 	}
 	w.after = append(w.after, w.o.g.mapEntry(w.account, w.entry.Lane, byEcho, string(b.Ref), mapped{IDs: b.IDs}))
+	if w.o.g.watermarks(w.in.Adapter) {
+		w.after = append(w.after, w.o.g.mapEntry(w.account, w.entry.Lane, byEchoTime, string(b.Ref), instant(w.in.Event.At)))
+	}
+}
+
+// watermarks reports whether a platform tells of delivery by times.
+func (g *Gateway) watermarks(id AdapterID) bool {
+	inst, ok := g.instance(id)
+	return ok && inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Watermarks
 }

@@ -72,6 +72,7 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 		op.Body = b
 	}
 	p := Plan(op, caps, time.Now())
+	g.countDegraded(inst.ID, p.Degraded)
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}

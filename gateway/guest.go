@@ -55,6 +55,35 @@ func (i *Identity) guest(ctx context.Context, adapter AdapterID, e Endpoint, per
 	return g, json.Unmarshal(plain, &g)
 }
 
+// guestUnder is guest for a person who may have been known under other ids: what is known of them goes on under the one to use
+// from now on.
+func (i *Identity) guestUnder(ctx context.Context, adapter AdapterID, e Endpoint, person ContactID, also []ContactID) (guest, error) {
+	g, err := i.guest(ctx, adapter, e, person)
+	if err != nil || len(g.Accounts) > 0 {
+		return g, err
+	}
+	for _, id := range also {
+		before, err := i.guest(ctx, adapter, e, id)
+		if err != nil {
+			return guest{}, err
+		}
+		if len(before.Accounts) == 0 {
+			continue
+		}
+		g, err := i.reviseGuest(ctx, adapter, e, person, func(g *guest) {
+			if len(g.Accounts) == 0 {
+				*g = before
+			}
+		})
+		if err != nil {
+			return guest{}, err
+		}
+		_, err = i.reviseGuest(ctx, adapter, e, id, func(g *guest) { *g = guest{} })
+		return g, err
+	}
+	return g, nil
+}
+
 // reviseGuest changes what a line knows of a person. Of two changes in one process none is lost.
 func (i *Identity) reviseGuest(ctx context.Context, adapter AdapterID, e Endpoint, person ContactID, change func(*guest)) (guest, error) {
 	key := i.keys.guestKey(adapter, e, person)

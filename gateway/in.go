@@ -25,8 +25,9 @@ type inWalk struct {
 	fresh   bool // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
-	after   []MapEntry // id maps that are written with the end of the walk
-	doubts  []Text     // what to tell of files that are shown
+	after   []MapEntry        // id maps that are written with the end of the walk
+	doubts  []Text            // what to tell of files that are shown
+	covered map[StanzaID]bool // what a watermark was found to speak of
 }
 
 // inStages are the stages of an event, in order.
@@ -271,6 +272,9 @@ func (w *inWalk) finish(ctx context.Context) verdict {
 	seen := w.o.seqEntry(w.entry.Lane, w.in.Event.Seq)
 	told, release, err := w.told(ctx)
 	defer release()
+	if errors.Is(err, errLate) {
+		return verdict{end: again, after: time.Millisecond, why: ParkRetry}
+	}
 	if err == nil {
 		err = w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, slices.Concat(seen, w.after, told))
 	}

@@ -325,7 +325,7 @@ func (w *inWalk) consent(b ContactUpdate) *verdict {
 			w.add(ShowSubscription{Verb: Subscribe, Name: w.contact.Name})
 		}
 		if w.contact.Subscribed {
-			w.add(ShowPresence{Available: true})
+			w.add(w.o.g.here(w.account, w.contact))
 		}
 	case ConsentDeclined, "":
 	}

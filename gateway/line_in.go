@@ -20,7 +20,7 @@ func (g *Gateway) takeOnLine(ctx context.Context, inst Instance, line *Account, 
 	if invited, err := g.invited(ctx, inst, line, ev); invited != nil || err != nil {
 		return err
 	}
-	known, err := g.identity.guest(ctx, inst.ID, line.Endpoint, who)
+	known, err := g.identity.guestUnder(ctx, inst.ID, line.Endpoint, who, ev.Also)
 	if err != nil {
 		return err
 	}

@@ -373,3 +373,24 @@ func TestLineIsRefused(t *testing.T) {
 		diff(t, "sent", l.platform.taken(), []string{"nurse one", "nurse two"})
 	})
 }
+
+// A guest who comes under another id is still whose contact they were.
+func TestGuestWithAnotherID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLineRig(t, textCaps(), "")
+		defer func() { l.stop() }()
+		l.stop()
+		l.platform.desc.Renames = true
+		l.start(gateway.Config{})
+		l.comes(opens("nurse", l.invite(l.register(romeo), "")))
+		moved := writes("angelica", "n1", "by another id")
+		moved.Also = []gateway.ContactID{"nurse"}
+		l.comes(moved)
+		l.comes(writes("angelica", "n2", "that alone"))
+		if !l.sawText(romeo, "by another id") || !l.sawText(romeo, "that alone") {
+			t.Errorf("got %q, want both", l.toldTo(romeo))
+		}
+		l.asks(romeo, "nurse", "s1", "hello")
+		diff(t, "sent", l.platform.taken(), []string{"angelica hello"})
+	})
+}

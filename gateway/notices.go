@@ -23,8 +23,12 @@ func (g *Gateway) once(ctx context.Context, a *Account, r Rendering, name string
 
 // degraded tells the user what was done instead of what the chat lacks: once per chat, feature and day, after it was done.
 func (w *outWalk) degraded(ctx context.Context) *verdict {
-	for i, f := range w.planned.Degraded {
-		if slices.Contains(w.planned.Degraded[:i], f) {
+	lacks := slices.Clone(w.planned.Degraded)
+	if w.apart {
+		lacks = append(lacks, degradedApart)
+	}
+	for i, f := range lacks {
+		if slices.Contains(lacks[:i], f) {
 			continue
 		}
 		text := w.o.g.texts.Say(w.out.Op.Lang, textDegraded+TextKey(f), w.platform())
@@ -38,6 +42,9 @@ func (w *outWalk) degraded(ctx context.Context) *verdict {
 	}
 	return nil
 }
+
+// degradedApart is told like a feature that a chat lacks: a reply to what is too old to be referred to.
+const degradedApart Feature = "apart"
 
 // CallDeclined tells a user whose client proposed a call to one of their contacts that calls do not pass: once a day for each.
 func (g *Gateway) CallDeclined(ctx context.Context, v Visitor, alias Alias) error {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -14,12 +15,16 @@ const gapWait = 5 * time.Second
 // gapAsk is when the platform is asked for what is missing: an event that another webhook carries has come by then.
 const gapAsk = time.Second
 
+// gapPatience is how long a chat waits for a platform that does not answer what is missing: it keeps the event all the same.
+const gapPatience = time.Minute
+
 const seqField = "seq"
 
 // order puts the waiting event that comes next by the platform's numbering at the head of an `in` lane. It reports false
 // when ctx ended while it waited.
 func (o *ownership) order(ctx context.Context, l *lane) bool {
-	var deadline, ask time.Time
+	var deadline, ask, late time.Time
+	asked := 0
 	for {
 		o.mu.Lock()
 		items := slices.Clone(l.waiting)
@@ -33,12 +38,17 @@ func (o *ownership) order(ctx context.Context, l *lane) bool {
 			o.promote(l, first)
 			return true
 		}
+		now := time.Now()
 		if deadline.IsZero() {
-			ask, deadline = time.Now().Add(gapAsk), time.Now().Add(gapWait)
+			ask, deadline, late = now.Add(gapAsk), now.Add(gapWait), now.Add(gapPatience)
 		}
-		if !ask.IsZero() && !time.Now().Before(ask) {
+		if !ask.IsZero() && !now.Before(ask) {
 			ask = time.Time{}
-			o.fetchMissing(ctx, *first.in, last)
+			if asked++; o.fetchMissing(ctx, *first.in, last) {
+				deadline = time.Now().Add(gapWait - gapAsk) // what it had is on its way through the queue
+			} else if again := time.Now().Add(backoff(asked)); again.Before(late) {
+				ask = again
+			}
 			continue
 		}
 		left := time.Until(deadline)
@@ -121,23 +131,28 @@ func (o *ownership) seqEntry(lane string, seq int64) []MapEntry {
 
 // fetchMissing asks the platform for the events before one that came too early, and takes them in as if their webhook had
 // come: what was not lost is a duplicate. What is older than duplicates are known, or than the account, is the chat's past:
-// a lane that forgot its number asks from the beginning.
-func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) {
+// a lane that forgot its number asks from the beginning. It reports false where to ask again may bring more.
+func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) bool {
 	inst, ok := o.g.instance(early.Adapter)
 	backlog, is := inst.Adapter.(Backlog)
 	if !ok || !is {
-		return
+		return true
 	}
 	a, err := o.g.identity.ByID(ctx, early.Account)
 	if err != nil {
-		return
+		return errors.Is(err, ErrNoAccount)
 	}
 	call, cancel := context.WithTimeout(ctx, gapWait-gapAsk)
 	defer cancel()
 	events, err := backlog.Missing(call, a.Credentials(), early.Event.Chat, last)
 	if err != nil {
 		o.g.log.Warn("missing events not fetched", "adapter", string(early.Adapter), "err", err)
-		return
+		switch ClassOf(err) {
+		case Uncertain, Retryable, RateLimited:
+			return false
+		case ReauthNeeded, WindowClosed, Unsupported, NotReachable, Permanent:
+		}
+		return true
 	}
 	for _, ev := range events {
 		if ev.At.Before(a.CreatedAt) || time.Since(ev.At) > EventDedupe {
@@ -147,7 +162,8 @@ func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64)
 			continue
 		}
 		if err := o.g.ingestEvent(ctx, a, early.Alias, ev); err != nil {
-			return
+			return false
 		}
 	}
+	return true
 }

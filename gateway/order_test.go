@@ -34,3 +34,39 @@ func TestBacklogBringsNoPastBack(t *testing.T) {
 		diff(t, "lines", lines, []string{`just lost"`, `new"`})
 	})
 }
+
+// TestMissingEventsAreAskedForAgain: a platform that is busy when it is asked keeps the event all the same.
+func TestMissingEventsAreAskedForAgain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fails int
+		after time.Duration
+		want  []string
+	}{
+		{"soon", 3, 20 * time.Second, []string{`lost"`, `new"`}},
+		{"waiting", 1000, 30 * time.Second, nil},
+		{"never", 1000, 2 * time.Minute, []string{`new"`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+				r := newRig(t, p, gateway.Config{})
+				r.stop()
+				r.adapter = &missing{platform: p, fails: c.fails, kept: []gateway.Event{said("juliet", "n1", "lost", 1)}}
+				r.start(gateway.Config{})
+				defer func() { r.stop() }()
+				if err := r.event(said("juliet", "n2", "new", 2)); err != nil {
+					t.Fatal(err)
+				}
+				gatewaytest.Advance(c.after)
+				var lines []string
+				for _, l := range texts(r.wire.lines()) {
+					if _, text, ok := strings.Cut(l, `"`); ok {
+						lines = append(lines, text)
+					}
+				}
+				diff(t, "lines", lines, c.want)
+			})
+		})
+	}
+}

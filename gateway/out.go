@@ -22,6 +22,7 @@ type outWalk struct {
 	without []Feature // what the platform refused during this walk
 	named   []Feature // those of them that the refusals named
 	lack    Feature   // the last of them, until it is planned without
+	apart   bool      // a reply to what is not known any more, sent as a message of its own
 	maps    []MapEntry
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
 	carried carried
@@ -144,7 +145,7 @@ func (w *outWalk) target(ctx context.Context) *verdict {
 	switch b := w.out.Op.Body.(type) {
 	case OpMessage: // an answer to something too old: what the client quoted goes back into the text
 		b.Content, b.ReplyTo = quoted(b.ReplyTo.Excerpt, b.Content), nil
-		w.out.Op.Body = b
+		w.out.Op.Body, w.apart = b, true
 		return nil
 	case OpEdit: // planned as a new message
 		return nil
@@ -166,15 +167,20 @@ func (w *outWalk) plan(ctx context.Context) *verdict {
 	w.planned = Plan(op, w.caps(), time.Now())
 	w.plain = slices.Clone(w.planned.Ops)
 	w.countDegraded(w.planned.Degraded)
+	if w.apart {
+		w.countDegraded([]Feature{FeatureReply})
+	}
 	if r := w.planned.Refused; r != nil {
 		return w.refusedPlan(ctx, *r)
 	}
 	return nil
 }
 
-func (w *outWalk) countDegraded(fs []Feature) {
+func (w *outWalk) countDegraded(fs []Feature) { w.o.g.countDegraded(w.inst.ID, fs) }
+
+func (g *Gateway) countDegraded(a AdapterID, fs []Feature) {
 	for _, f := range fs {
-		w.o.g.metrics.degraded.WithLabelValues(string(w.inst.ID), string(f)).Inc()
+		g.metrics.degraded.WithLabelValues(string(a), string(f)).Inc()
 	}
 }
 

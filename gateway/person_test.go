@@ -167,6 +167,64 @@ func TestWatermarks(t *testing.T) {
 	})
 }
 
+// A watermark may overtake the answer to the send that it speaks of: it is told once the answer is there, and once only.
+func TestWatermarkOvertakesTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caps := textCaps()
+		caps.Watermarks = true
+		p := &platform{caps: caps}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		nurse := r.contact("nurse")
+		tell := func(state gateway.StatusState) {
+			if err := r.event(gateway.Event{
+				Dedupe: fmt.Sprint(state, time.Now().UnixMilli()), Endpoint: "ep1", Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "nurse"},
+				At: time.Now(), Body: gateway.Status{State: state, Through: time.Now()},
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+		states := []gateway.StatusState{gateway.StatusDelivered, gateway.StatusRead}
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			gatewaytest.Advance(time.Second)
+			tell(states[0])
+			states = states[1:]
+			gatewaytest.Advance(time.Second)
+			return gateway.Sent{IDs: []gateway.MessageID{gateway.MessageID(fmt.Sprint("n", len(states)))}}, nil
+		}
+		said := func() (lines []string) {
+			for _, l := range texts(r.wire.lines()) {
+				if strings.HasPrefix(l, "receipt") || strings.HasPrefix(l, "displayed") {
+					lines = append(lines, l)
+				}
+			}
+			return lines
+		}
+		r.mustAsk(nurse, "s0", "one")
+		gatewaytest.Advance(10 * time.Second)
+		diff(t, "delivered before the answer", said(), []string{"receipt for s0"})
+		r.mustAsk(nurse, "s1", "two")
+		gatewaytest.Advance(10 * time.Second)
+		diff(t, "read before the answer", said(), []string{"receipt for s0", "displayed s0", "receipt for s1", "displayed s1"})
+		tell(gateway.StatusRead)
+		gatewaytest.Advance(10 * time.Second)
+		diff(t, "read again", said(), []string{"receipt for s0", "displayed s0", "receipt for s1", "displayed s1"})
+	})
+}
+
+// Where a platform tells nothing of delivery, its taking a message is all that a receipt can say.
+func TestReceiptWhereNothingIsToldOfDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caps := textCaps()
+		delete(caps.Levels, gateway.FeatureDelivered)
+		r := newRig(t, &platform{caps: caps}, gateway.Config{})
+		defer func() { r.stop() }()
+		r.mustAsk(r.contact("nurse"), "s0", "one")
+		gatewaytest.Advance(2 * time.Second)
+		diff(t, "lines", texts(r.wire.lines()), []string{"receipt for s0"})
+	})
+}
+
 // An adapter's limits hold for each scope, in order, and a chat that has to wait holds up no other.
 func TestLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 // Planned is what Plan decided: the ops to send in order, or a reason to refuse.
 type Planned struct {
 	Ops []Op
-	// Degraded lists features that were rendered in another way; each is counted, and told once per chat and day.
+	// Degraded lists features that were rendered in another way; each is counted, and told once per chat and day. What leaves no
+	// ops is counted alone.
 	Degraded []Feature
 	// Refused is set instead of Ops when nothing honest can be sent.
 	Refused *PlanRefusal
@@ -70,10 +71,11 @@ func planGuarded(op Op, caps Caps, f Feature) Planned {
 	return Planned{Ops: []Op{op}}
 }
 
-// planQuiet drops what the platform lacks without a word: nobody waits for a marker or a typing notice.
+// planQuiet drops what the platform lacks without a word: nobody waits for a marker or a typing notice, and a client sends them
+// unasked. Disclosure, the desk's list of what works and service discovery say that they do not pass.
 func planQuiet(op Op, caps Caps, f Feature) Planned {
 	if !caps.Has(f) {
-		return Planned{}
+		return Planned{Degraded: []Feature{f}}
 	}
 	return Planned{Ops: []Op{op}}
 }
@@ -192,7 +194,11 @@ func planMessage(op Op, b OpMessage, caps Caps) Planned {
 	out.Degraded = append(out.Degraded, lost...)
 	var bodies []OpMessage
 	for _, part := range quotedPlain(quote, Content{Parts: parts}).Parts {
-		for _, piece := range split(part, caps) {
+		pieces := split(part, caps)
+		if len(pieces) > 1 {
+			out.Degraded = append(out.Degraded, FeatureText)
+		}
+		for _, piece := range pieces {
 			bodies = append(bodies, OpMessage{Content: Content{Parts: []Part{piece}}})
 		}
 	}
@@ -254,7 +260,7 @@ func asText(p Part) (Text, bool) {
 	case Sticker:
 		return Text{Text: p.Emoji}, p.Emoji != ""
 	case Media:
-		return Text{Text: p.Handle}, strings.HasPrefix(p.Handle, "https://")
+		return Text{Text: p.Handle}, hosted(p)
 	case UnsupportedPart:
 		return Text{}, false
 	}

@@ -18,10 +18,16 @@ func presenceKey(a AdapterID, alias Alias) string { return string(a) + "/" + str
 func works(a *Account) bool { return a.Standing == AccountActive || a.Standing == AccountExpiring }
 
 // here is how a contact looks: as the platform told lately, else reachable while the account works. A platform that tells
-// nothing of presence shall not make everybody look absent.
+// nothing of presence, or no more, shall not make everybody look absent.
 func (g *Gateway) here(a *Account, c *Contact) ShowPresence {
 	s := ShowPresence{Available: works(a) && !c.Blocked, Avatar: c.Avatar.SHA1}
-	if p, ok := g.present.load(presenceKey(a.Adapter, c.Alias)); ok && !p.Available && !c.MutedAt(time.Now()) {
+	inst, ok := g.instance(a.Adapter)
+	if !ok {
+		return s
+	}
+	caps := chatCaps(inst.Adapter, g.facts(a, c))
+	s.Chat = &caps
+	if p, ok := g.present.load(presenceKey(a.Adapter, c.Alias)); ok && caps.Has(FeaturePresence) && !p.Available && !c.MutedAt(time.Now()) {
 		s.Away, s.LastSeen = true, p.LastSeen
 	}
 	return s

@@ -16,13 +16,18 @@ func present(contact gateway.ContactID, p gateway.Presence) gateway.Event {
 // What the platform last said of somebody's presence answers probes, for a while.
 func TestLastKnownPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _, heard := faceRig(t)
+		r, p, heard := faceRig(t)
 		defer func() { r.stop() }()
 		juliet := r.contact("juliet")
 		seen := time.Now().UTC()
 		show := func() gateway.ShowPresence {
 			t.Helper()
-			return r.presence(phone, juliet, gateway.PresenceProbe)[0].What.(gateway.ShowPresence)
+			p := r.presence(phone, juliet, gateway.PresenceProbe)[0].What.(gateway.ShowPresence)
+			if p.Chat == nil || !p.Chat.Has(gateway.FeatureText) {
+				t.Errorf("got %+v, want what the chat supports", p.Chat)
+			}
+			p.Chat = nil
+			return p
 		}
 		// Whoever does not look at her is shown nothing.
 		r.mustEvent(present("juliet", gateway.Presence{LastSeen: seen}))
@@ -40,6 +45,15 @@ func TestLastKnownPresence(t *testing.T) {
 		}
 		r.mustEvent(present("juliet", gateway.Presence{LastSeen: seen}))
 		gatewaytest.Advance(time.Second)
+		// A platform that tells of presence no more leaves nobody away for good.
+		p.caps.Levels[gateway.FeaturePresence] = gateway.None
+		if got, want := show(), (gateway.ShowPresence{Available: true}); got != want {
+			t.Errorf("got %+v of a platform that tells nothing, want %+v", got, want)
+		}
+		p.caps.Levels[gateway.FeaturePresence] = gateway.Native
+		if got, want := show(), (gateway.ShowPresence{Available: true, Away: true, LastSeen: seen}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 		r.stop() // it would poll through the hours
 		<-time.After(3 * time.Hour)
 		if got, want := show(), (gateway.ShowPresence{Available: true}); got != want {

@@ -68,6 +68,7 @@ func (l *passing) take() []string {
 func faceRig(t *testing.T) (*rig, *facePlatform, *passing) {
 	t.Helper()
 	p := &facePlatform{mediaPlatform: newMediaPlatform(), faces: map[gateway.ContactID]gateway.Profile{}}
+	p.caps.Levels[gateway.FeaturePresence] = gateway.Native
 	r := newRig(t, p.platform, gateway.Config{})
 	r.stop()
 	r.adapter, r.files = p, &gatewaytest.Files{}

@@ -107,6 +107,8 @@ type ShowPresence struct {
 	LastSeen  time.Time
 	// Avatar is the SHA-1 of the contact's picture, in hex; empty for none (XEP-0153).
 	Avatar string
+	// Chat is what the contact's chat supports by now, which the presence announces (XEP-0115); nil for the most that it ever does.
+	Chat *Caps
 }
 
 // ShowAvatar says which picture the contact has, so that clients fetch it (XEP-0084). The zero Avatar is none.

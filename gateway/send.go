@@ -47,6 +47,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
 		w.o.g.readingOf(w.entry.Lane).read(b.UpTo.Stanza)
 	}
+	if w.account.isLine() { // there is nobody to tell
+		return nil
+	}
 	if v := w.degraded(ctx); v != nil {
 		return v
 	}
@@ -158,6 +161,9 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 		return Sent{}, w.react(ctx, err, try)
 	}
+	if sent.At.IsZero() {
+		sent.At = start // a platform that tells of it by a time may do so before its answer is here
+	}
 	if n < len(w.planned.Ops)-1 {
 		kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{IDs: sent.IDs})}
 		if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, kept); err != nil {
@@ -208,7 +214,8 @@ func (w *outWalk) settle(ctx context.Context, sent Sent, last bool) *verdict {
 			return v
 		}
 	}
-	if !last || !sent.Final || !w.out.Receipt || w.out.Stanza == "" {
+	final := sent.Final || !w.caps().Has(FeatureDelivered) // of a send without an answer, too, the platform says no more
+	if !last || !final || !w.out.Receipt || w.out.Stanza == "" {
 		return nil
 	}
 	return w.tell(ctx, "receipt", ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}, "")
@@ -294,7 +301,7 @@ func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...an
 
 // tellError sends the error that the sender sees. Nobody waits for an error to a marker.
 func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet || w.account != nil && w.account.isLine() {
+	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
 		return nil
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
@@ -308,6 +315,9 @@ func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args 
 
 // tell appends something for the sender to the outbox; purpose keeps a replay from saying it twice.
 func (w *outWalk) tell(ctx context.Context, purpose string, what Shown, resource string) *verdict {
+	if w.account != nil && w.account.isLine() {
+		return nil
+	}
 	r := Rendering{
 		Component: w.inst.Component, From: w.out.Alias, To: w.out.User, Resource: resource, Lang: w.out.Op.Lang, What: what,
 	}

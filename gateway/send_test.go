@@ -108,20 +108,56 @@ func TestRenewalDuringARefusalStays(t *testing.T) {
 	})
 }
 
+// An answer to what is not known any more keeps its quote, and its writer hears once that it goes without a reference.
 func TestAnswerToSomethingForgottenKeepsItsQuote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &platform{caps: textCaps()}
 		p.caps.Levels[gateway.FeatureReply] = gateway.Native
 		r := newRig(t, p, gateway.Config{})
 		defer r.stop()
-		out := gateway.Outbound{Adapter: wall, Alias: r.contact("juliet"), User: romeo, Stanza: "s1", Op: gateway.Op{Body: gateway.OpMessage{
-			Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "long-ago", Excerpt: "coming?"},
-		}}}
-		if err := r.gw.Ask(t.Context(), out, nil); err != nil {
-			t.Fatal(err)
+		juliet := r.contact("juliet")
+		for _, id := range []gateway.StanzaID{"s1", "s2"} {
+			out := gateway.Outbound{Adapter: wall, Alias: juliet, User: romeo, Stanza: id, Op: gateway.Op{Body: gateway.OpMessage{
+				Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: "long-ago", Excerpt: "coming?"},
+			}}}
+			if err := r.gw.Ask(t.Context(), out, nil); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(time.Second)
 		}
+		diff(t, "sent", r.platform.taken(), []string{"juliet > coming?\nyes", "juliet > coming?\nyes"})
+		told := 0
+		for _, l := range r.wire.lines() {
+			if strings.Contains(l, "as a text of its own, with what your app quoted") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times, want once: %q", told, r.wire.lines())
+		}
+	})
+}
+
+// A text that goes in pieces is said to: once a day.
+func TestSplitIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		p.caps.TextMax = 5
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		juliet, told := r.contact("juliet"), 0
+		r.mustAsk(juliet, "s1", "aaaaabbbbb")
+		r.mustAsk(juliet, "s2", "cccccddddd")
 		gatewaytest.Advance(time.Second)
-		diff(t, "sent", r.platform.taken(), []string{"juliet > coming?\nyes"})
+		diff(t, "sent", r.platform.taken(), []string{"juliet aaaaa", "juliet bbbbb", "juliet ccccc", "juliet ddddd"})
+		for _, l := range r.wire.lines() {
+			if strings.Contains(l, "sent in several messages") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times, want once: %q", told, r.wire.lines())
+		}
 	})
 }
 

@@ -322,12 +322,16 @@ type missing struct {
 	*platform
 	asked []int64
 	kept  []gateway.Event
+	fails int // so often it is busy
 }
 
 func (m *missing) Missing(_ context.Context, _ gateway.Credentials, _ gateway.Chat, after int64) ([]gateway.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked = append(m.asked, after)
+	if m.fails--; m.fails >= 0 {
+		return nil, &gateway.SendError{Class: gateway.RateLimited, Err: errors.New("busy")}
+	}
 	return m.kept, nil
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,9 @@ import (
 
 const (
 	byOutstanding  = "o"
-	outstandingMax = 50 // the oldest are forgotten: whoever reads the newest has read them
+	byThrough      = "w" // by state: up to when the platform has told
+	byEchoTime     = "t" // our op id to when the platform took the op, as its echo says
+	outstandingMax = 50  // the oldest are forgotten: whoever reads the newest has read them
 )
 
 // outstanding is one message that waits: when it was sent, and what was told of it already.
@@ -68,7 +71,33 @@ func (g *Gateway) waitingEntry(a *Account, lane string, all []outstanding) MapEn
 	return g.mapEntry(a, lane, byOutstanding, "", m)
 }
 
-// awaits notes that the platform will tell of a message by its time.
+// instant is a time as the value of a line, to the millisecond.
+func instant(t time.Time) mapped {
+	return mapped{IDs: []MessageID{MessageID(strconv.FormatInt(t.UnixMilli(), 36))}}
+}
+
+func (m mapped) instant() time.Time {
+	if len(m.IDs) != 1 {
+		return time.Time{}
+	}
+	ms, err := strconv.ParseInt(string(m.IDs[0]), 36, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// toldThrough is up to when the platform has told of a state in this chat.
+func (o *ownership) toldThrough(ctx context.Context, a *Account, lane string, s StatusState) (time.Time, error) {
+	got, err := o.lookup(ctx, a, lane, byThrough, string(s))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return got[string(s)].instant(), nil
+}
+
+// awaits notes that the platform will tell of a message by its time. It may have told already: a watermark that overtakes the
+// answer to the send speaks of this message all the same.
 func (w *outWalk) awaits(ctx context.Context, sent Sent) *verdict {
 	if !w.caps().Watermarks || w.out.Stanza == "" || !w.out.Receipt && !w.out.Markable {
 		return nil
@@ -81,20 +110,48 @@ func (w *outWalk) awaits(ctx context.Context, sent Sent) *verdict {
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	at := sent.At
-	if at.IsZero() {
-		at = time.Now()
-	}
 	for _, e := range all {
 		if e.stanza == w.out.Stanza {
 			return nil
 		}
 	}
-	all = append(all, outstanding{stanza: w.out.Stanza, at: at, receipt: w.out.Receipt, markable: w.out.Markable})
+	e := outstanding{stanza: w.out.Stanza, at: sent.At, receipt: w.out.Receipt, markable: w.out.Markable}
+	read, v := w.overtaken(ctx, &e)
+	if v != nil || read {
+		return v
+	}
+	all = append(all, e)
 	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, []MapEntry{w.o.g.waitingEntry(w.account, w.entry.Lane, all)}); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil
+}
+
+// overtaken tells what the platform had told of a message before the answer to its send came. It reports whether that is all.
+func (w *outWalk) overtaken(ctx context.Context, e *outstanding) (read bool, v *verdict) {
+	covered := map[StatusState]bool{}
+	for _, s := range []StatusState{StatusDelivered, StatusRead} {
+		t, err := w.o.toldThrough(ctx, w.account, w.entry.Lane, s)
+		if err != nil {
+			return false, new(w.o.storeFailed(ctx, err))
+		}
+		covered[s] = !t.IsZero() && !e.at.After(t)
+	}
+	if !covered[StatusDelivered] && !covered[StatusRead] {
+		return false, nil
+	}
+	e.delivered = true
+	if e.receipt {
+		id := w.account.Keys.DerivedID("receipt", string(e.stanza))
+		if v := w.tell(ctx, "receipt", ShowReceipt{ID: id, Of: e.stanza}, ""); v != nil {
+			return false, v
+		}
+	}
+	if covered[StatusRead] && e.markable {
+		id := w.account.Keys.DerivedID("displayed", string(e.stanza))
+		return true, w.tell(ctx, "displayed", ShowDisplayed{ID: id, Of: e.stanza}, "")
+	}
+	return covered[StatusRead], nil
 }
 
 // through tells of everything that was sent up to a time. Who has read a message has it.
@@ -103,10 +160,12 @@ func (w *inWalk) through(ctx context.Context, b Status) *verdict {
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
+	w.covered = map[StanzaID]bool{}
 	for _, e := range all {
 		if e.at.After(b.Through) {
 			continue
 		}
+		w.covered[e.stanza] = true
 		if e.receipt && !e.delivered {
 			w.add(ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(e.stanza)), Of: e.stanza})
 		}
@@ -117,18 +176,39 @@ func (w *inWalk) through(ctx context.Context, b Status) *verdict {
 	return nil
 }
 
+// errLate: a message joined those that wait after a watermark had looked at them; it looks again.
+var errLate = errors.New("a message was sent meanwhile")
+
 // told returns what a watermark leaves of the list, once what it tells stands in the outbox: before that a second try of this
-// event needs the whole list. The lock is held until release.
+// event needs the whole list. It keeps the watermark too, for a message that is sent and not noted yet. The lock is held until
+// release.
 func (w *inWalk) told(ctx context.Context) (after []MapEntry, release func(), err error) {
 	b, ok := w.in.Event.Body.(Status)
-	if !ok || b.Through.IsZero() || len(w.show) == 0 {
+	if !ok || b.Through.IsZero() || w.account == nil {
 		return nil, func() {}, nil
 	}
-	release = w.o.g.identity.alone(w.entry.Lane)
-	all, err := w.o.waiting(ctx, w.account, w.entry.Lane)
+	lane := w.entry.Lane
+	release = w.o.g.identity.alone(lane)
+	all, err := w.o.waiting(ctx, w.account, lane)
+	if err != nil {
+		return nil, release, err
+	}
+	before, err := w.o.toldThrough(ctx, w.account, lane, b.State)
+	if err != nil {
+		return nil, release, err
+	}
+	if b.Through.After(before) {
+		after = append(after, w.o.g.mapEntry(w.account, lane, byThrough, string(b.State), instant(b.Through)))
+	}
+	if len(all) == 0 {
+		return after, release, nil
+	}
 	var left []outstanding
 	for _, e := range all {
 		if !e.at.After(b.Through) {
+			if !w.covered[e.stanza] {
+				return nil, release, errLate
+			}
 			if b.State == StatusRead {
 				continue
 			}
@@ -136,5 +216,5 @@ func (w *inWalk) told(ctx context.Context) (after []MapEntry, release func(), er
 		}
 		left = append(left, e)
 	}
-	return []MapEntry{w.o.g.waitingEntry(w.account, w.entry.Lane, left)}, release, err
+	return append(after, w.o.g.waitingEntry(w.account, lane, left)), release, nil
 }

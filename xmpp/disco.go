@@ -34,10 +34,13 @@ func newProfile(domain, name string, d gateway.Descriptor, contacts map[string][
 	return p
 }
 
-// caps returns <c/> for presence of a contact or of the gateway.
-func (p *profile) caps(contact bool) *Element {
+// caps returns <c/> for presence of the gateway or of a contact: of what their chat supports by now, where that is known.
+func (p *profile) caps(contact bool, now *gateway.Caps) *Element {
 	ver := p.gwVer
-	if contact {
+	switch {
+	case contact && now != nil:
+		ver = contactInfo(p.platform, *now).ver()
+	case contact:
 		ver = p.cVer
 	}
 	return NewElement(nsCaps, "c", "hash", "sha-1", "node", p.node, "ver", ver)

@@ -36,7 +36,7 @@ func (r Renderer) presence(g gateway.Rendering, s speaker, w gateway.ShowPresenc
 		el.Add(NewElement(nsIdle, "idle", "since", FormatTime(w.LastSeen)))
 	}
 	if p := r.profiles[g.Component]; p != nil && w.Available {
-		el.Add(p.caps(g.From != ""))
+		el.Add(p.caps(g.From != "", w.Chat))
 	}
 	if g.From != "" && w.Available {
 		// XEP-0153 §4.1: in every presence; an empty photo is none.

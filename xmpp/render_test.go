@@ -268,8 +268,13 @@ func TestRenderRefuses(t *testing.T) {
 // XEP-0115 §5: presence announces the very description that disco#info gives.
 func TestProfileCaps(t *testing.T) {
 	p := newProfile(testDomain, "", testDescriptor(), nil)
-	if got := p.caps(true).Attr("ver"); got != contactInfo("Castle", testDescriptor().Caps).ver() || got == p.caps(false).Attr("ver") {
+	if got := p.caps(true, nil).Attr("ver"); got != contactInfo("Castle", testDescriptor().Caps).ver() || got == p.caps(false, nil).Attr("ver") {
 		t.Errorf("got %s", got)
+	}
+	without := testDescriptor().Caps
+	without.Levels = map[gateway.Feature]gateway.Level{gateway.FeatureText: gateway.Native}
+	if got := p.caps(true, &without).Attr("ver"); got != contactInfo("Castle", without).ver() || got == p.caps(true, nil).Attr("ver") {
+		t.Errorf("of a chat that lacks much: got %s, want its own", got)
 	}
 	bare := contactInfo("Castle", gateway.Caps{})
 	for _, ns := range []string{nsReceipts, nsChatMarkers, nsChatStates, nsCorrect, nsRetract, nsReactions, nsReply, nsOOB} {

@@ -27,6 +27,9 @@ type Counts struct {
 	Media           int   `json:"media"`
 	MediaBytes      int64 `json:"media_bytes"`
 	Forgotten       int64 `json:"forgotten"` // updates that were lost because too many waited
+	// Faults counts what API requests met: error, limit, limit_untimed (without Retry-After), timeout (done, and the answer kept back).
+	// What webhooks met stands in their ledger.
+	Faults map[string]int64 `json:"faults"`
 }
 
 // Limits are the rules of the platform with what was seen of them. PUT /limits sets Enforce.

@@ -45,6 +45,13 @@ var codeClasses = map[string]gateway.Class{
 	"upstream_down":       gateway.Uncertain,
 }
 
+// paramFeatures says what is lacking where `feature_unavailable` names the member of a message that is not taken. It is met before
+// capability.changed is: the gateway then does without.
+var paramFeatures = map[string]gateway.Feature{
+	"/content/spans": gateway.FeatureStyling, "/content/location": gateway.FeatureLocation, "/content/contact": gateway.FeatureContact,
+	"/content/poll": gateway.FeaturePoll, "/content/answer": gateway.FeatureAnswer, "/reply_to": gateway.FeatureReply,
+}
+
 // statusClass decides about an answer without a code of the document, such as a proxy's.
 func statusClass(status int) gateway.Class {
 	switch {
@@ -80,6 +87,9 @@ func sendError(err error) *gateway.SendError {
 	var t tokenError
 	if re.Status != 0 && out.Code == "" && re.Decode(&t) == nil {
 		out.Code = rest.Code(t.Error)
+	}
+	if f, ok := paramFeatures[p.Param]; ok && p.Code == "feature_unavailable" {
+		out.Code = string(f)
 	}
 	out.RetryAfter = re.RetryAfter
 	if out.RetryAfter == 0 && p.Retry.AfterS > 0 {

@@ -42,9 +42,9 @@ func TestCapabilities(t *testing.T) {
 	b, a, _ := openOne(t)
 	theirs := map[gateway.Feature]string{
 		gateway.FeatureMedia: "media", gateway.FeatureLocation: "location", gateway.FeatureContact: "contact", gateway.FeaturePoll: "poll",
-		gateway.FeatureSticker: "sticker", gateway.FeatureAnswer: "answer", gateway.FeatureStyling: "spans", gateway.FeatureReply: "reply",
-		gateway.FeatureEdit: "edit", gateway.FeatureRetract: "retract", gateway.FeatureReact: "react", gateway.FeatureDelivered: "delivered",
-		gateway.FeatureReadOut: "read", gateway.FeatureReadIn: "read", gateway.FeatureTypingOut: "typing", gateway.FeatureTypingIn: "typing",
+		gateway.FeatureSticker: "sticker", gateway.FeatureAnswer: "answer", gateway.FeatureStyling: "spans", gateway.FeatureReply: "reply_out",
+		gateway.FeatureEdit: "edit_out", gateway.FeatureRetract: "retract_out", gateway.FeatureReact: "react_out", gateway.FeatureDelivered: "delivered",
+		gateway.FeatureReadOut: "read_out", gateway.FeatureReadIn: "read_in", gateway.FeatureTypingOut: "typing_out", gateway.FeatureTypingIn: "typing_in",
 		gateway.FeaturePresence: "presence", gateway.FeatureProfile: "profile", gateway.FeatureBlock: "blocks", gateway.FeatureReport: "reports",
 	}
 	best := a.Descriptor().Caps
@@ -59,6 +59,41 @@ func TestCapabilities(t *testing.T) {
 	}
 	if a.Caps(direct()).Has(gateway.FeatureGroups) {
 		t.Error("groups: got offered, want not")
+	}
+}
+
+// TestLacks: what only decorates is left out, a message is done with where nothing is told of its delivery, and a refusal that comes
+// before the webhook says what is lacking.
+func TestLacks(t *testing.T) {
+	b, a, romeo := openOne(t)
+	off := func(name string) {
+		b.control(http.MethodPatch, "/sandbox/v1/capabilities", map[string]string{name: "unavailable"}, nil)
+	}
+	if _, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(gateway.Text{Text: "first"}))); err != nil { // reads the directory
+		t.Fatal(err)
+	}
+	off("spans")
+	bold := message(gateway.Text{Text: "bold", Spans: []gateway.Span{{Length: 4, Style: gateway.SpanStrong}}})
+	_, err := a.Send(t.Context(), romeo, opTo("gku_juliet", bold))
+	if se, ok := errors.AsType[*gateway.SendError](err); !ok || se.Class != gateway.Unsupported || se.Code != string(gateway.FeatureStyling) {
+		t.Errorf("before the webhook: got %v, want unsupported for want of styling", err)
+	}
+	off("previews")
+	off("delivered")
+	b.eventually(gateway.FeatureDelivered, func() bool { b.deliver(a); return !a.Caps(direct()).Has(gateway.FeatureDelivered) })
+	page := gateway.Text{Text: "read https://verona.example/", Previews: []gateway.Preview{{URL: "https://verona.example/", Title: "News"}}}
+	sent, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(page)))
+	if err != nil || !sent.Final {
+		t.Errorf("a link where previews and delivery are lacking: got final %v, %v, want it taken and done with", sent.Final, err)
+	}
+	edit := gateway.OpEdit{Target: gateway.Target{IDs: sent.IDs}, Content: gateway.Content{Parts: []gateway.Part{page}}}
+	if _, err := a.Send(t.Context(), romeo, opTo("gku_juliet", edit)); err != nil {
+		t.Errorf("edited: %v", err)
+	}
+	b.control(http.MethodPatch, "/sandbox/v1/capabilities", map[string]string{"delivered": "native"}, nil)
+	b.eventually(gateway.FeatureDelivered, func() bool { b.deliver(a); return a.Caps(direct()).Has(gateway.FeatureDelivered) })
+	if sent, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(gateway.Text{Text: "again"}))); err != nil || sent.Final {
+		t.Errorf("with delivery told: got final %v, %v, want a word to come", sent.Final, err)
 	}
 }
 

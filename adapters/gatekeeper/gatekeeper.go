@@ -159,7 +159,7 @@ func capsOf(facts gateway.ChatFacts, dir *directory) gateway.Caps {
 		return caps
 	}
 	for ours, theirs := range features {
-		if (dir == nil || dir.Features[theirs] == "native") && !slices.Contains(facts.Without, ours) {
+		if (dir == nil || dir.has(theirs)) && !slices.Contains(facts.Without, ours) {
 			caps.Levels[ours] = gateway.Native
 		}
 	}
@@ -227,6 +227,33 @@ func (a *Adapter) allows(op gateway.Op) error {
 	return nil
 }
 
+// undecorated leaves out previews where they are not carried: they only decorate a link.
+func (a *Adapter) undecorated(op gateway.Op) gateway.Op {
+	if d := a.client.dir.Load(); d == nil || d.has("previews") {
+		return op
+	}
+	if b, ok := op.Body.(gateway.OpMessage); ok {
+		b.Content = withoutPreviews(b.Content)
+		op.Body = b
+	}
+	if b, ok := op.Body.(gateway.OpEdit); ok {
+		b.Content = withoutPreviews(b.Content)
+		op.Body = b
+	}
+	return op
+}
+
+func withoutPreviews(c gateway.Content) gateway.Content {
+	parts := slices.Clone(c.Parts)
+	for i, p := range parts {
+		if t, ok := p.(gateway.Text); ok {
+			t.Previews = nil
+			parts[i] = t
+		}
+	}
+	return gateway.Content{Parts: parts}
+}
+
 // partFeature says which feature a part needs; one that the adapter never carries is render's to refuse.
 func partFeature(p gateway.Part) gateway.Feature {
 	switch p.(type) {
@@ -245,11 +272,12 @@ func partFeature(p gateway.Part) gateway.Feature {
 	return gateway.FeatureText
 }
 
-// features names ours by the directory's; those that the adapter does not do are not here.
+// features names ours by the directory's; those that the adapter does not do are not here. What a user can do decides of replies,
+// edits, retractions and reactions: those of people come when they come.
 var features = map[gateway.Feature]string{
-	gateway.FeatureText: "text", gateway.FeatureReply: "reply", gateway.FeatureEdit: "edit", gateway.FeatureRetract: "retract",
-	gateway.FeatureReact: "react", gateway.FeatureDelivered: "delivered", gateway.FeatureReadOut: "read", gateway.FeatureReadIn: "read",
-	gateway.FeatureTypingOut: "typing", gateway.FeatureTypingIn: "typing", gateway.FeatureMedia: "media", gateway.FeatureSticker: "sticker",
+	gateway.FeatureText: "text", gateway.FeatureReply: "reply_out", gateway.FeatureEdit: "edit_out", gateway.FeatureRetract: "retract_out",
+	gateway.FeatureReact: "react_out", gateway.FeatureDelivered: "delivered", gateway.FeatureReadOut: "read_out", gateway.FeatureReadIn: "read_in",
+	gateway.FeatureTypingOut: "typing_out", gateway.FeatureTypingIn: "typing_in", gateway.FeatureMedia: "media", gateway.FeatureSticker: "sticker",
 	gateway.FeatureLocation: "location", gateway.FeatureContact: "contact", gateway.FeaturePoll: "poll", gateway.FeatureAnswer: "answer",
 	gateway.FeatureStyling: "spans", gateway.FeaturePresence: "presence", gateway.FeatureProfile: "profile", gateway.FeatureBlock: "blocks",
 	gateway.FeatureReport: "reports",
@@ -285,7 +313,7 @@ func (a *Adapter) Send(ctx context.Context, account gateway.Credentials, op gate
 	if err := a.allows(op); err != nil {
 		return gateway.Sent{}, err
 	}
-	calls, err := render(op, account.Endpoint)
+	calls, err := render(a.undecorated(op), account.Endpoint)
 	if err != nil {
 		return gateway.Sent{}, sendError(err)
 	}
@@ -293,7 +321,8 @@ func (a *Adapter) Send(ctx context.Context, account gateway.Credentials, op gate
 	if err != nil {
 		return gateway.Sent{}, sendError(err)
 	}
-	var sent gateway.Sent
+	// Where the gatekeeper tells nothing of delivery, that it took the message is all that there is to tell.
+	sent := gateway.Sent{Final: !a.Caps(gateway.ChatFacts{Kind: op.Chat.Kind}).Has(gateway.FeatureDelivered)}
 	for _, call := range calls {
 		var accepted messageAccepted
 		var out any

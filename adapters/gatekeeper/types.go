@@ -1,6 +1,9 @@
 package gatekeeper
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // The wire objects, named as in the document, with the fields in use.
 
@@ -19,6 +22,15 @@ type directory struct {
 		Reactions        []string `json:"reactions"`
 	} `json:"limits"`
 	Terms terms `json:"terms"`
+}
+
+// has says whether a feature is offered: by its own name, else by the one that stands for both directions.
+func (d *directory) has(name string) bool {
+	level, ok := d.Features[name]
+	if !ok {
+		level = d.Features[strings.TrimSuffix(strings.TrimSuffix(name, "_out"), "_in")]
+	}
+	return level == "native"
 }
 
 type terms struct {
@@ -254,6 +266,7 @@ type webhookSet struct {
 // problem is the error object (RFC 9457) with the API's code.
 type problem struct {
 	Code  string `json:"code"`
+	Param string `json:"param"`
 	Retry struct {
 		AfterS int64 `json:"after_s"`
 	} `json:"retry"`

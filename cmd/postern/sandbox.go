@@ -30,7 +30,7 @@ type sandboxCmd struct {
 	WebhookSecret string        `name:"webhook-secret-file" help:"File with the whsec_ secret that webhooks are signed with." placeholder:"FILE"`
 	Seed          string        `help:"JSON file with the people of the gatekeeper, or the people and accounts of another platform." placeholder:"FILE"`
 	Name          string        `default:"Sandbox Messenger" help:"Name of the gatekeeper (default: ${default})."`
-	Without       []string      `help:"Features that the gatekeeper lacks, such as edit,media; the page and the control API switch them too." placeholder:"FEATURE,..."`
+	Without       []string      `help:"Features that the gatekeeper lacks, such as edit,media, or read_in for one direction; the page and the control API switch them too." placeholder:"FEATURE,..."`
 	SlowDelay     time.Duration `default:"5s" help:"How long the slow persona takes for each step (default: ${default})."`
 }
 

@@ -13,11 +13,14 @@ import (
 // start; a test or a visitor of the page switches each of them off and on again.
 var (
 	switchable = []string{
-		"spans", "reply", "edit", "retract", "react", "delivered", "read", "typing", "media", "sticker", "view_once", "location", "live_location",
-		"contact", "poll", "answer", "previews", "profile", "presence", "call_events", "blocks", "reports", "expires",
+		"spans", "reply_out", "reply_in", "edit_out", "edit_in", "retract_out", "retract_in", "react_out", "react_in", "delivered", "read_out",
+		"read_in", "typing_out", "typing_in", "media", "sticker", "view_once", "location", "live_location", "contact", "poll", "answer",
+		"previews", "profile", "presence", "call_events", "blocks", "reports", "expires",
 	}
-	always  = []string{"text", "export", "erase", "contact_requests", "lookup"}
-	notHere = []string{"groups", "keys", "calls"}
+	// directed can be had one way and not the other; the name without a direction switches both.
+	directed = []string{"reply", "edit", "retract", "react", "read", "typing"}
+	always   = []string{"text", "export", "erase", "contact_requests", "lookup"}
+	notHere  = []string{"groups", "keys", "calls"}
 )
 
 // Levels of a feature.
@@ -47,16 +50,30 @@ func defaultOffer() Offer {
 // opFeature and eventFeature say which feature an operation needs and an event belongs to.
 var (
 	opFeature = map[string]string{
-		"editMessage": "edit", "retractMessage": "retract", "setReactions": "react", "addReaction": "react", "removeReaction": "react",
-		"sendTyping": "typing", "createMedia": "media", "readMedia": "media", "uploadMedia": "media", "downloadMedia": "media",
+		"editMessage": "edit_out", "retractMessage": "retract_out", "setReactions": "react_out", "addReaction": "react_out",
+		"removeReaction": "react_out", "sendTyping": "typing_out", "createMedia": "media", "readMedia": "media", "uploadMedia": "media", "downloadMedia": "media",
 		"readProfile": "profile", "listBlocks": "blocks", "readBlock": "blocks", "block": "blocks", "unblock": "blocks",
 		"createReport": "reports", "readReport": "reports", "appealReport": "reports",
 	}
 	eventFeature = map[string]string{
-		"message.updated": "edit", "message.retracted": "retract", "reaction.changed": "react", "typing": "typing", "conversation.read": "read",
-		"call.changed": "call_events", "profile.updated": "profile", "presence.changed": "presence",
+		"message.updated": "edit_in", "message.retracted": "retract_in", "reaction.changed": "react_in", "typing": "typing_in",
+		"conversation.read": "read_in",
+		"call.changed":      "call_events", "profile.updated": "profile", "presence.changed": "presence",
 	}
 )
+
+// each returns the features that a name stands for.
+func each(name string) []string {
+	if slices.Contains(directed, name) {
+		return []string{name + "_out", name + "_in"}
+	}
+	return []string{name}
+}
+
+// canSwitch says whether every feature that a name stands for can be switched.
+func canSwitch(name string) bool {
+	return !slices.ContainsFunc(each(name), func(f string) bool { return !slices.Contains(switchable, f) })
+}
 
 func (s *Server) has(feature string) bool { return feature == "" || s.features[feature] == levelOn }
 
@@ -72,8 +89,10 @@ func (s *Server) resetOffer() {
 	for _, f := range slices.Concat(switchable, always) {
 		s.features[f] = levelOn
 	}
-	for _, f := range slices.Concat(notHere, s.cfg.Without) {
-		s.features[f] = levelOff
+	for _, name := range slices.Concat(notHere, s.cfg.Without) {
+		for _, f := range each(name) {
+			s.features[f] = levelOff
+		}
 	}
 }
 
@@ -94,17 +113,19 @@ func patchCapabilities(c *controlCall) (any, error) {
 		return nil, err
 	}
 	for f, level := range in {
-		if !slices.Contains(switchable, f) {
+		if !canSwitch(f) {
 			return nil, sandbox.Wrong("feature " + f + ": want one of " + strings.Join(switchable, ", "))
 		}
 		if level != levelOn && level != levelOff {
 			return nil, sandbox.Wrong("feature " + f + ": want native or unavailable")
 		}
 	}
-	for _, f := range slices.Sorted(maps.Keys(in)) {
-		if c.features[f] != in[f] {
-			c.features[f] = in[f]
-			c.announce(f)
+	for _, name := range slices.Sorted(maps.Keys(in)) { // a direction's own word counts: it comes after that for both
+		for _, f := range each(name) {
+			if c.features[f] != in[name] {
+				c.features[f] = in[name]
+				c.announce(f)
+			}
 		}
 	}
 	return c.offerView(), nil
@@ -127,9 +148,9 @@ func patchLimits(c *controlCall) (any, error) {
 	}{
 		{"text", old.TextBytes != next.TextBytes},
 		{"media", old.MediaBytes != next.MediaBytes || !slices.Equal(old.MediaTypes, next.MediaTypes)},
-		{"edit", old.EditWindowS != next.EditWindowS},
-		{"retract", old.RetractWindowS != next.RetractWindowS},
-		{"react", old.ReactionsPerUser != next.ReactionsPerUser || !slices.Equal(old.Reactions, next.Reactions)},
+		{"edit_out", old.EditWindowS != next.EditWindowS},
+		{"retract_out", old.RetractWindowS != next.RetractWindowS},
+		{"react_out", old.ReactionsPerUser != next.ReactionsPerUser || !slices.Equal(old.Reactions, next.Reactions)},
 	} {
 		if changed.yes {
 			c.announce(changed.feature)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -176,7 +175,7 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("signing key: want %d bytes, got %d", ed25519.PrivateKeySize, len(c.SigningKey)))
 	}
 	for _, f := range c.Without {
-		if !slices.Contains(switchable, f) {
+		if !canSwitch(f) {
 			errs = append(errs, fmt.Errorf("without %q: want one of %s", f, strings.Join(switchable, ", ")))
 		}
 	}

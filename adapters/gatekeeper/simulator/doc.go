@@ -49,7 +49,8 @@
 //	PATCH  /users/{user}/messages/{id}, DELETE, PUT .../reactions   as for people, by the user's own hand
 //	POST   /users/{user}/read         {to, up_to}: the user reads there (conversation.read)
 //	GET    /capabilities              features with their levels, which can be switched, limits
-//	PATCH  /capabilities              {feature: native | unavailable, ...}: announced by capability.changed; what is off is refused, and not told
+//	PATCH  /capabilities              {feature: native | unavailable, ...}: announced by capability.changed; what is off is refused, and not told.
+//	                                  reply, edit, retract, react, read and typing without _out or _in switch both directions
 //	PATCH  /limits                    Offer: text_bytes, media_bytes, media_types, edit_window_s, retract_window_s, reactions_per_user, reactions
 //	GET    /reports                   what users complained of
 //	GET    /ledger/messages           ?after=&limit=: accepted POST /v1/messages in order of arrival, with idempotency key, client_id,

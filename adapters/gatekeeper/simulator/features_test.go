@@ -229,18 +229,18 @@ func TestSwitches(t *testing.T) {
 	}{
 		{"previews", "POST", "/v1/messages", with(obj{"text": "x", "previews": []obj{{"url": "https://verona.example/"}}})},
 		{"spans", "POST", "/v1/messages", with(obj{"text": "x", "spans": []obj{{"start": 0, "length": 1, "style": "bold"}}})},
-		{"reply", "POST", "/v1/messages", with(obj{"text": "x"}, "reply_to", theirs)},
+		{"reply_out", "POST", "/v1/messages", with(obj{"text": "x"}, "reply_to", theirs)},
 		{"media", "POST", "/v1/messages", with(mediaContent("med_1", nil))},
 		{"sticker", "POST", "/v1/messages", with(obj{"media": []obj{sticker}})},
 		{"location", "POST", "/v1/messages", with(obj{"location": obj{"latitude": 1, "longitude": 2}})},
 		{"contact", "POST", "/v1/messages", with(obj{"contact": obj{"name": "x"}})},
 		{"poll", "POST", "/v1/messages", with(obj{"poll": poll})},
 		{"answer", "POST", "/v1/messages", with(obj{"answer": obj{"choices": []obj{}}}, "reply_to", theirs)},
-		{"edit", "PATCH", "/v1/messages/" + sent, obj{"content": obj{"text": "x"}}},
-		{"retract", "DELETE", "/v1/messages/" + sent, nil},
-		{"react", "PUT", "/v1/messages/" + theirs + "/reactions", obj{"reactions": []string{"👍"}}},
-		{"read", "POST", "/v1/receipts", obj{"receipts": []obj{{"conversation": "gku_nurse", "state": "read", "up_to": theirs}}}},
-		{"typing", "POST", "/v1/conversations/gku_nurse/typing", obj{"state": "composing"}},
+		{"edit_out", "PATCH", "/v1/messages/" + sent, obj{"content": obj{"text": "x"}}},
+		{"retract_out", "DELETE", "/v1/messages/" + sent, nil},
+		{"react_out", "PUT", "/v1/messages/" + theirs + "/reactions", obj{"reactions": []string{"👍"}}},
+		{"read_out", "POST", "/v1/receipts", obj{"receipts": []obj{{"conversation": "gku_nurse", "state": "read", "up_to": theirs}}}},
+		{"typing_out", "POST", "/v1/conversations/gku_nurse/typing", obj{"state": "composing"}},
 		{"profile", "GET", "/v1/users/gku_nurse/profile", nil},
 		{"blocks", "PUT", "/v1/blocks/gku_nurse", nil},
 		{"reports", "POST", "/v1/reports", obj{"accused": "gku_nurse", "category": "spam", "good_faith": true}},
@@ -255,7 +255,7 @@ func TestSwitches(t *testing.T) {
 	b.idle()
 	before := len(b.received(""))
 	off := obj{}
-	for _, f := range []string{"media", "location", "poll", "spans", "reply", "edit", "react", "typing", "presence", "profile", "call_events"} {
+	for _, f := range []string{"media", "location", "poll", "spans", "reply_in", "edit", "react_in", "typing_in", "presence", "profile", "call_events"} {
 		off[f] = "unavailable"
 	}
 	b.control("PATCH", "/capabilities", off)
@@ -285,8 +285,13 @@ func TestSwitches(t *testing.T) {
 		t.Errorf("events while much is off: -want +got:\n%s", diff)
 	}
 	dir := b.must(http.StatusOK, "GET", "/.well-known/gia", "", nil).body["features"].(obj)
-	if dir["media"] != "unavailable" || dir["edit"] != "unavailable" || dir["retract"] != "native" {
-		t.Errorf("directory: got media %v, edit %v, retract %v", dir["media"], dir["edit"], dir["retract"])
+	if dir["media"] != "unavailable" || dir["edit_out"] != "unavailable" || dir["edit_in"] != "unavailable" || dir["retract_out"] != "native" {
+		t.Errorf("directory: got media %v, edit %v and %v, retract %v", dir["media"], dir["edit_out"], dir["edit_in"], dir["retract_out"])
+	}
+	b.control("PATCH", "/capabilities", obj{"edit": "native", "edit_in": "unavailable"}) // a direction's own word counts
+	dir = b.must(http.StatusOK, "GET", "/.well-known/gia", "", nil).body["features"].(obj)
+	if dir["edit_out"] != "native" || dir["edit_in"] != "unavailable" || dir["edit"] != nil {
+		t.Errorf("directory: got edit_out %v, edit_in %v, edit %v; want one direction, and no name for both", dir["edit_out"], dir["edit_in"], dir["edit"])
 	}
 	for _, bad := range []obj{{"colour": "native"}, {"text": "unavailable"}, {"edit": "sometimes"}} {
 		if status, _ := b.tryControl("PATCH", "/capabilities", bad); status != http.StatusBadRequest {

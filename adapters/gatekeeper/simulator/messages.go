@@ -74,8 +74,8 @@ func (c *call) mayMessage(in messageRequest) (content, *problem) {
 		return bad("invalid_request", "/replaces", "plaintext messages are edited by PATCH")
 	case in.ExpiresAt != nil && !c.now.Before(*in.ExpiresAt):
 		return bad("invalid_request", "/expires_at", "is over")
-	case in.ReplyTo != "" && !c.has("reply"):
-		return content{}, lacks("reply", "/reply_to")
+	case in.ReplyTo != "" && !c.has("reply_out") && contentIn(in.Content).Answer == nil: // which names what it answers
+		return content{}, lacks("reply_out", "/reply_to")
 	case in.ExpiresAt != nil && !c.has("expires"):
 		return content{}, lacks("expires", "/expires_at")
 	case strings.HasPrefix(in.Conversation, "grp_"):
@@ -282,8 +282,8 @@ func sendReceipts(c *call) (answer, *problem) {
 	}
 	accepted, ignored := 0, 0
 	for i, r := range in.Receipts {
-		if r.State == "read" && !c.has("read") || r.State == "delivered" && !c.has("delivered") {
-			return answer{}, lacks(r.State, "/receipts/"+itoa(i)+"/state")
+		if f := map[string]string{"read": "read_out", "delivered": "delivered"}[r.State]; !c.has(f) {
+			return answer{}, lacks(f, "/receipts/"+itoa(i)+"/state")
 		}
 		if r.State == "retry" {
 			return answer{}, invalid("/receipts/"+itoa(i)+"/state", "retry is for relay mode")

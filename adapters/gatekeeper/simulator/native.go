@@ -77,7 +77,7 @@ func postNativeSay(c *controlCall) (any, error) {
 		"message_id": m.id, "conversation": chat.id, "from": chat.user.internalID, "to": chat.user.internalID,
 		"sent_at": stamp(m.sentAt), "mode": "plaintext", "content": c.carried(raw),
 	}
-	if in.ReplyTo != "" && c.has("reply") {
+	if in.ReplyTo != "" && c.has("reply_in") {
 		data["reply_to"] = in.ReplyTo
 	}
 	e := c.emit(chat.user.partner, "message.received", chat.user, chat, data)

@@ -125,9 +125,9 @@ func TestPageInBrowser(t *testing.T) {
 	if got := b.control("POST", "/wait", obj{"kind": "message", "person": "juliet", "has": "answer", "timeout_ms": 10000}); got["ok"] != true {
 		t.Errorf("got %v, want the answer that was clicked", got)
 	}
-	step("switch", act(chromedp.Click("#switches-open")), act(chromedp.WaitVisible("#switches")), act(chromedp.Click(`#switches input[name=edit]`)), poll(`!document.getElementById('switches-on').hidden`))
+	step("switch", act(chromedp.Click("#switches-open")), act(chromedp.WaitVisible("#switches")), act(chromedp.Click(`#switches input[name=edit_out]`)), poll(`!document.getElementById('switches-on').hidden`))
 	shot(ctx, t, "features")
-	if got := b.control("GET", "/capabilities", nil)["features"].(obj)["edit"]; got != "unavailable" {
+	if got := b.control("GET", "/capabilities", nil)["features"].(obj)["edit_out"]; got != "unavailable" {
 		t.Errorf("got edit %v, want unavailable", got)
 	}
 	step("close", act(chromedp.Click("#switches-close")))

@@ -50,7 +50,8 @@ func (s *Server) advance(m *message, status string) {
 	if !m.fromUser || s.messages[m.id] != m || m.chat.blocked || !m.advance(status) {
 		return
 	}
-	if status == "read" && !on(m.chat.user.settings.ReadReceipts) || !s.has(status) || m.clientID == "" {
+	feature := map[string]string{"read": "read_in", "delivered": "delivered"}[status]
+	if status == "read" && !on(m.chat.user.settings.ReadReceipts) || !s.has(feature) || m.clientID == "" {
 		return // not asked for, not offered, or not sent by the partner
 	}
 	s.emit(m.chat.user.partner, "message.status", m.chat.user, m.chat, map[string]string{
@@ -92,7 +93,7 @@ func (s *Server) say(c *chat, raw json.RawMessage, replyTo string) (*message, *e
 		"message_id": m.id, "conversation": c.id, "from": c.person.internalID(), "from_display": c.person.Display, "to": c.user.internalID,
 		"sent_at": stamp(m.sentAt), "mode": "plaintext", "content": s.carried(raw),
 	}
-	if replyTo != "" && s.has("reply") {
+	if replyTo != "" && s.has("reply_in") {
 		data["reply_to"] = replyTo
 	}
 	return m, s.emit(c.user.partner, "message.received", c.user, c, data)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ type countsView struct {
 	WebhooksWaiting int   `json:"webhooks_waiting"`
 	Backlog         int   `json:"backlog"`
 	IdempotencyKeys int   `json:"idempotency_keys"`
+	// FaultsMet counts what API requests met, as control.Counts.Faults.
+	FaultsMet map[string]int64 `json:"faults"`
 }
 
 type userView struct {
@@ -138,6 +141,7 @@ func (s *Server) stateView() stateView {
 	slices.SortFunc(v.Users, func(a, b userView) int { return strings.Compare(a.InternalID, b.InternalID) })
 	v.Counts = countsView{
 		Messages: len(s.messages), Posts: s.posts.Total, Deliveries: s.deliveries.Total, IdempotencyKeys: s.remembered.Len(),
+		FaultsMet: maps.Clone(s.dice.Drawn),
 	}
 	for _, p := range s.partners {
 		v.Counts.WebhooksWaiting += p.waiting()

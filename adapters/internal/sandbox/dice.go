@@ -8,10 +8,16 @@ import (
 )
 
 // Dice are the seeded random numbers; the owner's lock guards them.
-type Dice struct{ Rand *rand.Rand }
+type Dice struct {
+	Rand *rand.Rand
+	// Drawn counts the faults that API requests met, by control.Counts' names.
+	Drawn map[string]int64
+}
 
 // NewDice makes dice that a seed repeats.
-func NewDice(seed uint64) Dice { return Dice{rand.New(rand.NewPCG(seed, 0x706f737465726e))} }
+func NewDice(seed uint64) Dice {
+	return Dice{rand.New(rand.NewPCG(seed, 0x706f737465726e)), map[string]int64{}}
+}
 
 // Hit is true with probability p. A rate of zero draws nothing, so that switching one fault on does not move another.
 func (d Dice) Hit(p float64) bool { return p > 0 && d.Rand.Float64() < p }
@@ -31,10 +37,17 @@ func (d Dice) Draw(f Faults) Fate {
 	}
 	switch {
 	case d.Hit(f.ErrorRate):
+		d.Drawn["error"]++
 		fate.Refuse = Refusal{Kind: Unavailable}
 	case d.Hit(f.LimitRate):
+		if f.LimitRetryAfterS > 0 {
+			d.Drawn["limit"]++
+		} else {
+			d.Drawn["limit_untimed"]++
+		}
 		fate.Refuse = Refusal{Kind: Limited, RetryAfter: time.Duration(f.LimitRetryAfterS) * time.Second}
 	case d.Hit(f.TimeoutRate):
+		d.Drawn["timeout"]++
 		fate.Hold = 30 * time.Second
 		if f.TimeoutHoldMS > 0 {
 			fate.Hold = time.Duration(f.TimeoutHoldMS) * time.Millisecond

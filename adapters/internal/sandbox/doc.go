@@ -41,7 +41,7 @@
 // or 404. {person} is a handle or any other id of a person; {user} and "to" name an account by id, username, phone or name, or a chat by its id,
 // and may be left out (as "-" in a path) where there is one account only. The vocabulary is the one of the gatekeeper's sandbox.
 //
-//	GET    /state                     people with chats, accounts, groups, faults, limits, counts
+//	GET    /state                     people with chats, accounts, groups, faults, limits, counts, those of faults that were met among them
 //	POST   /reset                     back to the configuration
 //	GET    /faults, PUT /faults       Faults; PUT replaces all of them
 //	PUT    /batching                  Batching

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"postern/adapters/control"
 	"postern/adapters/internal/sandbox"
 )
@@ -163,6 +165,10 @@ func TestRequestFaults(t *testing.T) {
 			}
 		}
 		g.ok(g.client.SetFaults(ctx, control.Faults{}))
+		want := map[string]int64{"error": 1, "limit": 1, "limit_untimed": 1, "timeout": 1}
+		if diff := cmp.Diff(want, must[control.State](t)(g.client.State(ctx)).Counts.Faults); diff != "" {
+			t.Errorf("faults that were met (-want +got):\n%s", diff)
+		}
 		g.ok(g.client.SetAccountState(ctx, "", "revoked"))
 		if status, _ := g.send(to, "x"); status != 403 {
 			t.Errorf("got %d with a revoked token, want 403", status)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -72,6 +73,7 @@ func (st *State) view() control.State {
 		Counts: control.Counts{
 			Messages: len(st.messages), Posts: st.posts.Total, Deliveries: st.deliveries.Total, Violations: st.limiter.violations(),
 			Media: len(st.media.files), MediaBytes: st.media.total, Forgotten: st.forgotten,
+			Faults: maps.Clone(st.dice.Drawn),
 		},
 	}
 	for _, p := range st.People() {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -96,7 +95,7 @@ func newRig(t *testing.T, seed uint64) *rig {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.sandbox.API().ServeHTTP(w, req) })
 	r.shared = httptest.NewServer(http.HandlerFunc(serveFile))
 	t.Cleanup(r.shared.Close)
-	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), fastLab(t), stand.Config{
+	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), stand.FastForTest(t), stand.Config{
 		Dir: t.TempDir(), Binary: program, Users: users, Platform: handler, FileHosts: []string{r.shared.Listener.Addr().String()},
 	})
 	if err != nil {
@@ -114,24 +113,6 @@ func newRig(t *testing.T, seed uint64) *rig {
 	wg.Go(func() { _ = r.sandbox.Run(ctx) }) // ends with its context
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	return r
-}
-
-// fastLab is a lab whose files wait for no disk, where that is possible.
-func fastLab(t *testing.T) *lab.Lab {
-	t.Helper()
-	l, dir, err := stand.FastLab(t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l == nil {
-		return lab.ForTest(t)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(l.Close(), os.RemoveAll(dir)); err != nil {
-			t.Errorf("lab: %v", err)
-		}
-	})
-	return l
 }
 
 // process makes a Postern that ends with the test.

@@ -22,6 +22,8 @@
 //	a client that sends again                               TestSentTwice
 //	a contact blocked on the server                         TestBlockedOnTheServer
 //	the log names neither users nor secrets                 every story in this process
+//	each feature that the platform lacks: refused, done     TestLacks
+//	  otherwise or not told; what is announced
 //	service discovery, capabilities, ping, version,         TestDiscovery
 //	  unknown requests, errors without answers
 //	search, import, mute, block, report, pause              TestDesk

@@ -78,7 +78,6 @@ func TestFeatures(t *testing.T) {
 			{"files of clients", (*stage).clientFiles},
 			{"pictures and voice", (*stage).picturesAndVoice},
 			{"me", (*stage).acts},
-			{"without", (*stage).without},
 		} {
 			s.act(part.name, func(s *stage) { part.play(s, c, nurse) })
 		}
@@ -281,51 +280,4 @@ func (s *stage) acts(c *user.Client, nurse string) {
 	name, _, _ := strings.Cut(c.JID(), "@")
 	s.writes(c, nurse, "/me waves", "")
 	hold[any](s.sandbox, wait{Kind: "message", Person: "nurse", Direction: "to_person", Text: "* " + name + " waves"})
-}
-
-// without is what happens when the platform lacks a feature: it is done in another way, and said once.
-func (s *stage) without(c *user.Client, nurse string) {
-	s.say("nurse", c.JID(), "what feature?")
-	n := c.Count()
-	q := s.see(c, 0, "text", text(nurse, "what feature?"))
-	s.switches(object{"spans": "unavailable", "reply": "unavailable", "edit": "unavailable", "react": "unavailable", "retract": "unavailable"})
-	defer s.switches(object{"spans": "native", "reply": "native", "edit": "native", "react": "native", "retract": "native"})
-	s.until("the change is known", func() bool {
-		info, err := c.Info(s.ctx, nurse+"/gateway", "")
-		return err == nil && !strings.Contains(info.String(), nsReactions)
-	})
-	p := s.prove(53, 55, 56)
-	for range 2 {
-		s.writes(c, nurse, "so *bold*", "")
-	}
-	hold[any](s.sandbox, wait{Kind: "message", Person: "nurse", Direction: "to_person", Text: "so *bold*", Min: 2})
-	s.see(c, n, "notice about styles", saysOf(nurse, "has no bold"))
-	s.writes(c, nurse, "> what feature?\nthis", "<reply xmlns='"+nsReply+"' to='"+q.From+"' id='"+q.ID+"'/><fallback xmlns='urn:xmpp:fallback:0' for='"+nsReply+"'><body start='0' end='16'/></fallback>")
-	hold[any](s.sandbox, wait{Kind: "message", Person: "nurse", Direction: "to_person", Text: "> what feature?\nthis"})
-	s.see(c, n, "notice about replies", saysOf(nurse, "has no replies"))
-	mine := s.writes(c, nurse, "a tpyo", "")
-	s.writes(c, nurse, "a typo", "<replace xmlns='"+nsReplace+"' id='"+mine+"'/>")
-	hold[any](s.sandbox, wait{Kind: "message", Person: "nurse", Direction: "to_person", Text: "✎ a typo"})
-	p.That(s.see(c, n, "notice about corrections", saysOf(nurse, "marked with ✎")) != nil, "no notice")
-	for what, extra := range map[string]string{
-		"not-acceptable": "<reactions xmlns='" + nsReactions + "' id='" + q.ID + "'><reaction>👍</reaction></reactions><store xmlns='urn:xmpp:hints'/>",
-		"not-allowed":    "<retract xmlns='" + nsRetract + "' id='" + mine + "'/><store xmlns='urn:xmpp:hints'/>",
-	} {
-		id := s.writes(c, nurse, "", extra)
-		e := s.see(c, n, "error", func(m *user.Stanza) bool { return m.ID == id && m.Type == "error" })
-		p.That(e.Condition == what && e.ErrorText != "" && e.To == c.FullJID(), "got %s, want %s in words", e.XML(), what)
-	}
-	count := 0
-	for _, st := range c.Stanzas(n) {
-		if st.Carbon == "" && strings.Contains(st.Body, "has no bold") {
-			count++
-		}
-	}
-	p.That(count == 1, "told %d times of styles, want once", count)
-}
-
-// switches turns features of the platform on or off.
-func (s *stage) switches(features object) {
-	s.Helper()
-	s.control(http.MethodPatch, "/capabilities", features, nil)
 }

@@ -4,6 +4,7 @@ package story
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ const nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 // stanzas (RFC 6120 §8.1.5), to each of many users of one gateway.
 func TestLanguages(t *testing.T) {
 	both(t, func(s *stage) {
-		s.switches(object{"spans": "unavailable"})
+		s.control(http.MethodPatch, "/capabilities", object{"spans": "unavailable"}, nil)
 		for _, w := range languages() {
 			s.act(w.code, func(s *stage) { s.speaks(w) })
 		}

@@ -1,6 +1,11 @@
 // What a person of the gatekeeper has beside: presence, and the switches of the gatekeeper.
 'use strict';
 
+// featureLabel writes a direction as arrows: out is from the partner's users to people here, in is back.
+function featureLabel(feature) {
+  return feature.replace(/_out$/, ' ← user').replace(/_in$/, ' → user').replaceAll('_', ' ');
+}
+
 function drawSwitches() {
   const fields = $('switches-fields');
   fields.replaceChildren(...state.offer.switchable.map((feature) => {
@@ -10,7 +15,7 @@ function drawSwitches() {
     box.name = feature;
     box.checked = state.offer.features[feature] === 'native';
     box.onchange = quietly(() => api('PATCH', '/capabilities', { [feature]: box.checked ? 'native' : 'unavailable' }));
-    label.append(box, ' ' + feature.replaceAll('_', ' '));
+    label.append(box, ' ' + featureLabel(feature));
     return label;
   }));
 }

@@ -47,7 +47,7 @@ func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Admin, err = freeAddr(ctx); err != nil {
+	if p.Admin, err = FreeAddr(ctx); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(s.cfg.Dir, name+".yaml")
@@ -82,7 +82,7 @@ func (s *Stand) Other(ctx context.Context, name, binary string, args ...string) 
 	p := &Process{binary: binary, Log: filepath.Join(s.cfg.Dir, name+".log"), done: make(chan struct{})}
 	close(p.done)
 	var err error
-	if p.Public, err = freeAddr(ctx); err != nil {
+	if p.Public, err = FreeAddr(ctx); err != nil {
 		return nil, err
 	}
 	p.args, p.ready = append(args, "-listen", p.Public), p.listens

@@ -110,6 +110,31 @@ func FastLab(log io.Writer) (l *lab.Lab, dir string, err error) {
 	return lab.New(dir, log), dir, nil
 }
 
+// TB is what a test gives to FastForTest.
+type TB interface {
+	lab.TB
+	Fatal(args ...any)
+	Output() io.Writer
+}
+
+// FastForTest is FastLab for the time of a test, or lab.ForTest where there is no such file system.
+func FastForTest(tb TB) *lab.Lab {
+	tb.Helper()
+	l, dir, err := FastLab(tb.Output())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if l == nil {
+		return lab.ForTest(tb)
+	}
+	tb.Cleanup(func() {
+		if err := errors.Join(l.Close(), os.RemoveAll(dir)); err != nil {
+			tb.Errorf("lab: %v", err)
+		}
+	})
+	return l
+}
+
 // dropArchives restarts Prosody without what keeps messages.
 func (s *Stand) dropArchives(ctx context.Context) error {
 	file := filepath.Join(s.Prosody.Dir(), "prosody.cfg.lua")
@@ -188,8 +213,8 @@ func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error)
 	return out, nil
 }
 
-// freeAddr picks a loopback address below the range of outgoing connections, so that it stays free while its process is down.
-func freeAddr(ctx context.Context) (string, error) {
+// FreeAddr picks a loopback address below the range of outgoing connections, so that it stays free while its process is down.
+func FreeAddr(ctx context.Context) (string, error) {
 	const first, count = 22_500, 8_000 // above those of package lab
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", first+mrand.IntN(count))

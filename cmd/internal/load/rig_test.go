@@ -1,0 +1,272 @@
+//go:build servers
+
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/adapters"
+	"postern/adapters/control"
+	"postern/cmd/internal/app"
+	"postern/cmd/internal/chaos/stand"
+	"postern/cmd/internal/user"
+	"postern/deploy/lab"
+	"postern/gateway"
+)
+
+const componentSecret = "a secret of the load"
+
+// rig is an installation with all platforms.
+type rig struct {
+	t             *testing.T
+	users, people int
+	dir, hook     string // hook is host:port of Postern's webhooks
+	sides         []*side
+	clients       []*user.Client
+	prosody       *lab.XMPP
+	book          *book
+}
+
+// side is one platform's part of the rig.
+type side struct {
+	platform
+	sim     simulator
+	control *control.Client
+	caps    gateway.Caps
+}
+
+func userName(n int) string   { return fmt.Sprintf("u%d", n) }
+func personName(n int) string { return fmt.Sprintf("p%d", n) }
+
+// domain is a platform's component.
+func (p platform) domain() string { return p.name + ".localhost" }
+
+// chats is how many there are on one platform.
+func (r *rig) chats() int { return r.users * r.people }
+
+// place says what a chat is: chats count through all platforms, users and people.
+func (r *rig) place(chat int) (s, user, person int) {
+	return chat / r.chats(), chat % r.chats() / r.people, chat % r.people
+}
+
+// newRig starts everything and introduces everybody to each other. Nothing goes wrong yet.
+func newRig(t *testing.T, users, people int, seed uint64) *rig {
+	t.Helper()
+	ctx := t.Context()
+	r := &rig{t: t, users: users, people: people, dir: t.TempDir(), hook: addr(t)}
+	l := stand.FastForTest(t)
+	redis, err := l.StartRedis(ctx, lab.RedisConfig{AppendOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := lab.XMPPConfig{}
+	for _, p := range platforms() {
+		cfg.Components = append(cfg.Components, lab.Component{Domain: p.domain(), Secret: componentSecret})
+	}
+	for n := range users {
+		cfg.Users = append(cfg.Users, lab.Login{User: userName(n), Password: "secret"})
+	}
+	if r.prosody, err = l.StartProsody(ctx, cfg); err != nil {
+		t.Fatal(err)
+	}
+	yaml := r.files(redis.URL())
+	for n, p := range platforms() {
+		yaml += r.platform(p, seed+uint64(n))
+	}
+	r.book = newBook(len(r.sides)*r.chats(), len(r.sides))
+	r.postern(yaml)
+	r.introduce(ctx)
+	return r
+}
+
+// files writes what postern.yaml names and returns its beginning.
+func (r *rig) files(redis string) string {
+	r.t.Helper()
+	key, err := keyPEM()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	texts := map[string]string{
+		"key.pem": key, "whsec": "whsec_" + strings.Repeat("A", 44), "word": strings.Repeat("0123456789abcdef", 4), "store.key": app.NewKey(),
+	}
+	maps.Copy(texts, secrets)
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf(`server: {component: %q, domain: localhost}
+store: {redis: %q, key_file: store.key}
+http: {public: %q, admin: %q, public_url: "http://%s"}
+delivery: {drain: 5s}
+state_dir: state
+adapters:
+`, r.prosody.ComponentAddr(), redis, r.hook, addr(r.t), r.hook)
+}
+
+// platform starts a simulator and returns its part of postern.yaml.
+func (r *rig) platform(p platform, seed uint64) string {
+	r.t.Helper()
+	sim, err := p.start(r, seed)
+	if err != nil {
+		r.t.Fatalf("%s: %v", p.name, err)
+	}
+	web := httptest.NewServer(sim.API())
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = sim.Run(ctx) }) // ends with its context
+	r.t.Cleanup(func() { cancel(); wg.Wait(); web.Close() })
+	r.sides = append(r.sides, &side{platform: p, sim: sim, control: control.InProcess(sim.Control())})
+	own := strings.NewReplacer("URL", web.URL, "DIR", r.dir, "\n", "\n    ").Replace(p.own)
+	return fmt.Sprintf("  %s:\n    type: %s\n    jid: %s\n    secret: %q\n    %s\n", p.name, p.name, p.domain(), componentSecret, own)
+}
+
+// postern runs the gateway until the test ends.
+func (r *rig) postern(yaml string) {
+	r.t.Helper()
+	file := filepath.Join(r.dir, "postern.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	cfg, err := app.Load(file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(r.dir, "postern.log"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(out, nil))
+	for _, s := range r.sides {
+		s.caps = capsOf(r.t, s.name, cfg.Adapters[s.name].Own)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a, err := app.Build(ctx, cfg, app.Options{Log: log})
+	if err != nil {
+		cancel()
+		r.t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := a.Run(ctx); err != nil {
+			r.t.Errorf("run: %v", err)
+		}
+	})
+	r.t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+		_ = out.Close() // all is written
+		if raw, err := os.ReadFile(out.Name()); err == nil && r.t.Failed() {
+			r.t.Logf("%s", raw[max(0, len(raw)-6000):])
+		}
+	})
+}
+
+// capsOf is what an adapter with this configuration can do.
+func capsOf(t *testing.T, name string, own adapters.Config) gateway.Caps {
+	t.Helper()
+	for _, typ := range adapters.All() {
+		if typ.Name != name {
+			continue
+		}
+		a, err := typ.New(own, adapters.Deps{Log: slog.New(slog.DiscardHandler), HTTP: http.DefaultClient})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Descriptor().Caps
+	}
+	t.Fatalf("there is no adapter %s", name)
+	return gateway.Caps{}
+}
+
+// introduce connects the clients, registers them everywhere and lets every person say hello, which tells the contacts' addresses.
+func (r *rig) introduce(ctx context.Context) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for n := range r.users {
+		c, err := user.Dial(ctx, user.Config{
+			JID: userName(n) + "@localhost", Password: "secret", Addr: r.prosody.ClientAddr(), Resource: "load", Accept: true,
+			Sink: func(s *user.Stanza) { r.take(n, s) },
+		})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { _ = c.Close() })
+		r.clients = append(r.clients, c)
+		for _, s := range r.sides {
+			if err := stand.Poll(ctx, func() error { return register(ctx, c, s, n) }); err != nil {
+				r.t.Fatalf("%s: %s: %v", userName(n), s.name, err)
+			}
+		}
+	}
+	for chat := range len(r.sides) * r.chats() {
+		if err := r.hello(ctx, chat); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	err := stand.Poll(ctx, func() error { return r.book.strangers() })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// hello lets the person of a chat say its number, once the platform knows where to tell of it.
+func (r *rig) hello(ctx context.Context, chat int) error {
+	s, _, _ := r.place(chat)
+	return stand.Poll(ctx, func() error {
+		said, err := r.say(ctx, chat, fmt.Sprintf("hello %d", chat))
+		if err == nil {
+			r.book.talk(s, said.Conversation, chat)
+		}
+		return err
+	})
+}
+
+// register answers the forms of a platform until no other comes.
+func register(ctx context.Context, c *user.Client, s *side, n int) error {
+	reg, err := c.Registration(ctx, s.domain())
+	if err != nil || reg.Registered {
+		return err
+	}
+	for range 3 {
+		answers := reg.Form.Agree()
+		if s.answers != nil {
+			maps.Copy(answers, s.answers(n))
+		}
+		err := c.Register(ctx, s.domain(), reg, answers)
+		more, ok := errors.AsType[*user.Error](err)
+		if !ok || more.Registration().Form == nil {
+			return err
+		}
+		reg = more.Registration()
+	}
+	return errors.New("one form after another")
+}
+
+// say lets the person of a chat write.
+func (r *rig) say(ctx context.Context, chat int, text string) (control.Said, error) {
+	s, u, p := r.place(chat)
+	return r.sides[s].control.Say(ctx, personName(p), r.sides[s].account(u), text)
+}
+
+func addr(t *testing.T) string {
+	t.Helper()
+	a, err := stand.FreeAddr(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
