@@ -36,7 +36,15 @@ type walled struct {
 
 // walls are the platforms of the stories.
 func walls() map[string]walled {
+	// A page or an account of Instagram is known by its token, which is how it is linked where nobody opens a browser.
+	pages := walled{
+		answers: func(_ control.Account, token string) map[string]string {
+			return map[string]string{"How do you want to connect": "2", "Access token of the": token}
+		},
+		refused: "Meta does not take this token", other: "EAAanotherTokenOfTheRightForm00000001", window: 24 * time.Hour,
+	}
 	return map[string]walled{
+		"messenger": pages, "instagram": pages, "instagram-facebook": pages,
 		"telegram": {
 			answers: func(_ control.Account, token string) map[string]string {
 				return map[string]string{"Token of your bot": token}
