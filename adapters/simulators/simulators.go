@@ -47,12 +47,14 @@ func All() []Simulator {
 		meta(messenger.Messenger, "Messenger"),
 		{
 			"telegram", "telegram", "Telegram", telegram.New, telegram.DefaultBots, telegramKeys, telegramLine,
-			[]gateway.Feature{gateway.FeatureRetract}, false,
+			[]gateway.Feature{gateway.FeatureRetract},
+			false,
 		},
 		{
 			"whatsapp", "whatsapp", "WhatsApp", whatsapp.New, whatsapp.DefaultNumbers, whatsappKeys, whatsappLine,
 			// Both are told of numbers that are on a phone too.
-			[]gateway.Feature{gateway.FeatureEdit, gateway.FeatureRetract}, false,
+			[]gateway.Feature{gateway.FeatureEdit, gateway.FeatureRetract},
+			false,
 		},
 	}
 }

@@ -84,15 +84,15 @@ func (p *play) change(ctx context.Context) error {
 
 // Texts of change.
 const (
-	textSlip     = "Call me but loev"
-	textMended   = "Call me but love"
-	textSlipped  = "Parting is such sweet sorow"
-	textSorrow   = "Parting is such sweet sorrow"
-	textReply    = "It is, it is."
-	nsReplace    = "urn:xmpp:message-correct:0"
-	nsReactions  = "urn:xmpp:reactions:0"
-	nsReply      = "urn:xmpp:reply:0"
-	nsProcessing = "urn:xmpp:hints"
+	textSlip    = "Call me but loave"
+	textMended  = "Call me but love"
+	textSlipped = "Parting is such sweet sorow"
+	textSorrow  = "Parting is such sweet sorrow"
+	textReply   = "It is, it is."
+	nsReplace   = "urn:xmpp:message-correct:0"
+	nsReactions = "urn:xmpp:reactions:0"
+	nsReply     = "urn:xmpp:reply:0"
+	nsHints     = "urn:xmpp:hints"
 )
 
 // correct is a correction each way (XEP-0308).
@@ -155,7 +155,7 @@ func (p *play) react(ctx context.Context) error {
 		emoji = p.wall.caps.Reactions[0]
 	}
 	if p.can(gateway.FeatureReact) {
-		extra := "<reactions xmlns='" + nsReactions + "' id='" + s.ID + "'><reaction>" + emoji + "</reaction></reactions><store xmlns='" + nsProcessing + "'/>"
+		extra := "<reactions xmlns='" + nsReactions + "' id='" + s.ID + "'><reaction>" + emoji + "</reaction></reactions><store xmlns='" + nsHints + "'/>"
 		if _, err := p.romeo.SendMessage(ctx, user.Outgoing{To: p.alias, Extra: extra}); err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func onWalls(t *testing.T, shared bool, more func(walled, deploy.Server) string,
 					w.account.Hook.URL = "http://" + w.hook + "/hooks/" + sim.Type
 				}
 				w.simulate()
-				keys := sim.Keys(w.Client.URL)
+				keys := sim.Keys(w.URL)
 				if shared {
 					keys = append(keys, sim.Line(w.account)...)
 				}
@@ -178,7 +178,7 @@ func (w *wallStage) gets(who string, cond control.Condition) control.Message {
 	return got[len(got)-1]
 }
 
-// account waits until the platform has the account in a state.
+// becomes waits until the platform has the account in a state.
 func (w *wallStage) becomes(state string) {
 	w.Helper()
 	if _, err := w.Wait(w.ctx, control.Condition{Kind: "account", User: w.account.ID, State: state}, 20*time.Second); err != nil {
