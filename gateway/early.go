@@ -16,9 +16,9 @@ func (w *inWalk) early(b Status) {
 	}
 }
 
-// overtaken tells what the platform said of a message before its ids were known here. A first try that has an answer needs no look:
+// toldEarly tells what the platform said of a message before its ids were known here. A first try that has an answer needs no look:
 // statuses wait for as long as that takes.
-func (w *outWalk) overtaken(ctx context.Context, ids []MessageID) *verdict {
+func (w *outWalk) toldEarly(ctx context.Context, ids []MessageID) *verdict {
 	if w.try.Number < 2 || len(ids) == 0 || w.out.Stanza == "" || !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo {
 		return nil
 	}

@@ -112,9 +112,11 @@ func (c *Config) name() string { return string(c.Platform) }
 func (c *Config) own() bool { return c.Login == LoginInstagram }
 
 func (c *Config) base() string { return first(c.BaseURL, c.either(instagramBase, graph.DefaultBase)) }
+
 func (c *Config) dialog() string {
 	return first(c.DialogURL, c.either(instagramDialog, graph.DefaultDialog))
 }
+
 func (c *Config) tokens() string { return first(c.TokenURL, instagramToken) }
 
 func (c *Config) either(instagram, facebook string) string {

@@ -251,7 +251,8 @@ func (a *Adapter) send(ctx context.Context, account gateway.Credentials, op gate
 	if err != nil {
 		return gateway.Sent{}, a.sendError(err)
 	}
-	var sent gateway.Sent
+	// Of delivery Instagram tells nothing more.
+	sent := gateway.Sent{Final: a.cfg.Platform == Instagram}
 	for _, r := range requests {
 		got, err := a.make(ctx, who, account.Endpoint, r, body)
 		if err != nil {

@@ -11,10 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
+	"postern/adapters/internal/graph"
 	"postern/adapters/internal/rest"
 	"postern/gateway"
 )
@@ -156,7 +156,7 @@ func (c *client) mediaInfo(ctx context.Context, token string, number gateway.End
 func (c *client) download(ctx context.Context, token, raw string) (*rest.Download, error) {
 	const name = "downloadMedia"
 	u, err := url.Parse(raw)
-	if err != nil || !c.allows(u) {
+	if err != nil || !(graph.Hosts{Base: c.cfg.BaseURL, List: c.cfg.MediaHosts}).Allows(u) {
 		return nil, &rest.Error{Call: name, Status: http.StatusNotFound, Written: true, Err: errors.New("the address is not on the list of media_hosts")}
 	}
 	rc, err := rest.New(c.files, u.Scheme+"://"+u.Host, c.cfg.Timeout, agent)
@@ -165,21 +165,6 @@ func (c *client) download(ctx context.Context, token, raw string) (*rest.Downloa
 	}
 	return rc.Open(ctx, rest.Call{
 		Name: name, Method: http.MethodGet, Path: u.EscapedPath(), Query: u.Query(), Header: http.Header{"Authorization": {"Bearer " + token}},
-	})
-}
-
-// allows holds an address against the list; the API's own origin is always on it.
-func (c *client) allows(u *url.URL) bool {
-	base, err := rest.ParseBase(c.cfg.BaseURL)
-	if err != nil || u.User != nil || u.Host == "" {
-		return false
-	}
-	if u.Scheme == base.Scheme && u.Host == base.Host {
-		return true
-	}
-	host := strings.ToLower(u.Host)
-	return u.Scheme == "https" && slices.ContainsFunc(c.cfg.MediaHosts, func(h string) bool {
-		return host == h || strings.HasPrefix(h, ".") && strings.HasSuffix(host, h)
 	})
 }
 

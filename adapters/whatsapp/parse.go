@@ -28,7 +28,7 @@ func (a *Adapter) Verify(r gateway.Request) error { return a.secrets.Verify(r.He
 // what can be read counts.
 func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
 	var e envelope
-	if decode(r.Body, &e) != nil || e.Object != "whatsapp_business_account" || len(e.Entry) == 0 {
+	if graph.Decode(r.Body, &e) != nil || e.Object != "whatsapp_business_account" || len(e.Entry) == 0 {
 		return nil, errBadJSON
 	}
 	p := &parser{address: a.numberOf(r), invite: a.invite}
@@ -44,15 +44,6 @@ func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
 		return nil, errBadJSON
 	}
 	return p.events, nil
-}
-
-// decode reads JSON as far as it fits: a value of another type than the document's costs itself alone.
-func decode(raw []byte, into any) error {
-	err := json.Unmarshal(raw, into)
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil
-	}
-	return err
 }
 
 // parser collects the events of one body.
@@ -89,7 +80,7 @@ func (p *parser) change(e entry, c change) {
 // as well.
 func (p *parser) conversation(c change) {
 	var v value
-	if decode(c.Value, &v) != nil || v.Metadata.PhoneNumberID == "" {
+	if graph.Decode(c.Value, &v) != nil || v.Metadata.PhoneNumberID == "" {
 		p.bad = true
 		return
 	}
@@ -170,7 +161,7 @@ func (w *person) add(id loose) {
 
 func (p *parser) message(raw json.RawMessage, echo bool) {
 	var m inbound
-	if decode(raw, &m) != nil || m.ID == "" {
+	if graph.Decode(raw, &m) != nil || m.ID == "" {
 		p.bad = true
 		return
 	}
@@ -193,7 +184,7 @@ func (p *parser) message(raw json.RawMessage, echo bool) {
 		}
 	case "edit":
 		var changed inbound
-		if m.Edit != nil && m.Edit.Original != "" && decode(m.Edit.Message, &changed) == nil {
+		if m.Edit != nil && m.Edit.Original != "" && graph.Decode(m.Edit.Message, &changed) == nil {
 			e.Body = gateway.Edited{Target: target(m.Edit.Original, echo), Content: parseContent(changed, m.Edit.Message)}
 		}
 	case "revoke":

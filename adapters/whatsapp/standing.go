@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"strconv"
 
+	"postern/adapters/internal/graph"
 	"postern/adapters/internal/rest"
 	"postern/gateway"
 )
@@ -15,7 +16,7 @@ func (p *parser) account(e entry, c change) {
 		endpoint = p.line
 	}
 	var v accountValue
-	if decode(c.Value, &v) != nil {
+	if graph.Decode(c.Value, &v) != nil {
 		p.bad = true
 		return
 	}

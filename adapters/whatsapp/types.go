@@ -2,29 +2,14 @@ package whatsapp
 
 import (
 	"encoding/json"
-	"strings"
+
+	"postern/adapters/internal/graph"
 )
 
 // The wire objects, named as in the document, with the fields in use.
 
-// loose is a string that also comes as a number: ids, sizes and times do, from page to page. What is neither is empty.
-type loose string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (l *loose) UnmarshalJSON(raw []byte) error {
-	*l = ""
-	switch {
-	case len(raw) > 1 && raw[0] == '"':
-		var s string
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return err
-		}
-		*l = loose(strings.TrimSpace(s))
-	case len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'):
-		*l = loose(raw)
-	}
-	return nil
-}
+// loose is a string that also comes as a number.
+type loose = graph.Loose
 
 type envelope struct {
 	Object string  `json:"object"`

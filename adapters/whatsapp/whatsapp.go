@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -50,7 +48,6 @@ var (
 	userForm     = regexp.MustCompile(`^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$`)
 	templateForm = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
 	languageForm = regexp.MustCompile(`^[a-z]{2,3}(_[A-Za-z]{2,4})?$`)
-	hostForm     = regexp.MustCompile(`^\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
 )
 
 // Adapter is the Cloud API, for the numbers of many users or for the one of the operator's.
@@ -130,10 +127,8 @@ func (c *Config) Validate() error {
 	if _, err := newInviteText(c.InviteText); err != nil {
 		return err
 	}
-	for _, h := range c.MediaHosts {
-		if !hostForm.MatchString(h) {
-			return errors.New("whatsapp: media_hosts: want host names, such as lookaside.fbsbx.com, or .fbsbx.com for all below it")
-		}
+	if err := graph.CheckHosts(c.MediaHosts); err != nil {
+		return fmt.Errorf("whatsapp: media_hosts: %w", err)
 	}
 	if c.Timeout <= 0 || c.Timeout > maxTimeout {
 		return fmt.Errorf("whatsapp: timeout: got %s, want more than 0 and at most %s", c.Timeout, maxTimeout)
@@ -185,14 +180,14 @@ func New(cfg Config, hc *http.Client) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{cfg: cfg}
-	lines, err := fields("app_secret_file", cfg.AppSecretFile)
+	lines, err := graph.Words(name, "app_secret_file", cfg.AppSecretFile)
 	if err != nil {
 		return nil, err
 	}
 	if a.secrets, err = graph.NewSecrets(lines...); err != nil {
 		return nil, fmt.Errorf("whatsapp: app_secret_file: %w", err)
 	}
-	if lines, err = fields("verify_token_file", cfg.VerifyTokenFile); err != nil {
+	if lines, err = graph.Words(name, "verify_token_file", cfg.VerifyTokenFile); err != nil {
 		return nil, err
 	}
 	if len(lines) != 1 || len(lines[0]) < minToken {
@@ -200,7 +195,7 @@ func New(cfg Config, hc *http.Client) (*Adapter, error) {
 	}
 	a.verifyToken = lines[0]
 	if cfg.TokenFile != "" {
-		if lines, err = fields("token_file", cfg.TokenFile); err != nil {
+		if lines, err = graph.Words(name, "token_file", cfg.TokenFile); err != nil {
 			return nil, err
 		}
 		if len(lines) != 1 || !tokenForm.MatchString(lines[0]) {
@@ -221,15 +216,6 @@ func New(cfg Config, hc *http.Client) (*Adapter, error) {
 
 // agent is our User-Agent: "some CDNs refuse an empty or odd one".
 const agent = "Postern"
-
-// fields reads the words of a file.
-func fields(key, file string) ([]string, error) {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("whatsapp: %s: %w", key, err)
-	}
-	return strings.Fields(string(raw)), nil
-}
 
 // String hides what the adapter holds from every print verb.
 func (a *Adapter) String() string { return "whatsapp.Adapter(" + a.client.graph.String() + ")" }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"html/template"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,9 +33,7 @@ func (p platform) dialog(s *sandbox.Server, w http.ResponseWriter, r *http.Reque
 	to := func(values url.Values) string {
 		u := *back
 		have := u.Query()
-		for k, v := range values {
-			have[k] = v
-		}
+		maps.Copy(have, values)
 		have.Set("state", q.Get("state"))
 		u.RawQuery = have.Encode()
 		return u.String()

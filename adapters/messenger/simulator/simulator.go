@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -222,9 +223,7 @@ func (p platform) Request(_ *sandbox.State, d sandbox.Delivery) sandbox.Request 
 				continue
 			}
 			if members["sender"] == nil { // members of an entry, as changes
-				for k, v := range members {
-					e[k] = v
-				}
+				maps.Copy(e, members)
 				break
 			}
 			e["messaging"] = []any{members}

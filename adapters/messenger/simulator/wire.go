@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"maps"
 	"mime"
 	"strings"
 
@@ -56,9 +57,7 @@ func (p platform) wire(st *sandbox.State, m *sandbox.Message) object {
 	}
 	var raw object
 	if json.Unmarshal(c.Raw, &raw) == nil {
-		for k, v := range raw {
-			w[k] = v
-		}
+		maps.Copy(w, raw)
 	}
 	return w
 }

@@ -46,7 +46,7 @@ adapters:
     typing: true
 `
 
-// meta is WhatsApp with one number, and a clock that can be put forward.
+// meta is one of Meta's platforms, and a clock that can be put forward: WhatsApp with one number.
 type meta struct {
 	*control.Client
 	ahead atomic.Int64
@@ -54,8 +54,14 @@ type meta struct {
 
 func newMeta(t *testing.T) *meta {
 	t.Helper()
+	return playMeta(t, func(now func() time.Time) (*whatsapp.Server, error) { return whatsapp.New(whatsapp.Config{Now: now}) })
+}
+
+// playMeta runs one of Meta's simulators.
+func playMeta(t *testing.T, open func(now func() time.Time) (*whatsapp.Server, error)) *meta {
+	t.Helper()
 	m := &meta{}
-	sim, err := whatsapp.New(whatsapp.Config{Now: func() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) }})
+	sim, err := open(func() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +106,28 @@ func (s *stage) hearsThere(m *meta, cond control.Condition) control.Message {
 	return got[len(got)-1]
 }
 
+// exchangeFiles sends a picture to Juliet and gets a file of hers.
+func (s *stage) exchangeFiles(m *meta, c *user.Client, juliet string) {
+	s.Helper()
+	var rose bytes.Buffer
+	if err := png.Encode(&rose, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
+		s.Fatal(err)
+	}
+	s.share(c, juliet, s.upload(c, "rose.png", "image/png", int64(rose.Len()), bytes.NewReader(rose.Bytes())))
+	got := s.hearsThere(m, control.Condition{Person: "juliet", Has: "media"}).Content.Media[0]
+	if sum := sha256.Sum256(rose.Bytes()); got.Kind != "image" || got.SHA256 != hex.EncodeToString(sum[:]) {
+		s.Errorf("picture: got %+v, want an image with hash %x", got, sum)
+	}
+	n := c.Count()
+	var part control.MediaPart
+	s.does(m, "POST", "/media", map[string]any{"type": "application/pdf", "size": 300000, "name": "plan.pdf"}, &part)
+	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Content: &control.Content{Media: []control.MediaPart{part}}}, nil)
+	file := s.see(c, n, "the person's file", fileFrom(juliet))
+	if sum, size, _ := s.got(file.Body); sum != part.SHA256 || size != 300000 {
+		s.Errorf("file: got %d bytes with hash %s, want 300000 with %s", size, sum, part.SHA256)
+	}
+}
+
 // TestWhatsAppNumber: a user brings a number of their own by its id and a token; whoever writes to it is a contact.
 func TestWhatsAppNumber(t *testing.T) {
 	s := newStage(t, deploy.Ejabberd, onRedis)
@@ -134,23 +162,7 @@ func TestWhatsAppNumber(t *testing.T) {
 		e := m.Element.Child(nsReactions, "reactions")
 		return e != nil && e.Attr("id") == id && strings.Contains(e.String(), "❤")
 	})
-	var rose bytes.Buffer
-	if err := png.Encode(&rose, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
-		s.Fatal(err)
-	}
-	s.share(c, juliet, s.upload(c, "rose.png", "image/png", int64(rose.Len()), bytes.NewReader(rose.Bytes())))
-	got := s.hearsThere(m, control.Condition{Person: "juliet", Has: "media"}).Content.Media[0]
-	if sum := sha256.Sum256(rose.Bytes()); got.Kind != "image" || got.SHA256 != hex.EncodeToString(sum[:]) {
-		s.Errorf("picture: got %+v, want an image with hash %x", got, sum)
-	}
-	n = c.Count()
-	var part control.MediaPart
-	s.does(m, "POST", "/media", map[string]any{"type": "application/pdf", "size": 300000, "name": "plan.pdf"}, &part)
-	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Content: &control.Content{Media: []control.MediaPart{part}}}, nil)
-	file := s.see(c, n, "the person's file", fileFrom(juliet))
-	if sum, size, _ := s.got(file.Body); sum != part.SHA256 || size != 300000 {
-		s.Errorf("file: got %d bytes with hash %s, want 300000 with %s", size, sum, part.SHA256)
-	}
+	s.exchangeFiles(m, c, juliet)
 	s.does(m, "PATCH", "/people/juliet", map[string]any{"phone": "+390459990001"}, nil)
 	n = c.Count()
 	s.does(m, "POST", "/people/juliet/messages", control.SayIn{Text: "a new number"}, nil)
