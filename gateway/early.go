@@ -16,9 +16,9 @@ func (w *inWalk) early(b Status) {
 	}
 }
 
-// toldEarly tells what the platform said of a message before its ids were known here. A first try that has an answer needs no look:
+// foretold tells what the platform said of a message before its ids were known here. A first try that has an answer needs no look:
 // statuses wait for as long as that takes.
-func (w *outWalk) toldEarly(ctx context.Context, ids []MessageID) *verdict {
+func (w *outWalk) foretold(ctx context.Context, ids []MessageID) *verdict {
 	if w.try.Number < 2 || len(ids) == 0 || w.out.Stanza == "" || !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo {
 		return nil
 	}
@@ -30,13 +30,13 @@ func (w *outWalk) toldEarly(ctx context.Context, ids []MessageID) *verdict {
 		for _, state := range m.IDs {
 			if w.out.Receipt {
 				shown := ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}
-				if v := w.tell(ctx, "early receipt", shown, ""); v != nil {
+				if v := w.tell(ctx, "receipt", shown, ""); v != nil {
 					return v
 				}
 			}
 			if StatusState(state) == StatusRead && w.out.Markable {
 				shown := ShowDisplayed{ID: w.account.Keys.DerivedID("displayed", string(w.out.Stanza)), Of: w.out.Stanza}
-				if v := w.tell(ctx, "early displayed", shown, ""); v != nil {
+				if v := w.tell(ctx, "displayed", shown, ""); v != nil {
 					return v
 				}
 			}

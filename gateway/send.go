@@ -44,7 +44,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		}
 	}
 	w.remember(ids)
-	if v := w.toldEarly(ctx, ids); v != nil {
+	if v := w.foretold(ctx, ids); v != nil {
 		return v
 	}
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {

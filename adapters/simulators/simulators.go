@@ -35,6 +35,8 @@ type Simulator struct {
 	Line func(a control.Account) []Key
 	// Untold are features by which people change what they said, of which these accounts are not told as such.
 	Untold []gateway.Feature
+	// Dashboard says that the gateway cannot tell the platform where webhooks go: accounts begin with it (Hook.URL).
+	Dashboard bool
 }
 
 // All returns every simulator, sorted by name.
@@ -45,12 +47,12 @@ func All() []Simulator {
 		meta(messenger.Messenger, "Messenger"),
 		{
 			"telegram", "telegram", "Telegram", telegram.New, telegram.DefaultBots, telegramKeys, telegramLine,
-			[]gateway.Feature{gateway.FeatureRetract},
+			[]gateway.Feature{gateway.FeatureRetract}, false,
 		},
 		{
 			"whatsapp", "whatsapp", "WhatsApp", whatsapp.New, whatsapp.DefaultNumbers, whatsappKeys, whatsappLine,
 			// Both are told of numbers that are on a phone too.
-			[]gateway.Feature{gateway.FeatureEdit, gateway.FeatureRetract},
+			[]gateway.Feature{gateway.FeatureEdit, gateway.FeatureRetract}, false,
 		},
 	}
 }
@@ -140,7 +142,7 @@ func meta(kind messenger.Kind, title string) Simulator {
 		typ, untold = "messenger", []gateway.Feature{gateway.FeatureRetract}
 	}
 	return Simulator{
-		Name: string(kind), Type: typ, Title: title, Untold: untold,
+		Name: string(kind), Type: typ, Title: title, Untold: untold, Dashboard: kind == messenger.InstagramLogin,
 		New:      func(cfg Config) (*Server, error) { return messenger.New(kind, cfg) },
 		Accounts: func() []control.Account { return messenger.DefaultPages(kind) },
 		Keys: func(base string) []Key {

@@ -44,8 +44,8 @@ func (sandboxCmd) Help() string {
 	return `A server that plays the gatekeeper, or with --platform another messenger, with a page on which you are one of its users.
 All of it is in memory, and whoever reaches its address is in control of it: keep it on loopback.
 
-With --platform it says what connects a gateway with it. --listen, --seed, --slow-delay, --speed and --enforce count, the other
-flags are the gatekeeper's. The seed file holds what another messenger has, either part may be left out:
+With --platform it says what connects a gateway with it. --listen, --seed, --slow-delay, --speed, --enforce and
+--webhook-url count, the other flags are the gatekeeper's. The seed file holds what another messenger has, either part may be left out:
   {"accounts": [{"id": "7000000001", "username": "verona_bot", "token": "7000000001:..."}], "people": [{"id": "juliet"}]}
 
 The gatekeeper:

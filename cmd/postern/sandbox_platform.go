@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,8 +35,8 @@ func (c *sandboxCmd) play(log *slog.Logger) (player, func(out io.Writer, base st
 	if !ok {
 		return nil, nil, fmt.Errorf("--platform: want gatekeeper, %s", strings.Join(simulators.Names(), ", "))
 	}
-	if c.PartnerKey != "" || c.WebhookURL != "" || c.WebhookSecret != "" || len(c.Without) > 0 {
-		return nil, nil, fmt.Errorf("--platform %s: flags about partner, webhook and missing features are the gatekeeper's", c.Platform)
+	if c.PartnerKey != "" || c.WebhookSecret != "" || len(c.Without) > 0 {
+		return nil, nil, fmt.Errorf("--platform %s: flags about partner, webhook secret and missing features are the gatekeeper's", c.Platform)
 	}
 	in, err := c.cast()
 	if err != nil {
@@ -43,6 +44,9 @@ func (c *sandboxCmd) play(log *slog.Logger) (player, func(out io.Writer, base st
 	}
 	if in.Accounts == nil {
 		in.Accounts = sim.Accounts()
+	}
+	for i := range in.Accounts {
+		in.Accounts[i].Hook.URL = cmp.Or(c.WebhookURL, in.Accounts[i].Hook.URL)
 	}
 	server, err := sim.New(simulators.Config{
 		Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Speed: c.Speed, Enforce: c.Enforce, Log: log,
@@ -62,6 +66,9 @@ func connects(out io.Writer, sim simulators.Simulator, accounts []control.Accoun
 	fmt.Fprintf(out, "\nand these files beside it (umask 077):\n\n")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(out, "  echo '%s' > %s\n", strings.TrimSpace(files[name]), name)
+	}
+	if sim.Dashboard {
+		fmt.Fprintf(out, "\nWhere webhooks go is said in the dashboard of this platform; here by --webhook-url http://127.0.0.1:8443/hooks/%s\n", sim.Type)
 	}
 	if len(line) > 0 {
 		var names []string

@@ -144,7 +144,7 @@ func (s *stage) openSandbox(ctx context.Context, cfg Config, public string, n *n
 	}
 	play := gatekeeper("http://"+public+"/.well-known/gia-partner/jwks.json", faults)
 	if s.wall != nil {
-		play = s.wall.play(faults)
+		play = s.wall.play(public, faults)
 	}
 	if s.sandbox, err = serveSandbox(ctx, s.dir, play); err != nil {
 		return err

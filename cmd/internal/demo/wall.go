@@ -76,8 +76,11 @@ func (w *wall) others() string {
 	return `More people: write "invite" to the gateway, and open its link on the page, as anybody there.`
 }
 
-// play opens the simulator.
-func (w *wall) play(faults control.Faults) func(*slog.Logger) (player, error) {
+// play opens the simulator, for a gateway with a public address.
+func (w *wall) play(public string, faults control.Faults) func(*slog.Logger) (player, error) {
+	if w.Dashboard {
+		w.account.Hook.URL = "http://" + public + "/hooks/" + w.Type
+	}
 	return func(log *slog.Logger) (player, error) {
 		return w.New(simulators.Config{
 			Accounts: []control.Account{w.account}, Faults: faults, Speed: speed, SlowDelay: 2 * time.Second, Enforce: true, Log: log,

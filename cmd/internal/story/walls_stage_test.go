@@ -75,6 +75,9 @@ func onWalls(t *testing.T, shared bool, more func(walled, deploy.Server) string,
 				if w.wall.answers == nil {
 					t.Fatalf("%s has no entry in walls", sim.Name)
 				}
+				if sim.Dashboard {
+					w.account.Hook.URL = "http://" + w.hook + "/hooks/" + sim.Type
+				}
 				w.simulate()
 				keys := sim.Keys(w.Client.URL)
 				if shared {
