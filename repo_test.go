@@ -123,7 +123,7 @@ func TestImportArrows(t *testing.T) {
 func adapterOf(path string) string {
 	rest, ok := strings.CutPrefix(path, "postern/adapters/")
 	name, _, _ := strings.Cut(rest, "/")
-	if !ok || name == "internal" || name == "adaptertest" || name == "control" {
+	if !ok || name == "internal" || name == "adaptertest" || name == "control" || name == "simulators" {
 		return ""
 	}
 	return name

@@ -232,7 +232,8 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 		if time.Since(w.entry.At).Abs() < statusPatience { // a clock that was set back holds nobody up
 			return &verdict{end: again, after: statusRetry, why: ParkRetry}
 		}
-		return nil // about a message sent elsewhere, or older than the map
+		w.early(b)
+		return nil // about a message sent elsewhere, older than the map, or one whose send has no answer yet
 	}
 	switch b.State {
 	case StatusDelivered:

@@ -369,7 +369,7 @@ func TestLineIsRefused(t *testing.T) {
 		l.platform.send = nil
 		l.platform.mu.Unlock()
 		l.start(gateway.Config{})
-		gatewaytest.Advance(6 * time.Minute)
+		gatewaytest.Advance(30 * time.Second)
 		diff(t, "sent", l.platform.taken(), []string{"nurse one", "nurse two"})
 	})
 }

@@ -108,6 +108,42 @@ func TestEchoSparesASecondSend(t *testing.T) {
 	})
 }
 
+// What the platform tells of a message before its echo is not lost, although the status stands before the echo in its lane.
+func TestDeliveredBeforeItsEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: echoing()}
+		refs := make(chan gateway.OpID, 10)
+		p.send = func(op gateway.Op) (gateway.Sent, error) {
+			refs <- op.ID
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.Uncertain, Err: errors.New("no answer")}
+		}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		r.mustAsk(r.contact("nurse"), "s1", "once")
+		gatewaytest.Advance(time.Second)
+		ref := <-refs
+		for n, b := range []gateway.Status{
+			{IDs: []gateway.MessageID{"native1"}, State: gateway.StatusRead},
+			{IDs: []gateway.MessageID{"native1"}, Ref: ref, State: gateway.StatusAccepted},
+		} {
+			if err := r.event(gateway.Event{
+				Dedupe: fmt.Sprint("e", n), Endpoint: "ep1", Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "nurse"}, At: time.Now(), Body: b,
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gatewaytest.Advance(15 * time.Second)
+		if len(refs) != 0 {
+			t.Errorf("sent %d times more, want once", len(refs))
+		}
+		for _, want := range []string{"receipt for s1", "displayed s1"} {
+			if got := texts(r.wire.lines()); !slices.Contains(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	})
+}
+
 // Without an echo in time it is sent again, as the disclosure of every platform without idempotency has it: at least once.
 func TestNoEchoSendsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

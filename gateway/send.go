@@ -44,6 +44,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		}
 	}
 	w.remember(ids)
+	if v := w.toldEarly(ctx, ids); v != nil {
+		return v
+	}
 	if b, marker := w.out.Op.Body.(OpMarkRead); marker {
 		w.o.g.readingOf(w.entry.Lane).read(b.UpTo.Stanza)
 	}

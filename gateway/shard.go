@@ -77,6 +77,9 @@ func (o *ownership) read(ctx context.Context) {
 		parked, err = o.g.store.Parked(ctx, o.part)
 	}
 	for _, p := range parked {
+		if p.Reason == ParkReauth {
+			p.Until = time.Time{} // an operator who gives the line another token starts anew
+		}
 		o.parked[laneID{p.From, p.Lane}] = p
 	}
 	o.g.replugged.Store(o.part, o.dueNow)

@@ -10,10 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
+
+	"postern/adapters/simulators"
 )
 
 // Exit codes.
@@ -37,7 +40,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, without calling anybody."`
 	Init    initCmd    `cmd:"" help:"Write a configuration, its secrets and the lines for the XMPP server."`
 	Demo    demoCmd    `cmd:"" help:"Play a conversation on real servers, then stay up to join in."`
-	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe gatekeeper with a web page, to try the gateway with."`
+	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe platform with a web page, to try the gateway with."`
 	Version versionCmd `cmd:"" help:"Say which build this is."`
 }
 
@@ -65,7 +68,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (code int) {
 	}()
 	redis.SetLogger(silent{})
 	var c cli
-	parser, err := kong.New(&c, kong.Name("postern"), kong.Description(description), kong.UsageOnError(), kong.Writers(out, errs),
+	parser, err := kong.New(&c, kong.Name("postern"), kong.Description(description), kong.UsageOnError(), kong.Vars{"platforms": strings.Join(simulators.Names(), ", ")}, kong.Writers(out, errs),
 		kong.Exit(func(n int) { panic(exited(n)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}))
 	if err != nil {
 		fmt.Fprintln(errs, "postern:", err)

@@ -20,8 +20,11 @@ import (
 	"postern/cmd/internal/app"
 )
 
+// gatekeeper is the platform that is played unless another one is named.
+const gatekeeper = "gatekeeper"
+
 type sandboxCmd struct {
-	Platform      string        `default:"gatekeeper" help:"What to play: gatekeeper, telegram or whatsapp (default: ${default})." placeholder:"NAME"`
+	Platform      string        `default:"gatekeeper" help:"What to play: gatekeeper, ${platforms} (default: ${default})." placeholder:"NAME"`
 	Listen        string        `default:"127.0.0.1:8490" help:"Address of the API and the page (default: ${default})." placeholder:"ADDR"`
 	Partner       string        `default:"postern" help:"Client id of the gateway (default: ${default})." placeholder:"ID"`
 	PartnerKey    string        `name:"partner-key" help:"The gateway's key in PEM; of a private key only the public half is used." placeholder:"FILE" xor:"key"`
@@ -32,6 +35,8 @@ type sandboxCmd struct {
 	Name          string        `default:"Sandbox Messenger" help:"Name of the gatekeeper (default: ${default})."`
 	Without       []string      `help:"Features that the gatekeeper lacks, such as edit,media, or read_in for one direction; the page and the control API switch them too." placeholder:"FEATURE,..."`
 	SlowDelay     time.Duration `default:"5s" help:"How long the slow persona takes for each step (default: ${default})."`
+	Speed         float64       `default:"1" help:"Of another platform: by how much its windows, retries and lives of links are shortened." placeholder:"FACTOR"`
+	Enforce       bool          `help:"Of another platform: refuse what is above its limits, which else is only counted."`
 }
 
 // Help is what postern sandbox --help adds.
@@ -39,11 +44,9 @@ func (sandboxCmd) Help() string {
 	return `A server that plays the gatekeeper, or with --platform another messenger, with a page on which you are one of its users.
 All of it is in memory, and whoever reaches its address is in control of it: keep it on loopback.
 
-With --platform telegram, base_url is the sandbox's address and the tokens are those that it names; --listen, --seed and
---slow-delay count, the other flags are the gatekeeper's. Its seed file is
+With --platform it says what connects a gateway with it. --listen, --seed, --slow-delay, --speed and --enforce count, the other
+flags are the gatekeeper's. The seed file holds what another messenger has, either part may be left out:
   {"accounts": [{"id": "7000000001", "username": "verona_bot", "token": "7000000001:..."}], "people": [{"id": "juliet"}]}
-
-With --platform whatsapp, base_url and dialog_url are the sandbox's address; app, secret, numbers and tokens are those that it names.
 
 The gatekeeper:
 
@@ -59,7 +62,7 @@ The seed file is a list of people:
 // Run serves until a signal comes.
 func (c *sandboxCmd) Run(ctx context.Context, at *console) error {
 	log := newLogger(app.Log{Level: "info", Format: "auto"}, at.err)
-	s, err := c.open(log, at.out)
+	s, hint, err := c.open(log)
 	if err != nil {
 		return err
 	}
@@ -68,6 +71,9 @@ func (c *sandboxCmd) Run(ctx context.Context, at *console) error {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	fmt.Fprintf(at.out, "sandbox page and API: http://%s/\n", socket.Addr())
+	if hint != nil {
+		hint(at.out, "http://"+socket.Addr().String())
+	}
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -86,16 +92,17 @@ func (c *sandboxCmd) Run(ctx context.Context, at *console) error {
 	return nil
 }
 
-// open makes the simulator.
-func (c *sandboxCmd) open(log *slog.Logger, out io.Writer) (player, error) {
-	if c.Platform != "gatekeeper" {
-		return c.play(log, out)
+// open makes the simulator. The hint, if any, says how a gateway reaches it at an origin.
+func (c *sandboxCmd) open(log *slog.Logger) (s player, hint func(out io.Writer, base string), err error) {
+	if c.Platform != gatekeeper {
+		return c.play(log)
 	}
 	cfg, err := c.config(log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return simulator.New(cfg)
+	s, err = simulator.New(cfg)
+	return s, nil, err
 }
 
 func (c *sandboxCmd) config(log *slog.Logger) (simulator.Config, error) {

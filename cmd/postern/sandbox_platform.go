@@ -13,9 +13,7 @@ import (
 	"strings"
 
 	"postern/adapters/control"
-	messenger "postern/adapters/messenger/simulator"
-	telegram "postern/adapters/telegram/simulator"
-	whatsapp "postern/adapters/whatsapp/simulator"
+	"postern/adapters/simulators"
 )
 
 // player is a simulator that plays a platform.
@@ -30,60 +28,51 @@ type cast struct {
 	People   []control.Person  `json:"people"`
 }
 
-// platforms opens the simulators of everything but the gatekeeper, by the adapter's type. What is written to io says how to begin.
-func (c *sandboxCmd) platforms() map[string]func(cast, *slog.Logger, io.Writer) (player, error) {
-	return map[string]func(cast, *slog.Logger, io.Writer) (player, error){
-		"messenger":          c.pages(messenger.Messenger),
-		"instagram":          c.pages(messenger.InstagramLogin),
-		"instagram-facebook": c.pages(messenger.FacebookLogin),
-		"telegram": func(in cast, log *slog.Logger, out io.Writer) (player, error) {
-			if in.Accounts == nil {
-				in.Accounts = telegram.DefaultBots()
-			}
-			for _, bot := range in.Accounts {
-				fmt.Fprintf(out, "bot @%s: token %s\n", bot.Username, bot.Token)
-			}
-			return telegram.New(telegram.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
-		},
-		"whatsapp": func(in cast, log *slog.Logger, out io.Writer) (player, error) {
-			if in.Accounts == nil {
-				in.Accounts = whatsapp.DefaultNumbers()
-			}
-			fmt.Fprintf(out, "app %s: secret %s\n", whatsapp.AppID, whatsapp.AppSecret)
-			for _, n := range in.Accounts {
-				fmt.Fprintf(out, "number %s: phone_number_id %s, token %s\n", n.Phone, n.ID, n.Token)
-			}
-			return whatsapp.New(whatsapp.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
-		},
-	}
-}
-
-// pages opens Messenger, or Instagram in one of its flavours.
-func (c *sandboxCmd) pages(kind messenger.Kind) func(cast, *slog.Logger, io.Writer) (player, error) {
-	return func(in cast, log *slog.Logger, out io.Writer) (player, error) {
-		if in.Accounts == nil {
-			in.Accounts = messenger.DefaultPages(kind)
-		}
-		fmt.Fprintf(out, "app %s: secret %s\n", messenger.AppID, kind.Secret())
-		for _, a := range in.Accounts {
-			fmt.Fprintf(out, "%s %s: id %s, token %s\n", a.Kind, a.Name, a.ID, a.Token)
-		}
-		return messenger.New(kind, messenger.Config{Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Log: log})
-	}
-}
-
-// play opens the simulator of the platform that was asked for.
-func (c *sandboxCmd) play(log *slog.Logger, out io.Writer) (player, error) {
-	platforms := c.platforms()
-	open, ok := platforms[c.Platform]
+// play opens the simulator of the platform that was asked for. How an adapter reaches it is said once its address is known.
+func (c *sandboxCmd) play(log *slog.Logger) (player, func(out io.Writer, base string), error) {
+	sim, ok := simulators.Named(c.Platform)
 	if !ok {
-		return nil, fmt.Errorf("--platform: want gatekeeper, %s", strings.Join(slices.Sorted(maps.Keys(platforms)), ", "))
+		return nil, nil, fmt.Errorf("--platform: want gatekeeper, %s", strings.Join(simulators.Names(), ", "))
+	}
+	if c.PartnerKey != "" || c.WebhookURL != "" || c.WebhookSecret != "" || len(c.Without) > 0 {
+		return nil, nil, fmt.Errorf("--platform %s: flags about partner, webhook and missing features are the gatekeeper's", c.Platform)
 	}
 	in, err := c.cast()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return open(in, log, out)
+	if in.Accounts == nil {
+		in.Accounts = sim.Accounts()
+	}
+	server, err := sim.New(simulators.Config{
+		Accounts: in.Accounts, People: in.People, SlowDelay: c.SlowDelay, Speed: c.Speed, Enforce: c.Enforce, Log: log,
+	})
+	return server, func(out io.Writer, base string) { connects(out, sim, in.Accounts, base) }, err
+}
+
+// connects says what connects an adapter to a simulator at an origin.
+func connects(out io.Writer, sim simulators.Simulator, accounts []control.Account, base string) {
+	fmt.Fprintf(out, "\nThis, below \"adapters:\" in postern.yaml, connects a gateway with it:\n\n")
+	var line []simulators.Key
+	if len(accounts) > 0 {
+		line = sim.Line(accounts[0])
+	}
+	yaml, files := simulators.Block(sim.Type, sim.Type+".example.org", slices.Concat(sim.Keys(base), line))
+	fmt.Fprint(out, yaml)
+	fmt.Fprintf(out, "\nand these files beside it (umask 077):\n\n")
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(out, "  echo '%s' > %s\n", strings.TrimSpace(files[name]), name)
+	}
+	if len(line) > 0 {
+		var names []string
+		for _, k := range line {
+			names = append(names, k.Name)
+		}
+		fmt.Fprintf(out, "\nAll users then share one %s. Without %s each links their own:\n\n", accounts[0].Kind, strings.Join(names, ", "))
+		for _, a := range accounts {
+			fmt.Fprintf(out, "  %s %s (%s): token %s\n", a.Kind, a.ID, a.Name, a.Token)
+		}
+	}
 }
 
 // cast reads the seed.

@@ -19,7 +19,9 @@ type Config struct {
 	Exe string
 	// Once ends after the script; else everything stays up until the context ends.
 	Once bool
-	// DropWebhooks loses every webhook of the gatekeeper, so that the script must fail.
+	// Platform is what is played: gatekeeper, also when empty, or the name of a simulator.
+	Platform string
+	// DropWebhooks loses every webhook of the platform, so that the script must fail.
 	DropWebhooks bool
 	// Out takes the play, coloured when Color is set.
 	Out   io.Writer
@@ -34,14 +36,18 @@ const (
 // it started has ended when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	n := &narrator{out: cfg.Out, color: cfg.Color, began: time.Now()}
-	n.line(n.paint(bold, "Postern: a conversation between an XMPP user and a person inside a gatekeeper"))
+	w, err := newWall(cfg.Platform)
+	if err != nil {
+		return err
+	}
+	n.line(n.paint(bold, "Postern: a conversation between an XMPP user and a person inside "+w.place()))
 	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	if err := sweep(cfg.Dir); err != nil {
 		return err
 	}
-	p := &play{stage: &stage{dir: cfg.Dir, lab: lab.New(cfg.Dir, nil)}, narrator: n}
+	p := &play{stage: &stage{dir: cfg.Dir, wall: w, gw: w.component(), lab: lab.New(cfg.Dir, nil)}, narrator: n}
 	p.lab.Keep = true // its logs are named when a step fails
 
 	defer func() { err = errors.Join(err, p.end(err == nil)) }() //nolint:contextcheck // what was started is stopped also when ctx has ended
@@ -50,7 +56,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := p.run(ctx, script()); err != nil {
+	if err := p.run(ctx, p.script()); err != nil {
 		return err
 	}
 	fmt.Fprintln(n.out)
@@ -69,17 +75,17 @@ func (p *play) invite() {
 	fmt.Fprintf(p.out, `
 Everything stays up. Join in:
 
-  The page on which you are Anna, or anybody else at the gatekeeper:
+  The page on which you are Anna, or anybody else inside %s:
     %s/
 
   Any XMPP client (server %s, no TLS; WebSocket %s):
     %s@%s    password %s    the user of the play, Anna is in his contact list
-    %s@%s    password %s    not enlisted yet: write "help" to %s
-  People who answer by themselves: "add echo", "add slow".
+    %s@%s    password %s    not registered yet: write "help" to %s
+  %s
 
   Files and logs: %s
   Ctrl-C stops everything.
-`, p.sandbox.url, p.prosody.ClientAddr(), p.prosody.WebSocketURL(), users[0].User, domain, users[0].Password, users[1].User, domain, users[1].Password, gateway, p.dir)
+`, p.wall.place(), p.sandbox.url, p.prosody.ClientAddr(), p.prosody.WebSocketURL(), users[0].User, domain, users[0].Password, users[1].User, domain, users[1].Password, p.gw, p.wall.others(), p.dir)
 }
 
 // end stops everything. Folders outside the directory of the demo are deleted when it went well.

@@ -100,7 +100,7 @@ func (p *play) name(jid string) string {
 	switch bare(jid) {
 	case p.alias:
 		return "anna"
-	case gateway:
+	case p.gw:
 		return "gateway"
 	}
 	return jid
@@ -133,7 +133,7 @@ func (p *play) explain(ctx context.Context, title string, err error) {
 	if p.sandbox != nil && p.romeo != nil {
 		look, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		if chat, err := p.sandbox.chat(look, p.romeo.JID()); err == nil {
+		if chat, err := p.sandbox.chat(look, p.to()); err == nil {
 			p.tell(fmt.Sprintf("anna's chat in the sandbox: request %q, %d messages", chat.Request, len(chat.Messages)))
 			for _, m := range chat.Messages[max(0, len(chat.Messages)-5):] {
 				p.tell(fmt.Sprintf("  from romeo: %t, %s: %s", m.FromUser, m.Status, m.Content.Text))

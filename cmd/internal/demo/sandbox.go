@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"postern/adapters/control"
 	"postern/adapters/gatekeeper/simulator"
 )
 
@@ -24,7 +25,7 @@ const (
 	annaMail = "anna@castle.example"
 )
 
-// sandbox is the gatekeeper, served in this process, and a caller of its control API.
+// sandbox is a platform, served in this process, and a caller of its control API.
 type sandbox struct {
 	url    string // origin of API, control API and page
 	log    string // file
@@ -35,21 +36,20 @@ type sandbox struct {
 	done   sync.WaitGroup
 }
 
-// startSandbox serves a gatekeeper whose partner publishes its keys at jwks.
-func startSandbox(ctx context.Context, dir, jwks string, faults simulator.Faults) (*sandbox, error) {
+// player plays a platform.
+type player interface {
+	Handler() http.Handler
+	Run(ctx context.Context) error
+}
+
+// serveSandbox serves what is made with a log.
+func serveSandbox(ctx context.Context, dir string, open func(*slog.Logger) (player, error)) (*sandbox, error) {
 	s := &sandbox{log: filepath.Join(dir, "sandbox.log"), client: &http.Client{}, hooked: make(chan struct{})}
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("demo: sandbox: %w", err)
 	}
-	people := append([]simulator.Person{{
-		ID: annaID, Display: "Anna", OptedIn: true, Accepts: simulator.AccessRequest,
-		Identifiers: []simulator.Identifier{{Type: "email", Value: annaMail}, {Type: "username", Value: annaID}},
-	}}, simulator.DefaultPeople()...)
-	sim, err := simulator.New(simulator.Config{
-		Partners: []simulator.Partner{{ClientID: clientID, JWKSURL: jwks}}, People: people, Faults: faults,
-		SlowDelay: 2 * time.Second, Log: slog.New(slog.NewTextHandler(out, nil)),
-	})
+	sim, err := open(slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
@@ -71,6 +71,20 @@ func startSandbox(ctx context.Context, dir, jwks string, faults simulator.Faults
 		both.Wait()
 	})
 	return s, nil
+}
+
+// gatekeeper opens a gatekeeper whose partner publishes its keys at jwks.
+func gatekeeper(jwks string, faults control.Faults) func(*slog.Logger) (player, error) {
+	return func(log *slog.Logger) (player, error) {
+		people := append([]simulator.Person{{
+			ID: annaID, Display: "Anna", OptedIn: true, Accepts: simulator.AccessRequest,
+			Identifiers: []simulator.Identifier{{Type: "email", Value: annaMail}, {Type: "username", Value: annaID}},
+		}}, simulator.DefaultPeople()...)
+		return simulator.New(simulator.Config{
+			Partners: []simulator.Partner{{ClientID: clientID, JWKSURL: jwks}}, People: people, Faults: faults,
+			SlowDelay: 2 * time.Second, Log: log,
+		})
+	}
 }
 
 // watch tells when the gateway has set its webhook.
@@ -154,14 +168,15 @@ type line struct {
 // conversation is a chat of a person.
 type conversation struct {
 	ID       string `json:"id"`
+	Account  string `json:"user"`
 	User     string `json:"user_value"`
 	Display  string `json:"user_display"`
 	Request  string `json:"request"`
 	Messages []line `json:"messages"`
 }
 
-// chat returns Anna's chat with a user, whole.
-func (s *sandbox) chat(ctx context.Context, jid string) (conversation, error) {
+// chat returns Anna's chat with a user, or with an account, whole.
+func (s *sandbox) chat(ctx context.Context, with string) (conversation, error) {
 	var person struct {
 		Chats []conversation `json:"chats"`
 	}
@@ -169,7 +184,7 @@ func (s *sandbox) chat(ctx context.Context, jid string) (conversation, error) {
 		return conversation{}, err
 	}
 	for _, c := range person.Chats {
-		if c.User == jid {
+		if c.User == with || c.Account == with {
 			var whole conversation
 			return whole, s.do(ctx, http.MethodGet, "/chats/"+c.ID, nil, &whole)
 		}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postern/adapters/simulators"
 )
 
 // build compiles the program that make demo runs.
@@ -132,5 +134,44 @@ func TestDemo(t *testing.T) {
 			t.Errorf("exit after Ctrl-C: got %v, want 0\n%s", err, out)
 		}
 		gone(t, out.String())
+	})
+}
+
+// TestDemoOnPlatforms plays the same on every platform that has a simulator.
+func TestDemoOnPlatforms(t *testing.T) {
+	exe := build(t)
+	for _, sim := range simulators.All() {
+		t.Run(sim.Name, func(t *testing.T) {
+			cmd, out := start(t, exe, "All 13 steps went as they should.", "--once", "--platform", sim.Name)
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("exit: got %v, want 0\n%s", err, out)
+			}
+			for _, want := range []string{
+				"a person inside " + sim.Title, "Do you agree?", "Receipt of your consent", "(opens", "SIGKILL", "Your message was not kept",
+				"once in romeo's archive", "All 13 steps went as they should.",
+			} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("no %q in\n%s", want, out)
+				}
+			}
+			gone(t, out.String())
+		})
+	}
+	t.Run("webhooks dropped", func(t *testing.T) {
+		cmd, out := start(t, exe, "FAILED", "--once", "--platform", "telegram", "--drop-webhooks")
+		var failed *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &failed) || failed.ExitCode() != 1 {
+			t.Errorf("exit: got %v, want 1\n%s", err, out)
+		}
+		if !strings.Contains(out.String(), "expected: Anna's presence") {
+			t.Errorf("got\n%s, want Anna's presence missed", out)
+		}
+		gone(t, out.String())
+	})
+	t.Run("a platform that nobody plays", func(t *testing.T) {
+		cmd, out := start(t, exe, "want gatekeeper", "--once", "--platform", "pigeon")
+		if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "--platform: want gatekeeper, telegram") {
+			t.Errorf("got %v\n%s, want the names of those that are", err, out)
+		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"postern/adapters/gatekeeper/simulator"
+	"postern/adapters/control"
 	"postern/cmd/internal/setup"
 	"postern/deploy/lab"
 )
@@ -19,8 +19,7 @@ import (
 // Names on the stage.
 const (
 	domain   = "localhost"
-	gateway  = "gatekeeper.localhost" // the component
-	clientID = "postern"              // how the gatekeeper knows the gateway
+	clientID = "postern" // how the gatekeeper knows the gateway
 	password = "demo"
 )
 
@@ -32,6 +31,8 @@ func logins() []lab.Login {
 // stage is everything that the play needs.
 type stage struct {
 	dir     string
+	wall    *wall  // nil: the gatekeeper
+	gw      string // domain of the component
 	lab     *lab.Lab
 	prosody *lab.XMPP
 	redis   *lab.Redis
@@ -85,16 +86,11 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	if s.admin, err = s.lab.Addr(ctx); err != nil {
 		return err
 	}
-	faults := simulator.Faults{}
-	if cfg.DropWebhooks {
-		faults.WebhookDropRate = 1
-	}
-	if s.sandbox, err = startSandbox(ctx, s.dir, "http://"+public+"/.well-known/gia-partner/jwks.json", faults); err != nil {
+	if err := s.openSandbox(ctx, cfg, public, n); err != nil {
 		return err
 	}
-	n.note("sandbox   plays the gatekeeper at %s/", s.sandbox.url)
 	answers := setup.Answers{
-		Domain: domain, Component: "127.0.0.1:5347", JID: gateway, Redis: s.redis.URL(), PublicURL: "http://" + public,
+		Domain: domain, Component: "127.0.0.1:5347", Adapter: s.wall.adapter(), JID: s.gw, Redis: s.redis.URL(), PublicURL: "http://" + public,
 		Gatekeeper: s.sandbox.url, ClientID: clientID, Dir: filepath.Join(s.dir, "postern-config"),
 	}
 	if err := answers.Fill(); err != nil {
@@ -109,7 +105,7 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	}
 	s.prosody, err = s.lab.StartProsody(ctx, lab.XMPPConfig{
 		Domain: domain, Users: logins(),
-		Components: []lab.Component{{Domain: gateway, Secret: strings.TrimSpace(string(secret)), Privileged: true}},
+		Components: []lab.Component{{Domain: s.gw, Secret: strings.TrimSpace(string(secret)), Privileged: true}},
 	})
 	if err != nil {
 		return err
@@ -123,6 +119,9 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	if err := s.adapt(config, public); err != nil {
 		return err
 	}
+	if err := s.wall.furnish(config, s.gw, s.sandbox.url); err != nil {
+		return err
+	}
 	roots, _, err := s.lab.CA() // Prosody shows a certificate of it where files are
 	if err != nil {
 		return err
@@ -133,7 +132,32 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	if err != nil {
 		return err
 	}
-	n.note("postern   runs as its own process, pid %d, with the configuration of postern init", s.postern.PID())
+	n.note("postern   runs as its own process, pid %d, with the configuration of %s", s.postern.PID(), s.wall.source())
+	return s.hooked(ctx)
+}
+
+// openSandbox serves the platform.
+func (s *stage) openSandbox(ctx context.Context, cfg Config, public string, n *narrator) (err error) {
+	faults := control.Faults{}
+	if cfg.DropWebhooks {
+		faults.WebhookDropRate = 1
+	}
+	play := gatekeeper("http://"+public+"/.well-known/gia-partner/jwks.json", faults)
+	if s.wall != nil {
+		play = s.wall.play(faults)
+	}
+	if s.sandbox, err = serveSandbox(ctx, s.dir, play); err != nil {
+		return err
+	}
+	n.note("sandbox   plays %s at %s/", s.wall.place(), s.sandbox.url)
+	return s.wall.populate(ctx, s.sandbox)
+}
+
+// hooked waits until the platform was told where its webhooks go.
+func (s *stage) hooked(ctx context.Context) error {
+	if s.wall != nil {
+		return s.sandbox.wait(ctx, object{"kind": "account", "user": s.wall.account.ID, "state": "subscribed"}, nil)
+	}
 	select {
 	case <-s.sandbox.hooked:
 		return nil

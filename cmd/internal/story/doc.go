@@ -38,6 +38,11 @@
 //	two users of one gateway                                TestUsersAreApart
 //	a client that nobody here wrote (slixmpp)               TestOtherClient
 //	what a person sees in a browser (Converse.js)           TestInBrowser
+//	on every platform with a simulator: a line with two     TestWallLine
+//	  users, invites, /switch, strangers, what is forged
+//	  or unknown, a closed window, a token taken back
+//	an account of one's own: a wrong token, a right one,    TestWallOwn
+//	  one that is taken back and renewed, leaving
 //	rosters that the server lets us write                   TestRosterByRight
 //	what users do in the platform's own app                 TestOwnMessages, TestWithoutRights
 //	two hosts, one of which grants rights                   TestTwoHosts

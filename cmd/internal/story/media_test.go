@@ -104,36 +104,17 @@ func (s *stage) got(url string) (sum string, size int64, typ string) {
 // upload puts a file on the server as a client does (XEP-0363) and returns its address.
 func (s *stage) upload(c *user.Client, name, typ string, size int64, body io.Reader) string {
 	s.Helper()
-	answer, err := c.IQ(s.ctx, s.xmpp.Upload(), "get", fmt.Sprintf("<request xmlns='%s' filename='%s' size='%d' content-type='%s'/>", nsUpload, name, size, typ))
+	url, err := c.Upload(s.ctx, http.DefaultClient, s.xmpp.Upload(), user.File{Name: name, Type: typ, Size: size, Body: body})
 	if err != nil {
 		s.Fatal(err)
 	}
-	slot := answer.Child(nsUpload, "slot")
-	put := slot.Child(nsUpload, "put")
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodPut, put.Attr("url"), body)
-	if err != nil {
-		s.Fatal(err)
-	}
-	req.ContentLength = size
-	req.Header.Set("Content-Type", typ)
-	for _, h := range put.Children("header") {
-		req.Header.Set(h.Attr("name"), h.Text())
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK {
-		s.Fatalf("put %s: %s", put.Attr("url"), resp.Status)
-	}
-	return slot.Child(nsUpload, "get").Attr("url")
+	return url
 }
 
 // share sends an address out of band, as clients send files (XEP-0066).
 func (s *stage) share(c *user.Client, to, url string) string {
 	s.Helper()
-	id, err := c.SendMessage(s.ctx, user.Outgoing{To: to, Body: url, Receipt: true, OriginID: true, Extra: "<x xmlns='" + nsOOB + "'><url>" + user.Escape(url) + "</url></x>"})
+	id, err := c.Share(s.ctx, to, url)
 	if err != nil {
 		s.Fatal(err)
 	}

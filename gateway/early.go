@@ -1,0 +1,46 @@
+package gateway
+
+import "context"
+
+// byEarly is the kind of field in an id map that holds what a platform told of one of its ids before we knew it as ours: the state.
+const byEarly = "y"
+
+// early keeps what was told of ids that nothing is known of. Where the answer to a send was lost, its ids come only with the platform's
+// echo, which may stand behind this status in its lane.
+func (w *inWalk) early(b Status) {
+	if b.State != StatusDelivered && b.State != StatusRead || !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo {
+		return
+	}
+	for _, id := range b.IDs {
+		w.after = append(w.after, w.o.g.mapEntry(w.account, w.entry.Lane, byEarly, string(id), mapped{IDs: []MessageID{MessageID(b.State)}}))
+	}
+}
+
+// toldEarly tells what the platform said of a message before its ids were known here. A first try that has an answer needs no look:
+// statuses wait for as long as that takes.
+func (w *outWalk) toldEarly(ctx context.Context, ids []MessageID) *verdict {
+	if w.try.Number < 2 || len(ids) == 0 || w.out.Stanza == "" || !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo {
+		return nil
+	}
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byEarly, nativeIDs(ids)...)
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	for _, m := range got {
+		for _, state := range m.IDs {
+			if w.out.Receipt {
+				shown := ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}
+				if v := w.tell(ctx, "early receipt", shown, ""); v != nil {
+					return v
+				}
+			}
+			if StatusState(state) == StatusRead && w.out.Markable {
+				shown := ShowDisplayed{ID: w.account.Keys.DerivedID("displayed", string(w.out.Stanza)), Of: w.out.Stanza}
+				if v := w.tell(ctx, "early displayed", shown, ""); v != nil {
+					return v
+				}
+			}
+		}
+	}
+	return nil
+}
