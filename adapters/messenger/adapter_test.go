@@ -4,6 +4,7 @@ import (
 	"errors"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -400,9 +401,7 @@ func TestHumanAgent(t *testing.T) {
 				t.Errorf("window: got %s, want %s", got, want)
 			}
 			ids := map[string]string{"human_agent": "true"}
-			for k, v := range simulator.Page(kind, pages[0], "", "", "").IDs {
-				ids[k] = v
-			}
+			maps.Copy(ids, simulator.Page(kind, pages[0], "", "", "").IDs)
 			b.do(http.MethodPatch, "/users/"+pages[0], map[string]any{"ids": ids}, nil)
 			last := time.Now()
 			send := func(who *messenger.Adapter, after time.Duration, known bool) error {
