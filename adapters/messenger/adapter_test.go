@@ -4,6 +4,7 @@ import (
 	"errors"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -382,15 +383,25 @@ func TestHumanAgent(t *testing.T) {
 	for _, kind := range []simulator.Kind{simulator.Messenger, simulator.FacebookLogin} {
 		t.Run(string(kind), func(t *testing.T) {
 			b := newSandbox(t, kind)
-			a, account, chat := b.rig(func(c *messenger.Config) { c.HumanAgent = true })
+			var seen []string // bodies of what was sent
+			count := roundTrip(func(r *http.Request) (*http.Response, error) {
+				raw, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				seen, r.Body = append(seen, string(raw)), io.NopCloser(strings.NewReader(string(raw)))
+				return http.DefaultTransport.RoundTrip(r)
+			})
+			_, account, chat := b.rig(nil)
+			agent := config(t, kind, b.url)
+			agent.HumanAgent = true
+			a := b.open(agent, &http.Client{Transport: count})
 			plain := b.open(config(t, kind, b.url), http.DefaultClient)
 			if got, want := a.Caps(gateway.ChatFacts{}).Window.For, 7*24*time.Hour; got != want {
 				t.Errorf("window: got %s, want %s", got, want)
 			}
 			ids := map[string]string{"human_agent": "true"}
-			for k, v := range simulator.Page(kind, pages[0], "", "", "").IDs {
-				ids[k] = v
-			}
+			maps.Copy(ids, simulator.Page(kind, pages[0], "", "", "").IDs)
 			b.do(http.MethodPatch, "/users/"+pages[0], map[string]any{"ids": ids}, nil)
 			last := time.Now()
 			send := func(who *messenger.Adapter, after time.Duration, known bool) error {
@@ -402,9 +413,16 @@ func TestHumanAgent(t *testing.T) {
 				_, err := who.Send(t.Context(), account, op)
 				return err
 			}
+			if err := send(a, time.Hour, true); err != nil || len(seen) != 1 || strings.Contains(seen[0], "HUMAN_AGENT") {
+				t.Errorf("after an hour: got %v and %q, want a plain answer", err, seen)
+			}
 			for _, known := range []bool{true, false} {
+				seen = nil
 				if err := send(a, 2*24*time.Hour, known); err != nil {
 					t.Errorf("after two days, known %v: got %v, want it to go as a human agent's", known, err)
+				}
+				if n := len(seen); known != (n == 1) || !strings.Contains(seen[n-1], "HUMAN_AGENT") {
+					t.Errorf("after two days, known %v: got %q, want the tag, at once where it is known", known, seen)
 				}
 				if err := send(a, 8*24*time.Hour, known); gateway.ClassOf(err) != gateway.WindowClosed {
 					t.Errorf("after eight days, known %v: got %v, want class window_closed", known, err)

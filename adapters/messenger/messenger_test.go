@@ -116,15 +116,16 @@ func newSandbox(t *testing.T, kind simulator.Kind) *sandbox {
 		}
 		accounts = append(accounts, a)
 	}
+	var sim *simulator.Server
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) }))
 	sim, err := simulator.New(kind, simulator.Config{
-		Accounts: accounts, Client: &http.Client{Transport: transport, Timeout: 5 * time.Second},
+		Base: server.URL, Accounts: accounts, Client: &http.Client{Transport: transport, Timeout: 5 * time.Second},
 		Now: func() time.Time { return time.Now().Add(time.Duration(b.offset.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.control = control.InProcess(sim.Control())
-	server := httptest.NewServer(sim.Handler())
 	b.url = server.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
