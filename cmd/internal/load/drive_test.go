@@ -107,13 +107,13 @@ func (r *rig) lastWords(ctx context.Context, each int) error {
 // trouble sets the faults of all platforms, in turns, until stop is called. From spare on no webhook is lost.
 func (r *rig) trouble(ctx context.Context) (spare, stop func()) {
 	var mu sync.Mutex
-	odd, spared := false, false
+	n, spared := 0, false
 	set := func(change func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		change()
 		for _, s := range r.sides {
-			f := s.faults(odd)
+			f := s.faults(n)
 			if spared {
 				f.WebhookDropRate = 0
 			}
@@ -133,7 +133,7 @@ func (r *rig) trouble(ctx context.Context) (spare, stop func()) {
 			case <-done:
 				return
 			case <-t.C:
-				set(func() { odd = !odd })
+				set(func() { n++ })
 			}
 		}
 	})

@@ -40,6 +40,8 @@ type platform struct {
 	answers func(user int) map[string]string
 	// keeps: it numbers what it tells and keeps it, so that webhooks may be lost and overtake each other.
 	keeps bool
+	// minutes: it tells waits in whole minutes, for all that an account sends: few are enough.
+	minutes bool
 }
 
 // platforms are all that there are.
@@ -51,14 +53,14 @@ func platforms() []platform {
 			account: func(n int) string { return userName(n) + "@localhost" },
 		},
 		{
-			name: "instagram", start: ofMeta(messenger.InstagramLogin), own: "base_url: URL\ntoken_url: URL\napp_secret_file: DIR/instagram.app\nverify_token_file: DIR/word",
+			name: "instagram", start: ofMeta(messenger.InstagramLogin), minutes: true, own: "base_url: URL\ntoken_url: URL\napp_secret_file: DIR/instagram.app\nverify_token_file: DIR/word",
 			account: func(n int) string { return page(messenger.InstagramLogin, n).ID },
 			answers: func(n int) map[string]string {
 				return map[string]string{"token": page(messenger.InstagramLogin, n).Token}
 			},
 		},
 		{
-			name: "messenger", start: ofMeta(messenger.Messenger), own: "base_url: URL\napp_secret_file: DIR/meta.app\nverify_token_file: DIR/word",
+			name: "messenger", start: ofMeta(messenger.Messenger), minutes: true, own: "base_url: URL\napp_secret_file: DIR/meta.app\nverify_token_file: DIR/word",
 			account: func(n int) string { return page(messenger.Messenger, n).ID },
 			answers: func(n int) map[string]string { return map[string]string{"token": page(messenger.Messenger, n).Token} },
 		},
@@ -140,15 +142,18 @@ func startGatekeeper(r *rig, seed uint64) (simulator, error) {
 // share is how many of all requests meet each kind of fault.
 const share = 0.05
 
-// faults are those of a platform at a time: they change between two kinds of refusal and of lost answers, which a simulator
+// faults are those of a platform in a turn: they change between two kinds of refusal and of lost answers, which a simulator
 // cannot have at once.
-func (p platform) faults(odd bool) control.Faults {
+func (p platform) faults(n int) control.Faults {
 	f := control.Faults{
 		ErrorRate: share, LimitRate: share, TimeoutRate: share, TimeoutHoldMS: 1000, // a proxy gives up
 		WebhookReplayRate: share, WebhookBadSignatureRate: share,
 	}
-	if odd {
-		f.LimitRetryAfterS, f.TimeoutHoldMS = 1, 9000 // longer than an adapter waits
+	if n%2 == 1 {
+		f.TimeoutHoldMS = 9000 // longer than an adapter waits
+	}
+	if n%2 == 1 && (!p.minutes || n == 1 || n == 31) {
+		f.LimitRetryAfterS = 1
 	}
 	if p.keeps {
 		f.WebhookDropRate, f.WebhookParallel, f.WebhookStaleRate = share, 4, share

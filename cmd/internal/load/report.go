@@ -56,7 +56,7 @@ func (r Result) Problems() []string {
 		say("%s: %s", v.Kind, v.Text)
 	}
 	if n := r.Judged.Out.Refused; n > 0 {
-		say("%d messages answered with an error, want none: nothing happened that does not pass", n)
+		say("%d messages answered with an error (%v), want none: nothing happened that does not pass", n, r.Judged.Conditions)
 	}
 	if got, want := r.Judged.Out.Receipted, r.Judged.Out.Delivered; got != want {
 		say("%d receipts for %d messages", got, want)
