@@ -150,7 +150,7 @@ func TestDemoOnPlatforms(t *testing.T) {
 				"a person inside " + sim.Title, "Do you agree?", "Receipt of your consent", "(opens", "SIGKILL", "Your message was not kept",
 				"once in romeo's archive", "All 13 steps went as they should.",
 			} {
-				if !strings.Contains(out.String(), want) {
+				if told := strings.Join(strings.Fields(strings.ReplaceAll(out.String(), "|", " ")), " "); !strings.Contains(told, want) { // long lines are broken
 					t.Errorf("no %q in\n%s", want, out)
 				}
 			}
@@ -170,7 +170,7 @@ func TestDemoOnPlatforms(t *testing.T) {
 	})
 	t.Run("a platform that nobody plays", func(t *testing.T) {
 		cmd, out := start(t, exe, "want gatekeeper", "--once", "--platform", "pigeon")
-		if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "--platform: want gatekeeper, telegram") {
+		if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "--platform: want gatekeeper, instagram") {
 			t.Errorf("got %v\n%s, want the names of those that are", err, out)
 		}
 	})
