@@ -19,7 +19,7 @@ type invitation struct {
 // errInvite: the token is unknown, too old, or somebody else's.
 var errInvite = errors.New("no such invite")
 
-// NewInvite returns a token: 26 characters of a-z2-7 (128 bits), so that it passes through every platform's links.
+// newInvite returns a token: 26 characters of a-z2-7 (128 bits), so that it passes through every platform's links.
 func newInvite() string {
 	raw := make([]byte, 16)
 	_, _ = rand.Read(raw) // never fails since Go 1.24
