@@ -10,11 +10,11 @@ import (
 // XEP-0114 has no acknowledgements and the first write after a server's death
 // succeeds, so silence is all there is to notice.
 const (
-	keepaliveEvery = 30 * time.Second // a space when nothing else was sent
-	pingAfter      = 60 * time.Second // of silence, XEP-0199 to the server
-	deadAfter      = 90 * time.Second // of silence, the connection is given up
-	barrierTimeout = 20 * time.Second
-	heldLong       = time.Second // a handler that takes longer delays the answers behind its stanza
+	keepaliveEvery  = 30 * time.Second // a space when nothing else was sent
+	pingAfter       = 60 * time.Second // of silence, XEP-0199 to the server
+	deadAfter       = 90 * time.Second // of silence, the connection is given up
+	barrierTimeout  = 20 * time.Second // of silence while a barrier waits
+	barrierPatience = 2 * time.Minute  // with a server that speaks of everything but the barrier
 )
 
 const nsPing = "urn:xmpp:ping"
@@ -76,7 +76,7 @@ func (s *stream) nudge(b []byte) {
 // idle is how long the server has been silent. While a handler holds up the
 // reader, the silence is ours.
 func (s *stream) idle() time.Duration {
-	if s.busy.Load() {
+	if s.heldSince.Load() != 0 {
 		return 0
 	}
 	return s.now() - time.Duration(s.lastRead.Load())
@@ -86,10 +86,21 @@ func (s *stream) pingRequest() *Element {
 	return NewIQ(s.self, s.peer, "get", NewElement(nsPing, "ping"))
 }
 
+// ours is how long handlers have held up the reader so far. Answers of the
+// server lie unread meanwhile, so it is no time of the server's.
+func (s *stream) ours() time.Duration {
+	ours := time.Duration(s.held.Load())
+	if since := s.heldSince.Load(); since != 0 {
+		ours += s.now() - time.Duration(since)
+	}
+	return ours
+}
+
 // barrier returns nil once the server has processed everything written before
 // the call: it pings the server, which handles a stream in order, and any
-// answer counts, an error too. Time during which a handler holds up the reader
-// does not count against the server.
+// answer counts, an error too. The answer comes behind all that the server has
+// to read and to send before, which under load takes it long; so a server that
+// is heard of is waited for, and one that is silent is not.
 func (s *stream) barrier(ctx context.Context) error {
 	req := s.pingRequest()
 	key := iqKey{req.ID(), req.To()}
@@ -101,6 +112,7 @@ func (s *stream) barrier(ctx context.Context) error {
 	if err := s.send(ctx, req); err != nil {
 		return err
 	}
+	began, ours := s.now(), s.ours()
 	timer := time.NewTimer(barrierTimeout)
 	defer timer.Stop()
 	for {
@@ -108,14 +120,12 @@ func (s *stream) barrier(ctx context.Context) error {
 		case a := <-ch:
 			return a.err
 		case <-timer.C:
-			free := s.now() - time.Duration(s.lastHeld.Load())
-			if s.busy.Load() {
-				free = 0
+			waited := s.now() - began
+			silent := min(s.idle(), waited)
+			if silent >= barrierTimeout || waited-(s.ours()-ours) >= barrierPatience {
+				return fmt.Errorf("%w: waited %v, silent for %v", errBarrierTimeout, waited, silent)
 			}
-			if free >= barrierTimeout {
-				return errBarrierTimeout
-			}
-			timer.Reset(barrierTimeout - free)
+			timer.Reset(barrierTimeout - silent)
 		case <-ctx.Done():
 			return fmt.Errorf("xmpp: barrier: %w", context.Cause(ctx))
 		}

@@ -39,14 +39,12 @@ func (s *stream) read(ctx context.Context, handle func(context.Context, *Element
 			return parseStreamError(el)
 		}
 		if s.admit(el) {
-			s.busy.Store(true)
 			began := s.now()
+			s.heldSince.Store(max(1, int64(began)))
 			handle(ctx, el)
 			s.touch()
-			if end := s.now(); end-began > heldLong {
-				s.lastHeld.Store(int64(end))
-			}
-			s.busy.Store(false)
+			s.held.Add(int64(s.now() - began))
+			s.heldSince.Store(0)
 		}
 	}
 }

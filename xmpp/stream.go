@@ -85,11 +85,11 @@ type stream struct {
 	w    *writer
 	iqs  *iqTable
 
-	start    time.Time
-	lastRead atomic.Int64 // nanoseconds since start
-	lastHeld atomic.Int64 // when a handler last let go of the reader after holding it for long
-	busy     atomic.Bool  // the reader waits for a handler, not for the server
-	closing  atomic.Bool  // our end of stream has been queued
+	start     time.Time
+	lastRead  atomic.Int64 // nanoseconds since start
+	held      atomic.Int64 // nanoseconds in which the reader has waited for handlers, not for the server
+	heldSince atomic.Int64 // nanoseconds since start, 0 while no handler holds up the reader
+	closing   atomic.Bool  // our end of stream has been queued
 
 	endOnce sync.Once
 	ended   chan struct{}

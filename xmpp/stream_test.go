@@ -285,6 +285,52 @@ func TestStreamSlowHandler(t *testing.T) {
 	})
 }
 
+// A barrier's answer may come late behind much else; only silence, or talk without end, is no answer.
+func TestBarrierOfABusyServer(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		every    time.Duration // a stanza comes so often
+		hold     time.Duration // and holds up the reader for so long
+		answered time.Duration // after this time, 0 for never
+		want     time.Duration
+		err      error
+	}{
+		{"speaks of other things first", 15 * time.Second, 0, 100 * time.Second, 100 * time.Second, nil},
+		{"holds up the reader a little, again and again", time.Second, 900 * time.Millisecond, 10 * time.Minute, 10 * time.Minute, nil},
+		{"speaks of nothing but other things", 15 * time.Second, 0, 0, barrierPatience, errBarrierTimeout},
+		{"falls silent", 25 * time.Second, 0, 0, barrierTimeout, errBarrierTimeout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, func(context.Context, *Element) { time.Sleep(c.hold) })
+				r.server.MutePings(true)
+				began := time.Now()
+				result := make(chan error, 1)
+				go func() { result <- r.barrier(t.Context()) }()
+				ping := r.server.Expect(t, "urn:xmpp:ping", "to='example'")
+				talk, quiet := context.WithCancel(t.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for time.Sleep(c.every); talk.Err() == nil; time.Sleep(c.every) {
+						r.server.Send(t, "<message from='u@example' to='c@gw.example' id='other'/>")
+						if c.answered != 0 && time.Since(began) >= c.answered {
+							r.server.Send(t, "<iq type='result' from='example' to='gw.example' id='"+ping.Attr["id"]+"'/>")
+							return
+						}
+					}
+				})
+				err := <-result
+				took := time.Since(began)
+				quiet()
+				wg.Wait()
+				if !errors.Is(err, c.err) || took < c.want || took > c.want+c.every+c.hold {
+					t.Errorf("got %v after %v, want %v after %v", err, took, c.err, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestStreamGracefulClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
