@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -67,7 +66,7 @@ func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest
 
 // ingestAs makes one op of an account durable in its lane.
 func (g *Gateway) ingestAs(ctx context.Context, a *Account, out Outbound, opt IngestOptions) error {
-	plain, err := json.Marshal(out)
+	plain, err := out.pack()
 	if err != nil {
 		return err
 	}
@@ -109,7 +108,8 @@ func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, u
 
 // ingestEvent makes one event durable in its lane.
 func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev Event) error {
-	plain, err := json.Marshal(Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias})
+	in := Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias}
+	plain, err := in.pack()
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (o *ownership) order(ctx context.Context, l *lane) bool {
 func (o *ownership) numbered(ctx context.Context, items []*item) bool {
 	for _, it := range items {
 		if it.in == nil {
-			in, err := openJSON[Inbound](ctx, o.g.identity, it.Entry)
+			in, err := openEntry[Inbound](ctx, o.g.identity, it.Entry)
 			if err != nil {
 				return false
 			}

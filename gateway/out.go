@@ -35,7 +35,7 @@ var outStages = []func(*outWalk, context.Context) *verdict{
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
-	out, err := openJSON[Outbound](ctx, o.g.identity, it.Entry)
+	out, err := openEntry[Outbound](ctx, o.g.identity, it.Entry)
 	w := &outWalk{o: o, q: q, entry: it.Entry, out: out, turn: it.turn}
 	switch {
 	case errors.Is(err, ErrNoAccount):

@@ -105,7 +105,7 @@ func (r Request) token() string {
 
 // walkRaw parses a kept body once more, when an operator replays it. It has no headers any more: Parse goes by the rest.
 func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
-	kept, err := openJSON[rawCall](ctx, o.g.identity, it.Entry)
+	kept, err := openEntry[rawCall](ctx, o.g.identity, it.Entry)
 	if err != nil {
 		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
 	}
