@@ -46,6 +46,7 @@ type listener struct {
 // what was on its way), then no more webhooks, then the lanes finish what they can, then the store, then the admin side.
 func (a *App) Run(ctx context.Context) error {
 	defer a.close()
+	profiled()
 	if err := a.Listen(ctx); err != nil {
 		return err
 	}

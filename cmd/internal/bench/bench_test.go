@@ -12,9 +12,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 var (
 	out    = flag.String("out", "", "file for the figures as JSON")
 	length = flag.Duration("length", 4*time.Second, "of each load")
+	cpus   = flag.String("profiles", "", "folder for a CPU profile of Postern under each flood")
 )
 
 const (
@@ -69,7 +72,7 @@ func TestBench(t *testing.T) {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	postern, err := stand.Build(t.Context(), dir, "postern/cmd/postern")
+	postern, err := stand.Build(t.Context(), dir, "postern/cmd/postern", "bench")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,9 +143,9 @@ func (r *rig) measureFloor(name string, args ...string) System {
 	return r.measure(name, gateway{p, "/", func(chat int) string { return fmt.Sprintf("p%d@%s", chat%people, stand.Domain) }, false}, true)
 }
 
-func (r *rig) start(p *stand.Process) {
+func (r *rig) start(p *stand.Process, env ...string) {
 	r.t.Helper()
-	if err := p.Start(r.t.Context()); err != nil {
+	if err := p.Start(r.t.Context(), env...); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(p.Kill)
@@ -220,7 +223,11 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p)
+	var env []string
+	if *cpus != "" {
+		env = append(env, "POSTERN_PROFILE="+filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-")))
+	}
+	r.start(p, env...)
 	r.Hook(p)
 	defer p.Kill()
 	addresses, err := r.introduce(ctx, p, hello)
@@ -287,13 +294,13 @@ func (r *rig) measure(name string, g gateway, both bool) System {
 		r.load(g, ToUser, time.Second, (*Meter).flood, say)
 	}
 	s := System{Name: name}
-	s.FloodOut = r.load(g, ToPlatform, *length, (*Meter).flood, write)
+	s.FloodOut = r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), write)
 	drip := func(m *Meter, ctx context.Context, send func(int, string) error) error {
 		return m.drip(ctx, dripRate, send)
 	}
 	s.DripOut = r.load(g, ToPlatform, *length, drip, write)
 	if both {
-		s.FloodIn = r.load(g, ToUser, *length, (*Meter).flood, say)
+		s.FloodIn = r.load(g, ToUser, *length, r.profiled(g, (*Meter).flood), say)
 		s.DripIn = r.load(g, ToUser, *length, drip, say)
 	}
 	if both && g.confirms {
@@ -306,6 +313,20 @@ func (r *rig) measure(name string, g gateway, both bool) System {
 	return s
 }
 
+type loading = func(m *Meter, ctx context.Context, send func(chat int, text string) error) error
+
+// profiled runs a load between two signals to a gateway that takes profiles.
+func (r *rig) profiled(g gateway, run loading) loading {
+	if *cpus == "" || !g.confirms {
+		return run
+	}
+	return func(m *Meter, ctx context.Context, send func(int, string) error) error {
+		defer func() { _ = g.Signal(syscall.SIGUSR1) }() // without it there is no profile
+		_ = g.Signal(syscall.SIGUSR1)
+		return run(m, ctx, send)
+	}
+}
+
 // receipts floods the platform with messages that are under way until their receipt is back at the client.
 func (r *rig) receipts(g gateway, hook Hook) *Load {
 	r.t.Helper()
@@ -315,7 +336,7 @@ func (r *rig) receipts(g gateway, hook Hook) *Load {
 		r.stub.Confirm.Store(nil)
 		r.stub.Arrived = r.arrived
 	}()
-	l := r.load(g, ToPlatform, *length, (*Meter).flood, func(chat int, text string) error {
+	l := r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), func(chat int, text string) error {
 		return r.clients[chat/people].send(message(g.address(chat), text, wantsReceipt))
 	})
 	l.Disorder = 0 // the stub confirms in any order
@@ -334,7 +355,7 @@ func (r *rig) idle(g gateway) float64 {
 }
 
 // load runs one load and takes its figures.
-func (r *rig) load(g gateway, way Way, length time.Duration, run func(*Meter, context.Context, func(int, string) error) error, send func(int, string) error) *Load {
+func (r *rig) load(g gateway, way Way, length time.Duration, run loading, send func(int, string) error) *Load {
 	r.t.Helper()
 	m := newMeter(way)
 	r.meter.Store(m)
