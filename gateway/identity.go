@@ -206,7 +206,7 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newAccountKeys(i.keys.master, data, rec.Salt)
+	keys, err := i.keys.accountKeys(data, rec.Salt)
 	if err != nil {
 		return nil, err
 	}
