@@ -62,6 +62,7 @@ func Features() []Feature {
 
 // Caps is what one chat supports now: data, compared and printed, never a method with I/O behind it.
 type Caps struct {
+	// Levels may be shared with whoever else asked: nobody changes it.
 	Levels map[Feature]Level
 	// TextMax is the longest text in TextUnit; 0 means no limit.
 	TextMax  int
