@@ -91,7 +91,7 @@ type Identity struct {
 	accounts *cache[AccountID, *Account]
 	links    *cache[string, []AccountID]
 	ends     *cache[string, AccountID]
-	contacts *cache[string, *Contact]
+	contacts *cache[contactKey, *Contact]
 	lines    map[AdapterID]Linked // set before anything runs
 	revising [64]sync.Mutex       // one change of an account or contact at a time; two may share one
 }
@@ -104,7 +104,7 @@ func NewIdentity(store Records, keys *Keyring) *Identity {
 		accounts: newCache[AccountID, *Account](size, ContactCaching),
 		links:    newCache[string, []AccountID](size, ContactCaching),
 		ends:     newCache[string, AccountID](size, ContactCaching),
-		contacts: newCache[string, *Contact](size, ContactCaching),
+		contacts: newCache[contactKey, *Contact](size, ContactCaching),
 	}
 }
 
