@@ -95,6 +95,7 @@ type Gateway struct {
 	metrics   *Metrics
 	probe     func(string)
 
+	crew      *crew                         // what lanes work on, while Run runs
 	slotsIn   chan struct{}                 // one per `in` lane at work
 	slotsOut  chan struct{}                 // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
 	filesIn   *transfers                    // files on their way to users

@@ -10,12 +10,14 @@ import (
 // stopped when it returns. The goroutines of the delivery path are all started in this file:
 //
 //	Run ── one per shard: shard.run ── one per owned shard: lease holder, reader
-//	    │                           └─ one per lane with work: ownership.work
+//	    │                           └─ one of a crew per lane with work: ownership.work
 //	    ├─ fleetingWorkers: typing towards platforms
 //	    ├─ lookWorkers: how contacts look
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
 //	    └─ listen: account changes and wake-ups from other replicas
 func (g *Gateway) Run(ctx context.Context) {
+	g.crew = newCrew()
+	defer g.crew.dismiss()
 	var wg sync.WaitGroup
 	for _, p := range AllShards() {
 		wg.Go(func() { (&shard{g: g, part: p}).run(ctx) })
@@ -83,10 +85,14 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// start gives a lane a goroutine of its own until it has no work. The caller holds o.mu.
+// start gives a lane a goroutine until it has no work. The caller holds o.mu.
 func (o *ownership) start(ctx context.Context, l *lane) {
 	l.active = true
-	o.lanes.Go(func() { o.work(ctx, l) })
+	o.lanes.Add(1)
+	o.g.crew.do(func() {
+		defer o.lanes.Done()
+		o.work(ctx, l)
+	})
 }
 
 // listen forgets what other replicas changed and wakes what waits for it.
