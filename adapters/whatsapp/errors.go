@@ -13,6 +13,9 @@ const (
 	codeForeignToken = "100"
 	// codeBlockFailed says that a person could not be blocked, as one who has not written for a day.
 	codeBlockFailed = "139100"
+	// codeNoType, and in groups codeNoGroupType, say that the API has no such type of message.
+	codeNoType      = "131051"
+	codeNoGroupType = "130501"
 	// codePairLimit says that one person got too much.
 	codePairLimit = 131056
 )
