@@ -235,6 +235,11 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 		w.early(b)
 		return nil // about a message sent elsewhere, older than the map, or one whose send has no answer yet
 	}
+	if b.State == StatusDelivered || b.State == StatusRead {
+		if v := w.arrived(ctx, b); v != nil {
+			return v
+		}
+	}
 	switch b.State {
 	case StatusDelivered:
 		if m.Receipt {

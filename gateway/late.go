@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// SentTTL is how long a message is kept after it was sent where a platform may say later that the window was closed.
+// SentTTL is how long a message that is not delivered is kept after it was sent where a platform may say later that the window was closed.
 const SentTTL = time.Hour
 
 // sentOp is an op as it was before it was sent.
@@ -43,6 +43,17 @@ func (w *outWalk) keep(ctx context.Context) error {
 		Kind: RecordSent, Name: w.o.g.sentName(out.Op.ID), TTL: SentTTL,
 		Value: w.account.Keys.Data.Seal(sentPlace(w.account.ID, out.Op.ID), plain),
 	})
+}
+
+// arrived forgets an op once it is delivered.
+func (w *inWalk) arrived(ctx context.Context, b Status) *verdict {
+	rule := w.inst.Adapter.Caps(w.contact.facts()).Window
+	if ids := refIDs(b.Ref); rule != nil && rule.Late && len(ids) > 0 {
+		if err := w.o.g.store.Save(ctx, accountOwner(w.account.ID), Change{Kind: RecordSent, Name: w.o.g.sentName(OpID(ids[0])), TTL: SentTTL}); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+	}
+	return nil
 }
 
 // returned puts an op that the platform has taken, and then refused because the window was closed, back into its lane, where it meets
