@@ -90,6 +90,8 @@ type WindowRule struct {
 	For time.Duration
 	// Reopen is true when OpReopen may be sent while the window is closed.
 	Reopen bool
+	// Late is true when the platform may take a message for a closed window, and say only in a status that it was refused.
+	Late bool
 }
 
 // WindowPolicy is what an operator wants of a message for a contact whose reply window is closed.

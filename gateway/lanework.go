@@ -192,13 +192,13 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 func (o *ownership) drain(ctx context.Context, l *lane) bool {
 	q := ParkQueue(l.id.queue, l.id.name)
 	for {
-		entries, err := o.g.store.Read(ctx, o.part, q, "", 64)
+		items, err := o.parkedItems(ctx, q)
 		if err != nil {
 			o.lose()
 			return false
 		}
-		for _, e := range entries {
-			v := o.try(ctx, l, q, &item{Entry: e})
+		for _, it := range items {
+			v := o.try(ctx, l, q, it)
 			if v.end == again {
 				o.park(ctx, l, []*item{}, v)
 			}
@@ -206,7 +206,7 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 				return false
 			}
 		}
-		if len(entries) > 0 {
+		if len(items) > 0 {
 			continue
 		}
 		gone, err := o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
@@ -219,6 +219,26 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 			delete(o.parked, l.id)
 			o.mu.Unlock()
 			return true
+		}
+	}
+}
+
+// parkedItems reads the park queue of a lane. What came back may stand behind what waits, and goes first: the whole of an out lane
+// is looked at, which is small (Config.LaneMax).
+func (o *ownership) parkedItems(ctx context.Context, q Queue) ([]*item, error) {
+	const page = 64
+	var items []*item
+	for after := EntryID(""); ; {
+		entries, err := o.g.store.Read(ctx, o.part, q, after, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			items, after = append(items, o.queued(ctx, e)), e.ID
+		}
+		if len(entries) < page || direction(q) == "in" {
+			inOrder(items)
+			return items, nil
 		}
 	}
 }

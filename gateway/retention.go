@@ -24,6 +24,7 @@ const (
 	RecordQuestion RecordKind = "question" // owner a:<account>: what a contact asked lately that a number can answer, by alias
 	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
 	RecordFile     RecordKind = "file"     // owner a:<account>: where a file that was moved already has been put
+	RecordSent     RecordKind = "sent"     // owner a:<account>: an op that the platform has taken but may still refuse by its window
 	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -77,6 +78,7 @@ func RetentionTable() []Retention {
 		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},
 		{RecordFile, FileTTL, "so that the same file is not uploaded again"},
+		{RecordSent, SentTTL, "so that a message which a platform takes and refuses afterwards is not lost"},
 		{RecordPicture, PictureTTL, "the account; a copy of what the platform shows of a contact"},
 	}
 }

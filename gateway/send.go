@@ -72,6 +72,9 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 		// A status may overtake the answer to Send: what it needs stands before.
 		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
 	}
+	if err := w.keep(ctx); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
 	var err error
 	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before); err != nil {
 		return new(w.o.storeFailed(ctx, err))

@@ -40,6 +40,7 @@ type item struct {
 	Entry
 	in     *Inbound  // decoded early where the platform numbers its events
 	panics int       // tries that panicked
+	sent   time.Time // when an op that came back was sent first
 	turn   time.Time // when the op may go under the adapter's limits, once that is known
 }
 
@@ -152,7 +153,7 @@ func (o *ownership) fill(ctx context.Context, q Queue, cursor map[Queue]EntryID)
 
 // dispatch hands an entry to its lane, or behind what is parked of it.
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
-	id := laneID{q, e.Lane}
+	id, it := laneID{q, e.Lane}, o.queued(ctx, e)
 	o.mu.Lock()
 	l := o.byID[id]
 	p, isParked := o.parked[id]
@@ -168,7 +169,10 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 		l = &lane{id: id, more: make(chan struct{}, 1)}
 		o.byID[id] = l
 	}
-	l.waiting = append(l.waiting, &item{Entry: e})
+	l.waiting = append(l.waiting, it)
+	if e.Kind == EntryAgain {
+		inOrder(l.waiting)
+	}
 	o.pending[q]++
 	tell(l.more)
 	if !l.active {

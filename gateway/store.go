@@ -58,6 +58,7 @@ type EntryKind string
 const (
 	EntryEvent   EntryKind = "event"   // an Inbound
 	EntryOp      EntryKind = "op"      // an Outbound
+	EntryAgain   EntryKind = "again"   // an Outbound that the platform took and refused afterwards
 	EntryStanzas EntryKind = "stanzas" // rendered bytes for the stream
 	EntryRaw     EntryKind = "raw"     // a webhook body that could not be parsed
 )

@@ -92,6 +92,8 @@ const (
 	TextInternal        TextKey = "internal"
 	TextLate            TextKey = "late"
 	TextUnsupportedPart TextKey = "unsupported_part"
+	TextUnsupportedEdit TextKey = "unsupported_edit"
+	TextUnsupportedAny  TextKey = "unsupported_any"
 	TextEdited          TextKey = "edited"
 	TextRetracted       TextKey = "retracted"
 	TextReacted         TextKey = "reacted"

@@ -219,7 +219,7 @@ func TestLimits(t *testing.T) {
 			refused, _ = err.(*gateway.SendError) //nolint:errorlint // Send promises the type itself
 		}
 	}
-	if refused == nil || refused.Class != gateway.Retryable || refused.Code != "131056" {
+	if refused == nil || refused.Class != gateway.RateLimited || refused.Scope != gateway.LimitChat || refused.Code != "131056" {
 		t.Errorf("46 messages at once: got %v, want 131056 for that chat", refused)
 	}
 	if _, err := a.Send(t.Context(), romeo, direct(nurse, gateway.OpMessage{Content: gateway.PlainText("hi")})); err != nil {

@@ -234,7 +234,7 @@ func errorCases() []adaptertest.ErrorCase {
 		return `{"error":{"message":"(#` + code + `) to 34600111222","type":"OAuthException","code":` + code + `,"error_data":{"messaging_product":"whatsapp","details":"x"},"fbtrace_id":"A"}}`
 	}
 	cases := []adaptertest.ErrorCase{
-		{Name: "pair", Status: 400, Header: http.Header{"Retry-After": {"4"}}, Body: fault("131056"), Class: gateway.Retryable, Code: "131056", RetryAfter: 4 * time.Second},
+		{Name: "pair", Status: 400, Header: http.Header{"Retry-After": {"4"}}, Body: fault("131056"), Class: gateway.RateLimited, Scope: gateway.LimitChat, Code: "131056", RetryAfter: 4 * time.Second},
 		{Name: "account calls, told how long", Status: 400, Header: http.Header{graph.HeaderBusinessUsage: {`{"9":[{"type":"whatsapp","call_count":101,"estimated_time_to_regain_access":2}]}`}}, Body: fault("80007"), Class: gateway.RateLimited, Code: "80007", RetryAfter: 2 * time.Minute},
 		{Name: "html", Status: 503, Body: "<html>", Class: gateway.Uncertain},
 		{Name: "no id in the answer", Status: 200, Body: `{"messaging_product":"whatsapp"}`, Class: gateway.Uncertain},
@@ -262,7 +262,7 @@ func errorCases() []adaptertest.ErrorCase {
 		{"131208", 429, gateway.RateLimited},
 		{"368", 403, gateway.RateLimited},
 		{"132069", 400, gateway.RateLimited},
-		{"131056", 400, gateway.Retryable},
+		{"131056", 400, gateway.RateLimited},
 		{"131016", 500, gateway.Retryable},
 		{"131057", 500, gateway.Retryable},
 		{"133004", 503, gateway.Retryable},
