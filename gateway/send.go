@@ -261,7 +261,9 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 			return new(w.o.storeFailed(ctx, err))
 		}
 		if se.Class == RateLimited {
-			w.o.g.pauses.store(limitName(w.inst, w.account, w.contact, se.Scope), pause{time.Now().Add(wait)})
+			if err := w.hold(ctx, se.Scope, wait); err != nil {
+				return new(w.o.storeFailed(ctx, err))
+			}
 			return &verdict{end: again, after: wait, why: ParkLimit}
 		}
 		return &verdict{end: again, after: wait, why: ParkRetry}
