@@ -156,6 +156,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 	if w.cut(ctx, op) {
 		return Sent{}, &verdict{end: stop}
 	}
+	w.answered(endOf(err))
 	w.o.g.probe("after-send")
 	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
@@ -185,6 +186,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
 	defer cancel()
 	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
+	w.answered(endOf(err))
 	if err != nil {
 		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}

@@ -153,6 +153,8 @@ const (
 	ParkReauth ParkReason = "reauth"
 	ParkWindow ParkReason = "window"
 	ParkPause  ParkReason = "pause"
+	// ParkBreaker: the platform's host fails and is left alone.
+	ParkBreaker ParkReason = "breaker"
 )
 
 // ParkedLane is one parked lane.
