@@ -261,6 +261,10 @@ type Instance struct {
 	// Name is shown in service discovery.
 	Name    string
 	Adapter Adapter
+	// Breaker keeps calls from the platform's host while it fails; nil never does.
+	Breaker Breaker
+	// Limits are the operator's, besides those that the adapter declares.
+	Limits []Limit
 	// Window is what happens to a message while the platform's reply window is closed.
 	Window WindowPolicy
 	// Strangers is whom a person reaches who writes to the line and is nobody's contact; empty: a text says how to reach somebody.

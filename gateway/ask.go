@@ -37,6 +37,13 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 		g.askFleeting(a, out)
 		return nil
 	}
+	if err := g.admit(ctx, inst, a, c, out); err != nil {
+		if _, refused := errors.AsType[*Refusal](err); refused {
+			return err
+		}
+		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
+		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+	}
 	return g.ingestOp(ctx, a, out, digest)
 }
 

@@ -76,7 +76,7 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}
-	if g.limits.take(time.Now(), 0, buckets(inst, f.account, c)) > 0 {
+	if got, err := g.tokens(ctx, inst, f.account, c, 0); err != nil || !got.OK {
 		return "dropped"
 	}
 	call, cancel := context.WithDeadline(ctx, f.until)

@@ -101,7 +101,8 @@ type Gateway struct {
 	filesIn   *transfers                    // files on their way to users
 	filesOut  *transfers                    // files on their way to platforms
 	fleeting  []chan fleeting               // typing on its way out, by contact
-	pauses    *cache[string, pause]         // what a platform told to slow down
+	held      *cache[AdapterID, time.Time]  // until when platforms want to be left alone, in part at least
+	spent     *cache[string, emptyUntil]    // users' limits that have no token to give
 	looks     []chan look                   // contacts to look at, by contact
 	looking   *cache[string, bool]          // contacts that are in looks
 	present   *cache[string, Presence]      // what platforms last told of contacts
@@ -109,15 +110,12 @@ type Gateway struct {
 	told      *cache[string, bool]          // notices given in the last hour
 	without   *cache[contactKey, []Feature] // what a platform refused in a chat
 	echoes    *cache[string, time.Time]     // since when ops of uncertain effect wait for their echo
-	limits    *limiter                      // what adapters' limits leave
 	readings  *cache[string, *reading]      // how far chats were shown and read
 	excerpts  *cache[string, string]        // how messages begin
 	owned     sync.Map                      // partition -> <-chan struct{} that is closed when our ownership of it ends
 	polled    []*polls                      // one per platform that is asked for its events
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 }
-
-type pause struct{ until time.Time }
 
 // New returns a Gateway that does nothing yet.
 func New(cfg Config, d Deps) *Gateway {
@@ -128,9 +126,10 @@ func New(cfg Config, d Deps) *Gateway {
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
-		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
+		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
+		healing: newCache[string, bool](100_000, healingLife),
 	}
-	g.limits, g.echoes = newLimiter(), newCache[string, time.Time](10_000, time.Hour)
+	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {

@@ -73,6 +73,8 @@ type Contact struct {
 	Muted   int64 `json:"m,omitempty"`
 	// Told names the event or op with which the user was told who can read this chat; empty when they were not yet.
 	Told string `json:"t,omitempty"`
+	// Wrote: our user has written to them, in a chat that began with that.
+	Wrote bool `json:"o,omitempty"`
 	// Asked is when they last asked something that a number can answer, Unix seconds.
 	Asked int64 `json:"q,omitempty"`
 }

@@ -28,7 +28,7 @@ func (w *outWalk) keep(ctx context.Context) error {
 		return nil
 	}
 	// As it came: what the walk found out of chat and target is found out anew.
-	out, err := openJSON[Outbound](ctx, w.o.g.identity, w.entry)
+	out, err := openEntry[Outbound](ctx, w.o.g.identity, w.entry)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (w *inWalk) shut(ctx context.Context, rule *WindowRule) *verdict {
 func (o *ownership) queued(ctx context.Context, e Entry) *item {
 	it := &item{Entry: e}
 	if e.Kind == EntryAgain {
-		if out, err := openJSON[Outbound](ctx, o.g.identity, e); err == nil { // the walk says what is wrong with it
+		if out, err := openEntry[Outbound](ctx, o.g.identity, e); err == nil { // the walk says what is wrong with it
 			it.sent = out.Sent
 		}
 	}

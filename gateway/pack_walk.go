@@ -20,6 +20,7 @@ func (o *Outbound) pack() ([]byte, error) {
 	p.text(o.Op.Lang)
 	p.moment(o.Op.LastInbound)
 	err := p.opBody(o.Op.Body)
+	p.moment(o.Sent)
 	return p, err
 }
 
@@ -31,6 +32,7 @@ func (o *Outbound) unpack(u *unpacker) {
 	o.Op.ID, o.Op.Chat = OpID(u.text()), u.chat()
 	o.Op.At, o.Op.Lang, o.Op.LastInbound = u.moment(), u.text(), u.moment()
 	o.Op.Body = u.opBody()
+	o.Sent = u.moment()
 }
 
 // pack is the payload of an entry in an `in` queue.

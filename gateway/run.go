@@ -97,7 +97,7 @@ func (o *ownership) start(ctx context.Context, l *lane) {
 
 // listen forgets what other replicas changed and wakes what waits for it.
 func (g *Gateway) listen(ctx context.Context) {
-	changed, unparked := g.store.Subscribe(ctx, SignalAccounts), g.store.Subscribe(ctx, SignalUnpark)
+	changed, unparked, held := g.store.Subscribe(ctx, SignalAccounts), g.store.Subscribe(ctx, SignalUnpark), g.store.Subscribe(ctx, SignalHeld)
 	for {
 		select {
 		case id := <-changed:
@@ -110,6 +110,8 @@ func (g *Gateway) listen(ctx context.Context) {
 				}
 				return true
 			})
+		case payload := <-held:
+			g.heldElsewhere(payload)
 		case <-ctx.Done():
 			return
 		}

@@ -15,6 +15,7 @@ type Store interface {
 	Worker
 	DeadLetters
 	Records
+	Limiter
 	Signals
 	// Ready returns nil when the store takes writes.
 	Ready(ctx context.Context) error
@@ -153,6 +154,8 @@ const (
 	ParkReauth ParkReason = "reauth"
 	ParkWindow ParkReason = "window"
 	ParkPause  ParkReason = "pause"
+	// ParkBreaker: the platform's host fails and is left alone.
+	ParkBreaker ParkReason = "breaker"
 )
 
 // ParkedLane is one parked lane.
@@ -225,6 +228,39 @@ type Records interface {
 	List(ctx context.Context, owner Owner, kind RecordKind, cursor string, n int) (values map[string][]byte, next string, err error)
 	// Erase removes all records of an owner, lasting and expiring.
 	Erase(ctx context.Context, owner Owner) error
+}
+
+// Bucket is a limit of somebody: Burst tokens at once, and Every so often one more. It is one time, when it would be full
+// again (GCRA), and is forgotten by itself once it is full.
+type Bucket struct {
+	// Name is an HMAC.
+	Name string
+	// Every is 0 for a bucket that no token leaves: it only waits for the end of a Hold.
+	Every time.Duration
+	Burst int
+	// Taker names, as an HMAC, on whose behalf a token is taken where several share the bucket: while tokens are short each
+	// taker waits for one at a time, so that they get theirs in turn, whoever has more to do. Empty: nobody shares it.
+	Taker string
+}
+
+// Taken is what came of asking for tokens.
+type Taken struct {
+	// OK is true when a token of every bucket was spent: what they are for may begin after Wait. Otherwise none was, and it is
+	// worth asking again after Wait.
+	OK   bool
+	Wait time.Duration
+	// By is the index of the bucket that has to be waited for longest.
+	By int
+}
+
+// Limiter keeps limits that all replicas share. The buckets of an adapter instance share a Redis Cluster slot, so that several
+// are spent in one step or not at all.
+type Limiter interface {
+	// Take spends one token of every bucket, unless that means to wait for more than most: who cannot wait for their turn must
+	// not hold up others.
+	Take(ctx context.Context, a AdapterID, most time.Duration, buckets ...Bucket) (Taken, error)
+	// Hold lets no token of a bucket be spent for a time, or longer where it is held longer already.
+	Hold(ctx context.Context, a AdapterID, name string, d time.Duration) error
 }
 
 // Signals carries what is worth nothing a moment later: typing, presence, stream wake-ups. Late or unheard is gone.

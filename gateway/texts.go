@@ -81,6 +81,8 @@ const (
 	TextEmpty           TextKey = "empty"
 	TextTooLong         TextKey = "too_long"
 	TextBusy            TextKey = "busy"
+	TextTooFast         TextKey = "too_fast"
+	TextManyNew         TextKey = "many_new"
 	TextStoreDown       TextKey = "store_down"
 	TextGaveUp          TextKey = "gave_up"
 	TextUncertain       TextKey = "uncertain"

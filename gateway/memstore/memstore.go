@@ -25,6 +25,7 @@ type Store struct {
 	mu     sync.Mutex
 	parts  map[gateway.Partition]*partition
 	owners map[gateway.Owner]map[recordName]record
+	levels expiring[bucketName, level]
 }
 
 // New returns an empty store.

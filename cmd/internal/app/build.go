@@ -133,7 +133,7 @@ func (b *builder) instances() error {
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
 			Readable: a.ContactJIDs == "readable", Window: gateway.WindowPolicy(cmp.Or(a.ClosedWindow, string(gateway.WindowHold))),
-			Strangers: gateway.UserID(a.Strangers), Contacts: b.cfg.Operator.contacts(),
+			Strangers: gateway.UserID(a.Strangers), Limits: a.Limits.all(), Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())
@@ -245,6 +245,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		ids = append(ids, i.ID)
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
+	breakers(b.registry, b.made)
 	if err := b.media(a, keys); err != nil {
 		return err
 	}

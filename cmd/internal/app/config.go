@@ -186,6 +186,8 @@ type Adapter struct {
 	// Strangers is the JID of a user who takes messages of people on a shared line whom nobody has invited; empty answers them
 	// with a text.
 	Strangers string `yaml:"strangers"`
+	// Limits are the operator's: how much users may ask for, and the platform is asked.
+	Limits Limits `yaml:"limits"`
 
 	// Own is the type's own configuration; nil when the type is unknown.
 	Own adapters.Config `yaml:"-"`

@@ -130,7 +130,7 @@ func (r *rig) platform(p platform, seed uint64) string {
 	r.t.Cleanup(func() { cancel(); wg.Wait(); web.Close() })
 	r.sides = append(r.sides, &side{platform: p, sim: sim, control: control.InProcess(sim.Control())})
 	own := strings.NewReplacer("URL", web.URL, "DIR", r.dir, "\n", "\n    ").Replace(p.own)
-	return fmt.Sprintf("  %s:\n    type: %s\n    jid: %s\n    secret: %q\n    %s\n", p.name, p.name, p.domain(), componentSecret, own)
+	return fmt.Sprintf("  %s:\n    type: %s\n    jid: %s\n    limits: {user: \"off\", chat: \"off\", first_contact: \"off\"}\n    secret: %q\n    %s\n", p.name, p.name, p.domain(), componentSecret, own)
 }
 
 // postern runs the gateway until the test ends.
