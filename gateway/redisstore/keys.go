@@ -36,6 +36,7 @@ func Keys() []KeyRow {
 		{"{<o>}:r:<>", false, "lasting records of a kind: owned by the owner, gone with Erase"},
 		{"{<o>}:x:<>", true, "an expiring record: its own time to live"},
 		{"{<o>}:xi", true, "names of the expiring records, so that Erase finds them: as long as the last of them"},
+		{"{replicas}:live", true, "the replicas that work: as long as the last announcement"},
 		{"ready", true, "proof that Redis takes writes: a minute"},
 	}
 }
@@ -60,6 +61,7 @@ func Explain(key string) (KeyRow, bool) {
 	return KeyRow{}, false
 }
 
+func (s *Store) live() string     { return s.prefix + "{replicas}:live" }
 func (s *Store) readyKey() string { return s.prefix + "ready" }
 
 // part begins a key of a partition: the braces make Redis Cluster hash the partition's name alone.
