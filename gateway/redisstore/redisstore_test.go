@@ -122,7 +122,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"acquire", "begin", "bury", "dead", "erase", "fail", "finish", "ingest", "lookup", "park", "release", "renew", "replay", "save", "unpark",
+		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "finish", "ingest", "lookup", "park", "release", "renew", "replay", "save", "unpark",
 	}
 	var got []string
 	for name, sc := range scripts {
