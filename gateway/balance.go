@@ -172,6 +172,18 @@ func (b *balance) alone() bool {
 	return len(b.known) == 0 || self && len(b.known) == 1
 }
 
+// elsewhere reports whether another replica can carry a component.
+func (b *balance) elsewhere(p Partition) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r, n := range b.known {
+		if r != b.replica && slices.Contains(n.Carries, p) && !slices.Contains(n.Declines, p) {
+			return true
+		}
+	}
+	return false
+}
+
 // wants reports whether this replica should try to get a partition.
 func (b *balance) wants(p Partition) bool {
 	b.mu.Lock()

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"postern/gateway"
 )
 
 const (
@@ -118,6 +120,10 @@ func (v *supervisor) react(err error, attempt, refusals int) (wait time.Duration
 	var refused *StreamError
 	errors.As(err, &refused)
 	switch {
+	case errors.Is(err, gateway.ErrHandOver):
+		v.state(linkDown, nil)
+		v.log.Info("xmpp stream down: another replica takes over", "component", v.stream.domain)
+		return 0, true // the lease goes at once: nobody is the component meanwhile
 	case refused == nil:
 	case refused.Condition == "conflict":
 		v.state(linkDown, err)
@@ -158,7 +164,7 @@ func (v *supervisor) once(ctx context.Context, lost <-chan struct{}) error {
 	wg.Go(func() {
 		select {
 		case <-lost:
-			v.log.Warn("component lease lost", "component", v.stream.domain)
+			v.log.Info("component lease lost or wanted elsewhere", "component", v.stream.domain)
 			cancel()
 		case <-ctx.Done():
 		}
