@@ -157,12 +157,14 @@ func TestRollingRestart(t *testing.T) {
 		n := c.Count()
 		talk := p.talk(c, jid, "nurse")
 		for _, x := range []struct{ goes, stays *process }{{p.first, p.second}, {p.second, p.first}} {
-			talk.on(20)
+			talk.on(24)
 			p.leaves(x.goes, x.stays)
-			talk.on(10)
+			talk.on(12)
 			x.goes.up()
+			began := time.Now()
 			p.shares(p.first, p.second)
-			talk.on(10)
+			p.Logf("the process that came back has its share %s after its start", time.Since(began).Round(time.Millisecond))
+			talk.on(12)
 		}
 		lines := talk.end()
 		s.see(c, n, "the last text", text(jid, fmt.Sprint("in ", lines-1)))
@@ -220,7 +222,7 @@ func (p *pair) talk(c *user.Client, jid, person string) *chatter {
 	ctx, stop := context.WithCancel(p.ctx)
 	k := &chatter{p: p, stop: stop, ids: map[string]string{}}
 	k.wg.Go(func() {
-		tick := time.NewTicker(75 * time.Millisecond) // the sandbox keeps the last 500 messages of a chat
+		tick := time.NewTicker(30 * time.Millisecond) // the sandbox keeps the last 500 messages of a chat
 		defer tick.Stop()
 		for i := 0; ctx.Err() == nil; i++ {
 			line := fmt.Sprint("out ", i)
