@@ -112,8 +112,9 @@ type Gateway struct {
 	echoes    *cache[string, time.Time]     // since when ops of uncertain effect wait for their echo
 	readings  *cache[string, *reading]      // how far chats were shown and read
 	excerpts  *cache[string, string]        // how messages begin
-	owned     sync.Map                      // partition -> <-chan struct{} that is closed when our ownership of it ends
+	owned     sync.Map                      // partition -> *possession
 	polled    []*polls                      // one per platform that is asked for its events
+	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 }
 
@@ -138,6 +139,7 @@ func New(cfg Config, d Deps) *Gateway {
 			g.polled = append(g.polled, newPolls(g, i, p))
 		}
 	}
+	g.balance = newBalance(g)
 	g.identity.learnLines(d.Instances)
 	if g.probe == nil {
 		g.probe = func(string) {}
@@ -148,10 +150,14 @@ func New(cfg Config, d Deps) *Gateway {
 // Outbox returns the outbox of an adapter instance's component.
 func (g *Gateway) Outbox(a AdapterID) *Outbox {
 	return &Outbox{
-		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), replica: g.cfg.Replica,
+		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), balance: g.balance,
 		log: g.log.With("adapter", string(a)), metrics: g.metrics, probe: g.probe,
 	}
 }
+
+// Retire leaves everything that this replica owns to the others, if there are any: what is begun goes to its end, then the
+// leases are given back. It returns at once; others says whether there are any. Run still has to be ended.
+func (g *Gateway) Retire(ctx context.Context) (others bool) { return g.balance.retire(ctx) }
 
 // SignalUnpark is the topic on which a renewed account wakes the lanes that waited for it; the payload is its id.
 const SignalUnpark = "unpark"

@@ -15,19 +15,19 @@ import (
 	"postern/gateway/gatewaytest"
 )
 
-// share is the store of a replica that gets every second shard, or all with odd below 0, so that two replicas work at once; takes counts its questions
-// about limits.
+// share is the store of a replica: it notes who took which shard last, and takes counts its questions about limits.
 type share struct {
 	gateway.Store
-	odd   int
-	takes atomic.Int32
+	owners *sync.Map // partition -> replica
+	takes  atomic.Int32
 }
 
 func (s *share) Acquire(ctx context.Context, p gateway.Partition, replica string, ttl time.Duration) (gateway.Lease, error) {
-	if rest, ok := strings.CutPrefix(string(p), "s"); ok && s.odd >= 0 && int(rest[1]-'0')%2 != s.odd {
-		return gateway.Lease{}, gateway.ErrHeld
+	l, err := s.Store.Acquire(ctx, p, replica, ttl)
+	if err == nil && s.owners != nil {
+		s.owners.Store(p, replica)
 	}
-	return s.Store.Acquire(ctx, p, replica, ttl)
+	return l, err
 }
 
 func (s *share) Take(ctx context.Context, a gateway.AdapterID, most time.Duration, b ...gateway.Bucket) (gateway.Taken, error) {
@@ -35,33 +35,36 @@ func (s *share) Take(ctx context.Context, a gateway.AdapterID, most time.Duratio
 	return s.Store.Take(ctx, a, most, b...)
 }
 
-// twoReplicas restarts a rig as two processes; shard n belongs to the process n modulo 2.
-func (r *rig) twoReplicas() (stop func()) {
+// twoReplicas restarts a rig as two processes, which share its shards, and notes in owners which has what.
+func (r *rig) twoReplicas(owners *sync.Map) (stop func()) {
 	r.stop()
 	store := r.store
-	r.store = &share{Store: store, odd: 1}
-	r.startOn(gateway.Config{Replica: "odd"}, &wire{})
+	r.store = &share{Store: store, owners: owners}
+	r.startOn(gateway.Config{Replica: "one"}, &wire{})
 	first := r.stop
-	r.store = &share{Store: store}
-	r.startOn(gateway.Config{Replica: "even"}, r.wire)
+	r.store = &share{Store: store, owners: owners}
+	r.startOn(gateway.Config{Replica: "other"}, r.wire)
 	second := r.stop
 	r.store = store
-	gatewaytest.Advance(time.Second) // both listen
+	gatewaytest.Advance(5 * time.Second) // both know of each other
 	return func() { first(); second() }
 }
 
-// inShards returns a contact in an odd shard and one in an even shard.
-func (r *rig) inShards() (odd, even gateway.Alias) {
-	for n := 0; odd == "" || even == ""; n++ {
+// inShards returns a contact in a shard of one replica and one in a shard of the other.
+func (r *rig) inShards(owners *sync.Map) (one, other gateway.Alias) {
+	for n := 0; n < 1000 && (one == "" || other == ""); n++ {
 		alias := r.contact(gateway.ContactID(fmt.Sprint("c", n)))
-		shard := string(gateway.LaneKey{Adapter: wall, Local: alias}.Shard())
-		if int(shard[2]-'0')%2 == 1 {
-			odd = alias
-		} else {
-			even = alias
+		switch owner, _ := owners.Load(gateway.LaneKey{Adapter: wall, Local: alias}.Shard()); owner {
+		case "one":
+			one = alias
+		case "other":
+			other = alias
 		}
 	}
-	return odd, even
+	if one == "" || other == "" {
+		r.t.Fatal("the replicas share nothing")
+	}
+	return one, other
 }
 
 // times notes when a platform was called, since it was made.
@@ -100,13 +103,14 @@ func TestLimitsOfTwoReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Limits: []gateway.Limit{{Scope: gateway.LimitAccount, Every: 100 * time.Millisecond, Burst: 5}}}}
 		r := newRig(t, p, gateway.Config{})
-		stop := r.twoReplicas()
+		owners := &sync.Map{}
+		stop := r.twoReplicas(owners)
 		defer stop()
-		odd, even := r.inShards()
+		one, other := r.inShards(owners)
 		calls := timed(p)
 		for n := range 40 {
-			r.mustAsk(odd, fmt.Sprint("o", n), "odd")
-			r.mustAsk(even, fmt.Sprint("e", n), "even")
+			r.mustAsk(one, fmt.Sprint("o", n), "one")
+			r.mustAsk(other, fmt.Sprint("e", n), "other")
 		}
 		gatewaytest.Advance(30 * time.Second)
 		if n := len(p.taken()); n != 80 {
@@ -125,9 +129,10 @@ func TestPauseOfTwoReplicas(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &platform{caps: textCaps(), desc: gateway.Descriptor{Limits: limits}}
 			r := newRig(t, p, gateway.Config{})
-			stop := r.twoReplicas()
+			owners := &sync.Map{}
+			stop := r.twoReplicas(owners)
 			defer stop()
-			odd, even := r.inShards()
+			one, other := r.inShards(owners)
 			began, calls := time.Now(), 0
 			p.send = func(gateway.Op) (gateway.Sent, error) {
 				if calls++; calls == 1 {
@@ -138,9 +143,9 @@ func TestPauseOfTwoReplicas(t *testing.T) {
 				}
 				return gateway.Sent{}, nil
 			}
-			r.mustAsk(odd, "o", "odd")
+			r.mustAsk(one, "o", "one")
 			gatewaytest.Advance(2 * time.Second)
-			r.mustAsk(even, "e", "even")
+			r.mustAsk(other, "e", "other")
 			gatewaytest.Advance(2 * time.Minute)
 			if n := len(p.taken()); n != 2 {
 				t.Errorf("sent %d, want both in the end", n)
@@ -193,7 +198,7 @@ func TestUserLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
 		r.stop()
-		counted := &share{Store: r.store, odd: -1}
+		counted := &share{Store: r.store}
 		r.store = counted
 		r.limits = []gateway.Limit{{Scope: gateway.LimitUser, Every: 20 * time.Second, Burst: 6}, {Scope: gateway.LimitUserChat, Every: 15 * time.Second, Burst: 4}}
 		r.start(gateway.Config{})

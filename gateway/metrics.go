@@ -18,6 +18,7 @@ type Metrics struct {
 	dead       *prometheus.CounterVec   // where
 	fenced     prometheus.Counter
 	shards     prometheus.Gauge
+	replicas   prometheus.Gauge
 	leads      *prometheus.GaugeVec // adapter
 	stanzas    *prometheus.CounterVec
 	barrier    *prometheus.HistogramVec
@@ -66,8 +67,9 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
 		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
+		replicas:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_replicas", Help: "Replicas that work, as this one knows them, itself included."}),
 	}
-	r.MustRegister(m.fenced, m.panics, m.shards)
+	r.MustRegister(m.fenced, m.panics, m.shards, m.replicas)
 	m.start(adapters)
 	return m
 }

@@ -9,7 +9,8 @@ import (
 // Run works until ctx ends: it owns what shards it can get and carries fleeting signals. Everything that it starts has
 // stopped when it returns. The goroutines of the delivery path are all started in this file:
 //
-//	Run ── one per shard: shard.run ── one per owned shard: lease holder, reader
+//	Run ── balance.run: announces this replica, hears of the others
+//	    ├─ one per shard: shard.run ── one per owned shard: lease holder, reader, who sees that it is another replica's
 //	    │                           └─ one of a crew per lane with work: ownership.work
 //	    ├─ fleetingWorkers: typing towards platforms
 //	    ├─ lookWorkers: how contacts look
@@ -19,6 +20,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.crew = newCrew()
 	defer g.crew.dismiss()
 	var wg sync.WaitGroup
+	wg.Go(func() { g.balance.run(ctx) })
 	for _, p := range AllShards() {
 		wg.Go(func() { (&shard{g: g, part: p}).run(ctx) })
 	}
@@ -59,7 +61,7 @@ func enqueue[T any](queues []chan T, a AccountID, alias Alias, v T) bool {
 // run owns the shard whenever it can.
 func (s *shard) run(ctx context.Context) {
 	for {
-		held, err := acquireLease(ctx, s.g.store, s.part, s.g.cfg.Replica, s.g.log)
+		held, err := s.g.balance.acquire(ctx, s.part)
 		if err != nil {
 			return
 		}
@@ -69,12 +71,17 @@ func (s *shard) run(ctx context.Context) {
 			defer lose()
 			held.keep(owned)
 		})
+		wg.Go(func() {
+			if s.g.balance.surplus(owned, s.part) {
+				lose() // what is begun goes to its end, then the lease is given back
+			}
+		})
 		s.g.metrics.shards.Inc()
 		o := s.own(held.Lease, lose)
-		s.g.own(s.part, owned.Done())
+		disown := s.g.own(s.part, owned.Done())
 		o.read(owned)
 		lose()
-		s.g.disown(s.part)
+		disown()
 		wg.Wait()
 		o.lanes.Wait()
 		s.g.metrics.shards.Dec()

@@ -17,6 +17,7 @@ type Store interface {
 	Records
 	Limiter
 	Signals
+	Replicas
 	// Ready returns nil when the store takes writes.
 	Ready(ctx context.Context) error
 	Close() error
@@ -268,4 +269,13 @@ type Signals interface {
 	Publish(ctx context.Context, topic string, payload []byte) error
 	// Subscribe delivers until ctx ends, when the channel is closed; a slow reader loses signals, never delays anybody.
 	Subscribe(ctx context.Context, topic string) <-chan []byte
+}
+
+// Replicas tells the processes on one store of each other.
+type Replicas interface {
+	// Announce says that a replica works, for as long as ttl lasts, with a note for the others, and returns the notes of all
+	// that are announced, its own among them.
+	Announce(ctx context.Context, replica string, note []byte, ttl time.Duration) (map[string][]byte, error)
+	// Withdraw ends a replica's announcement; without one it is no error.
+	Withdraw(ctx context.Context, replica string) error
 }

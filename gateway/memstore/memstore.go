@@ -26,6 +26,7 @@ type Store struct {
 	parts  map[gateway.Partition]*partition
 	owners map[gateway.Owner]map[recordName]record
 	levels expiring[bucketName, level]
+	live   map[string]announcement
 }
 
 // New returns an empty store.
@@ -36,6 +37,7 @@ func New() *Store {
 		sigs:   newHub[[]byte](),
 		parts:  map[gateway.Partition]*partition{},
 		owners: map[gateway.Owner]map[recordName]record{},
+		live:   map[string]announcement{},
 	}
 	for _, r := range gateway.RetentionTable() {
 		s.kinds[r.Kind] = r.TTL

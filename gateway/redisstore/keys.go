@@ -39,6 +39,7 @@ func Keys() []KeyRow {
 		{"{<o>}:xi", true, "names of the expiring records, so that Erase finds them: as long as the last of them"},
 		{"{<l>}:b:<>", true, "a bucket of a limit: until it is full again, or until a pause is over"},
 		{"{<l>}:t:<>", true, "who waits for tokens of a bucket that several share: until their turn"},
+		{"{replicas}:live", true, "the replicas that work: as long as the last announcement"},
 		{"ready", true, "proof that Redis takes writes: a minute"},
 	}
 }
@@ -63,6 +64,7 @@ func Explain(key string) (KeyRow, bool) {
 	return KeyRow{}, false
 }
 
+func (s *Store) live() string     { return s.prefix + "{replicas}:live" }
 func (s *Store) readyKey() string { return s.prefix + "ready" }
 
 // part begins a key of a partition: the braces make Redis Cluster hash the partition's name alone.

@@ -124,7 +124,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"acquire", "begin", "bury", "dead", "erase", "fail", "finish", "hold", "ingest", "lookup", "park", "release", "renew", "replay", "save", "take", "unpark",
+		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "finish", "hold", "ingest", "lookup", "park", "release", "renew", "replay", "save", "take", "unpark",
 	}
 	var got []string
 	for name, sc := range scripts {
