@@ -53,9 +53,18 @@ type Webhook interface {
 type Poller interface {
 	// Polls reports whether the configuration wants this at all: platforms that can be asked mostly have webhooks too.
 	Polls() bool
-	// Run asks until ctx ends or asking makes no sense any more; the error is then a *SendError. emit returns nil only when the
-	// events are durable: nothing may be acknowledged to the platform before.
-	Run(ctx context.Context, account Credentials, emit func(context.Context, []Event) error) error
+	// Run asks until ctx ends or asking makes no sense any more; the error is then a *SendError. Nothing may be acknowledged to the
+	// platform before to has it.
+	Run(ctx context.Context, account Credentials, to Intake) error
+}
+
+// Intake takes what a Poller was given. Its methods return nil only when that is durable.
+type Intake interface {
+	// Take takes events.
+	Take(ctx context.Context, events []Event) error
+	// Bury keeps what could not be parsed as a dead letter. A replay gives it to Webhook.Parse, with the account's Endpoint as
+	// Query["token"].
+	Bury(ctx context.Context, raw []byte) error
 }
 
 // Sharer is implemented by adapters whose configuration may hold a line: an operator's own bot, number or page that serves

@@ -314,12 +314,13 @@ func TestLimits(t *testing.T) {
 type asked struct {
 	*platform
 	feed chan []gateway.Event
+	bad  chan []byte // what is not understood
 	runs chan string
 }
 
 func (*asked) Polls() bool { return true }
 
-func (a *asked) Run(ctx context.Context, account gateway.Credentials, emit func(context.Context, []gateway.Event) error) error {
+func (a *asked) Run(ctx context.Context, account gateway.Credentials, to gateway.Intake) error {
 	a.runs <- string(account.Endpoint)
 	for {
 		select {
@@ -327,7 +328,11 @@ func (a *asked) Run(ctx context.Context, account gateway.Credentials, emit func(
 			if len(evs) == 0 {
 				return &gateway.SendError{Class: gateway.Retryable, Code: "500"}
 			}
-			if err := emit(ctx, evs); err != nil {
+			if err := to.Take(ctx, evs); err != nil {
+				return err
+			}
+		case raw := <-a.bad:
+			if err := to.Bury(ctx, raw); err != nil {
 				return err
 			}
 		case <-ctx.Done():

@@ -52,7 +52,20 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(body)
 }
 
-func run(t *testing.T, s *script, emit func([]gateway.Event) error) (rested time.Duration, err error) {
+// intake is what the core would be.
+type intake struct {
+	take   func([]gateway.Event) error
+	buried []string
+}
+
+func (in *intake) Take(_ context.Context, events []gateway.Event) error { return in.take(events) }
+
+func (in *intake) Bury(_ context.Context, raw []byte) error {
+	in.buried = append(in.buried, string(raw))
+	return nil
+}
+
+func run(t *testing.T, s *script, take func([]gateway.Event) error, buried ...*[]string) (rested time.Duration, err error) {
 	t.Helper()
 	c := config(t, "https://api.example")
 	c.Receive = telegram.ReceivePoll
@@ -64,7 +77,11 @@ func run(t *testing.T, s *script, emit func([]gateway.Event) error) (rested time
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	account := gateway.Credentials{Endpoint: goldenBot, Secret: []byte(`{"token":"` + tokens[0] + `"}`)}
-	err = a.Run(ctx, account, func(_ context.Context, events []gateway.Event) error { return emit(events) })
+	in := intake{take: take}
+	err = a.Run(ctx, account, &in)
+	for _, b := range buried {
+		*b = in.buried
+	}
 	return time.Since(s.began), err
 }
 
@@ -83,7 +100,7 @@ func batch(updates ...string) string {
 func TestPollingRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []string{"", "", batch(update(10), update(11)), batch(), flood, batch(update(12), `{"update_id":13,"message":{"text":5}}`, update(14))}}
-		var got []string
+		var got, buried []string
 		stored := 0
 		_, err := run(t, s, func(events []gateway.Event) error {
 			if stored++; stored == 2 {
@@ -93,7 +110,10 @@ func TestPollingRests(t *testing.T) {
 				got = append(got, e.Dedupe)
 			}
 			return nil
-		})
+		}, &buried)
+		if want := `[{"update_id":13,"message":{"text":5}}]`; fmt.Sprint(buried) != want {
+			t.Errorf("kept as not understood: got %v, want %s", buried, want)
+		}
 		if err != nil {
 			t.Errorf("Run: got %v, want nil at the end of its context", err)
 		}
