@@ -227,6 +227,14 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, account Credentials, op Op) (sent Sent, found bool, err error)
 }
 
+// Acknowledger tells a platform that something has arrived, where a person's app waits for that, as for a button that was pressed.
+type Acknowledger interface {
+	// Awaited reports whether somebody waits: a function of the event.
+	Awaited(ev Event) bool
+	// Acknowledge is called once the event is durable. Nothing depends on it: it is neither repeated nor waited for.
+	Acknowledge(ctx context.Context, account Credentials, ev Event) error
+}
+
 // Registrar tells a platform where its webhooks go. It is called at start and is idempotent.
 type Registrar interface {
 	// Register announces url. The account is the line where the configuration holds one, else zero: the platform then has one

@@ -142,6 +142,43 @@ func TestPollingRests(t *testing.T) {
 	})
 }
 
+// TestButtonIsAnswered: the person's app stops waiting, by a call that names the query.
+func TestButtonIsAnswered(t *testing.T) {
+	pressed := `{"update_id":20,"callback_query":{"id":"4382bfdwdsb323b2d9","from":{"id":5550001},"data":"yes","message":{"message_id":7,"date":1790000000,"chat":{"id":5550001,"type":"private"},"from":{"id":7000000001,"is_bot":true},"text":"Well?"}}}`
+	synctest.Test(t, func(t *testing.T) {
+		s := &calls{}
+		a, err := telegram.New(*config(t, "https://api.example"), &http.Client{Transport: s}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		account := gateway.Credentials{Endpoint: goldenBot, Secret: []byte(`{"token":"` + tokens[0] + `"}`)}
+		for _, body := range []string{update(19), pressed} {
+			events, err := a.Parse(gateway.Request{Query: map[string][]string{"token": {goldenBot + "-proof"}}, Body: []byte(body)})
+			if err != nil || len(events) != 1 {
+				t.Fatalf("%s: got %v and %v, want an event", body, events, err)
+			}
+			if got, want := a.Awaited(events[0]), body == pressed; got != want {
+				t.Errorf("%s: awaited: got %v, want %v", body, got, want)
+			}
+			if err := a.Acknowledge(t.Context(), account, events[0]); err != nil {
+				t.Error(err)
+			}
+		}
+		if want := `[/answerCallbackQuery {"callback_query_id":"4382bfdwdsb323b2d9"}]`; fmt.Sprint(s.made) != want {
+			t.Errorf("got calls %v, want %s", s.made, want)
+		}
+	})
+}
+
+// calls says yes to everything.
+type calls struct{ made []string }
+
+func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
+	raw, err := io.ReadAll(r.Body)
+	c.made = append(c.made, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/'):]+" "+string(raw))
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"ok":true,"result":true}`)), Request: r}, err
+}
+
 // TestPollingStops where asking makes no sense any more.
 func TestPollingStops(t *testing.T) {
 	for answer, want := range map[string]struct {
