@@ -315,6 +315,7 @@ func TestLimits(t *testing.T) {
 type asked struct {
 	*platform
 	feed  chan []gateway.Event
+	bad   chan []byte // what is not understood
 	runs  chan string
 	now   atomic.Int32 // runners
 	twice atomic.Bool
@@ -322,7 +323,7 @@ type asked struct {
 
 func (*asked) Polls() bool { return true }
 
-func (a *asked) Run(ctx context.Context, account gateway.Credentials, emit func(context.Context, []gateway.Event) error) error {
+func (a *asked) Run(ctx context.Context, account gateway.Credentials, to gateway.Intake) error {
 	a.runs <- string(account.Endpoint)
 	if a.now.Add(1) > 1 {
 		a.twice.Store(true)
@@ -334,7 +335,11 @@ func (a *asked) Run(ctx context.Context, account gateway.Credentials, emit func(
 			if len(evs) == 0 {
 				return &gateway.SendError{Class: gateway.Retryable, Code: "500"}
 			}
-			if err := emit(ctx, evs); err != nil {
+			if err := to.Take(ctx, evs); err != nil {
+				return err
+			}
+		case raw := <-a.bad:
+			if err := to.Bury(ctx, raw); err != nil {
 				return err
 			}
 		case <-ctx.Done():

@@ -215,16 +215,31 @@ func (s *polls) ask(ctx context.Context, a *Account) (err error) {
 			err = &SendError{Class: Retryable, Code: "panic"}
 		}
 	}()
-	return s.poller.Run(ctx, a.Credentials(), func(ctx context.Context, events []Event) error {
-		for _, ev := range events {
-			if ev.Endpoint == "" {
-				ev.Endpoint = a.Endpoint
-			}
-			if err := s.g.take(ctx, s.inst, ev); err != nil {
-				return err
-			}
+	return s.poller.Run(ctx, a.Credentials(), intake{s, a})
+}
+
+// intake takes what one account's Poller was given.
+type intake struct {
+	s *polls
+	a *Account
+}
+
+// Take implements Intake.
+func (in intake) Take(ctx context.Context, events []Event) error {
+	for _, ev := range events {
+		if ev.Endpoint == "" {
+			ev.Endpoint = in.a.Endpoint
 		}
-		s.g.metrics.Webhook(s.inst.ID, "polled")
-		return nil
-	})
+		if err := in.s.g.take(ctx, in.s.inst, ev); err != nil {
+			return err
+		}
+	}
+	in.s.g.metrics.Webhook(in.s.inst.ID, "polled")
+	return nil
+}
+
+// Bury implements Intake.
+func (in intake) Bury(ctx context.Context, raw []byte) error {
+	in.s.g.metrics.Webhook(in.s.inst.ID, "malformed")
+	return in.s.g.buryRaw(ctx, in.s.inst.ID, rawCall{Token: string(in.a.Endpoint), Body: raw})
 }

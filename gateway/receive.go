@@ -41,7 +41,7 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	events, err := parse(hook, r)
 	if err != nil {
 		g.metrics.Webhook(a, "malformed")
-		if lost := g.buryRaw(ctx, a, r); lost != nil {
+		if lost := g.buryRaw(ctx, a, rawCall{Token: r.token(), Body: r.Body}); lost != nil {
 			return lost // not kept: the platform shall try again
 		}
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -74,8 +74,8 @@ func parse(hook Webhook, r Request) (events []Event, err error) {
 }
 
 // buryRaw keeps a body that nobody understood, so that it can be replayed once somebody does.
-func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
-	plain, err := json.Marshal(rawCall{Token: r.token(), Body: r.Body})
+func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r rawCall) error {
+	plain, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
 }
 
 // rawCall is what is kept of a webhook that nobody understood: the body, and the token of the path that some platforms name the
-// account by.
+// account by; of what was asked for it is the account's endpoint.
 type rawCall struct {
 	Token string `json:"token,omitempty"`
 	Body  []byte `json:"body"`

@@ -12,7 +12,7 @@ import (
 //	Run ── balance.run: announces this replica, hears of the others
 //	    ├─ one per shard: shard.run ── one per owned shard: lease holder, reader, who sees that it is another replica's
 //	    │                           └─ one of a crew per lane with work: ownership.work
-//	    ├─ fleetingWorkers: typing towards platforms
+//	    ├─ fleetingWorkers: typing towards platforms, and that something has arrived
 //	    ├─ lookWorkers: how contacts look
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
 //	    └─ listen: account changes and wake-ups from other replicas

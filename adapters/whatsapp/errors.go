@@ -30,9 +30,9 @@ var codeClasses = map[int]gateway.Class{
 	134011: gateway.Permanent,
 	368:    gateway.RateLimited, 131048: gateway.RateLimited, // policy block, spam limit
 	4: gateway.RateLimited, 80007: gateway.RateLimited, 130429: gateway.RateLimited, 133016: gateway.RateLimited, 131208: gateway.RateLimited,
-	132069: gateway.RateLimited,
+	132069:        gateway.RateLimited,
 	codePairLimit: gateway.RateLimited,
-	1:      gateway.Uncertain, 2: gateway.Uncertain, 131000: gateway.Uncertain,
+	1:             gateway.Uncertain, 2: gateway.Uncertain, 131000: gateway.Uncertain,
 	131016: gateway.Retryable, 131057: gateway.Retryable, 133004: gateway.Retryable, // service unavailable, maintenance, server unavailable
 	131047: gateway.WindowClosed,
 	131026: gateway.NotReachable, 130472: gateway.NotReachable, 131049: gateway.NotReachable, 131050: gateway.NotReachable, 130497: gateway.NotReachable,
