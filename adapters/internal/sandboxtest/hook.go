@@ -34,6 +34,11 @@ func (b *Sandbox) sink(setup Setup) http.Handler {
 		if token, ok := strings.CutPrefix(r.URL.Path, "/hooks/"+setup.Instance+"/"); ok {
 			q.Set("token", token)
 		}
+		status := http.StatusOK
+		if setup.Status != nil {
+			status = setup.Status()
+		}
+		defer w.WriteHeader(status)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.posted = append(b.posted, gateway.Request{Method: r.Method, Query: q, Header: r.Header, Body: body, Now: time.Now().Unix()})

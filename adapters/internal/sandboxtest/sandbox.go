@@ -42,6 +42,8 @@ type Setup struct {
 	Instance string
 	// Challenge answers the handshake by which a platform checks where its webhooks go; nil where there is none.
 	Challenge func(q url.Values) ([]byte, bool)
+	// Status is what the next webhook is answered; nil is always 200.
+	Status func() int
 	// Open makes the simulator. The Config has a client and the sandbox's clock; URL and Hook are known.
 	Open func(b *Sandbox, cfg sandbox.Config) (Simulator, error)
 }
