@@ -2,10 +2,13 @@ package app
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -25,6 +28,19 @@ func NewKey() string {
 	raw := make([]byte, gateway.KeySize)
 	_, _ = rand.Read(raw) // never fails since Go 1.24
 	return base64.StdEncoding.EncodeToString(raw) + "\n"
+}
+
+// NewSigningKey makes the P-256 key that our assertions to a gatekeeper are signed with (ES256), in PEM.
+func NewSigningKey() (string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
 // readKey returns the store key. A file that others can read or change is refused: it opens everything in the store.

@@ -2,13 +2,9 @@ package setup
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	_ "embed"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -61,7 +57,7 @@ func Write(a Answers, force bool) (Result, error) {
 	secrets := []file{
 		{"store.key", true, func() (string, error) { return app.NewKey(), nil }},
 		{secretFile, true, func() (string, error) { return token() + "\n", nil }},
-		{"gatekeeper.pem", true, newSigningKey},
+		{"gatekeeper.pem", true, app.NewSigningKey},
 		{"gatekeeper.webhook", true, func() (string, error) { return "whsec_" + base64.StdEncoding.EncodeToString(random(32)) + "\n", nil }},
 	}
 	snippetName := map[string]string{string(deploy.Prosody): "postern.cfg.lua", string(deploy.Ejabberd): "postern.yml"}[a.Server]
@@ -164,16 +160,3 @@ func random(n int) []byte {
 
 // token is a secret that needs no quoting in any of the files: 32 characters, 192 bits.
 func token() string { return base64.RawURLEncoding.EncodeToString(random(24)) }
-
-// newSigningKey makes the P-256 key that our assertions are signed with (ES256), in PEM.
-func newSigningKey() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return "", err
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
-}
