@@ -1,18 +1,12 @@
 package gatekeeper_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,34 +29,12 @@ const (
 	otherSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
 )
 
-// writeKey puts a fresh P-256 key into a file.
-func writeKey(t testing.TB, dir string) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "partner.pem")
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// config is a valid configuration for a gatekeeper at url.
+// config is a valid configuration for a gatekeeper at url, with a fresh key.
 func config(t testing.TB, url string) *gatekeeper.Config {
 	t.Helper()
-	dir := t.TempDir()
 	cfg := gatekeeper.DefaultConfig()
-	cfg.BaseURL, cfg.ClientID, cfg.KeyFile, cfg.Region, cfg.TermsVersion = url, clientID, writeKey(t, dir), "EEA", "1"
-	cfg.WebhookSecretFile = filepath.Join(dir, "webhook.secret")
-	if err := os.WriteFile(cfg.WebhookSecretFile, []byte(hookSecret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	cfg.BaseURL, cfg.ClientID, cfg.Region, cfg.TermsVersion = url, clientID, "EEA", "1"
+	cfg.KeyFile, cfg.WebhookSecretFile = sandboxtest.Secret(t, sandboxtest.Key(t)), sandboxtest.Secret(t, hookSecret+"\n")
 	return cfg
 }
 
