@@ -143,9 +143,7 @@ func putFaults(c *controlCall) (any, error) {
 	}
 	c.faults = f
 	for _, p := range c.partners {
-		for _, l := range p.lanes {
-			c.settle(p, l) // the width of lanes may have changed
-		}
+		p.lanes.Each(f.WebhookParallel, func(*lane) {}) // the width of lanes may have changed
 	}
 	c.touch()
 	c.nudge()

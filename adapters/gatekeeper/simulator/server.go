@@ -76,9 +76,7 @@ type partner struct {
 	users  map[string]*user // by folded user-visible id
 	hook   endpoint
 	log    eventLog
-	lanes  map[string]*lane
-	due    laneQueue
-	flying int
+	lanes  sandbox.Lanes[*event]
 }
 
 // New makes a sandbox. Requests are served at once; webhooks and personas need Run.
@@ -170,7 +168,7 @@ func (s *Server) addPerson(p Person) {
 func (s *Server) register(p Partner) error {
 	known := s.partners[p.ClientID]
 	if known == nil {
-		known = &partner{users: map[string]*user{}, lanes: map[string]*lane{}, log: eventLog{max: s.cfg.Limits.Events, next: 1}}
+		known = &partner{users: map[string]*user{}, log: eventLog{max: s.cfg.Limits.Events, next: 1}}
 		s.partners[p.ClientID] = known
 	}
 	known.Partner, known.keys = p, nil

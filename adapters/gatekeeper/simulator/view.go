@@ -144,7 +144,7 @@ func (s *Server) stateView() stateView {
 		FaultsMet: maps.Clone(s.dice.Drawn),
 	}
 	for _, p := range s.partners {
-		v.Counts.WebhooksWaiting += p.waiting()
+		v.Counts.WebhooksWaiting += p.lanes.Waiting()
 		v.Counts.Backlog += len(p.log.events)
 	}
 	return v

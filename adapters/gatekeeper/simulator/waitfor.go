@@ -138,7 +138,7 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 	case "idle":
 		waiting := 0
 		for _, p := range s.partners {
-			waiting += p.waiting()
+			waiting += p.lanes.Waiting()
 		}
 		out.OK, out.Count = waiting == 0, int64(waiting)
 		return out, true

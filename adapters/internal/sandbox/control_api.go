@@ -107,9 +107,7 @@ func putFaults(c *controlCall) (any, error) {
 	}
 	c.faults = f
 	for _, a := range c.accounts {
-		for _, l := range a.lanes {
-			c.settle(a, l) // the width of lanes may have changed
-		}
+		a.lanes.Each(f.WebhookParallel, func(*lane) {}) // the width of lanes may have changed
 	}
 	c.Touch()
 	return c.faults, nil
