@@ -106,14 +106,10 @@ func New(cfg Config) (*Server, error) {
 	if s.api, err = s.routes(); err != nil {
 		return nil, err
 	}
-	s.control = s.controlRoutes()
-	all := chi.NewRouter()
-	all.Handle("/sandbox/v1/*", s.control)
-	all.Handle("/", s.control)
-	all.Handle("/page/*", s.control)
-	all.NotFound(s.api.ServeHTTP)
-	all.MethodNotAllowed(s.api.ServeHTTP)
-	s.handler = all
+	if s.control, err = s.controlRoutes(); err != nil {
+		return nil, err
+	}
+	s.handler = sandbox.OneAddress(s.api, s.control)
 	return s, nil
 }
 
@@ -216,16 +212,7 @@ type call struct {
 	now     time.Time
 }
 
-// param is a path parameter, decoded.
-func (c *call) param(name string) string {
-	v := chi.URLParam(c.r, name)
-	if c.r.URL.RawPath != "" { // then chi matched the escaped path
-		if plain, err := url.PathUnescape(v); err == nil {
-			return plain
-		}
-	}
-	return v
-}
+func (c *call) param(name string) string { return sandbox.Param(c.r, name) }
 
 // routes builds the API from the document: an operation without an implementation is an error.
 func (s *Server) routes() (http.Handler, error) {

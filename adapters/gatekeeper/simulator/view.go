@@ -1,9 +1,7 @@
 package simulator
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -11,13 +9,6 @@ import (
 
 	"postern/adapters/internal/sandbox"
 )
-
-func newReader(b []byte) io.Reader {
-	if len(b) == 0 {
-		b = []byte("{}")
-	}
-	return bytes.NewReader(b)
-}
 
 // Views of the control API.
 
