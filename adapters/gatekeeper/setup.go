@@ -25,7 +25,7 @@ func Setup() guide.Guide {
 			Default: guide.Always("http://127.0.0.1:8490"), Check: wantURL,
 		},
 		{Name: "client_id", Ask: "Our client id at the gatekeeper", Required: true, Default: guide.Always("postern")},
-		{Name: "key_file", File: "pem", Make: newSigningKey},
+		{Name: "key_file", File: "pem", Make: NewSigningKey},
 		{Name: "webhook_secret_file", File: "webhook", Make: newWebhookSecret},
 		{Name: "terms_url", Ask: "URL of the gatekeeper's terms, which users read before they consent (may be empty)"},
 		{Name: "terms_version", Ask: "Version of these terms: another one there stops enlistments until you have read it (may be empty)"},
@@ -39,8 +39,8 @@ func wantURL(s string) error {
 	return nil
 }
 
-// newSigningKey makes the P-256 key that our assertions are signed with (ES256), in PEM.
-func newSigningKey() (string, error) {
+// NewSigningKey makes the P-256 key that our assertions are signed with (ES256), in PKCS #8 and PEM.
+func NewSigningKey() (string, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", err
