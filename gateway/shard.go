@@ -89,18 +89,13 @@ func (o *ownership) read(ctx context.Context) {
 	cursor := map[Queue]EntryID{}
 	for ctx.Err() == nil {
 		next := o.wakeDue(ctx)
-		n := 0
-		for _, q := range []Queue{QueueIn, QueueOut} {
-			read, err := o.fill(ctx, q, cursor)
-			if err != nil && !o.later(ctx, err) {
-				return
-			}
-			n += read
+		more, err := o.fill(ctx, cursor)
+		if err != nil && !o.later(ctx, err) {
+			return
 		}
-		if n > 0 {
-			continue
+		if !more && err == nil { // what has come since has left its hint
+			o.idle(ctx, hint, next)
 		}
-		o.idle(ctx, hint, next)
 	}
 }
 
@@ -130,25 +125,34 @@ func (o *ownership) idle(ctx context.Context, hint <-chan struct{}, next time.Ti
 	}
 }
 
-// fill reads one queue as far as there is room.
-func (o *ownership) fill(ctx context.Context, q Queue, cursor map[Queue]EntryID) (int, error) {
+// fill reads both queues as far as there is room. It reports whether there may be more to read at once.
+func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bool, err error) {
+	var from []Cursor
 	o.mu.Lock()
-	room := readAhead - o.pending[q]
-	o.mu.Unlock()
-	if room < readAhead-readResume {
-		return 0, nil
-	}
-	entries, err := o.g.store.Read(ctx, o.part, q, cursor[q], room)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range entries {
-		if err := o.dispatch(ctx, q, e); err != nil {
-			return 0, err
+	for _, q := range []Queue{QueueIn, QueueOut} {
+		if room := readAhead - o.pending[q]; room >= readAhead-readResume {
+			from = append(from, Cursor{q, cursor[q], room})
 		}
-		cursor[q] = e.ID
 	}
-	return len(entries), nil
+	o.mu.Unlock()
+	if len(from) == 0 {
+		return false, nil
+	}
+	read, err := o.g.store.ReadQueues(ctx, o.part, from...)
+	if err != nil {
+		return false, err
+	}
+	for i, entries := range read {
+		q := from[i].Queue
+		for _, e := range entries {
+			if err := o.dispatch(ctx, q, e); err != nil {
+				return false, err
+			}
+			cursor[q] = e.ID
+		}
+		more = more || len(entries) == from[i].N
+	}
+	return more, nil
 }
 
 // dispatch hands an entry to its lane, or behind what is parked of it.

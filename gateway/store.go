@@ -82,11 +82,20 @@ type Ingester interface {
 	// Read returns up to n entries after an id, oldest first, without waiting. A new owner starts from the empty id:
 	// whatever is there is unfinished.
 	Read(ctx context.Context, p Partition, q Queue, after EntryID, n int) ([]Entry, error)
+	// ReadQueues reads several queues of a partition at once; the answers are in the order of the cursors.
+	ReadQueues(ctx context.Context, p Partition, from ...Cursor) ([][]Entry, error)
 	// Watch hints that a partition may have new work until ctx ends, when the channel is closed. Hints may be lost or
 	// spurious: poll as well.
 	Watch(ctx context.Context, p Partition) <-chan struct{}
 	// Depth returns how many entries a queue holds and when its oldest was ingested.
 	Depth(ctx context.Context, p Partition, q Queue) (n int, oldest time.Time, err error)
+}
+
+// Cursor is a place to read on from: up to N entries after an id.
+type Cursor struct {
+	Queue Queue
+	After EntryID
+	N     int
 }
 
 // Lease is the right to work on a partition until it runs out. Epoch grows with every new owner.

@@ -174,9 +174,12 @@ func (b *builder) publish() error {
 // newClient is what adapters call platforms with. A redirect would carry credentials elsewhere and is an answer like any other.
 // How long a whole call may take is its context's business: a file takes longer than a message.
 func newClient() *http.Client {
+	// As many as chats are worked on at once (delivery.parallel): with fewer, a platform that takes 20 ms for an answer would see most
+	// connections closed after one message.
+	const idle = 256
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: idle, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
 			ResponseHeaderTimeout: time.Minute, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
