@@ -17,7 +17,6 @@ import (
 	"postern/adapters/simulators"
 	telegram "postern/adapters/telegram/simulator"
 	whatsapp "postern/adapters/whatsapp/simulator"
-	"postern/cmd/internal/app"
 )
 
 // simulator plays a platform.
