@@ -97,6 +97,8 @@ type Gateway struct {
 
 	slotsIn   chan struct{}                // one per `in` lane at work
 	slotsOut  chan struct{}                // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
+	sharesIn  *shares                      // of slotsIn that one account may hold
+	sharesOut *shares                      // of slotsOut
 	filesIn   *transfers                   // files on their way to users
 	filesOut  *transfers                   // files on their way to platforms
 	fleeting  []chan fleeting              // typing on its way out, by contact
@@ -128,6 +130,7 @@ func New(cfg Config, d Deps) *Gateway {
 		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
 		healing: newCache[string, bool](100_000, healingLife),
 	}
+	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)

@@ -33,6 +33,7 @@ type lane struct {
 	active  bool
 	drain   bool          // its parked entries come first
 	more    chan struct{} // hints that waiting grew
+	crowded bool          // it is to step back before its next entry (share.go)
 }
 
 // item is an entry with what the lane has learnt of it.
@@ -55,13 +56,15 @@ type ownership struct {
 	byID    map[laneID]*lane
 	parked  map[laneID]ParkedLane
 	pending map[Queue]int
-	freed   chan struct{} // hints that there is room to read, or that a parked lane is due
+	crowds  map[crowd]int
+	blocked map[Queue]time.Time // since when there is no room to read
+	freed   chan struct{}       // hints that there is room to read, or that a parked lane is due
 }
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -133,6 +136,7 @@ func (o *ownership) idle(ctx context.Context, hint <-chan struct{}, next time.Ti
 func (o *ownership) fill(ctx context.Context, q Queue, cursor map[Queue]EntryID) (int, error) {
 	o.mu.Lock()
 	room := readAhead - o.pending[q]
+	o.full(q, room < readAhead-readResume)
 	o.mu.Unlock()
 	if room < readAhead-readResume {
 		return 0, nil
@@ -170,6 +174,7 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	}
 	l.waiting = append(l.waiting, &item{Entry: e})
 	o.pending[q]++
+	o.joins(l, e)
 	tell(l.more)
 	if !l.active {
 		o.start(ctx, l)
