@@ -18,6 +18,8 @@ type Config struct {
 	LaneMax, ShardMax int
 	// GiveUp is the age at which an op that never got through becomes an error.
 	GiveUp time.Duration
+	// AskAfter is the age at which a user is asked before what they wrote still goes out; below 0 never.
+	AskAfter time.Duration
 	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
 	// has no call in flight for long.
 	SendTimeout time.Duration
@@ -46,6 +48,9 @@ func (c Config) withDefaults() Config {
 	set(&c.MediaTries, 5)
 	if c.GiveUp <= 0 {
 		c.GiveUp = 24 * time.Hour
+	}
+	if c.AskAfter == 0 {
+		c.AskAfter = AskAfter
 	}
 	if c.SendTimeout <= 0 {
 		c.SendTimeout = 8 * time.Second

@@ -207,7 +207,7 @@ func (o *ownership) dueNow() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, p := range o.parked {
-		if p.Reason == ParkReauth || p.Reason == ParkPause {
+		if p.Reason == ParkReauth || p.Reason == ParkPause || p.Reason == ParkLate {
 			p.Until = time.Time{}
 			o.parked[id] = p
 		}
