@@ -16,6 +16,9 @@ type Config struct {
 	Parallel int
 	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
 	LaneMax, ShardMax int
+	// OutboxMax is how many stanzas may wait for the XMPP server in one outbox. A full one makes lanes wait, and full shards make
+	// platforms wait in turn.
+	OutboxMax int
 	// GiveUp is the age at which an op that never got through becomes an error.
 	GiveUp time.Duration
 	// AskAfter is the age at which a user is asked before what they wrote still goes out; below 0 never.
@@ -44,6 +47,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Parallel, 256)
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
+	set(&c.OutboxMax, 200_000)
 	set(&c.MediaParallel, 8)
 	set(&c.MediaTries, 5)
 	if c.GiveUp <= 0 {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -136,7 +137,9 @@ func (o *ownership) storeFailed(ctx context.Context, err error) verdict {
 		}
 		return verdict{end: stop}
 	}
-	o.g.log.Warn("store not reached", "partition", o.part, "err", err)
+	if !errors.Is(err, ErrFull) { // a full outbox waits for the XMPP server, whose absence is told elsewhere
+		o.g.log.Warn("store not reached", "partition", o.part, "err", err)
+	}
 	return verdict{end: again, after: backoff(1), why: ParkRetry}
 }
 
