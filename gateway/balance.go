@@ -147,7 +147,7 @@ func (b *balance) learn(known map[string]note) {
 	b.known = known
 	b.metrics.replicas.Set(float64(len(known)))
 	replicas := slices.Sorted(maps.Keys(known))
-	b.owner = shares(AllShards(), replicas, func(Partition, string) bool { return true })
+	b.owner = deal(AllShards(), replicas, func(Partition, string) bool { return true })
 	var components []Partition
 	able := map[Partition]bool{} // somebody carries it who does not decline
 	for _, n := range known {
@@ -159,7 +159,7 @@ func (b *balance) learn(known map[string]note) {
 		}
 	}
 	slices.Sort(components)
-	maps.Copy(b.owner, shares(components, replicas, func(p Partition, r string) bool {
+	maps.Copy(b.owner, deal(components, replicas, func(p Partition, r string) bool {
 		return slices.Contains(known[r].Carries, p) && !(able[p] && slices.Contains(known[r].Declines, p))
 	}))
 	b.most = (len(components) + len(replicas) - 1) / len(replicas)

@@ -46,7 +46,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	}
 	d.flows = []flow{
 		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
-		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d),
+		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
 		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
 	return d
@@ -73,6 +73,7 @@ const (
 	NodeMove       = "move"
 	NodeClaim      = "claim"
 	NodeInvite     = "invite"
+	NodeLate       = "late"
 )
 
 // Command is one thing that a visitor may ask for, as XEP-0050 lists it.

@@ -29,6 +29,11 @@ func (d *Desk) Say(ctx context.Context, v Visitor, text string) (Reply, error) {
 		if d.isWord(v, textWordsCancel, text) {
 			return Reply{Status: ReplyCompleted, Text: d.say(v, textNothingToCancel)}, nil
 		}
+		if late, err := d.answersLate(ctx, v, text); err != nil {
+			return Reply{}, err
+		} else if late {
+			return d.run(ctx, v, NodeLate, text)
+		}
 		return d.command(ctx, v, text)
 	}
 	v.Lang = s.Lang
@@ -93,7 +98,12 @@ func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, erro
 	if f == nil {
 		return d.puzzled(ctx, v, Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)})
 	}
-	f, t, err := d.enter(ctx, v, f.node)
+	return d.run(ctx, v, f.node, rest)
+}
+
+// run begins a command in the chat; rest is what stands behind its word.
+func (d *Desk) run(ctx context.Context, v Visitor, node, rest string) (Reply, error) {
+	f, t, err := d.enter(ctx, v, node)
 	if err != nil {
 		return d.chatReply(ctx, v, Reply{}, err)
 	}

@@ -16,8 +16,13 @@ type Config struct {
 	Parallel int
 	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
 	LaneMax, ShardMax int
+	// OutboxMax is how many stanzas may wait for the XMPP server in one outbox. A full one makes lanes wait, and full shards make
+	// platforms wait in turn.
+	OutboxMax int
 	// GiveUp is the age at which an op that never got through becomes an error.
 	GiveUp time.Duration
+	// AskAfter is the age at which a user is asked before what they wrote still goes out; below 0 never.
+	AskAfter time.Duration
 	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
 	// has no call in flight for long.
 	SendTimeout time.Duration
@@ -42,10 +47,14 @@ func (c Config) withDefaults() Config {
 	set(&c.Parallel, 256)
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
+	set(&c.OutboxMax, 200_000)
 	set(&c.MediaParallel, 8)
 	set(&c.MediaTries, 5)
 	if c.GiveUp <= 0 {
 		c.GiveUp = 24 * time.Hour
+	}
+	if c.AskAfter == 0 {
+		c.AskAfter = AskAfter
 	}
 	if c.SendTimeout <= 0 {
 		c.SendTimeout = 8 * time.Second
@@ -98,6 +107,8 @@ type Gateway struct {
 	crew      *crew                         // what lanes work on, while Run runs
 	slotsIn   chan struct{}                 // one per `in` lane at work
 	slotsOut  chan struct{}                 // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
+	sharesIn  *shares                       // of slotsIn that one account may hold
+	sharesOut *shares                       // of slotsOut
 	filesIn   *transfers                    // files on their way to users
 	filesOut  *transfers                    // files on their way to platforms
 	fleeting  []chan fleeting               // typing on its way out, by contact
@@ -130,6 +141,7 @@ func New(cfg Config, d Deps) *Gateway {
 		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
 		healing: newCache[string, bool](100_000, healingLife),
 	}
+	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)

@@ -111,7 +111,7 @@ func (m *Metrics) start(adapters []AdapterID) {
 		m.stanzas.WithLabelValues(id)
 		m.barrier.WithLabelValues(id)
 	}
-	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkBreaker} {
+	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker} {
 		m.parks.WithLabelValues(string(p))
 	}
 	for _, where := range []string{"in", "out", "outbox", "webhook"} {

@@ -34,7 +34,7 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	if !ok || !is {
 		return ErrUnknownAdapter
 	}
-	if err := hook.Verify(r); err != nil {
+	if err := verify(hook, r); err != nil {
 		g.metrics.Webhook(a, "unverified")
 		return fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
@@ -61,6 +61,16 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	}
 	g.metrics.Webhook(a, "ok")
 	return nil
+}
+
+// verify keeps an adapter's panic to the call that caused it: what cannot be verified is not.
+func verify(hook Webhook, r Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %T", p)
+		}
+	}()
+	return hook.Verify(r)
 }
 
 // parse keeps an adapter's panic to the payload that caused it.

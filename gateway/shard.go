@@ -33,6 +33,7 @@ type lane struct {
 	active  bool
 	drain   bool          // its parked entries come first
 	more    chan struct{} // hints that waiting grew
+	crowded bool          // it is to step back before its next entry (share.go)
 }
 
 // item is an entry with what the lane has learnt of it.
@@ -56,13 +57,15 @@ type ownership struct {
 	byID    map[laneID]*lane
 	parked  map[laneID]ParkedLane
 	pending map[Queue]int
-	freed   chan struct{} // hints that there is room to read, or that a parked lane is due
+	crowds  map[crowd]int
+	blocked map[Queue]time.Time // since when there is no room to read
+	freed   chan struct{}       // hints that there is room to read, or that a parked lane is due
 }
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -130,7 +133,9 @@ func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bo
 	var from []Cursor
 	o.mu.Lock()
 	for _, q := range []Queue{QueueIn, QueueOut} {
-		if room := readAhead - o.pending[q]; room >= readAhead-readResume {
+		room := readAhead - o.pending[q]
+		o.full(q, room < readAhead-readResume)
+		if room >= readAhead-readResume {
 			from = append(from, Cursor{q, cursor[q], room})
 		}
 	}
@@ -178,6 +183,7 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 		inOrder(l.waiting)
 	}
 	o.pending[q]++
+	o.joins(l, e)
 	tell(l.more)
 	if !l.active {
 		o.start(ctx, l)
@@ -210,7 +216,7 @@ func (o *ownership) dueNow() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, p := range o.parked {
-		if p.Reason == ParkReauth || p.Reason == ParkPause {
+		if p.Reason == ParkReauth || p.Reason == ParkPause || p.Reason == ParkLate {
 			p.Until = time.Time{}
 			o.parked[id] = p
 		}

@@ -164,6 +164,10 @@ const (
 	ParkReauth ParkReason = "reauth"
 	ParkWindow ParkReason = "window"
 	ParkPause  ParkReason = "pause"
+	// ParkLate: the user is asked whether it goes out so late.
+	ParkLate ParkReason = "late"
+	// ParkShare: the account had more in memory than its share.
+	ParkShare ParkReason = "share"
 	// ParkBreaker: the platform's host fails and is left alone.
 	ParkBreaker ParkReason = "breaker"
 )

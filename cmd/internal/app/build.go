@@ -255,7 +255,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	a.gateway = gateway.New(
 		gateway.Config{
-			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout,
+			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
 			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max),
 			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},

@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// shares deals partitions out to replicas: each replica gets an equal share, rounded down or up. Everybody who knows the same
+// deal gives partitions out to replicas: each replica gets an equal share, rounded down or up. Everybody who knows the same
 // replicas comes to the same answer, and one replica more or less moves little besides its own share: of all pairs, those that
 // draw the highest score by a hash of both come first (rendezvous hashing), as far as a replica has room. may says which
 // replica can carry a partition; one that only full replicas can carry goes to one of them, and one that nobody can to nobody.
-func shares(parts []Partition, replicas []string, may func(Partition, string) bool) map[Partition]string {
+func deal(parts []Partition, replicas []string, may func(Partition, string) bool) map[Partition]string {
 	type pair struct {
 		score   uint64
 		part    Partition

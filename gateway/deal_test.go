@@ -8,15 +8,15 @@ import (
 
 func anybody(Partition, string) bool { return true }
 
-// TestShares: every replica gets an equal share, everybody comes to the same answer, and one more or less moves little.
-func TestShares(t *testing.T) {
+// TestDeal: every replica gets an equal share, everybody comes to the same answer, and one more or less moves little.
+func TestDeal(t *testing.T) {
 	var replicas []string
 	var before map[Partition]string
 	for n := 1; n <= 70; n += 1 + n/8 {
 		for len(replicas) < n {
 			replicas = append(replicas, fmt.Sprintf("01J%07d", len(replicas)*7919))
 		}
-		got := shares(AllShards(), replicas, anybody)
+		got := deal(AllShards(), replicas, anybody)
 		load := map[string]int{}
 		moved := 0
 		for _, p := range AllShards() {
@@ -37,7 +37,7 @@ func TestShares(t *testing.T) {
 		}
 		turned := slices.Clone(replicas)
 		slices.Reverse(turned)
-		if again := shares(AllShards(), turned, anybody); !equalShares(got, again) {
+		if again := deal(AllShards(), turned, anybody); !equalShares(got, again) {
 			t.Errorf("%d replicas in another order: got another answer", n)
 		}
 		before = got
@@ -47,14 +47,14 @@ func TestShares(t *testing.T) {
 // TestSharesOfWhatNotAllCanCarry: nobody gets what they cannot carry, and everything that somebody can carry goes somewhere.
 func TestSharesOfWhatNotAllCanCarry(t *testing.T) {
 	parts := []Partition{"c:a", "c:b", "c:c", "c:d"}
-	got := shares(parts, []string{"r1", "r2"}, func(p Partition, r string) bool { return p != "c:d" && (p == "c:a" || r == "r2") })
+	got := deal(parts, []string{"r1", "r2"}, func(p Partition, r string) bool { return p != "c:d" && (p == "c:a" || r == "r2") })
 	if got["c:a"] != "r1" && got["c:a"] != "r2" || got["c:b"] != "r2" || got["c:c"] != "r2" {
 		t.Errorf("got %v, want b and c at r2", got)
 	}
 	if r, dealt := got["c:d"]; dealt {
 		t.Errorf("got d at %q, want it nowhere", r)
 	}
-	if got := shares(parts, nil, anybody); len(got) != 0 {
+	if got := deal(parts, nil, anybody); len(got) != 0 {
 		t.Errorf("no replicas: got %v, want nothing", got)
 	}
 }
