@@ -98,11 +98,12 @@ func report(out io.Writer, a setup.Answers, r setup.Result) {
 	fmt.Fprintf(out, "\n%s (%s):\n\n%s\nNext:\n", r.Snippet, a.Server, r.Lines)
 	steps := []string{r.Install}
 	if fetch := r.Fetch(); len(fetch) > 0 {
-		step := "fill in what only the platform gives out, each as one line of a file of its own:"
+		var step strings.Builder
+		step.WriteString("fill in what only the platform gives out, each as one line of a file of its own:")
 		for _, f := range fetch {
-			step += fmt.Sprintf("\n       %s\n         %s", f.Path, f.Fetch)
+			fmt.Fprintf(&step, "\n       %s\n         %s", f.Path, f.Fetch)
 		}
-		steps = append(steps, step)
+		steps = append(steps, step.String())
 	}
 	if r.Page != "" {
 		steps = append(steps, "read "+r.Page+" in Postern's sources: what to set up at the platform, its limits and costs")
