@@ -36,7 +36,6 @@ var fixed = map[string]struct {
 	level string
 	never []string
 }{
-
 	"text": {"native", nil}, "export": {"native", nil}, "erase": {"native", nil}, "contact_requests": {"native", nil}, "lookup": {"native", nil},
 	"groups": {"unavailable", []string{"http://jabber.org/protocol/muc"}},
 	"keys":   {"unavailable", []string{"eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2", "urn:xmpp:openpgp:0"}},
