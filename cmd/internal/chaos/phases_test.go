@@ -65,7 +65,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 	}
 	if k.still {
 		r.hold()
-		if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
+		if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 			return err
 		}
 		if err := r.waitSaid(ctx, backlog); err != nil {
@@ -77,7 +77,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.moves {
-		if err := r.Prosody.Resume(); err != nil {
+		if err := r.XMPP.Resume(); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.still && !k.moves {
-		if err := r.Prosody.Resume(); err != nil {
+		if err := r.XMPP.Resume(); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	}
 	r.hold() // what a client without XEP-0198 writes to a server that stops is the client's loss
 	from := time.Now()
-	if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
+	if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		return err
 	}
 	if err := r.waitSaid(ctx, 2*backlog); err != nil {
@@ -166,7 +166,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Prosody.Restart(ctx); err != nil {
+	if err := r.XMPP.Restart(ctx); err != nil {
 		return err
 	}
 	return r.whole(ctx, chaos.Fault{Kind: prosodyRestart, From: from, Pending: pending})

@@ -135,7 +135,7 @@ func (r *rig) process(ctx context.Context, name string) *stand.Process {
 func (r *rig) login(ctx context.Context) error {
 	for n := range users {
 		c, err := user.Dial(ctx, user.Config{
-			JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.Prosody.ClientAddr(), Resource: "chaos",
+			JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.XMPP.ClientAddr(), Resource: "chaos",
 			Accept: true, Reconnect: true, Sink: func(s *user.Stanza) { r.sink(n, s) },
 		})
 		if err != nil {

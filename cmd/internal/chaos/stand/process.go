@@ -31,6 +31,7 @@ type Process struct {
 	// Log is the file with what it writes, over all its lives.
 	Log string
 
+	hooks  string // host:port where the platform finds Public
 	binary string
 	args   []string
 	env    []string
@@ -50,12 +51,28 @@ func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
 	if p.Admin, err = FreeAddr(ctx); err != nil {
 		return nil, err
 	}
+	component, err := s.via(ctx, name+"/"+PathXMPP, s.XMPP.ComponentAddr())
+	if err != nil {
+		return nil, err
+	}
+	_, host, _ := strings.Cut(s.Platform, "://")
+	platform, err := s.via(ctx, name+"/"+PathPlatform, host)
+	if err != nil {
+		return nil, err
+	}
+	if p.hooks, err = s.via(ctx, name+"/"+PathHooks, p.Public); err != nil {
+		return nil, err
+	}
 	config := filepath.Join(s.cfg.Dir, name+".yaml")
 	p.args, p.ready = []string{"serve", "-c", config}, p.answers
 	p.env = []string{"SSL_CERT_FILE=" + s.roots} // crypto/x509: all that it trusts
-	files := slices.Concat([]string{s.Prosody.UploadAddr()}, s.cfg.FileHosts)
+	waits := 0                                   // of what a failover may lose nothing that was taken
+	if s.Failover != nil {
+		waits = len(s.Nodes) - 1
+	}
+	files := slices.Concat([]string{s.XMPP.UploadAddr()}, s.cfg.FileHosts)
 	text := fmt.Sprintf(`server: {component: %q, domain: localhost}
-store: {redis: %q, key_file: store.key}
+store: {redis: %q, key_file: store.key, wait_replicas: %d}
 http: {public: %q, admin: %q, public_url: "http://%s"}
 log: {level: info, format: text}
 media: {internal_hosts: ["%s"]}
@@ -69,8 +86,8 @@ adapters:
     client_id: %s
     key_file: partner.pem
     webhook_secret_file: webhook.secret
-%s`, s.Prosody.ComponentAddr(), s.Redis.URL(), p.Public, p.Admin, HookHost, strings.Join(files, `", "`), filepath.Join(s.cfg.Dir, name+".state"),
-		Adapter, Domain, s.ComponentSecret, s.Platform, ClientID, s.cfg.Settings)
+%s`, component, s.url, waits, p.Public, p.Admin, HookHost, strings.Join(files, `", "`), filepath.Join(s.cfg.Dir, name+".state"),
+		Adapter, Domain, s.ComponentSecret, "http://"+platform, ClientID, s.cfg.Settings)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("stand: %w", err)
 	}
@@ -85,6 +102,7 @@ func (s *Stand) Other(ctx context.Context, name, binary string, args ...string) 
 	if p.Public, err = FreeAddr(ctx); err != nil {
 		return nil, err
 	}
+	p.hooks = p.Public
 	p.args, p.ready = append(args, "-listen", p.Public), p.listens
 	return p, nil
 }
