@@ -165,7 +165,8 @@ func (j *judge) receipts() {
 	j.report.Out.Receipted = len(receipted)
 }
 
-// order compares first arrivals: a duplicate that comes late is no disorder. What was sent again later is not judged.
+// order compares first arrivals: a duplicate that comes late is no disorder. What came only after it was sent again may be late: it
+// was lost before the gateway had it.
 func (j *judge) order() {
 	type line struct {
 		dir   Direction
@@ -181,12 +182,12 @@ func (j *judge) order() {
 			continue
 		}
 		first[a.Place][a.Key] = true
-		if again := j.sent[a.Key].ResentAt; !again.IsZero() && a.At.After(again) {
-			j.report.Out.Unordered++
-			continue
-		}
 		at := line{a.Key.Dir, a.Key.Chat, a.Place}
 		if before, ok := last[at]; ok && before.Key.N > a.Key.N {
+			if again := j.sent[a.Key].ResentAt; !again.IsZero() && a.At.After(again) {
+				j.report.Out.Unordered++
+				continue
+			}
 			j.violate(Disorder, "%s at %s after %s (%s, %s)", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock))
 			continue
 		}

@@ -252,3 +252,19 @@ func (r *rig) pass(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// ready starts a Postern, connects users and people, and opens the conversation.
+func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) {
+	r.t.Helper()
+	p := r.process(ctx, "postern")
+	if err := p.Start(ctx, env...); err != nil {
+		return nil, err
+	}
+	r.Hook(p)
+	if err := r.login(ctx); err != nil {
+		return nil, err
+	}
+	r.slow(ctx, latencyMS)
+	r.release()
+	return p, nil
+}

@@ -1,0 +1,158 @@
+//go:build servers
+
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/adapters/gatekeeper/simulator"
+	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
+	"postern/deploy"
+	"postern/deploy/lab"
+)
+
+const (
+	// calmMS is the platform's latency while faults come by schedule: little, so that queues are short and faults meet every step.
+	calmMS = 20
+	// What the platform and the gateway wait for each other, short enough that a run sees it happen.
+	cellSettings  = "delivery: {send_timeout: 2s, drain: 3s}\n"
+	cellHookLimit = 2 * time.Second
+	cellPatience  = 8 * time.Second
+	cellWords     = 90 * time.Second
+)
+
+// cell is an installation of one kind of servers, with two replicas of the gateway and a proxy between all that talk to each other.
+type cell struct {
+	*rig
+	of       chaos.Cell
+	replicas []*stand.Process
+	proxies  map[string]*lab.Proxy // by name, as stand.Config.Via has it
+	env      []string
+	started  time.Time // when the run began
+	mu       sync.Mutex
+	weather  simulator.Faults
+}
+
+// newCell starts the servers, both replicas and the clients. Each run has people of its own: there are sets of them.
+func newCell(ctx context.Context, t *testing.T, of chaos.Cell, seed uint64, sets int, env ...string) *cell {
+	t.Helper()
+	c := &cell{of: of, proxies: map[string]*lab.Proxy{}, env: env}
+	between := lab.ForTest(t)
+	c.rig = newRig(t, setup{
+		seed: seed, server: deploy.Server(of.Server), store: stand.Store(of.Store), sets: sets, settings: cellSettings, hookTimeout: cellHookLimit,
+		via: func(ctx context.Context, name, addr string) (string, error) {
+			p, err := between.StartProxy(ctx, addr)
+			if err != nil {
+				return "", err
+			}
+			c.proxies[name] = p
+			return p.Addr(), nil
+		},
+	})
+	c.patience = cellPatience
+	for n := range chaos.Replicas {
+		p := c.process(ctx, fmt.Sprintf("replica-%d", n+1))
+		if err := p.Start(ctx, env...); err != nil {
+			t.Fatal(err)
+		}
+		c.replicas = append(c.replicas, p)
+	}
+	c.Hook(c.replicas...)
+	if err := c.login(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// play runs a schedule with the people of a set while messages flow, and judges what came of it.
+func (c *cell) play(ctx context.Context, s chaos.Schedule, set, messages int) (chaos.Report, error) {
+	c.clear(len(c.sides))
+	c.first, c.run, c.began = set*chats, fmt.Sprintf("s%d-", s.Seed), time.Now()
+	c.rng = rand.New(rand.NewPCG(s.Seed, 1))
+	c.most, c.rate = messages/2, float64(messages/2)/(s.Length()+time.Second).Seconds()
+	if err := errors.Join(c.introduce(ctx), c.writeThrough(ctx, s.Has("redis-kill"))); err != nil {
+		return chaos.Report{}, err
+	}
+	c.mu.Lock()
+	c.weather = simulator.Faults{LatencyMS: calmMS}
+	c.mu.Unlock()
+	if err := c.spoil(ctx, c.weather); err != nil {
+		return chaos.Report{}, err
+	}
+	c.release()
+	keeping, done := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { c.keep(keeping) })
+	stop := c.talk(ctx)
+	err := c.perform(ctx, s)
+	err = errors.Join(err, c.waitCount(ctx, chaos.In, c.most), c.waitCount(ctx, chaos.Out, c.most))
+	stop()
+	least := chaos.Minimum{Messages: messages / 4, Faults: s.Counts(), Twice: 1}
+	report := c.finish(ctx, least, cellWords)
+	done()
+	wg.Wait()
+	return report, err
+}
+
+// perform lets the faults of the schedule happen and waits until all are over.
+func (c *cell) perform(ctx context.Context, s chaos.Schedule) error {
+	c.started = time.Now()
+	errs := make([]error, len(s.Acts))
+	var wg sync.WaitGroup
+	for n, a := range s.Acts {
+		wg.Go(func() {
+			if err := c.act(ctx, a); err != nil {
+				errs[n] = fmt.Errorf("%s %d: %w", a.Kind, a.Target+1, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// act is one fault: it breaks something, heals it, waits until the path is whole, and books all that.
+func (c *cell) act(ctx context.Context, a chaos.Act) error {
+	if err := c.pass(ctx, a.At-time.Since(c.started)); err != nil {
+		return err
+	}
+	pending, _ := c.pending(ctx) // another fault may keep Redis from telling
+	from := time.Now()
+	heal, err := c.spoilBy(ctx, a)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.pass(ctx, a.For), heal(ctx)); err != nil {
+		return err
+	}
+	return c.whole(ctx, chaos.Fault{Kind: a.Kind, From: from, Pending: pending})
+}
+
+// keep lets polite clients go on once the gateway is there again, whichever fault it was that kept it away.
+func (c *cell) keep(ctx context.Context) {
+	for c.pass(ctx, 200*time.Millisecond) == nil {
+		if !c.available.Load() && c.up(ctx) == nil {
+			c.release()
+		}
+	}
+}
+
+// writeThrough makes Redis write every change to its file before it answers, which a kill asks for; else once a second.
+func (c *cell) writeThrough(ctx context.Context, on bool) error {
+	mode := lab.FsyncEverySecond
+	if on {
+		mode = lab.FsyncAlways
+	}
+	for _, n := range c.Nodes {
+		if _, err := n.Do(ctx, "CONFIG", "SET", "appendfsync", string(mode)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+//go:build servers
+
+package chaos_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"postern/cmd/internal/chaos"
+)
+
+// random plays seeds from first on, each in its cell, and adds up what came of them. The servers of a cell stay up from one seed
+// to its next.
+func random(t *testing.T, first uint64, seeds, messages int) {
+	var totals chaos.Totals
+	for n, of := range chaos.Cells() {
+		var mine []uint64
+		for seed := first; seed < first+uint64(seeds); seed++ {
+			if chaos.CellOf(seed) == chaos.Cells()[n] {
+				mine = append(mine, seed)
+			}
+		}
+		if len(mine) == 0 {
+			continue
+		}
+		t.Run(of.Server+"-"+of.Store, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(2+len(mine))*2*time.Minute)
+			defer cancel()
+			c := newCell(ctx, t, of, mine[0], len(mine))
+			for set, seed := range mine {
+				c.seed(ctx, chaos.Plan(seed, of), set, messages, &totals)
+			}
+		})
+	}
+	t.Logf("\n%s", totals)
+	for _, missing := range totals.Short(chaos.Floor(seeds)) {
+		t.Error(missing)
+	}
+}
+
+// seed plays one schedule. Where something is wrong it shows the schedule and how to replay it.
+func (c *cell) seed(ctx context.Context, s chaos.Schedule, set, messages int, totals *chaos.Totals) {
+	began := time.Now()
+	report, err := c.play(ctx, s, set, messages)
+	totals.Add(s, report)
+	c.t.Logf("seed %d, %s: %.1f s", s.Seed, s.Cell, time.Since(began).Seconds())
+	if err != nil || len(report.Violations) > 0 && !s.Apart() {
+		c.t.Errorf("%d violations, %v\n%s\nreplay: make chaos SEED=%d MESSAGES=%d\n%s", len(report.Violations), err, s, s.Seed, messages, report)
+	}
+}
