@@ -4,9 +4,13 @@ package chaos_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +28,8 @@ const (
 	// What the platform and the gateway wait for each other, short enough that a run sees it happen.
 	cellSettings  = "delivery: {send_timeout: 2s, drain: 3s}\n"
 	cellHookLimit = 2 * time.Second
+	diskSize      = 4 << 20
+	clockJump     = 90 * time.Second // less than platforms and tokens forgive
 	cellPatience  = 8 * time.Second
 	cellWords     = 90 * time.Second
 )
@@ -34,6 +40,8 @@ type cell struct {
 	of       chaos.Cell
 	replicas []*stand.Process
 	proxies  map[string]*lab.Proxy // by name, as stand.Config.Via has it
+	disks    []*lab.Disk
+	clocks   []string // files with the seconds that a replica's clock is ahead
 	env      []string
 	started  time.Time // when the run began
 	mu       sync.Mutex
@@ -55,20 +63,43 @@ func newCell(ctx context.Context, t *testing.T, of chaos.Cell, seed uint64, sets
 			c.proxies[name] = p
 			return p.Addr(), nil
 		},
+		enter: func(ctx context.Context, _, spool string) ([]string, error) {
+			d, err := between.StartDisk(ctx, spool, diskSize)
+			if err != nil {
+				return nil, err
+			}
+			c.disks = append(c.disks, d)
+			return d.Enter(), nil
+		},
 	})
 	c.patience = cellPatience
 	for n := range chaos.Replicas {
-		p := c.process(ctx, fmt.Sprintf("replica-%d", n+1))
-		if err := p.Start(ctx, env...); err != nil {
+		c.clocks = append(c.clocks, filepath.Join(t.TempDir(), "clock"))
+		c.replicas = append(c.replicas, c.process(ctx, fmt.Sprintf("replica-%d", n+1)))
+		if err := errors.Join(c.jump(n, 0), c.start(ctx, n)); err != nil {
 			t.Fatal(err)
 		}
-		c.replicas = append(c.replicas, p)
 	}
 	c.Hook(c.replicas...)
 	if err := c.login(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// start starts a replica, with its clock.
+func (c *cell) start(ctx context.Context, n int) error {
+	return c.replicas[n].Start(ctx, slices.Concat(c.env, []string{"POSTERN_CHAOS_CLOCK=" + c.clocks[n]})...)
+}
+
+// jump puts the clock of a replica ahead of the others, or back for a negative time.
+func (c *cell) jump(n int, ahead time.Duration) error {
+	f, err := os.OpenFile(c.clocks[n], os.O_CREATE|os.O_WRONLY, 0o600) // not truncated: the replica has it in its memory
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(binary.NativeEndian.AppendUint64(nil, uint64(int64(ahead/time.Second))))
+	return errors.Join(err, f.Close())
 }
 
 // play runs a schedule with the people of a set while messages flow, and judges what came of it.

@@ -73,8 +73,8 @@ type side struct {
 	person string
 }
 
-// binary is the gateway built with its faults, once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
+// gateway is the program built with its faults, once for all tests.
+var gateway = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "postern-chaos-")
 	if err != nil {
 		return "", err
@@ -84,7 +84,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := gateway(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the system's folder for such
 	}
 	os.Exit(code)
@@ -97,6 +97,7 @@ type setup struct {
 	store    stand.Store
 	sets     int // of people, one for each run
 	via      func(ctx context.Context, name, addr string) (string, error)
+	enter    func(ctx context.Context, name, spool string) ([]string, error)
 	settings string
 	// hookTimeout is the platform's patience with a webhook.
 	hookTimeout time.Duration
@@ -105,7 +106,7 @@ type setup struct {
 // newRig starts everything but Postern.
 func newRig(t *testing.T, s setup) *rig {
 	t.Helper()
-	program, err := binary()
+	program, err := gateway()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func newRig(t *testing.T, s setup) *rig {
 	r.shared = httptest.NewServer(http.HandlerFunc(serveFile))
 	t.Cleanup(r.shared.Close)
 	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), stand.FastForTest(t), stand.Config{
-		Dir: t.TempDir(), Binary: program, Server: s.server, Store: s.store, Via: s.via, Users: users, Platform: handler,
+		Dir: t.TempDir(), Binary: program, Server: s.server, Store: s.store, Via: s.via, Enter: s.enter, Users: users, Platform: handler,
 		FileHosts: []string{r.shared.Listener.Addr().String()}, Settings: s.settings,
 	})
 	if err != nil {

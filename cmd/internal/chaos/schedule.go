@@ -86,6 +86,9 @@ func kinds() []kind {
 		{name: "webhooks-lost", on: webhooks, least: 500 * ms, most: 2500 * ms, targets: 1},
 		{name: "webhooks-twice", on: webhooks, least: 500 * ms, most: 2500 * ms, targets: 1},
 		{name: "webhooks-disorder", on: webhooks, least: 500 * ms, most: 2500 * ms, targets: 1},
+		{name: "disk-full", on: aDisk, least: 1000 * ms, most: 3000 * ms, targets: Replicas},
+		{name: "clock-forward", on: aClock, least: 500 * ms, most: 3000 * ms, targets: Replicas},
+		{name: "clock-back", on: aClock, least: 500 * ms, most: 3000 * ms, targets: Replicas},
 	}
 	for _, way := range []struct {
 		name, on string

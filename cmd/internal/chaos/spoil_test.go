@@ -22,18 +22,24 @@ const stopLimit = 30 * time.Second
 // spoilBy begins a fault and returns what ends it.
 func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 	what, how, _ := strings.Cut(a.Kind, "-")
-	replica := c.replicas[a.Target%len(c.replicas)]
-	name := fmt.Sprintf("replica-%d/", a.Target%len(c.replicas)+1)
+	n := a.Target % len(c.replicas)
+	replica, name := c.replicas[n], fmt.Sprintf("replica-%d/", n+1)
 	switch a.Kind {
 	case "kill", "takeover":
 		replica.Kill()
-		return func(ctx context.Context) error { return replica.Start(ctx, c.env...) }, nil
+		return func(ctx context.Context) error { return c.start(ctx, n) }, nil
 	case "terminate":
 		stopping, cancel := context.WithTimeout(ctx, stopLimit)
 		defer cancel()
-		return func(ctx context.Context) error { return replica.Start(ctx, c.env...) }, replica.Stop(stopping)
+		return func(ctx context.Context) error { return c.start(ctx, n) }, replica.Stop(stopping)
 	case "freeze", "owner-frozen":
 		return func(context.Context) error { return replica.Signal(syscall.SIGCONT) }, replica.Signal(syscall.SIGSTOP)
+	case "clock-forward":
+		return func(context.Context) error { return c.jump(n, 0) }, c.jump(n, clockJump)
+	case "clock-back":
+		return func(context.Context) error { return c.jump(n, 0) }, c.jump(n, -clockJump)
+	case "disk-full":
+		return func(context.Context) error { return c.disks[n].Free() }, c.disks[n].Fill()
 	case "redis-restart", "redis-kill", "redis-freeze", "redis-full":
 		return c.spoilRedis(ctx, how, a.Target)
 	case "server-restart":

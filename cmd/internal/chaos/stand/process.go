@@ -32,6 +32,7 @@ type Process struct {
 	Log string
 
 	hooks  string // host:port where the platform finds Public
+	enter  []string
 	binary string
 	args   []string
 	env    []string
@@ -63,7 +64,12 @@ func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
 	if p.hooks, err = s.via(ctx, name+"/"+PathHooks, p.Public); err != nil {
 		return nil, err
 	}
-	config := filepath.Join(s.cfg.Dir, name+".yaml")
+	config, state := filepath.Join(s.cfg.Dir, name+".yaml"), filepath.Join(s.cfg.Dir, name+".state")
+	if s.cfg.Enter != nil {
+		if p.enter, err = s.cfg.Enter(ctx, name, filepath.Join(state, "media")); err != nil {
+			return nil, err
+		}
+	}
 	p.args, p.ready = []string{"serve", "-c", config}, p.answers
 	p.env = []string{"SSL_CERT_FILE=" + s.roots} // crypto/x509: all that it trusts
 	waits := 0                                   // of what a failover may lose nothing that was taken
@@ -86,7 +92,7 @@ adapters:
     client_id: %s
     key_file: partner.pem
     webhook_secret_file: webhook.secret
-%s`, component, s.url, waits, p.Public, p.Admin, HookHost, strings.Join(files, `", "`), filepath.Join(s.cfg.Dir, name+".state"),
+%s`, component, s.url, waits, p.Public, p.Admin, HookHost, strings.Join(files, `", "`), state,
 		Adapter, Domain, s.ComponentSecret, "http://"+platform, ClientID, s.cfg.Settings)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("stand: %w", err)
@@ -163,7 +169,8 @@ func (p *Process) launch(ctx context.Context, env []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.binary, p.args...)
+	line := slices.Concat(p.enter, []string{p.binary}, p.args)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), line[0], line[1:]...)
 	cmd.Env = slices.Concat(os.Environ(), p.env, env)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
