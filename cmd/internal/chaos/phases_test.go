@@ -49,9 +49,6 @@ const (
 	// backlog is what waits before a fault; more than the minimum of pending entries, since it shrinks until the fault.
 	backlog    = 90
 	minPending = 50
-	// perFault is how many messages users write before each fault.
-	perFault  = 200
-	upTimeout = 40 * time.Second
 )
 
 // armed is the environment of a process that kills itself at a point, the third time it passes it after SIGUSR1.
@@ -100,52 +97,6 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	return r.whole(ctx, chaos.Fault{Kind: k.point, From: from, Pending: pending})
-}
-
-// whole waits until the gateway is connected again and books the fault that is over.
-func (r *rig) whole(ctx context.Context, f chaos.Fault) error {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	if err := r.up(ctx); err != nil {
-		return fmt.Errorf("%s: not up again: %w", f.Kind, err)
-	}
-	f.To = time.Now()
-	r.fault(f)
-	r.release()
-	return nil
-}
-
-// waitBacklog waits until so many entries are pending.
-func (r *rig) waitBacklog(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	return stand.Poll(ctx, func() error {
-		have, err := r.pending(ctx)
-		if err != nil {
-			return err
-		}
-		if f := (chaos.Fault{Pending: have}); f.Total() < n {
-			return fmt.Errorf("%d entries pending, want %d", f.Total(), n)
-		}
-		return nil
-	})
-}
-
-// waitSaid waits until people have said so much more.
-func (r *rig) waitSaid(ctx context.Context, n int) error {
-	return r.waitCount(ctx, chaos.In, r.count(chaos.In)+n)
-}
-
-// waitCount waits until so many messages of a direction were sent in all.
-func (r *rig) waitCount(ctx context.Context, dir chaos.Direction, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	return stand.Poll(ctx, func() error {
-		if have := r.count(dir); have < n {
-			return fmt.Errorf("%d messages sent %s, want %d", have, dir, n)
-		}
-		return nil
-	})
 }
 
 // restartProsody stops Prosody while stanzas lie in its socket, and starts it again.
@@ -230,27 +181,6 @@ func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env .
 	r.slow(ctx, 0)
 	_ = r.settle(ctx, resendAfter+20*time.Second) // what is left open then is for the judge
 	return r.afterwards(ctx)
-}
-
-// afterwards sends what must take the path once each.
-func (r *rig) afterwards(ctx context.Context) error {
-	r.slow(ctx, latencyMS)
-	r.settled(true)
-	defer r.settled(false)
-	defer r.talk(ctx)()
-	return r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault)
-}
-
-// pass lets time go by.
-func (r *rig) pass(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // ready starts a Postern, connects users and people, and opens the conversation.
