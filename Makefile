@@ -11,8 +11,9 @@ LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 PROOFS  := $(CURDIR)/bin/proofs
 # Time for one fuzz target.
 FUZZTIME ?= 30s
-# Schedules of faults, and messages of each; one schedule alone.
+# Schedules of faults, the first of them, and messages of each; one schedule alone.
 SEEDS    ?= 50
+FIRST    ?= 1
 MESSAGES ?= 2000
 SEED     ?=
 # How long the soak lasts.
@@ -58,7 +59,7 @@ bench: ## Go benchmarks, then the whole path against the sandbox
 
 chaos: ## kill the gateway at every point, load all platforms, play SEEDS schedules of faults with MESSAGES each (SEED=n: that one alone)
 	@deploy/dev/install.sh test
-	POSTERN_SEEDS=$(SEEDS) POSTERN_MESSAGES=$(MESSAGES) POSTERN_SEED=$(SEED) $(GO) test -tags servers,chaos -ldflags=-checklinkname=0 \
+	POSTERN_SEEDS=$(SEEDS) POSTERN_FIRST=$(FIRST) POSTERN_MESSAGES=$(MESSAGES) POSTERN_SEED=$(SEED) $(GO) test -tags servers,chaos -ldflags=-checklinkname=0 \
 		-p 1 -count=1 -run '$(if $(SEED),^TestChaosRandom$$,^TestChaos)' -timeout 90m -v $(ARGS) ./cmd/$(if $(SEED),internal/chaos,...)
 
 soak: ## steady load for DURATION (30m); samples and their graph go to bin/artefacts

@@ -12,9 +12,10 @@ import (
 	"postern/cmd/internal/chaos"
 )
 
-// TestChaosRandom plays random schedules of faults in every cell: SEEDS of them with MESSAGES each, or SEED alone.
+// TestChaosRandom plays random schedules of faults in every cell: SEEDS of them from FIRST on, with MESSAGES
+// each, or SEED alone.
 func TestChaosRandom(t *testing.T) {
-	first, seeds := uint64(1), setting(t, "SEEDS", 50)
+	first, seeds := uint64(setting(t, "FIRST", 1)), setting(t, "SEEDS", 50)
 	if one := setting(t, "SEED", 0); one > 0 {
 		first, seeds = uint64(one), 1
 	}

@@ -53,7 +53,7 @@ func (r Report) String() string {
 	fmt.Fprintln(w, "\tplatform->user\tuser->platform\t")
 	row("sent", r.In.Sent, r.Out.Sent)
 	row("sent twice at once", r.In.Twice, r.Out.Twice)
-	row("sent again after 20 s", r.In.Resent, r.Out.Resent)
+	row("sent again, no answer", r.In.Resent, r.Out.Resent)
 	row("late for that", r.In.Unordered, r.Out.Unordered)
 	row("webhook answered 200", r.In.Taken, 0)
 	row("delivered", r.In.Delivered, r.Out.Delivered)

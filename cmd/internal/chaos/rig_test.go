@@ -227,8 +227,11 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		if place == chaos.Live {
 			r.refused(s.ID, s.Condition)
 		}
-		if s.Condition == "remote-server-timeout" {
-			r.hold() // the server says that the component is not there: a polite client waits
+		switch s.Condition {
+		case "remote-server-timeout", "forbidden":
+			// Prosody says so of a component that is not there; ejabberd asks other servers then, which the lab forbids it. A polite
+			// client waits.
+			r.hold()
 		}
 	case s.Received != "":
 		r.receipt(s.Received)
