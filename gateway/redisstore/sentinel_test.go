@@ -3,6 +3,7 @@
 package redisstore
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -44,4 +45,29 @@ func TestSentinel(t *testing.T) {
 			return false
 		}
 	})
+}
+
+// TestSlowReplica: a replica that confirms late has confirmed. Bytes to and from it are under way for a while.
+func TestSlowReplica(t *testing.T) {
+	l := lab.ForTest(t)
+	var between []*lab.Proxy
+	redis, err := l.StartRedisSentinel(t.Context(), 2, lab.RedisConfig{
+		Via: func(ctx context.Context, addr string) (string, error) {
+			p, err := l.StartProxy(ctx, addr)
+			if err != nil {
+				return "", err
+			}
+			between = append(between, p)
+			return p.Addr(), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, "redis://"+redis.Nodes[0].Addr(), "slow:", Options{WaitReplicas: 1})
+	between[0].Set(lab.Weather{Delay: 150 * time.Millisecond}) // the way between replica and master alone
+	o := gateway.IngestOptions{Dedupe: "a", DedupeFor: time.Hour}
+	if _, _, err := s.Ingest(t.Context(), shard, gateway.QueueIn, entry("a"), o); err != nil {
+		t.Errorf("ingest: got %v, want none", err)
+	}
 }
