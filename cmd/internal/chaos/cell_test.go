@@ -144,7 +144,7 @@ func (c *cell) play(ctx context.Context, s chaos.Schedule, set, messages int) (c
 	err = errors.Join(err, c.waitCount(ctx, chaos.In, c.most), c.waitCount(ctx, chaos.Out, c.most))
 	stop()
 	if s.Has("owner-frozen") && err == nil { // two that both think themselves the owner still do now
-		_ = c.settle(ctx, cellWords) // what is left open then is for the judge
+		_ = c.settle(ctx, c.words) // what is left open then is for the judge
 		c.most = 0
 		err = c.afterwards(ctx)
 	}
