@@ -49,6 +49,9 @@ func TestChaosRandomTurnsRed(t *testing.T) {
 		{"fence", "owner-frozen", []chaos.Kind{chaos.Disorder, chaos.OtherIdentity, chaos.Repeated}},
 	} {
 		t.Run(c.off, func(t *testing.T) {
+			if _, err := gateway(); err != nil { // before the clock starts
+				t.Fatal(err)
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			var plays []chaos.Schedule

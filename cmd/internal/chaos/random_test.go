@@ -13,6 +13,9 @@ import (
 // random plays seeds from first on, each in its cell, and adds up what came of them. The servers of a cell stay up from one seed
 // to its next.
 func random(t *testing.T, first uint64, seeds, messages int) {
+	if _, err := gateway(); err != nil { // before the clocks of the cells start
+		t.Fatal(err)
+	}
 	var totals chaos.Totals
 	for _, of := range chaos.Cells() {
 		var mine []chaos.Schedule

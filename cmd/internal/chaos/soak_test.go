@@ -39,6 +39,9 @@ func TestSoak(t *testing.T) {
 			t.Fatalf("DURATION: %v", err)
 		}
 	}
+	if _, err := gateway(); err != nil { // before the clock starts
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), length+10*time.Minute)
 	defer cancel()
 	r := newRig(t, setup{seed: 1})
