@@ -54,7 +54,7 @@ func newCell(ctx context.Context, t *testing.T, plays []chaos.Schedule, env ...s
 	c := &cell{proxies: map[string]*lab.Proxy{}, env: env, words: cellWords}
 	of := plays[0].Cell
 	between := lab.ForTest(t) //nolint:contextcheck // what closes it has a time of its own
-	c.rig = newRig(t, setup{ //nolint:contextcheck // the same
+	c.rig = newRig(t, setup{  //nolint:contextcheck // the same
 		seed: plays[0].Seed, server: deploy.Server(of.Server), store: stand.Store(of.Store), sets: len(plays), settings: cellSettings, hookTimeout: cellHookLimit,
 		via: func(ctx context.Context, name, addr string) (string, error) {
 			p, err := between.StartProxy(ctx, addr)
