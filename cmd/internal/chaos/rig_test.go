@@ -53,6 +53,8 @@ type rig struct {
 	most int
 	// patience is how long a message has neither receipt nor error before it is sent again.
 	patience time.Duration
+	// grace is how long after a fault an error may be its doing; zero: a moment.
+	grace time.Duration
 	// messages and hooks are where the ledgers were read up to, began when the talk began.
 	messages, hooks int64
 	began           time.Time
@@ -399,5 +401,6 @@ func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Dur
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	h.Grace = r.grace
 	return chaos.Judge(h, least)
 }
