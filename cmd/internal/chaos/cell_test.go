@@ -153,7 +153,7 @@ func (c *cell) play(ctx context.Context, s chaos.Schedule, set, messages int) (c
 	report := c.finish(ctx, least, c.words)
 	done()
 	wg.Wait()
-	return report, err
+	return report, errors.Join(err, c.unsettled)
 }
 
 // perform lets the faults of the schedule happen and waits until all are over.

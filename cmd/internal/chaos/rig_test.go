@@ -55,6 +55,8 @@ type rig struct {
 	patience time.Duration
 	// grace is how long after a fault an error may be its doing; zero: a moment.
 	grace time.Duration
+	// unsettled is what was still under way when the run was judged.
+	unsettled error
 	// messages and hooks are where the ledgers were read up to, began when the talk began.
 	messages, hooks int64
 	began           time.Time
@@ -394,8 +396,8 @@ func (r *rig) release() {
 func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
 	r.t.Helper()
 	r.slow(ctx, 0)
-	if err := r.settle(ctx, patience); err != nil {
-		r.t.Logf("not settled: %v", err)
+	if r.unsettled = r.settle(ctx, patience); r.unsettled != nil {
+		r.t.Logf("not settled: %v", r.unsettled)
 	}
 	h, err := r.collect(ctx)
 	if err != nil {
