@@ -1,4 +1,4 @@
-# Every verb works on Debian 12 with Go, git and make; demo, test, conformance, bench and chaos install what is missing.
+# Every verb works on Debian 12 with Go, git and make; demo, test, conformance, bench, chaos and soak install what is missing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -11,6 +11,13 @@ LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 PROOFS  := $(CURDIR)/bin/proofs
 # Time for one fuzz target.
 FUZZTIME ?= 30s
+# Schedules of faults, the first of them, and messages of each; one schedule alone.
+SEEDS    ?= 50
+FIRST    ?= 1
+MESSAGES ?= 2000
+SEED     ?=
+# How long the soak lasts.
+DURATION ?= 30m
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,9 +57,14 @@ bench: ## Go benchmarks, then the whole path against the sandbox
 	@$(MAKE) --no-print-directory build
 	$(GO) test -tags servers,bench -p 1 -count=1 -run '^TestBench' -timeout 30m -v ./cmd/...
 
-chaos: ## kill the gateway at every point of the path, load all platforms at once, count what is lost
+chaos: ## kill the gateway at every point, load all platforms, play SEEDS schedules of faults with MESSAGES each (SEED=n: that one alone)
+	@deploy/dev/install.sh test
+	POSTERN_SEEDS=$(SEEDS) POSTERN_FIRST=$(FIRST) POSTERN_MESSAGES=$(MESSAGES) POSTERN_SEED=$(SEED) $(GO) test -tags servers,chaos -ldflags=-checklinkname=0 \
+		-p 1 -count=1 -run '$(if $(SEED),^TestChaosRandom$$,^TestChaos)' -timeout 90m -v $(ARGS) ./cmd/$(if $(SEED),internal/chaos,...)
+
+soak: ## steady load for DURATION (30m); samples and their graph go to bin/artefacts
 	@deploy/dev/install.sh demo
-	$(GO) test -tags servers,chaos -p 1 -count=1 -run '^TestChaos' -timeout 30m -v $(ARGS) ./cmd/...
+	POSTERN_DURATION=$(DURATION) POSTERN_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -tags servers,soak -count=1 -run '^TestSoak$$' -timeout 26h -v ./cmd/internal/chaos
 
 conformance: ## run every test and write xmpp/CONFORMANCE.md from what they prove
 	@deploy/dev/install.sh test
@@ -65,4 +77,4 @@ clean: ## delete what the other verbs made in the checkout
 	rm -rf bin .run .cache
 	$(GO) clean -testcache
 
-.PHONY: help demo test check build lint fuzz bench chaos conformance clean
+.PHONY: help demo test check build lint fuzz bench chaos soak conformance clean

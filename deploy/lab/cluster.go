@@ -20,7 +20,7 @@ type RedisCluster struct {
 func (c *RedisCluster) URL() string {
 	addrs := make([]string, len(c.Nodes))
 	for i, n := range c.Nodes {
-		addrs[i] = n.Addr()
+		addrs[i] = n.Told()
 	}
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
@@ -35,8 +35,8 @@ func (c *RedisCluster) Flush(ctx context.Context) error {
 	return nil
 }
 
-// StartRedisCluster starts n masters with append-only files, shares the slots out and waits until all nodes agree.
-func (l *Lab) StartRedisCluster(ctx context.Context, n int) (*RedisCluster, error) {
+// StartRedisCluster starts n masters, shares the slots out and waits until all nodes agree.
+func (l *Lab) StartRedisCluster(ctx context.Context, n int, cfg RedisConfig) (*RedisCluster, error) {
 	if n < 3 {
 		return nil, errors.New("lab: a Redis Cluster needs three nodes to agree on failures")
 	}
@@ -46,8 +46,14 @@ func (l *Lab) StartRedisCluster(ctx context.Context, n int) (*RedisCluster, erro
 	}
 	c := &RedisCluster{}
 	for _, port := range ports {
-		more := "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 5000\n"
-		r, err := l.redis(l.name("redis-cluster"), port, RedisConfig{AppendOnly: true}, more)
+		told, err := cfg.told(ctx, port)
+		if err != nil {
+			return nil, err
+		}
+		// Nodes tell clients of each other by the announced port; among themselves they use the bus port.
+		more := fmt.Sprintf("cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 5000\ncluster-announce-ip 127.0.0.1\n"+
+			"cluster-announce-port %d\ncluster-announce-bus-port %d\n", told, port+busOffset)
+		r, err := l.redis(l.name("redis-cluster"), port, told, cfg, more)
 		if err != nil {
 			return nil, err
 		}

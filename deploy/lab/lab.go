@@ -1,4 +1,5 @@
-// Package lab starts real servers (Prosody, ejabberd, Redis, a Redis Cluster) for demonstrations, tests and measurements.
+// Package lab starts real servers (Prosody, ejabberd, Redis with Sentinel or as a Cluster) for demonstrations, tests and measurements,
+// and proxies that spoil the connections between them.
 //
 // Every server gets a directory of its own, free loopback ports and the full configuration of
 // config/, which includes the snippet of package deploy, so that what operators copy is what runs here.
@@ -33,6 +34,7 @@ type Lab struct {
 
 	mu      sync.Mutex
 	servers []*Server
+	proxies []*Proxy
 	names   map[string]int
 	outside []string       // folders under /var/tmp
 	locks   []net.Listener // one for each reserved port
@@ -51,11 +53,14 @@ func New(dir string, log io.Writer) *Lab {
 // Close stops all servers, the last started first, and frees their ports and outside folders.
 func (l *Lab) Close() error {
 	l.mu.Lock()
-	servers, outside, locks, claim := l.servers, l.outside, l.locks, l.claim
-	l.servers, l.outside, l.locks, l.claim = nil, nil, nil, nil
+	servers, proxies, outside, locks, claim := l.servers, l.proxies, l.outside, l.locks, l.claim
+	l.servers, l.proxies, l.outside, l.locks, l.claim = nil, nil, nil, nil, nil
 	l.mu.Unlock()
 
 	var errs []error
+	for _, p := range proxies {
+		errs = append(errs, p.Close())
+	}
 	for _, s := range slices.Backward(servers) {
 		// Closing has its own deadline: it also runs after the caller's context has ended.
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)

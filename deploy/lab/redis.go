@@ -3,7 +3,9 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -23,19 +25,41 @@ const (
 type RedisConfig struct {
 	AppendOnly bool // keep data across Restart and Kill
 	Fsync      Fsync
+	// Via returns where clients and other servers find the one that listens at addr, such as a proxy's address on loopback. It
+	// is called once per server, before the start. Nil: the same address.
+	Via func(ctx context.Context, addr string) (string, error)
+}
+
+// told is the port that a server on port is found at.
+func (c RedisConfig) told(ctx context.Context, port int) (int, error) {
+	if c.Via == nil {
+		return port, nil
+	}
+	addr, err := c.Via(ctx, loopback(port))
+	if err != nil {
+		return 0, fmt.Errorf("lab: redis: via: %w", err)
+	}
+	_, told, err := net.SplitHostPort(addr)
+	if err != nil {
+		return 0, fmt.Errorf("lab: redis: via: %w", err)
+	}
+	return strconv.Atoi(told)
 }
 
 // Redis is a running Redis server.
 type Redis struct {
 	*Server
-	port int
+	port, told int
 }
 
-// Addr returns host:port.
+// Addr returns host:port of the server itself.
 func (r *Redis) Addr() string { return loopback(r.port) }
 
+// Told returns host:port where clients find it: Addr, or what RedisConfig.Via made of that.
+func (r *Redis) Told() string { return loopback(r.told) }
+
 // URL returns the address in the form of Postern's configuration.
-func (r *Redis) URL() string { return "redis://" + r.Addr() + "/0" }
+func (r *Redis) URL() string { return "redis://" + r.Told() + "/0" }
 
 // Do sends one command and returns its answer: string, int64, nil or []any.
 func (r *Redis) Do(ctx context.Context, args ...string) (any, error) {
@@ -58,15 +82,19 @@ func (l *Lab) StartRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := l.redis(l.name("redis"), ports[0], cfg, "")
+	told, err := cfg.told(ctx, ports[0])
+	if err != nil {
+		return nil, err
+	}
+	r, err := l.redis(l.name("redis"), ports[0], told, cfg, "")
 	if err != nil {
 		return nil, err
 	}
 	return r, l.start(ctx, r.Server)
 }
 
-// redis prepares a server without starting it; more is added to its configuration.
-func (l *Lab) redis(name string, port int, cfg RedisConfig, more string) (*Redis, error) {
+// redis prepares a server without starting it, which clients find on the port told; more is added to its configuration.
+func (l *Lab) redis(name string, port, told int, cfg RedisConfig, more string) (*Redis, error) {
 	bin, err := program("redis-server", redisPackages)
 	if err != nil {
 		return nil, err
@@ -87,7 +115,7 @@ func (l *Lab) redis(name string, port int, cfg RedisConfig, more string) (*Redis
 	if err := writeFile(conf, b.String(), account{}); err != nil {
 		return nil, err
 	}
-	r := &Redis{port: port}
+	r := &Redis{port: port, told: told}
 	r.Server = &Server{
 		name: name, dir: dir, log: filepath.Join(dir, "redis.log"),
 		command: command{path: bin, args: []string{conf}},

@@ -373,7 +373,7 @@ func TestRedis(t *testing.T) {
 func TestRedisCluster(t *testing.T) {
 	ctx := deadline(t)
 	l := lab.ForTest(t)
-	c, err := l.StartRedisCluster(ctx, 3)
+	c, err := l.StartRedisCluster(ctx, 3, lab.RedisConfig{AppendOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

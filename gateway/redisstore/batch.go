@@ -13,8 +13,9 @@ const (
 	maxFlights = 2
 	// maxBatch is how many calls one pipeline carries, so that a burst does not delay the first of them.
 	maxBatch = 256
-	// waitMillis is how long an ingest waits for its replicas (WAIT).
-	waitMillis = 50
+	// waitMillis is how long an ingest waits for its replicas (WAIT). It outlasts a slow moment of a replica, since an ingest that
+	// gives up is told as an error and has taken place nevertheless; and it is short, since other calls stand behind it.
+	waitMillis = 500
 )
 
 // call is one caller's commands, all for one node. results and err are the batcher's until done is closed.

@@ -17,7 +17,7 @@ import (
 
 // TestCluster needs three nodes for all its parts, and starts them once.
 func TestCluster(t *testing.T) {
-	c, err := lab.ForTest(t).StartRedisCluster(t.Context(), 3)
+	c, err := lab.ForTest(t).StartRedisCluster(t.Context(), 3, lab.RedisConfig{AppendOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,6 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,28 +13,19 @@ import (
 
 // TestSentinel kills the master: what a replica confirmed (WAIT) is there after the failover, and the store goes on.
 func TestSentinel(t *testing.T) {
-	master, replica := startRedis(t, lab.RedisConfig{}), startRedis(t, lab.RedisConfig{})
-	host, port, err := net.SplitHostPort(master.Addr())
+	redis, err := lab.ForTest(t).StartRedisSentinel(t.Context(), 2, lab.RedisConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := replica.Do(t.Context(), "REPLICAOF", host, port); err != nil {
-		t.Fatal(err)
-	}
-	addr := startSentinel(t, host, port)
-	s := open(t, "redis+sentinel://"+addr+"/mymaster/0", "s:", Options{WaitReplicas: 1})
+	s := open(t, redis.URL(), "s:", Options{WaitReplicas: 1})
 	ingest := func(name string) (bool, error) {
 		o := gateway.IngestOptions{Dedupe: name, DedupeFor: time.Hour}
 		_, dup, err := s.Ingest(t.Context(), shard, gateway.QueueIn, entry(name), o)
 		return dup, err
 	}
 	eventually(t, "ingest that the replica has", func() bool { _, err := ingest("a"); return err == nil })
-	eventually(t, "Sentinel that knows the replica", func() bool {
-		out, err := exec.CommandContext(t.Context(), "redis-cli", "-u", "redis://"+addr, "sentinel", "replicas", "mymaster").Output()
-		return err == nil && len(out) > 100
-	})
 	hints := s.Watch(t.Context(), shard)
-	if err := master.Kill(); err != nil {
+	if err := redis.Nodes[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
 	s.waits = 0 // the replica that is left is the master now
@@ -61,38 +47,27 @@ func TestSentinel(t *testing.T) {
 	})
 }
 
-// startSentinel starts one Sentinel that fails over within seconds, and returns its address.
-func startSentinel(t *testing.T, host, port string) string {
-	t.Helper()
-	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+// TestSlowReplica: a replica that confirms late has confirmed. Bytes to and from it are under way for a while.
+func TestSlowReplica(t *testing.T) {
+	l := lab.ForTest(t)
+	var between []*lab.Proxy
+	redis, err := l.StartRedisSentinel(t.Context(), 2, lab.RedisConfig{
+		Via: func(ctx context.Context, addr string) (string, error) {
+			p, err := l.StartProxy(ctx, addr)
+			if err != nil {
+				return "", err
+			}
+			between = append(between, p)
+			return p.Addr(), nil
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := ln.Addr().String()
-	_, own, _ := net.SplitHostPort(addr)
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
+	s := open(t, "redis://"+redis.Nodes[0].Addr(), "slow:", Options{WaitReplicas: 1})
+	between[0].Set(lab.Weather{Delay: 150 * time.Millisecond}) // the way between replica and master alone
+	o := gateway.IngestOptions{Dedupe: "a", DedupeFor: time.Hour}
+	if _, _, err := s.Ingest(t.Context(), shard, gateway.QueueIn, entry("a"), o); err != nil {
+		t.Errorf("ingest: got %v, want none", err)
 	}
-	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor mymaster %s %s 1\nsentinel down-after-milliseconds mymaster 500\n"+
-		"sentinel failover-timeout mymaster 3000\n", own, host, port)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "redis-server", conf, "--sentinel")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	eventually(t, "Sentinel", func() bool {
-		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
-	})
-	return addr
 }

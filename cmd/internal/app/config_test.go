@@ -107,7 +107,7 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"redis and memory", valid + "store: {memory: true, redis: 'redis://h:1'}\n", []string{`11:9: store.memory: true and store.redis are alternatives: remove one`}},
 		{"redis with another scheme", valid + "store: {redis: 'http://h:1'}\n", []string{
-			`11:9: store.redis: want a URL that begins with redis://, rediss://, redis+cluster:// or rediss+cluster:// (or store.memory: true for trying out)`,
+			`11:9: store.redis: want a URL that begins with redis://, redis+sentinel:// or redis+cluster://, or rediss the same way (or store.memory: true for trying out)`,
 		}},
 		{"listeners on one address", valid + "http: {public: ':1', admin: ':1'}\n", []string{
 			`11:22: http.admin: must not be the address of http.public: whoever reaches it needs no password`,
@@ -155,6 +155,17 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEveryRedisIsTaken: what the store connects to may stand in the configuration.
+func TestEveryRedisIsTaken(t *testing.T) {
+	for _, url := range []string{
+		"redis://h:1/0", "rediss://h:1/0", "redis+sentinel://h:1,h:2/mymaster/0", "rediss+sentinel://h:1/mymaster", "redis+cluster://h:1,h:2", "rediss+cluster://h:1",
+	} {
+		if _, err := Parse("postern.yaml", []byte(valid+"store: {redis: '"+url+"'}\n"), env); err != nil {
+			t.Errorf("%s: got %v, want none", url, err)
+		}
 	}
 }
 

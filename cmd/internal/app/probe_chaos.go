@@ -24,8 +24,14 @@ import (
 //	POSTERN_CHAOS_KILL=after-send:20       SIGKILL to this process the 20th time that it passes the point
 //	POSTERN_CHAOS_KILL=after-send:3@usr1   the same, counted from SIGUSR1 on
 //	POSTERN_CHAOS_OFF=barrier,dedupe,fence switches these safeguards off, so that a test can show that it needs them
+//	POSTERN_CHAOS_CLOCK=file               the wall clock is ahead by the seconds in the file, now and after each change
 func injected() (faults, error) {
 	var f faults
+	if file := os.Getenv("POSTERN_CHAOS_CLOCK"); file != "" {
+		if err := bendClock(file); err != nil {
+			return f, err
+		}
+	}
 	if v := os.Getenv("POSTERN_CHAOS_KILL"); v != "" {
 		point, count, _ := strings.Cut(v, ":")
 		count, armed := strings.CutSuffix(count, "@usr1")

@@ -86,9 +86,9 @@ func (c *Config) judgeStore(j *judge) {
 		return
 	}
 	scheme, rest, ok := strings.Cut(string(s.Redis), "://")
-	known := slices.Contains([]string{"redis", "rediss", "redis+cluster", "rediss+cluster"}, scheme)
+	known := slices.Contains([]string{"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}, scheme)
 	j.want(ok && known && rest != "", "store.redis",
-		"want a URL that begins with redis://, rediss://, redis+cluster:// or rediss+cluster:// (or store.memory: true for trying out)")
+		"want a URL that begins with redis://, redis+sentinel:// or redis+cluster://, or rediss the same way (or store.memory: true for trying out)")
 	j.want(s.KeyFile != "", "store.key_file", "is missing: postern init writes one")
 	j.want(s.WaitReplicas >= 0, "store.wait_replicas", "got %d, want 0 or more", s.WaitReplicas)
 	j.want(!strings.ContainsAny(s.Prefix, "{} "), "store.prefix", "braces would change the slots of a Redis Cluster, and spaces are no help: %q", s.Prefix)

@@ -126,7 +126,7 @@ func (r *rig) login(ctx context.Context) {
 	r.t.Helper()
 	r.clients = nil
 	for n := range users {
-		c, err := dial(ctx, r.Prosody.ClientAddr(), fmt.Sprintf("u%d", n), "secret", r.arrived)
+		c, err := dial(ctx, r.XMPP.ClientAddr(), fmt.Sprintf("u%d", n), "secret", r.arrived)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ type process struct {
 func (r *rig) measureFloor(name string, args ...string) System {
 	r.t.Helper()
 	ctx := r.t.Context()
-	args = append(args, "-component", r.Prosody.ComponentAddr(), "-secret", r.ComponentSecret, "-domain", stand.Domain, "-platform", r.Platform)
+	args = append(args, "-component", r.XMPP.ComponentAddr(), "-secret", r.ComponentSecret, "-domain", stand.Domain, "-platform", r.Platform)
 	p, err := r.Other(ctx, "floor", r.floor, args...)
 	if err != nil {
 		r.t.Fatal(err)
@@ -276,7 +276,7 @@ func (r *rig) introduce(ctx context.Context, p *stand.Process, chats int, hello 
 func (r *rig) meet(ctx context.Context, p *stand.Process, chats int, hello func(*stand.Process, int) error) ([]string, error) {
 	addresses := make([]string, chats)
 	for n := range users {
-		c, err := user.Dial(ctx, user.Config{JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.Prosody.ClientAddr(), Accept: true})
+		c, err := user.Dial(ctx, user.Config{JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.XMPP.ClientAddr(), Accept: true})
 		if err != nil {
 			return nil, err
 		}
@@ -396,7 +396,7 @@ func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, sen
 	r.t.Helper()
 	r.meter.Store(m)
 	heap := heapOf(r.t.Context(), g)
-	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.Prosody.PID(), redisCPU: r.Redis.PID()}
+	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
 	before := use(pids)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(r.t.Context(), length)

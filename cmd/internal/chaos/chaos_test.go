@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"postern/cmd/internal/chaos"
-	"postern/cmd/internal/chaos/stand"
 )
 
 var seed = flag.Uint64("seed", 1, "of the order of messages and of the platform's dice")
@@ -28,7 +27,7 @@ func TestChaosKill(t *testing.T) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), runLimit)
 	defer cancel()
-	r := newRig(t, *seed)
+	r := newRig(t, setup{seed: *seed})
 	all := kills()
 	p, err := r.ready(ctx, all[0].armed())
 	if err != nil {
@@ -75,20 +74,6 @@ func TestChaosKill(t *testing.T) {
 	}
 }
 
-// finish lets everything arrive and judges the run.
-func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
-	r.t.Helper()
-	r.slow(ctx, 0)
-	if err := r.settle(ctx, patience); err != nil {
-		r.t.Logf("not settled: %v", err)
-	}
-	h, err := r.collect(ctx)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return chaos.Judge(h, least)
-}
-
 // TestChaosTurnsRed switches one safeguard off at a time and checks that the same faults and the same checker then find what it
 // guards against.
 func TestChaosTurnsRed(t *testing.T) {
@@ -124,7 +109,7 @@ func TestChaosTurnsRed(t *testing.T) {
 		t.Run(c.off, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), redLimit)
 			defer cancel()
-			r := newRig(t, *seed)
+			r := newRig(t, setup{seed: *seed})
 			if err := c.run(ctx, r, "POSTERN_CHAOS_OFF="+c.off); err != nil {
 				t.Fatal(err)
 			}
@@ -135,20 +120,4 @@ func TestChaosTurnsRed(t *testing.T) {
 			}
 		})
 	}
-}
-
-// ready starts a Postern, connects users and people, and opens the conversation.
-func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) {
-	r.t.Helper()
-	p := r.process(ctx, "postern")
-	if err := p.Start(ctx, env...); err != nil {
-		return nil, err
-	}
-	r.Hook(p)
-	if err := r.login(ctx); err != nil {
-		return nil, err
-	}
-	r.slow(ctx, latencyMS)
-	r.release()
-	return p, nil
 }

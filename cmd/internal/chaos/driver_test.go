@@ -1,4 +1,4 @@
-//go:build servers && chaos
+//go:build servers
 
 package chaos_test
 
@@ -41,6 +41,7 @@ func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, s
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	order := r.shuffled()
+	most := r.most
 	var active time.Duration
 	sent, at := 0, time.Now()
 	for {
@@ -55,8 +56,8 @@ func (r *rig) pace(ctx context.Context, dir chaos.Direction, open func() bool, s
 		now := time.Now()
 		if open() {
 			active += now.Sub(at)
-			for sent < int(rate*active.Seconds()) && open() {
-				if !send(ctx, order[sent%chats], sent%fileEvery == fileEvery-1) {
+			for sent < int(r.rate*active.Seconds()) && (most == 0 || sent < most) && open() {
+				if !send(ctx, r.first+order[sent%chats], sent%fileEvery == fileEvery-1) {
 					break
 				}
 				sent++
@@ -114,10 +115,10 @@ func (r *rig) write(ctx context.Context, k chaos.Key) error {
 // resend repeats what has neither receipt nor error for a while, during which the gateway was available: what waits in its
 // queues while it is not is not lost.
 func (r *rig) resend(ctx context.Context) {
-	if !r.available.Load() || time.Since(time.Unix(0, r.since.Load())) < resendAfter {
+	if !r.available.Load() || time.Since(time.Unix(0, r.since.Load())) < r.patience {
 		return
 	}
-	for _, k := range r.overdue(resendAfter) {
+	for _, k := range r.overdue(r.patience) {
 		_ = r.write(ctx, k) // what cannot be sent now is overdue again later
 	}
 }
@@ -149,7 +150,7 @@ func (r *rig) settle(ctx context.Context, most time.Duration) error {
 func (r *rig) collect(ctx context.Context) (chaos.History, error) {
 	var archived []chaos.Arrival
 	for n, c := range r.clients {
-		all, err := c.Archive(ctx, time.Time{})
+		all, err := c.Archive(ctx, r.began)
 		if err != nil {
 			return chaos.History{}, err
 		}
@@ -180,7 +181,7 @@ func (r *rig) collect(ctx context.Context) (chaos.History, error) {
 // posts reads the ledger of accepted messages.
 func (r *rig) posts(ctx context.Context) ([]chaos.Arrival, error) {
 	var out []chaos.Arrival
-	for after := int64(0); ; {
+	for after := r.messages; ; {
 		var page struct {
 			Items []struct {
 				At      time.Time `json:"at"`
@@ -200,6 +201,7 @@ func (r *rig) posts(ctx context.Context) ([]chaos.Arrival, error) {
 			return nil, err
 		}
 		if len(page.Items) == 0 {
+			r.messages = after
 			return out, nil
 		}
 		senders, err := r.senders(ctx)
@@ -250,7 +252,7 @@ func (r *rig) taken(ctx context.Context) (map[chaos.Key]bool, error) {
 	byEvent := maps.Clone(r.byEvent)
 	r.mu.Unlock()
 	out := map[chaos.Key]bool{}
-	for after := int64(0); ; {
+	for after := r.hooks; ; {
 		var page struct {
 			Items []struct {
 				Event  string `json:"event_id"`
@@ -262,6 +264,7 @@ func (r *rig) taken(ctx context.Context) (map[chaos.Key]bool, error) {
 			return nil, err
 		}
 		if len(page.Items) == 0 {
+			r.hooks = after
 			return out, nil
 		}
 		for _, d := range page.Items {

@@ -1,4 +1,4 @@
-//go:build servers && chaos
+//go:build servers
 
 package chaos_test
 

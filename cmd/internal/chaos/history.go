@@ -120,6 +120,8 @@ type History struct {
 	Refusals []Refusal
 	Faults   []Fault
 	Bursts   []Burst
+	// Grace is how long after a fault's end a refusal may still be its doing; zero: a moment.
+	Grace time.Duration
 	// Strays are texts of arrivals that nobody sent.
 	Strays []string
 }

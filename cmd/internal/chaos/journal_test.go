@@ -1,4 +1,4 @@
-//go:build servers && chaos
+//go:build servers
 
 package chaos_test
 
@@ -28,11 +28,19 @@ type journal struct {
 }
 
 func newJournal(chats int) *journal {
-	return &journal{
-		sent: map[chaos.Key]*chaos.Sent{}, byStanza: map[string]chaos.Key{}, byEvent: map[string]chaos.Key{}, ended: map[chaos.Key]bool{},
-		resent: map[chaos.Key]time.Time{},
-		next:   map[chaos.Direction][]int{chaos.In: make([]int, chats), chaos.Out: make([]int, chats)},
-	}
+	j := new(journal)
+	j.clear(chats)
+	return j
+}
+
+// clear forgets everything, for the next run of the same rig.
+func (j *journal) clear(chats int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sent, j.byStanza, j.byEvent = map[chaos.Key]*chaos.Sent{}, map[string]chaos.Key{}, map[string]chaos.Key{}
+	j.ended, j.resent = map[chaos.Key]bool{}, map[chaos.Key]time.Time{}
+	j.next = map[chaos.Direction][]int{chaos.In: make([]int, chats), chaos.Out: make([]int, chats)}
+	j.live, j.receipts, j.refusals, j.faults, j.bursts, j.strays, j.once = nil, nil, nil, nil, nil, nil, false
 }
 
 // as is how a message is sent.

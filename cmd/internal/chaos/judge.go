@@ -48,7 +48,7 @@ type Minimum struct {
 // clock is how times are written, to hold against the logs of those who took part.
 const clock = "15:04:05.000"
 
-// refusalGrace is how long after a fault's end a refusal may still be its doing.
+// refusalGrace is how long after a fault's end a refusal may still be its doing, where the history names no longer time.
 const refusalGrace = 3 * time.Second
 
 // Judge holds a history to the promises and to the minimum. It is a function of its arguments alone.
@@ -165,7 +165,8 @@ func (j *judge) receipts() {
 	j.report.Out.Receipted = len(receipted)
 }
 
-// order compares first arrivals: a duplicate that comes late is no disorder. What was sent again later is not judged.
+// order compares first arrivals: a duplicate that comes late is no disorder. What came only after it was sent again may be late: it
+// was lost before the gateway had it.
 func (j *judge) order() {
 	type line struct {
 		dir   Direction
@@ -181,12 +182,12 @@ func (j *judge) order() {
 			continue
 		}
 		first[a.Place][a.Key] = true
-		if again := j.sent[a.Key].ResentAt; !again.IsZero() && a.At.After(again) {
-			j.report.Out.Unordered++
-			continue
-		}
 		at := line{a.Key.Dir, a.Key.Chat, a.Place}
 		if before, ok := last[at]; ok && before.Key.N > a.Key.N {
+			if again := j.sent[a.Key].ResentAt; !again.IsZero() && a.At.After(again) {
+				j.report.Out.Unordered++
+				continue
+			}
 			j.violate(Disorder, "%s at %s after %s (%s, %s)", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock))
 			continue
 		}
@@ -196,17 +197,18 @@ func (j *judge) order() {
 
 // causes checks that something was broken when an error was answered.
 func (j *judge) causes() {
+	grace := max(refusalGrace, j.h.Grace)
 	j.report.Conditions, j.report.Errors = map[string]int{}, make([]int, len(j.h.Faults))
 	for _, r := range j.h.Refusals {
 		j.report.Conditions[r.Condition]++
 		cause := -1 // the latest that it may be: one fault's grace reaches into the next
 		for n, f := range j.h.Faults {
-			if !r.At.Before(f.From) && !r.At.After(f.To.Add(refusalGrace)) {
+			if !r.At.Before(f.From) && !r.At.After(f.To.Add(grace)) {
 				cause = n
 			}
 		}
 		if cause < 0 {
-			j.violate(Causeless, "%s: %s", r.Key, r.Condition)
+			j.violate(Causeless, "%s: %s at %s", r.Key, r.Condition, r.At.Format(clock))
 			continue
 		}
 		j.report.Errors[cause]++

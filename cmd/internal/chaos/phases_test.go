@@ -49,9 +49,6 @@ const (
 	// backlog is what waits before a fault; more than the minimum of pending entries, since it shrinks until the fault.
 	backlog    = 90
 	minPending = 50
-	// perFault is how many messages users write before each fault.
-	perFault  = 200
-	upTimeout = 40 * time.Second
 )
 
 // armed is the environment of a process that kills itself at a point, the third time it passes it after SIGUSR1.
@@ -65,7 +62,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 	}
 	if k.still {
 		r.hold()
-		if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
+		if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 			return err
 		}
 		if err := r.waitSaid(ctx, backlog); err != nil {
@@ -77,7 +74,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.moves {
-		if err := r.Prosody.Resume(); err != nil {
+		if err := r.XMPP.Resume(); err != nil {
 			return err
 		}
 	}
@@ -92,7 +89,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.still && !k.moves {
-		if err := r.Prosody.Resume(); err != nil {
+		if err := r.XMPP.Resume(); err != nil {
 			return err
 		}
 	}
@@ -100,52 +97,6 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	return r.whole(ctx, chaos.Fault{Kind: k.point, From: from, Pending: pending})
-}
-
-// whole waits until the gateway is connected again and books the fault that is over.
-func (r *rig) whole(ctx context.Context, f chaos.Fault) error {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	if err := r.up(ctx); err != nil {
-		return fmt.Errorf("%s: not up again: %w", f.Kind, err)
-	}
-	f.To = time.Now()
-	r.fault(f)
-	r.release()
-	return nil
-}
-
-// waitBacklog waits until so many entries are pending.
-func (r *rig) waitBacklog(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	return stand.Poll(ctx, func() error {
-		have, err := r.pending(ctx)
-		if err != nil {
-			return err
-		}
-		if f := (chaos.Fault{Pending: have}); f.Total() < n {
-			return fmt.Errorf("%d entries pending, want %d", f.Total(), n)
-		}
-		return nil
-	})
-}
-
-// waitSaid waits until people have said so much more.
-func (r *rig) waitSaid(ctx context.Context, n int) error {
-	return r.waitCount(ctx, chaos.In, r.count(chaos.In)+n)
-}
-
-// waitCount waits until so many messages of a direction were sent in all.
-func (r *rig) waitCount(ctx context.Context, dir chaos.Direction, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
-	defer cancel()
-	return stand.Poll(ctx, func() error {
-		if have := r.count(dir); have < n {
-			return fmt.Errorf("%d messages sent %s, want %d", have, dir, n)
-		}
-		return nil
-	})
 }
 
 // restartProsody stops Prosody while stanzas lie in its socket, and starts it again.
@@ -156,7 +107,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	}
 	r.hold() // what a client without XEP-0198 writes to a server that stops is the client's loss
 	from := time.Now()
-	if err := r.Prosody.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
+	if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		return err
 	}
 	if err := r.waitSaid(ctx, 2*backlog); err != nil {
@@ -166,7 +117,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Prosody.Restart(ctx); err != nil {
+	if err := r.XMPP.Restart(ctx); err != nil {
 		return err
 	}
 	return r.whole(ctx, chaos.Fault{Kind: prosodyRestart, From: from, Pending: pending})
@@ -232,23 +183,18 @@ func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env .
 	return r.afterwards(ctx)
 }
 
-// afterwards sends what must take the path once each.
-func (r *rig) afterwards(ctx context.Context) error {
-	r.slow(ctx, latencyMS)
-	r.settled(true)
-	defer r.settled(false)
-	defer r.talk(ctx)()
-	return r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault)
-}
-
-// pass lets time go by.
-func (r *rig) pass(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// ready starts a Postern, connects users and people, and opens the conversation.
+func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) {
+	r.t.Helper()
+	p := r.process(ctx, "postern")
+	if err := p.Start(ctx, env...); err != nil {
+		return nil, err
 	}
+	r.Hook(p)
+	if err := r.login(ctx); err != nil {
+		return nil, err
+	}
+	r.slow(ctx, latencyMS)
+	r.release()
+	return p, nil
 }

@@ -13,8 +13,8 @@ type Count struct {
 	Sent, Delivered int
 	// Files are those of them that are files.
 	Files, FilesDelivered int
-	// Twice were sent twice at once; Resent again after they had neither receipt nor error; Unordered of these arrived only
-	// then; Once were sent when all had settled.
+	// Twice were sent twice at once; Resent again after they had neither receipt nor error; Unordered of these arrived after
+	// later ones for that; Once were sent when all had settled.
 	Twice, Resent, Unordered, Once int
 	Taken                          int // webhooks answered 200
 	Receipted                      int // messages with at least one receipt
@@ -53,8 +53,8 @@ func (r Report) String() string {
 	fmt.Fprintln(w, "\tplatform->user\tuser->platform\t")
 	row("sent", r.In.Sent, r.Out.Sent)
 	row("sent twice at once", r.In.Twice, r.Out.Twice)
-	row("sent again after 20 s", r.In.Resent, r.Out.Resent)
-	row("arrived only then", r.In.Unordered, r.Out.Unordered)
+	row("sent again, no answer", r.In.Resent, r.Out.Resent)
+	row("late for that", r.In.Unordered, r.Out.Unordered)
 	row("webhook answered 200", r.In.Taken, 0)
 	row("delivered", r.In.Delivered, r.Out.Delivered)
 	row("files sent", r.In.Files, r.Out.Files)

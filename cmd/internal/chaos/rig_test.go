@@ -1,9 +1,10 @@
-//go:build servers && chaos
+//go:build servers
 
 package chaos_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"postern/cmd/internal/chaos"
 	"postern/cmd/internal/chaos/stand"
 	"postern/cmd/internal/user"
+	"postern/deploy"
 	"postern/deploy/lab"
 )
 
@@ -44,13 +46,29 @@ type rig struct {
 	shared  *httptest.Server // has the files that users share
 	clients []*user.Client
 	sides   []side // by chat
+	// first is the first of the chats that talk now; there are chats of them.
+	first int
+	// rate is messages per second and direction; most is how many there are to be of each, zero: no end.
+	rate float64
+	most int
+	// patience is how long a message has neither receipt nor error before it is sent again.
+	patience time.Duration
+	// grace is how long after a fault an error may be its doing; zero: a moment.
+	grace time.Duration
+	// unsettled is what was still under way when the run was judged.
+	unsettled error
+	// messages and hooks are where the ledgers were read up to, began when the talk began.
+	messages, hooks int64
+	began           time.Time
 	// chatOf finds a chat by user and the contact's address.
 	chatOf sync.Map
 	// available is false while a polite client holds its messages: the gateway is not connected.
 	available atomic.Bool
 	// since is when it became available, in nanoseconds of the Unix time.
 	since atomic.Int64
-	run   string // makes stanza ids unique
+	// held counts the reasons to keep messages although the gateway is connected.
+	held atomic.Int32
+	run  string // makes stanza ids unique
 }
 
 // side is a chat as both ends name it.
@@ -59,8 +77,8 @@ type side struct {
 	person string
 }
 
-// binary is the gateway built with its faults, once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
+// gateway is the program built with its faults, once for all tests.
+var gateway = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "postern-chaos-")
 	if err != nil {
 		return "", err
@@ -70,40 +88,60 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := gateway(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the system's folder for such
 	}
 	os.Exit(code)
 }
 
+// setup is what a rig is made of. Its zero value is Prosody, one Redis, and people for one run.
+type setup struct {
+	seed     uint64
+	server   deploy.Server
+	store    stand.Store
+	sets     int // of people, one for each run
+	via      func(ctx context.Context, name, addr string) (string, error)
+	enter    func(ctx context.Context, name, spool string) ([]string, error)
+	settings string
+	// hookTimeout is the platform's patience with a webhook.
+	hookTimeout time.Duration
+}
+
 // newRig starts everything but Postern.
-func newRig(t *testing.T, seed uint64) *rig {
+func newRig(t *testing.T, s setup) *rig {
 	t.Helper()
-	program, err := binary()
+	program, err := gateway()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, journal: newJournal(chats), rng: rand.New(rand.NewPCG(seed, 1)), run: fmt.Sprintf("c%d-", seed)}
+	s.sets, s.hookTimeout = max(1, s.sets), cmp.Or(s.hookTimeout, 10*time.Second)
+	r := &rig{
+		t: t, journal: newJournal(s.sets * chats), rng: rand.New(rand.NewPCG(s.seed, 1)), run: fmt.Sprintf("c%d-", s.seed),
+		rate: rate, patience: resendAfter,
+	}
 	var who []simulator.Person
-	for n := range people {
+	for n := range s.sets * people {
 		who = append(who, simulator.Person{ID: fmt.Sprintf("p%d", n), Display: fmt.Sprintf("Person %d", n), OptedIn: true, Accepts: simulator.AccessOpen})
 	}
-	r.sides = make([]side, chats)
+	r.sides = make([]side, s.sets*chats)
 	for chat := range r.sides {
-		r.sides[chat] = side{user: chat / people, person: who[chat%people].ID}
+		set, of := chat/chats, chat%chats
+		r.sides[chat] = side{user: of / people, person: who[set*people+of%people].ID}
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.sandbox.API().ServeHTTP(w, req) })
 	r.shared = httptest.NewServer(http.HandlerFunc(serveFile))
 	t.Cleanup(r.shared.Close)
 	r.Stand, err = stand.New(t.Context(), lab.ForTest(t), stand.FastForTest(t), stand.Config{
-		Dir: t.TempDir(), Binary: program, Users: users, Platform: handler, FileHosts: []string{r.shared.Listener.Addr().String()},
+		Dir: t.TempDir(), Binary: program, Server: s.server, Store: s.store, Via: s.via, Enter: s.enter, Users: users, Platform: handler,
+		FileHosts: []string{r.shared.Listener.Addr().String()}, Settings: s.settings,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.sandbox, err = simulator.New(simulator.Config{
 		Partners: []simulator.Partner{{ClientID: stand.ClientID, JWKSURL: "http://" + stand.HookHost + "/.well-known/gia-partner/jwks.json"}},
-		People:   who, Seed: seed, RetryBase: 50 * time.Millisecond, RetryMax: 400 * time.Millisecond, Client: r.HookClient(10 * time.Second),
+		People:   who, Seed: s.seed, RetryBase: 50 * time.Millisecond, RetryMax: 400 * time.Millisecond, Client: r.HookClient(s.hookTimeout),
+		WebhookTimeout: s.hookTimeout, Limits: simulator.Limits{People: len(who)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +173,7 @@ func (r *rig) process(ctx context.Context, name string) *stand.Process {
 func (r *rig) login(ctx context.Context) error {
 	for n := range users {
 		c, err := user.Dial(ctx, user.Config{
-			JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.Prosody.ClientAddr(), Resource: "chaos",
+			JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.XMPP.ClientAddr(), Resource: "chaos",
 			Accept: true, Reconnect: true, Sink: func(s *user.Stanza) { r.sink(n, s) },
 		})
 		if err != nil {
@@ -147,13 +185,18 @@ func (r *rig) login(ctx context.Context) error {
 			return err
 		}
 	}
-	for chat, s := range r.sides {
+	return r.introduce(ctx)
+}
+
+// introduce makes the people of the chats that talk now known to the users.
+func (r *rig) introduce(ctx context.Context) error {
+	for chat := r.first; chat < r.first+chats; chat++ {
 		if _, err := r.say(ctx, chat, fmt.Sprintf("hello %d", chat)); err != nil {
-			return fmt.Errorf("%s: %w", s.person, err)
+			return fmt.Errorf("%s: %w", r.sides[chat].person, err)
 		}
 	}
 	return stand.Poll(ctx, func() error {
-		for chat := range r.sides {
+		for chat := r.first; chat < r.first+chats; chat++ {
 			if _, ok := r.chatOf.Load(chat); !ok {
 				return fmt.Errorf("chat %d has no address", chat)
 			}
@@ -188,8 +231,11 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		if place == chaos.Live {
 			r.refused(s.ID, s.Condition)
 		}
-		if s.Condition == "remote-server-timeout" {
-			r.hold() // the server says that the component is not there: a polite client waits
+		switch s.Condition {
+		case "remote-server-timeout", "forbidden":
+			// Prosody says so of a component that is not there; ejabberd asks other servers then, which the lab forbids it. A polite
+			// client waits.
+			r.hold()
 		}
 	case s.Received != "":
 		r.receipt(s.Received)
@@ -268,22 +314,45 @@ func (r *rig) raw(ctx context.Context, method, path string, body io.Reader) ([]b
 	return w.Body.Bytes(), nil
 }
 
-// slow sets the platform's latency.
+// slow sets the platform's latency, and ends its other faults.
 func (r *rig) slow(ctx context.Context, ms int) {
 	r.t.Helper()
-	if err := r.control(ctx, http.MethodPut, "/faults", simulator.Faults{LatencyMS: ms}, &struct{}{}); err != nil {
+	if err := r.spoil(ctx, simulator.Faults{LatencyMS: ms}); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
+// spoil sets the platform's faults.
+func (r *rig) spoil(ctx context.Context, f simulator.Faults) error {
+	return r.control(ctx, http.MethodPut, "/faults", f, &struct{}{})
+}
+
 // pending counts what the queues in Redis hold.
 func (r *rig) pending(ctx context.Context) (map[string]int, error) {
-	const script = "local out = {} for _, k in ipairs(redis.call('KEYS', 'p:{*}:q:*')) do out[#out + 1] = k out[#out + 1] = redis.call('XLEN', k) end return out"
-	answer, err := r.Redis.Do(ctx, "EVAL", script, "0")
-	if err != nil {
-		return nil, err
+	nodes := r.Nodes
+	if r.Failover != nil {
+		master, err := r.Failover.Master(ctx)
+		if err != nil {
+			return nil, err
+		}
+		nodes = []*lab.Redis{master}
 	}
 	out := map[string]int{}
+	for _, node := range nodes {
+		if err := queues(ctx, node, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// queues adds what the queues on a node hold, by their names.
+func queues(ctx context.Context, node *lab.Redis, out map[string]int) error {
+	const script = "local out = {} for _, k in ipairs(redis.call('KEYS', 'p:{*}:q:*')) do out[#out + 1] = k out[#out + 1] = redis.call('XLEN', k) end return out"
+	answer, err := node.Do(ctx, "EVAL", script, "0")
+	if err != nil {
+		return err
+	}
 	list, _ := answer.([]any)
 	for n := 0; n+1 < len(list); n += 2 {
 		key, _ := list[n].(string)
@@ -294,7 +363,7 @@ func (r *rig) pending(ctx context.Context) (map[string]int, error) {
 			out[queue] += int(length)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // up waits until the gateway answers as a component.
@@ -316,6 +385,24 @@ func (r *rig) up(ctx context.Context) error {
 func (r *rig) hold() { r.available.Store(false) }
 
 func (r *rig) release() {
+	if r.held.Load() > 0 {
+		return
+	}
 	r.since.Store(time.Now().UnixNano())
 	r.available.Store(true)
+}
+
+// finish lets everything arrive and judges the run.
+func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
+	r.t.Helper()
+	r.slow(ctx, 0)
+	if r.unsettled = r.settle(ctx, patience); r.unsettled != nil {
+		r.t.Logf("not settled: %v", r.unsettled)
+	}
+	h, err := r.collect(ctx)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	h.Grace = r.grace
+	return chaos.Judge(h, least)
 }

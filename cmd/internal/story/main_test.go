@@ -150,7 +150,9 @@ const (
 func storeURL(t *testing.T, kind string) string {
 	t.Helper()
 	if kind == onCluster {
-		return ground.cluster.use(t, func(ctx context.Context) (*lab.RedisCluster, error) { return ground.lab.StartRedisCluster(ctx, 3) }).URL()
+		return ground.cluster.use(t, func(ctx context.Context) (*lab.RedisCluster, error) {
+			return ground.lab.StartRedisCluster(ctx, 3, lab.RedisConfig{AppendOnly: true})
+		}).URL()
 	}
 	return ground.redis.use(t, func(ctx context.Context) (*lab.Redis, error) {
 		return ground.lab.StartRedis(ctx, lab.RedisConfig{AppendOnly: true})

@@ -31,6 +31,8 @@ type Process struct {
 	// Log is the file with what it writes, over all its lives.
 	Log string
 
+	hooks  string // host:port where the platform finds Public
+	enter  []string
 	binary string
 	args   []string
 	env    []string
@@ -50,12 +52,33 @@ func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
 	if p.Admin, err = FreeAddr(ctx); err != nil {
 		return nil, err
 	}
-	config := filepath.Join(s.cfg.Dir, name+".yaml")
+	component, err := s.via(ctx, name+"/"+PathXMPP, s.XMPP.ComponentAddr())
+	if err != nil {
+		return nil, err
+	}
+	_, host, _ := strings.Cut(s.Platform, "://")
+	platform, err := s.via(ctx, name+"/"+PathPlatform, host)
+	if err != nil {
+		return nil, err
+	}
+	if p.hooks, err = s.via(ctx, name+"/"+PathHooks, p.Public); err != nil {
+		return nil, err
+	}
+	config, state := filepath.Join(s.cfg.Dir, name+".yaml"), filepath.Join(s.cfg.Dir, name+".state")
+	if s.cfg.Enter != nil {
+		if p.enter, err = s.cfg.Enter(ctx, name, filepath.Join(state, "media")); err != nil {
+			return nil, err
+		}
+	}
 	p.args, p.ready = []string{"serve", "-c", config}, p.answers
 	p.env = []string{"SSL_CERT_FILE=" + s.roots} // crypto/x509: all that it trusts
-	files := slices.Concat([]string{s.Prosody.UploadAddr()}, s.cfg.FileHosts)
+	waits := 0                                   // of what a failover may lose nothing that was taken
+	if s.Failover != nil {
+		waits = len(s.Nodes) - 1
+	}
+	files := slices.Concat([]string{s.XMPP.UploadAddr()}, s.cfg.FileHosts)
 	text := fmt.Sprintf(`server: {component: %q, domain: localhost}
-store: {redis: %q, key_file: store.key}
+store: {redis: %q, key_file: store.key, wait_replicas: %d}
 http: {public: %q, admin: %q, public_url: "http://%s"}
 log: {level: info, format: text}
 media: {internal_hosts: ["%s"]}
@@ -70,8 +93,8 @@ adapters:
     client_id: %s
     key_file: partner.pem
     webhook_secret_file: webhook.secret
-%s`, s.Prosody.ComponentAddr(), s.Redis.URL(), p.Public, p.Admin, HookHost, strings.Join(files, `", "`), filepath.Join(s.cfg.Dir, name+".state"),
-		Adapter, Domain, s.ComponentSecret, s.Platform, ClientID, s.cfg.Settings)
+%s`, component, s.url, waits, p.Public, p.Admin, HookHost, strings.Join(files, `", "`), state,
+		Adapter, Domain, s.ComponentSecret, "http://"+platform, ClientID, s.cfg.Settings)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("stand: %w", err)
 	}
@@ -86,6 +109,7 @@ func (s *Stand) Other(ctx context.Context, name, binary string, args ...string) 
 	if p.Public, err = FreeAddr(ctx); err != nil {
 		return nil, err
 	}
+	p.hooks = p.Public
 	p.args, p.ready = append(args, "-listen", p.Public), p.listens
 	return p, nil
 }
@@ -146,7 +170,8 @@ func (p *Process) launch(ctx context.Context, env []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.binary, p.args...)
+	line := slices.Concat(p.enter, []string{p.binary}, p.args)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), line[0], line[1:]...)
 	cmd.Env = slices.Concat(os.Environ(), p.env, env)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

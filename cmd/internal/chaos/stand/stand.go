@@ -15,11 +15,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"postern/adapters/gatekeeper"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"postern/adapters/gatekeeper"
+	"postern/deploy"
 	"postern/deploy/lab"
 )
 
@@ -34,22 +36,54 @@ const (
 type Config struct {
 	// Dir takes all files. Binary is the program to run as Postern.
 	Dir, Binary string
-	// Users is how many users Prosody has: u0, u1, ...
+	// Server is the XMPP server; Prosody when empty. Store is what kind of Redis there is; Single when empty.
+	Server deploy.Server
+	Store  Store
+	// Via puts something between the gateway and the server at addr, and returns its address; nil: nothing. What it is named
+	// after is one of the Path constants, with the process's name before it where each process has its own.
+	Via func(ctx context.Context, name, addr string) (string, error)
+	// Users is how many users the XMPP server has: u0, u1, ...
 	Users int
-	// NoArchives runs Prosody without archives, offline messages and carbons.
+	// NoArchives runs Prosody, of which alone it is known how, without archives, offline messages and carbons.
 	NoArchives bool
 	// Platform answers the gateway's calls.
 	Platform http.Handler
 	// FileHosts are the hosts of files that users share, beside Prosody's own upload service.
 	FileHosts []string
+	// Enter stands before the command line of a process; name is the process's, spool the folder of its files on their way. Nil:
+	// nothing stands there.
+	Enter func(ctx context.Context, name, spool string) ([]string, error)
 	// Settings are more lines of postern.yaml, at its top level.
 	Settings string
 }
 
-// Stand is an installation. Prosody, Redis and the platform run; Postern is started by the caller.
+// Store is a kind of Redis.
+type Store string
+
+// The three that Postern knows.
+const (
+	Single   Store = "single"
+	Sentinel Store = "sentinel"
+	Cluster  Store = "cluster"
+)
+
+// What stands between the gateway and others, as Config.Via names it.
+const (
+	PathRedis    = "redis" // with "-" and the node's number
+	PathXMPP     = "xmpp"
+	PathPlatform = "platform"
+	PathHooks    = "hooks"
+)
+
+// Stand is an installation. The XMPP server, Redis and the platform run; Postern is started by the caller.
 type Stand struct {
-	Prosody *lab.XMPP
-	Redis   *lab.Redis
+	XMPP *lab.XMPP
+	// Redis is the only node, or the first; Nodes are all of them.
+	Redis *lab.Redis
+	Nodes []*lab.Redis
+	// Failover is set where a Sentinel is, Slots where Redis is a Cluster.
+	Failover *lab.RedisSentinel
+	Slots    *lab.RedisCluster
 	// Platform is the origin of the platform, Secret what it signs webhooks with.
 	Platform, Secret string
 	// ComponentSecret is what the component logs in with.
@@ -59,26 +93,32 @@ type Stand struct {
 
 	cfg   Config
 	roots string // the same as a file
-	hooks atomic.Pointer[string]
+	url   string // of Redis
+	hooks atomic.Pointer[[]string]
+	turn  atomic.Uint64
 }
 
-// New starts Redis and Prosody in their labs and writes the secrets. What it starts ends with these, and the platform's listener
+// New starts Redis and the XMPP server in their labs and writes the secrets. What it starts ends with these, and the platform's listener
 // with ctx.
-func New(ctx context.Context, redis, prosody *lab.Lab, cfg Config) (*Stand, error) {
+func New(ctx context.Context, redis, xmpp *lab.Lab, cfg Config) (*Stand, error) {
 	s := &Stand{cfg: cfg, ComponentSecret: randomText(16), Secret: "whsec_" + randomKey(32)}
 	users := make([]lab.Login, cfg.Users)
 	for i := range users {
 		users[i] = lab.Login{User: fmt.Sprintf("u%d", i), Password: "secret"}
 	}
-	var err error
-	if s.Redis, err = redis.StartRedis(ctx, lab.RedisConfig{AppendOnly: true}); err != nil {
+	if err := s.startRedis(ctx, redis); err != nil {
 		return nil, err
 	}
-	s.Prosody, err = prosody.StartProsody(ctx, lab.XMPPConfig{Components: []lab.Component{{Domain: Domain, Secret: s.ComponentSecret}}, Users: users})
+	start := xmpp.StartProsody
+	if cfg.Server == deploy.Ejabberd {
+		start = xmpp.StartEjabberd
+	}
+	var err error
+	s.XMPP, err = start(ctx, lab.XMPPConfig{Components: []lab.Component{{Domain: Domain, Secret: s.ComponentSecret}}, Users: users})
 	if err != nil {
 		return nil, err
 	}
-	if s.roots, s.Roots, err = prosody.CA(); err != nil {
+	if s.roots, s.Roots, err = xmpp.CA(); err != nil {
 		return nil, err
 	}
 	if cfg.NoArchives {
@@ -90,6 +130,44 @@ func New(ctx context.Context, redis, prosody *lab.Lab, cfg Config) (*Stand, erro
 	context.AfterFunc(ctx, server.Close)
 	s.Platform = server.URL
 	return s, s.writeSecrets()
+}
+
+// startRedis starts what the configuration wants, with data that outlives a process.
+func (s *Stand) startRedis(ctx context.Context, l *lab.Lab) error {
+	cfg, n := lab.RedisConfig{AppendOnly: true}, 0
+	if s.cfg.Via != nil {
+		cfg.Via = func(ctx context.Context, addr string) (string, error) {
+			n++
+			return s.cfg.Via(ctx, fmt.Sprintf("%s-%d", PathRedis, n), addr)
+		}
+	}
+	var err error
+	switch s.cfg.Store {
+	case Sentinel:
+		if s.Failover, err = l.StartRedisSentinel(ctx, 2, cfg); err == nil {
+			s.Nodes, s.url = s.Failover.Nodes, s.Failover.URL()
+		}
+	case Cluster:
+		if s.Slots, err = l.StartRedisCluster(ctx, 3, cfg); err == nil {
+			s.Nodes, s.url = s.Slots.Nodes, s.Slots.URL()
+		}
+	default:
+		if s.Redis, err = l.StartRedis(ctx, cfg); err == nil {
+			s.Nodes, s.url = []*lab.Redis{s.Redis}, s.Redis.URL()
+		}
+	}
+	if err == nil {
+		s.Redis = s.Nodes[0]
+	}
+	return err
+}
+
+// via is Config.Via, which may be missing.
+func (s *Stand) via(ctx context.Context, name, addr string) (string, error) {
+	if s.cfg.Via == nil {
+		return addr, nil
+	}
+	return s.cfg.Via(ctx, name, addr)
 }
 
 // FastLab returns a lab on a file system in memory where there is one: Prosody's archive in SQLite waits for the disk after every
@@ -135,7 +213,7 @@ func FastForTest(tb TB) *lab.Lab {
 
 // dropArchives restarts Prosody without what keeps messages.
 func (s *Stand) dropArchives(ctx context.Context) error {
-	file := filepath.Join(s.Prosody.Dir(), "prosody.cfg.lua")
+	file := filepath.Join(s.XMPP.Dir(), "prosody.cfg.lua")
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("stand: %w", err)
@@ -147,7 +225,7 @@ func (s *Stand) dropArchives(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte(text), 0o640); err != nil {
 		return fmt.Errorf("stand: %w", err)
 	}
-	return s.Prosody.Restart(ctx)
+	return s.XMPP.Restart(ctx)
 }
 
 // writeSecrets makes what postern.yaml names.
@@ -168,14 +246,20 @@ func (s *Stand) writeSecrets() error {
 	return nil
 }
 
-// HookClient is an HTTP client for the platform: whatever the address, it calls the process that Hook named last, as a load
-// balancer before several processes does.
+// HookClient is an HTTP client for the platform: whatever the address, it calls one of the processes that Hook named last, in
+// turn, as a load balancer before several processes does.
 func (s *Stand) HookClient(timeout time.Duration) *http.Client {
 	return &http.Client{Timeout: timeout, Transport: &balancer{s, &http.Transport{MaxIdleConnsPerHost: 128}}}
 }
 
-// Hook makes p the process that webhooks go to.
-func (s *Stand) Hook(p *Process) { s.hooks.Store(&p.Public) }
+// Hook makes ps the processes that webhooks go to.
+func (s *Stand) Hook(ps ...*Process) {
+	var to []string
+	for _, p := range ps {
+		to = append(to, p.hooks)
+	}
+	s.hooks.Store(&to)
+}
 
 // HookHost is where the webhooks of all processes go, as they tell the platform.
 const HookHost = "hooks.localhost"
@@ -189,18 +273,22 @@ var errNoProcess = errors.New("stand: no process takes webhooks")
 
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	to := b.s.hooks.Load()
-	if to == nil {
+	if to == nil || len(*to) == 0 {
 		return nil, errNoProcess
 	}
 	out := r.Clone(r.Context())
-	out.URL.Scheme, out.URL.Host = "http", *to
+	out.URL.Scheme, out.URL.Host = "http", (*to)[b.s.turn.Add(1)%uint64(len(*to))]
 	return b.next.RoundTrip(out)
 }
 
 // Build compiles a program of this module with build tags and returns its path. It is run from the package's folder.
 func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error) {
 	out := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-tags", strings.Join(tags, ","), "-o", out, pkg)
+	args := []string{"build", "-buildvcs=false", "-tags", strings.Join(tags, ","), "-o", out}
+	if slices.Contains(tags, "chaos") {
+		args = append(args, "-ldflags=-checklinkname=0") // for the clock of package app
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("stand: build %s: %w\n%s", pkg, err, text)
 	}

@@ -1,0 +1,25 @@
+//go:build chaos
+
+#include "textflag.h"
+
+// func bent()
+//
+// Takes the place of clock_gettime in the vDSO (vdso(7)) and is called like it: DI is the clock, SI where the time goes. The
+// real-time clock gets the seconds added that stand in the page; all others stay as they are.
+TEXT ·bent(SB), NOSPLIT|NOFRAME, $0-0
+	CMPL DI, $0 // CLOCK_REALTIME
+	JEQ  wall
+	MOVQ ·straight(SB), AX
+	JMP  AX
+
+wall:
+	SUBQ $24, SP // the stack of a call in C stands at a multiple of 16
+	MOVQ SI, 8(SP)
+	MOVQ ·straight(SB), AX
+	CALL AX
+	MOVQ 8(SP), SI
+	MOVQ ·ahead(SB), CX
+	MOVQ (CX), CX
+	ADDQ CX, 0(SI)
+	ADDQ $24, SP
+	RET

@@ -1,0 +1,73 @@
+//go:build servers
+
+package chaos_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"postern/cmd/internal/chaos"
+)
+
+// random plays seeds from first on, each in its cell, and adds up what came of them. The servers of a cell stay up from one seed
+// to its next.
+func random(t *testing.T, first uint64, seeds, messages int) {
+	if _, err := gateway(); err != nil { // before the clocks of the cells start
+		t.Fatal(err)
+	}
+	var totals chaos.Totals
+	for _, of := range chaos.Cells() {
+		var mine []chaos.Schedule
+		for seed := first; seed < first+uint64(seeds); seed++ {
+			if chaos.CellOf(seed) == of {
+				mine = append(mine, chaos.Plan(seed, of))
+			}
+		}
+		if len(mine) == 0 {
+			continue
+		}
+		t.Run(of.Server+"-"+of.Store, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(2+len(mine))*2*time.Minute)
+			defer cancel()
+			c := newCell(ctx, t, mine)
+			for set, s := range mine {
+				c.seed(ctx, s, set, messages, &totals)
+			}
+		})
+	}
+	t.Logf("\n%s", totals)
+	for _, missing := range totals.Short(chaos.Floor(seeds)) {
+		t.Error(missing)
+	}
+}
+
+// seed plays one schedule. Where something is wrong it shows the schedule and how to replay it.
+func (c *cell) seed(ctx context.Context, s chaos.Schedule, set, messages int, totals *chaos.Totals) {
+	began := time.Now()
+	report, err := c.play(ctx, s, set, messages)
+	totals.Add(s, report)
+	c.t.Logf("seed %d, %s: %.1f s", s.Seed, s.Cell, time.Since(began).Seconds())
+	if err != nil || len(report.Violations) > 0 && !s.Apart() {
+		c.t.Errorf("%d violations, %v\n%s\nreplay: make chaos SEED=%d MESSAGES=%d\n%s", len(report.Violations), err, s, s.Seed, messages, report)
+	}
+}
+
+// TestRandom is the small run that belongs to all tests: one schedule on each kind of Redis, on both servers. Its seeds have no
+// fault that takes long, or that not every machine can have.
+func TestRandom(t *testing.T) {
+	for seed := uint64(smallFirst); seed < smallFirst+smallSeeds; seed++ {
+		for _, kind := range []string{"takeover", "owner-frozen", "disk-full", "clock-forward", "clock-back"} {
+			if chaos.Plan(seed, chaos.CellOf(seed)).Has(kind) {
+				t.Errorf("seed %d has %s: choose others", seed, kind)
+			}
+		}
+	}
+	random(t, smallFirst, smallSeeds, smallMessages)
+}
+
+const (
+	smallFirst    = 43
+	smallSeeds    = 3
+	smallMessages = 600
+)
