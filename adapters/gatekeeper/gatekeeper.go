@@ -43,7 +43,7 @@ type Adapter struct {
 	cfg      Config
 	client   *client
 	verifier *webhook.Verifier
-	secret   string // the first webhook secret, which the gatekeeper signs with
+	secret   string       // the first webhook secret, which the gatekeeper signs with
 	most     gateway.Caps // the best that the document allows
 }
 
