@@ -4,11 +4,16 @@
 // make bench runs TestBench (tags servers, bench) and prints a table; the floor (folder floor) is measured in the same run, so
 // that what travels to other machines is ratios.
 //
-// The figures as JSON: go test -tags servers,bench -run '^TestBench' -v ./cmd/internal/bench -args -out bench.json
+// The figures as JSON, and what became of those of an earlier run:
+//
+//	go test -tags servers,bench -run '^TestBench' -v ./cmd/internal/bench -args -out new.json -against old.json
+//
+// -parts and -contacts pick what to measure, -length says how long each load lasts, -profiles takes CPU profiles of Postern.
 //
 // Towards users the load itself, one signed HTTP request per message from the measuring process, is what limits the floor.
 //
 //	load.go       users at their clients and people at the platform, sending and timing
 //	platform.go   the platform: a stub that answers the calls of the gatekeeper adapter and signs webhooks
 //	report.go     the table and the JSON file
+//	compare.go    what became of an earlier run's figures
 package bench
