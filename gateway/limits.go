@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ func (i Instance) platformLimits() []Limit {
 	for _, l := range i.Limits {
 		switch l.Scope {
 		case LimitChat, LimitAccount, LimitApp:
-			own = append(own[:len(own):len(own)], l)
+			own = append(slices.Clip(own), l)
 		case LimitUser, LimitUserChat, LimitFirst:
 		}
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -100,7 +99,7 @@ func walls(t *testing.T, send func(gateway.Op) error) (ask func(n int), registry
 	breakers(registry, instances)
 	g := gateway.New(gateway.Config{Replica: "r1", GiveUp: time.Hour}, gateway.Deps{
 		Store: store, Keyring: keys, Identity: identity, Instances: instances, Renderer: gatewaytest.Renderer{}, Texts: gateway.NewTexts(),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: gateway.NewMetrics(registry, []gateway.AdapterID{"wall"}),
+		Log: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(registry, []gateway.AdapterID{"wall"}),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup

@@ -75,8 +75,11 @@ func (l Limits) all() []gateway.Limit {
 		scope gateway.LimitScope
 		rate  Rate
 	}{
-		{gateway.LimitUser, l.User}, {gateway.LimitUserChat, l.Chat}, {gateway.LimitFirst, l.FirstContact},
-		{gateway.LimitAccount, l.Account}, {gateway.LimitApp, l.App},
+		{gateway.LimitUser, l.User},
+		{gateway.LimitUserChat, l.Chat},
+		{gateway.LimitFirst, l.FirstContact},
+		{gateway.LimitAccount, l.Account},
+		{gateway.LimitApp, l.App},
 	} {
 		if r.rate.N > 0 {
 			out = append(out, r.rate.limit(r.scope))
