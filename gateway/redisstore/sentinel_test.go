@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,8 +27,8 @@ func TestSentinel(t *testing.T) {
 	if _, err := replica.Do(t.Context(), "REPLICAOF", host, port); err != nil {
 		t.Fatal(err)
 	}
-	addr := startSentinel(t, host, port)
-	s := open(t, "redis+sentinel://"+addr+"/mymaster/0", "s:", Options{WaitReplicas: 1})
+	addr := startSentinel(t, host, port, "")
+	s := open(t, "redis+sentinel://"+addr+"/mymaster?db=0", "s:", Options{WaitReplicas: 1})
 	ingest := func(name string) (bool, error) {
 		o := gateway.IngestOptions{Dedupe: name, DedupeFor: time.Hour}
 		_, dup, err := s.Ingest(t.Context(), shard, gateway.QueueIn, entry(name), o)
@@ -61,8 +62,42 @@ func TestSentinel(t *testing.T) {
 	})
 }
 
-// startSentinel starts one Sentinel that fails over within seconds, and returns its address.
-func startSentinel(t *testing.T, host, port string) string {
+// TestSentinelUnderLoad kills the master while entries are ingested and worked off: what counted as taken, since a replica had
+// it, is worked off in order.
+func TestSentinelUnderLoad(t *testing.T) {
+	master := startRedis(t, lab.RedisConfig{})
+	host, port, err := net.SplitHostPort(master.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // one is left when the other becomes the master
+		replica := startRedis(t, lab.RedisConfig{})
+		if _, err := replica.Do(t.Context(), "REPLICAOF", host, port); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addr := startSentinel(t, host, port, "s3ntinel")
+	if s, err := Open(t.Context(), "redis+sentinel://"+addr+"/mymaster", Options{}); err == nil {
+		_ = s.Close()
+		t.Error("without the password of the Sentinel: got a store, want an error")
+	}
+	s := open(t, "redis+sentinel://"+addr+"/mymaster?sentinel_password=s3ntinel", "load:", Options{WaitReplicas: 1})
+	eventually(t, "Sentinel that knows both replicas", func() bool {
+		out, err := exec.CommandContext(t.Context(), "redis-cli", "-u", "redis://:s3ntinel@"+addr, "sentinel", "replicas", "mymaster").Output()
+		return err == nil && strings.Count(string(out), "master-host") == 2
+	})
+	w := newWorkload(t, s, shard)
+	w.reach(200)
+	if err := master.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	before := w.done()
+	eventually(t, "work after the failover", func() bool { return w.done() > before+200 })
+	w.finish()
+}
+
+// startSentinel starts one Sentinel that fails over within seconds, and returns its address. It wants a password unless that is empty.
+func startSentinel(t *testing.T, host, port, password string) string {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -76,6 +111,9 @@ func startSentinel(t *testing.T, host, port string) string {
 	conf := filepath.Join(t.TempDir(), "sentinel.conf")
 	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor mymaster %s %s 1\nsentinel down-after-milliseconds mymaster 500\n"+
 		"sentinel failover-timeout mymaster 3000\n", own, host, port)
+	if password != "" {
+		text += "requirepass " + password + "\n"
+	}
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
