@@ -59,6 +59,7 @@ func (w *workload) write(ctx context.Context) {
 			}
 			<-time.After(5 * time.Millisecond)
 		}
+		<-time.After(2 * time.Millisecond) // a few hundred a second
 	}
 }
 
