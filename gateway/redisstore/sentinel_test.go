@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"postern/deploy/lab"
 	"postern/gateway"
 )
@@ -76,15 +78,21 @@ func TestSentinelUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	eventually(t, "master with two replicas", func() bool {
+		out, err := master.Do(t.Context(), "INFO", "replication")
+		return err == nil && strings.Count(fmt.Sprint(out), "state=online") == 2
+	})
 	addr := startSentinel(t, host, port, "s3ntinel")
 	if s, err := Open(t.Context(), "redis+sentinel://"+addr+"/mymaster", Options{}); err == nil {
 		_ = s.Close()
 		t.Error("without the password of the Sentinel: got a store, want an error")
 	}
 	s := open(t, "redis+sentinel://"+addr+"/mymaster?sentinel_password=s3ntinel", "load:", Options{WaitReplicas: 1})
+	sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr, Password: "s3ntinel", Protocol: 2})
+	defer func() { _ = sentinel.Close() }()
 	eventually(t, "Sentinel that knows both replicas", func() bool {
-		out, err := exec.CommandContext(t.Context(), "redis-cli", "-u", "redis://:s3ntinel@"+addr, "sentinel", "replicas", "mymaster").Output()
-		return err == nil && strings.Count(string(out), "master-host") == 2
+		known, err := sentinel.Replicas(t.Context(), "mymaster").Result()
+		return err == nil && len(known) == 2
 	})
 	w := newWorkload(t, s, shard)
 	w.reach(200)
