@@ -15,6 +15,8 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 	if !ok {
 		return g.refuse(out.Adapter, out.Op.Lang, ServiceUnavailable, TextInternal)
 	}
+	ctx, cancel := context.WithTimeout(ctx, g.patience())
+	defer cancel()
 	a, c, err := g.identity.Find(ctx, out.Adapter, out.User, out.Alias)
 	switch {
 	case errors.Is(err, ErrNoAccount):
@@ -22,8 +24,7 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 	case errors.Is(err, ErrNoContact):
 		return g.refuse(out.Adapter, out.Op.Lang, ItemNotFound, TextNoContact, inst.Component)
 	case err != nil:
-		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
-		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+		return g.storeDown(out, err)
 	}
 	if c.Blocked {
 		// XEP-0191 §3.5 has the same condition for who writes to somebody they blocked on their own server.
@@ -64,11 +65,33 @@ func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest
 	case errors.Is(err, ErrFull):
 		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextBusy)
 	case err != nil:
-		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
-		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+		return g.storeDown(out, err)
 	}
 	g.probe("after-ingest-out")
 	return nil
+}
+
+// A store that is silent has to be noticed while there still is a stream to say so on: the stream ends before its lease does,
+// and renewals are leaseRenewal apart (see holding.keep). What waits behind the first refusal is refused quickly.
+const (
+	askPatience     = 4 * time.Second
+	askImpatience   = 500 * time.Millisecond
+	rememberFailure = 5 * time.Second
+)
+
+// patience is how long an op may wait for the store.
+func (g *Gateway) patience() time.Duration {
+	if time.Since(time.Unix(0, g.failed.Load())) < rememberFailure {
+		return askImpatience
+	}
+	return askPatience
+}
+
+// storeDown refuses what could not be stored.
+func (g *Gateway) storeDown(out Outbound, err error) error {
+	g.failed.Store(time.Now().UnixNano())
+	g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
+	return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
 }
 
 // ingestAs makes one op of an account durable in its lane.

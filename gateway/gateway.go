@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -125,6 +126,7 @@ type Gateway struct {
 	excerpts  *cache[string, string]        // how messages begin
 	owned     sync.Map                      // partition -> *possession
 	polled    []*polls                      // one per platform that is asked for its events
+	failed    atomic.Int64                  // when the store did not take an op, in Unix nanoseconds
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 }

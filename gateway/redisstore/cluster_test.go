@@ -24,6 +24,7 @@ func TestCluster(t *testing.T) {
 	t.Run("kit", func(t *testing.T) { kit(t, c.URL(), nil) })
 	t.Run("shards lie on all nodes", func(t *testing.T) { clusterSpread(t, c) })
 	t.Run("a slot moves", func(t *testing.T) { clusterMove(t, c) })
+	t.Run("slots move under load", func(t *testing.T) { clusterMoveLoaded(t, c) })
 }
 
 func clusterSpread(t *testing.T, c *lab.RedisCluster) {

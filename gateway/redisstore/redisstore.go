@@ -53,9 +53,10 @@ type Store struct {
 //
 //	redis://[user:password@]host:port[/db]
 //	redis+cluster://[user:password@]host:port,host:port           some nodes of a cluster
-//	redis+sentinel://[user:password@]host:port,host:port/name[/db] Sentinels, and the name of the master they watch
+//	redis+sentinel://[user:password@]host:port,host:port/name?db=0 Sentinels, and the name of the master they watch
 //
-// and rediss in place of redis for TLS.
+// and rediss in place of redis for TLS. Sentinels that want a user and password of their own get those of sentinel_username
+// and sentinel_password in the query.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	client, err := dial(url)
 	if err != nil {

@@ -53,6 +53,28 @@ func TestDial(t *testing.T) {
 	}
 }
 
+func TestSentinelURL(t *testing.T) {
+	for _, tt := range []struct{ base, rest, want string }{
+		{"redis", "h:1,[::1]:2/mymaster", "[h:1 [::1]:2] mymaster 0   false  "},
+		{"redis", "h:1/mymaster/3", "[h:1] mymaster 3   false  "},
+		{"redis", "h:1/mymaster?db=3", "[h:1] mymaster 3   false  "},
+		{
+			"rediss", "u:p%40s%2Fs@h:1,i:2/mymaster?db=1&sentinel_username=watch&sentinel_password=s%26nt",
+			"[h:1 i:2] mymaster 1 u p@s/s true watch s&nt",
+		},
+	} {
+		o, err := sentinelOptions(tt.base, tt.rest)
+		if err != nil {
+			t.Errorf("%s: got error %v, want none", tt.rest, err)
+			continue
+		}
+		got := fmt.Sprintf("%v %s %d %s %s %v %s %s", o.SentinelAddrs, o.MasterName, o.DB, o.Username, o.Password, o.TLSConfig != nil, o.SentinelUsername, o.SentinelPassword)
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.rest, got, tt.want)
+		}
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -65,7 +87,8 @@ func TestOpenRefuses(t *testing.T) {
 	for _, url := range []string{
 		"", "127.0.0.1:6379", "http://u:hunter2@h:1", "redis://u:hunter2@h:port/0", "redis://u:hunter2@h:1/nine",
 		"redis+cluster://u:hunter2@h:1,h2", "redis+cluster://u:hunter2@,h:1", "redis+sentinel://u:hunter2@h:1", "redis+sentinel://u:hunter2@h/name",
-		"redis+other://u:hunter2@h:1", "redis://u:hunter2@h:1/%zz",
+		"redis+sentinel://h:1/name?sentinel_pass=hunter2", "redis+sentinel://u:hunter2@h:1/name/1?db=2", "redis+sentinel://u:hunter2@h:1/name?db=one",
+		"redis+sentinel://u:hunter2@h:1/?db=0", "redis+other://u:hunter2@h:1", "redis://u:hunter2@h:1/%zz",
 		"redis://u:hunter2@" + free, "redis+cluster://u:hunter2@" + free,
 		"redis+sentinel://u:hunter2@" + free + "/name",
 	} {

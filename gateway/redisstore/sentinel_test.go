@@ -4,8 +4,16 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"postern/deploy/lab"
 	"postern/gateway"
@@ -70,4 +78,83 @@ func TestSlowReplica(t *testing.T) {
 	if _, _, err := s.Ingest(t.Context(), shard, gateway.QueueIn, entry("a"), o); err != nil {
 		t.Errorf("ingest: got %v, want none", err)
 	}
+}
+
+// TestSentinelUnderLoad kills the master while entries are ingested and worked off: what counted as taken, since a replica had
+// it, is worked off in order.
+func TestSentinelUnderLoad(t *testing.T) {
+	master := startRedis(t, lab.RedisConfig{})
+	host, port, err := net.SplitHostPort(master.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // one is left when the other becomes the master
+		replica := startRedis(t, lab.RedisConfig{})
+		if _, err := replica.Do(t.Context(), "REPLICAOF", host, port); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "master with two replicas", func() bool {
+		out, err := master.Do(t.Context(), "INFO", "replication")
+		return err == nil && strings.Count(fmt.Sprint(out), "state=online") == 2
+	})
+	addr := startSentinel(t, host, port, "s3ntinel")
+	if s, err := Open(t.Context(), "redis+sentinel://"+addr+"/mymaster", Options{}); err == nil {
+		_ = s.Close()
+		t.Error("without the password of the Sentinel: got a store, want an error")
+	}
+	s := open(t, "redis+sentinel://"+addr+"/mymaster?sentinel_password=s3ntinel", "load:", Options{WaitReplicas: 1})
+	sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr, Password: "s3ntinel", Protocol: 2})
+	defer func() { _ = sentinel.Close() }()
+	eventually(t, "Sentinel that knows both replicas", func() bool {
+		known, err := sentinel.Replicas(t.Context(), "mymaster").Result()
+		return err == nil && len(known) == 2
+	})
+	w := newWorkload(t, s, shard)
+	w.reach(200)
+	if err := master.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	before := w.done()
+	eventually(t, "work after the failover", func() bool { return w.done() > before+200 })
+	w.finish()
+}
+
+// startSentinel starts one Sentinel that fails over within seconds, and returns its address. It wants a password unless that is empty.
+func startSentinel(t *testing.T, host, port, password string) string {
+	t.Helper()
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	_, own, _ := net.SplitHostPort(addr)
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor mymaster %s %s 1\nsentinel down-after-milliseconds mymaster 500\n"+
+		"sentinel failover-timeout mymaster 3000\n", own, host, port)
+	if password != "" {
+		text += "requirepass " + password + "\n"
+	}
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "redis-server", conf, "--sentinel")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	eventually(t, "Sentinel", func() bool {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	return addr
 }

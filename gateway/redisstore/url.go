@@ -20,7 +20,7 @@ const (
 	poolSize = 8
 )
 
-var errURL = errors.New("url: want redis://host:port/db, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/name, or rediss the same way")
+var errURL = errors.New("url: want redis://host:port/db, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/name?db=0, or rediss the same way")
 
 // noMaintenance keeps the library from asking for notices that only Redis Enterprise sends.
 func noMaintenance() *maintnotifications.Config {
@@ -72,22 +72,43 @@ func dialCluster(base, rest string) (redis.UniversalClient, error) {
 	}), nil
 }
 
-// dialSentinel asks the Sentinels for the master of a name. User and password are Redis' own: Sentinels have none.
+// dialSentinel asks the Sentinels for the master of a name. User and password before the hosts are Redis' own; those of the
+// Sentinels, where they want any, stand in the query. With rediss both speak TLS.
 func dialSentinel(base, rest string) (redis.UniversalClient, error) {
-	hosts, name, _ := strings.Cut(rest, "/")
-	name, db, _ := strings.Cut(name, "/")
-	if name == "" {
-		return nil, errURL
-	}
-	addrs, o, err := several(base, hosts+"/"+db)
+	o, err := sentinelOptions(base, rest)
 	if err != nil {
 		return nil, err
 	}
-	return redis.NewFailoverClient(&redis.FailoverOptions{
-		SentinelAddrs: addrs, MasterName: name, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+	return redis.NewFailoverClient(o), nil
+}
+
+func sentinelOptions(base, rest string) (*redis.FailoverOptions, error) {
+	rest, raw, _ := strings.Cut(rest, "?")
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, errURL
+	}
+	for key, values := range query {
+		if len(values) != 1 || key != "db" && key != "sentinel_username" && key != "sentinel_password" {
+			return nil, errURL
+		}
+	}
+	at := strings.LastIndexByte(rest, '@') + 1 // a password may have a slash
+	hosts, name, _ := strings.Cut(rest[at:], "/")
+	name, db, _ := strings.Cut(name, "/")
+	if name == "" || db != "" && query.Has("db") {
+		return nil, errURL
+	}
+	addrs, o, err := several(base, rest[:at]+hosts+"/"+db+query.Get("db"))
+	if err != nil {
+		return nil, err
+	}
+	return &redis.FailoverOptions{
+		SentinelAddrs: addrs, SentinelUsername: query.Get("sentinel_username"), SentinelPassword: query.Get("sentinel_password"),
+		MasterName: name, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
 		PoolSize: poolSize, Protocol: 2, DisableIdentity: true,
-	}), nil
+	}, nil
 }
 
 // several reads what stands behind "://" where hosts are separated by commas: [user:password@]host:port,host:port[/db].

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,18 @@ func (s *stage) process(name string) *process {
 	return p
 }
 
+// rewrite changes the process's configuration.
+func (p *process) rewrite(old, with string) {
+	p.t.Helper()
+	text, err := os.ReadFile(p.file)
+	if err == nil {
+		err = os.WriteFile(p.file, bytes.ReplaceAll(text, []byte(old), []byte(with)), 0o600)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // up starts the process and waits until it serves.
 func (p *process) up() {
 	p.t.Helper()
@@ -72,17 +85,22 @@ func (p *process) owns(ctx context.Context) (shards string, leads bool) {
 	return shards, leads
 }
 
-// newPair starts two processes, of which the first leads the component, and waits until they share.
-func newPair(s *stage) *pair {
+// preparePair makes two processes behind a load balancer, and starts neither.
+func preparePair(s *stage) *pair {
 	s.Helper()
 	p := &pair{stage: s, first: s.process("one"), second: s.process("two")}
 	balance(s.T, s.hook, p.first.hook, p.second.hook)
+	return p
+}
+
+// start starts both, of which the first leads the component, and waits until they share.
+func (p *pair) start() {
+	p.Helper()
 	p.first.up()
 	p.first.said("xmpp stream up", 1)
 	p.second.up()
 	p.shares(p.first, p.second)
-	s.postern = p.first.postern
-	return p
+	p.postern = p.first.postern
 }
 
 // shares waits until all of some processes own the same.
@@ -150,7 +168,8 @@ func balance(t *testing.T, addr string, targets ...string) {
 // with the other at once, and nothing is lost in silence, comes twice or out of order.
 func TestRollingRestart(t *testing.T) {
 	processes(t, func(s *stage) {
-		p := newPair(s)
+		p := preparePair(s)
+		p.start()
 		c := s.member("romeo")
 		jid := s.befriend(c, "nurse")
 		s.talks(c, jid, "nurse")

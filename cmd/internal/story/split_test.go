@@ -1,0 +1,89 @@
+//go:build servers
+
+package story
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/cmd/internal/user"
+	"postern/deploy/lab"
+)
+
+// behind puts a relay between a process and one of its servers.
+func (p *pair) behind(x *process, addr string) *lab.Relay {
+	p.Helper()
+	r, err := lab.NewRelay(p.ctx, addr)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(r.Close)
+	x.rewrite(addr, r.Addr())
+	return r
+}
+
+// TestCutOffFromStore: a replica that does not reach Redis any more, but the server, refuses what users say, lets go of the
+// component before its lease ends, and another takes over. Once it reaches Redis again, both share.
+func TestCutOffFromStore(t *testing.T) {
+	processes(t, func(s *stage) {
+		p := preparePair(s)
+		store, err := url.Parse(s.store)
+		if err != nil {
+			s.Fatal(err)
+		}
+		link := p.behind(p.first, store.Host)
+		p.start()
+		c := s.member("romeo")
+		jid := s.befriend(c, "nurse")
+		s.talks(c, jid, "nurse")
+		n := c.Count()
+		began := time.Now()
+		link.Cut()
+		id, err := c.Send(s.ctx, jid, "is anybody there?")
+		if err != nil {
+			s.Fatal(err)
+		}
+		p.second.said("xmpp stream up", 1)
+		s.Logf("another process was the component %s after the cut", time.Since(began).Round(time.Millisecond))
+		if !strings.Contains(p.first.log.String(), "lease lost") || strings.Count(p.first.log.String(), "xmpp stream up") != 1 {
+			s.Errorf("the process that was cut off: got no word of its lost lease, or another connection\n%s", p.first.log.tail())
+		}
+		s.see(c, n, "refusal", func(m *user.Stanza) bool {
+			return m.Type == "error" && m.ID == id && m.Condition == "resource-constraint"
+		})
+		p.shares(p.second)
+		s.postern = p.second.postern
+		s.talks(c, jid, "nurse")
+		link.Heal()
+		p.shares(p.first, p.second)
+		s.talks(c, jid, "nurse")
+	})
+}
+
+// TestCutOffFromServer: a replica that does not reach the XMPP server any more, but Redis, gives the component to one that
+// does, and keeps its shards.
+func TestCutOffFromServer(t *testing.T) {
+	processes(t, func(s *stage) {
+		p := preparePair(s)
+		link := p.behind(p.first, s.xmpp.ComponentAddr())
+		p.start()
+		c := s.member("romeo")
+		jid := s.befriend(c, "nurse")
+		s.talks(c, jid, "nurse")
+		began := time.Now()
+		link.Refuse()
+		p.second.said("xmpp stream up", 1)
+		s.Logf("another process was the component %s after the cut", time.Since(began).Round(time.Millisecond))
+		p.shares(p.first, p.second)
+		s.postern = p.second.postern
+		s.talks(c, jid, "nurse")
+		link.Heal()
+		p.first.said(`"reached":true`, 1)
+		s.talks(c, jid, "nurse")
+		if got := strings.Count(p.first.log.String(), "xmpp stream up"); got != 1 {
+			s.Errorf("the process that was cut off connected again: %d streams, want the component to stay where it is", got)
+		}
+	})
+}
