@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"postern/adapters/gatekeeper"
+	"postern/adapters/internal/guide"
 	"postern/adapters/messenger"
 	"postern/adapters/telegram"
 	"postern/adapters/whatsapp"
@@ -19,12 +20,29 @@ type Type struct {
 	Name string
 	// Config returns a pointer to a fresh configuration that holds the defaults, with yaml tags, to decode into.
 	Config func() Config
+	// Setup is what a first configuration needs, and what each key means.
+	Setup func() Guide
 	// New opens an adapter from what Config returned. It reads files that the configuration names and calls nobody.
 	New func(Config, Deps) (gateway.Adapter, error)
 }
 
 // Config is the part of an adapter's configuration that is its own. Validate does no I/O.
 type Config interface{ Validate() error }
+
+type (
+	// Guide tells an operator what there is to know, to make and to fetch for an adapter.
+	Guide = guide.Guide
+	// Key is one key of a first configuration.
+	Key = guide.Key
+	// Answers are an operator's answers by key.
+	Answers = guide.Answers
+)
+
+// PublicURL is the key in Answers of the address under which platforms reach the gateway.
+const PublicURL = guide.PublicURL
+
+// SetupLine parts the example of a Guide: keys below it have a default.
+const SetupLine = guide.Line
 
 // Deps is what every adapter is given. Log is for what neither an error nor an event can tell; adapters log no content.
 type Deps struct {
@@ -38,6 +56,7 @@ func All() []Type {
 		{
 			Name:   "gatekeeper",
 			Config: func() Config { return gatekeeper.DefaultConfig() },
+			Setup:  gatekeeper.Setup,
 			New: func(c Config, d Deps) (gateway.Adapter, error) {
 				cfg, ok := c.(*gatekeeper.Config)
 				if !ok {
@@ -49,16 +68,19 @@ func All() []Type {
 		{
 			Name:   "instagram",
 			Config: func() Config { return messenger.DefaultInstagramConfig() },
+			Setup:  messenger.InstagramSetup,
 			New:    newMessenger,
 		},
 		{
 			Name:   "messenger",
 			Config: func() Config { return messenger.DefaultConfig() },
+			Setup:  messenger.Setup,
 			New:    newMessenger,
 		},
 		{
 			Name:   "telegram",
 			Config: func() Config { return telegram.DefaultConfig() },
+			Setup:  telegram.Setup,
 			New: func(c Config, d Deps) (gateway.Adapter, error) {
 				cfg, ok := c.(*telegram.Config)
 				if !ok {
@@ -70,6 +92,7 @@ func All() []Type {
 		{
 			Name:   "whatsapp",
 			Config: func() Config { return whatsapp.DefaultConfig() },
+			Setup:  whatsapp.Setup,
 			New: func(c Config, d Deps) (gateway.Adapter, error) {
 				cfg, ok := c.(*whatsapp.Config)
 				if !ok {

@@ -30,7 +30,7 @@ func (i *Identity) Create(ctx context.Context, a Account) (*Account, error) {
 		return nil, err
 	}
 	data, salt := newKey(), newKey()
-	if a.Keys, err = newAccountKeys(i.keys.master, data, salt); err != nil {
+	if a.Keys, err = i.keys.accountKeys(data, salt); err != nil {
 		return nil, err
 	}
 	rec, err := json.Marshal(accountKeyRecord{Owner: uo, Data: wrap.Seal(string(ao)+"/key", data), Salt: salt})

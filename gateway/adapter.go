@@ -53,9 +53,18 @@ type Webhook interface {
 type Poller interface {
 	// Polls reports whether the configuration wants this at all: platforms that can be asked mostly have webhooks too.
 	Polls() bool
-	// Run asks until ctx ends or asking makes no sense any more; the error is then a *SendError. emit returns nil only when the
-	// events are durable: nothing may be acknowledged to the platform before.
-	Run(ctx context.Context, account Credentials, emit func(context.Context, []Event) error) error
+	// Run asks until ctx ends or asking makes no sense any more; the error is then a *SendError. Nothing may be acknowledged to the
+	// platform before to has it.
+	Run(ctx context.Context, account Credentials, to Intake) error
+}
+
+// Intake takes what a Poller was given. Its methods return nil only when that is durable.
+type Intake interface {
+	// Take takes events.
+	Take(ctx context.Context, events []Event) error
+	// Bury keeps what could not be parsed as a dead letter. A replay gives it to Webhook.Parse, with the account's Endpoint as
+	// Query["token"].
+	Bury(ctx context.Context, raw []byte) error
 }
 
 // Sharer is implemented by adapters whose configuration may hold a line: an operator's own bot, number or page that serves
@@ -218,6 +227,14 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, account Credentials, op Op) (sent Sent, found bool, err error)
 }
 
+// Acknowledger tells a platform that something has arrived, where a person's app waits for that, as for a button that was pressed.
+type Acknowledger interface {
+	// Awaited reports whether somebody waits: a function of the event.
+	Awaited(ev Event) bool
+	// Acknowledge is called once the event is durable. Nothing depends on it: it is neither repeated nor waited for.
+	Acknowledge(ctx context.Context, account Credentials, ev Event) error
+}
+
 // Registrar tells a platform where its webhooks go. It is called at start and is idempotent.
 type Registrar interface {
 	// Register announces url. The account is the line where the configuration holds one, else zero: the platform then has one
@@ -261,6 +278,10 @@ type Instance struct {
 	// Name is shown in service discovery.
 	Name    string
 	Adapter Adapter
+	// Breaker keeps calls from the platform's host while it fails; nil never does.
+	Breaker Breaker
+	// Limits are the operator's, besides those that the adapter declares.
+	Limits []Limit
 	// Window is what happens to a message while the platform's reply window is closed.
 	Window WindowPolicy
 	// Strangers is whom a person reaches who writes to the line and is nobody's contact; empty: a text says how to reach somebody.

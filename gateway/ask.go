@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -38,6 +37,13 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 		g.askFleeting(a, out)
 		return nil
 	}
+	if err := g.admit(ctx, inst, a, c, out); err != nil {
+		if _, refused := errors.AsType[*Refusal](err); refused {
+			return err
+		}
+		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
+		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+	}
 	return g.ingestOp(ctx, a, out, digest)
 }
 
@@ -67,7 +73,7 @@ func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest
 
 // ingestAs makes one op of an account durable in its lane.
 func (g *Gateway) ingestAs(ctx context.Context, a *Account, out Outbound, opt IngestOptions) error {
-	plain, err := json.Marshal(out)
+	plain, err := out.pack()
 	if err != nil {
 		return err
 	}
@@ -109,7 +115,8 @@ func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, u
 
 // ingestEvent makes one event durable in its lane.
 func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev Event) error {
-	plain, err := json.Marshal(Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias})
+	in := Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias}
+	plain, err := in.pack()
 	if err != nil {
 		return err
 	}

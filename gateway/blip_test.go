@@ -51,6 +51,15 @@ func (b *blips) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, 
 	return b.Store.Read(ctx, p, q, after, n)
 }
 
+func (b *blips) ReadQueues(ctx context.Context, p gateway.Partition, from ...gateway.Cursor) ([][]gateway.Entry, error) {
+	for _, c := range from {
+		if err := b.at("read", c.Queue); err != nil {
+			return nil, err
+		}
+	}
+	return b.Store.ReadQueues(ctx, p, from...)
+}
+
 func (b *blips) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
 	if err := b.at("load", ""); err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ func Features() []Feature {
 
 // Caps is what one chat supports now: data, compared and printed, never a method with I/O behind it.
 type Caps struct {
+	// Levels may be shared with whoever else asked: nobody changes it.
 	Levels map[Feature]Level
 	// TextMax is the longest text in TextUnit; 0 means no limit.
 	TextMax  int
@@ -89,6 +90,8 @@ type WindowRule struct {
 	For time.Duration
 	// Reopen is true when OpReopen may be sent while the window is closed.
 	Reopen bool
+	// Late is true when the platform may take a message for a closed window, and say only in a status that it was refused.
+	Late bool
 }
 
 // WindowPolicy is what an operator wants of a message for a contact whose reply window is closed.

@@ -61,7 +61,13 @@ func (i *Identity) Find(ctx context.Context, adapter AdapterID, user UserID, ali
 	return accounts[0], nil, ErrNoContact
 }
 
-func contactSlot(a *Account, alias Alias) string { return string(a.ID) + "/" + string(alias) }
+// contactKey names a contact in what this process keeps of them.
+type contactKey struct {
+	account AccountID
+	alias   Alias
+}
+
+func contactSlot(a *Account, alias Alias) contactKey { return contactKey{a.ID, alias} }
 
 // PutContact writes a contact; its alias is computed from its first id, so the write is idempotent. One who has come under
 // another id since keeps theirs.
@@ -85,7 +91,7 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 // Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.
 func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (*Contact, error) {
 	slot := contactSlot(a, alias)
-	defer i.alone(slot)()
+	defer i.alone(string(a.ID) + "/" + string(alias))()
 	i.contacts.forget(slot)
 	was, err := i.Contact(ctx, a, alias)
 	if err != nil {

@@ -136,6 +136,12 @@ type UnsupportedPart struct {
 	Excerpt string `json:"excerpt,omitempty"`
 }
 
+// Types of UnsupportedPart that have a text of their own.
+const (
+	UnsupportedEdit = "edit"        // an edit of which the platform says nothing more
+	UnsupportedAny  = "unsupported" // something that the platform does not name
+)
+
 func (Text) part()            {}
 func (Media) part()           {}
 func (Location) part()        {}

@@ -66,6 +66,11 @@ type Limit struct {
 	Burst int
 }
 
+// LimitScopes lists every scope, for metrics.
+func LimitScopes() []LimitScope {
+	return []LimitScope{LimitChat, LimitAccount, LimitApp, LimitUser, LimitUserChat, LimitFirst}
+}
+
 // LimitScope is what shares a Limit.
 type LimitScope string
 
@@ -74,6 +79,10 @@ const (
 	LimitChat    LimitScope = "chat"
 	LimitAccount LimitScope = "account" // the endpoint: on a line, all its users
 	LimitApp     LimitScope = "app"     // everything of the adapter instance
+	// Those of users are the operator's (Instance.Limits), and hold before anything is taken.
+	LimitUser     LimitScope = "user"          // what one user asks for
+	LimitUserChat LimitScope = "user_chat"     // what one user asks of one contact
+	LimitFirst    LimitScope = "first_contact" // people whom one user writes to first
 )
 
 // Identifier is a kind of name that people have on a platform.

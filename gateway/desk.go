@@ -26,18 +26,17 @@ type DeskConfig struct {
 
 // Desk is where users talk to the gateway itself: register, leave, add contacts, ask. Each of these is defined once, as a
 // flow of steps; package xmpp renders a Reply as a form (XEP-0077, XEP-0004), a command (XEP-0050) or chat text.
-// A Desk keeps nothing between two steps but the lookup budget: dialogues are in the store, so any replica serves the next.
+// A Desk keeps nothing between two steps: dialogues and budgets are in the store, so any replica serves the next.
 type Desk struct {
 	cfg       DeskConfig
 	log       *slog.Logger
 	instances map[AdapterID]Instance
 	flows     []flow
-	lookups   *lookupBudget
 }
 
 // NewDesk returns a desk for the configured instances.
 func NewDesk(cfg DeskConfig) *Desk {
-	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}, lookups: newLookupBudget()}
+	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -47,7 +46,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	}
 	d.flows = []flow{
 		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
-		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d),
+		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
 		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
 	return d
@@ -74,6 +73,7 @@ const (
 	NodeMove       = "move"
 	NodeClaim      = "claim"
 	NodeInvite     = "invite"
+	NodeLate       = "late"
 )
 
 // Command is one thing that a visitor may ask for, as XEP-0050 lists it.

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 )
 
-// Lookups that one user may make: enough for a person, too few to find out who is on a platform. Claims, and lines that make no
+// Lookups that one user may make at once, and in each further window: enough for a person, too few to find out who is on a
+// platform. Claims, and lines that make no
 // sense, have budgets of the same size.
 const (
 	lookupMax    = 30
 	lookupWindow = time.Hour
-	lookupUsers  = 100_000 // budgets kept at once
 )
 
 func addFlow(d *Desk) flow {
@@ -91,7 +90,9 @@ func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error)
 	if r := d.idle(t); r != nil {
 		return nil, r
 	}
-	if !d.lookups.take(string(t.Adapter)+" "+string(t.User), time.Now()) {
+	if ok, err := d.budget(ctx, t.Visitor, "lookup"); err != nil {
+		return nil, err
+	} else if !ok {
 		return nil, &Refusal{ResourceConstraint, d.say(t.Visitor, textLookups)}
 	}
 	dir, _ := t.inst.Adapter.(Directory)
@@ -153,27 +154,9 @@ func (d *Desk) nobody(v Visitor) *Refusal {
 	return &Refusal{ItemNotFound, d.say(v, textNobody, d.platform(v))}
 }
 
-// lookupBudget counts lookups per user in fixed windows, in memory: a restart forgives, and so does a full table.
-type lookupBudget struct {
-	mu    sync.Mutex
-	since time.Time
-	used  map[string]int
-}
-
-func newLookupBudget() *lookupBudget { return &lookupBudget{used: map[string]int{}} }
-
-// take spends one lookup and reports whether there was one left.
-func (b *lookupBudget) take(who string, now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, known := b.used[who]
-	if now.Sub(b.since) >= lookupWindow || !known && len(b.used) >= lookupUsers {
-		b.since, n = now, 0
-		clear(b.used)
-	}
-	if n >= lookupMax {
-		return false
-	}
-	b.used[who] = n + 1
-	return true
+// budget spends one of so many things that a visitor may do in a while, on whichever replica, and reports whether there was one left.
+func (d *Desk) budget(ctx context.Context, v Visitor, what string) (bool, error) {
+	b := Bucket{Name: d.cfg.Keyring.Name("budget", what, string(v.Adapter), string(v.User)), Every: lookupWindow / lookupMax, Burst: lookupMax}
+	got, err := d.cfg.Store.Take(ctx, v.Adapter, 0, b)
+	return got.OK, err
 }

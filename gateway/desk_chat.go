@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Say answers what a visitor wrote to the gateway in a chat. It keeps the dialogue that the chat is in, asks one question at
@@ -29,6 +28,11 @@ func (d *Desk) Say(ctx context.Context, v Visitor, text string) (Reply, error) {
 	if s == nil {
 		if d.isWord(v, textWordsCancel, text) {
 			return Reply{Status: ReplyCompleted, Text: d.say(v, textNothingToCancel)}, nil
+		}
+		if late, err := d.answersLate(ctx, v, text); err != nil {
+			return Reply{}, err
+		} else if late {
+			return d.run(ctx, v, NodeLate, text)
 		}
 		return d.command(ctx, v, text)
 	}
@@ -92,9 +96,14 @@ func (d *Desk) commandOf(v Visitor, text string) (f *flow, rest string) {
 func (d *Desk) command(ctx context.Context, v Visitor, text string) (Reply, error) {
 	f, rest := d.commandOf(v, text)
 	if f == nil {
-		return d.puzzled(v, Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)})
+		return d.puzzled(ctx, v, Reply{Status: ReplyCompleted, Text: d.say(v, textNotUnderstood)})
 	}
-	f, t, err := d.enter(ctx, v, f.node)
+	return d.run(ctx, v, f.node, rest)
+}
+
+// run begins a command in the chat; rest is what stands behind its word.
+func (d *Desk) run(ctx context.Context, v Visitor, node, rest string) (Reply, error) {
+	f, t, err := d.enter(ctx, v, node)
 	if err != nil {
 		return d.chatReply(ctx, v, Reply{}, err)
 	}
@@ -159,7 +168,7 @@ func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions 
 		q := questions[s.Chat.At]
 		got, refusal := d.read(v, q, text)
 		if refusal != nil {
-			return d.puzzled(v, d.repeat(v, s, refusal.Text))
+			return d.puzzled(ctx, v, d.repeat(v, s, refusal.Text))
 		}
 		if s.Chat.Got == nil {
 			s.Chat.Got = map[string]string{}
@@ -173,7 +182,7 @@ func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions 
 			return d.repeat(v, s, ""), nil
 		}
 	} else if !d.isWord(v, textWordsNext, text) {
-		return d.puzzled(v, d.repeat(v, s, ""))
+		return d.puzzled(ctx, v, d.repeat(v, s, ""))
 	}
 	r, err := d.Continue(ctx, v, s.ID, ActionNext, s.Chat.Got)
 	if !isRefusal(err) {
@@ -183,13 +192,15 @@ func (d *Desk) chatAnswer(ctx context.Context, v Visitor, s *session, questions 
 	if r, err = d.retry(ctx, v, r, err, questions, s.Chat.Got); err != nil {
 		return Reply{}, err
 	}
-	return d.puzzled(v, r)
+	return d.puzzled(ctx, v, r)
 }
 
 // puzzled answers a line that made no sense where it came. After many of them it refuses, which reaches the client as an error:
 // a machine that answers every message with another would never end, and nobody answers an error (RFC 6120 §8.3.1).
-func (d *Desk) puzzled(v Visitor, r Reply) (Reply, error) {
-	if !d.lookups.take(string(v.Adapter)+" puzzled "+string(v.User), time.Now()) {
+func (d *Desk) puzzled(ctx context.Context, v Visitor, r Reply) (Reply, error) {
+	if ok, err := d.budget(ctx, v, "puzzled"); err != nil {
+		return Reply{}, err
+	} else if !ok {
 		return Reply{}, &Refusal{ResourceConstraint, d.say(v, TextBusy)}
 	}
 	return r, nil

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"strings"
-	"time"
 )
 
 // nameMost bounds how long a name may be that a user takes towards people on a line.
@@ -48,7 +47,9 @@ func (d *Desk) invite(ctx context.Context, t *turn, name string) (outcome, error
 	if r := d.idle(t); r != nil {
 		return outcome{}, r
 	}
-	if !d.lookups.take(string(t.Adapter)+" invite "+string(t.User), time.Now()) {
+	if ok, err := d.budget(ctx, t.Visitor, "invite"); err != nil {
+		return outcome{}, err
+	} else if !ok {
 		return outcome{}, &Refusal{ResourceConstraint, d.say(t.Visitor, textLookups)}
 	}
 	if name = strings.TrimSpace(strings.Join(strings.Fields(name), " ")); len(name) > nameMost {

@@ -42,7 +42,7 @@ func TestCommandsFollowRegistration(t *testing.T) {
 	c.register(c.romeo, "Montague")
 	if diff := cmp.Diff([]string{
 		"jabber:iq:register", "status", "add", "search", "contacts", "import", "features", "block", "unblock", "report",
-		"mute", "unmute", "pause", "resume", "move", "claim", "unregister", "help",
+		"mute", "unmute", "pause", "resume", "late", "move", "claim", "unregister", "help",
 	}, nodes(c.romeo)); diff != "" {
 		t.Error(diff)
 	}

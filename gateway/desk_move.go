@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // moving is an account on its way to another user. Its record expires, and stands under the name of a code that only the
@@ -91,7 +90,9 @@ func (d *Desk) claim(ctx context.Context, t *turn, answers map[string]string) (o
 	if !bytes.Equal(t.s.Step.Hash, disc.Hash()) {
 		return outcome{}, d.sessionError(t.Visitor, SessionExpired, NotAllowed, textDiscChanged)
 	}
-	if !d.lookups.take(string(t.Adapter)+" claim "+string(t.User), time.Now()) {
+	if ok, err := d.budget(ctx, t.Visitor, "claim"); err != nil {
+		return outcome{}, err
+	} else if !ok {
 		return outcome{}, &Refusal{ResourceConstraint, d.say(t.Visitor, textLookups)}
 	}
 	code := strings.ToLower(answers["code"])

@@ -89,7 +89,9 @@ func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]s
 		in.State, in.Answers = asked.State, withoutConsent(asked.Fields, answers)
 	}
 	// A step may have the platform send a code to a number that nobody but the visitor calls theirs.
-	if !d.lookups.take(string(t.Adapter)+" link "+string(t.User), time.Now()) {
+	if ok, err := d.budget(ctx, t.Visitor, "link"); err != nil {
+		return outcome{}, err
+	} else if !ok {
 		return outcome{}, &Refusal{ResourceConstraint, d.say(t.Visitor, textRegisterOften)}
 	}
 	if err := d.linking(ctx, t); err != nil {

@@ -71,7 +71,7 @@ func (d *Desk) Disclosure(v Visitor) Disclosure {
 	}
 	w.point("operator", textDiscOperator, operator, inst.Component)
 	w.point("platform", textDiscPlatform, desc.Platform, w.or(desc.API), w.terms())
-	w.point("identifier", textDiscIdentifier, desc.Platform, d.identifier(v, desc.Reveals))
+	w.shown(inst)
 	w.add("text_out", textDiscTextOut, w.mode(desc.Out))
 	w.add("text_in", textDiscTextIn, w.mode(desc.In))
 	w.add("media", textDiscMedia, w.mode(desc.Media))
@@ -109,6 +109,15 @@ func (w *disclosureWriter) add(name string, key TextKey, text string) {
 	if text != "" {
 		w.points = append(w.points, DisclosurePoint{name, w.d.say(w.v, key+textLabel), text})
 	}
+}
+
+// shown says what people see of a user: on a line the operator's own bot, number or page, and the user's name (Account.called).
+func (w *disclosureWriter) shown(inst Instance) {
+	if line, ok := inst.line(); ok {
+		w.add("identifier", textDiscIdentifier, w.d.say(w.v, textDiscShared, w.desc.Platform, w.or(line.Shown)))
+		return
+	}
+	w.point("identifier", textDiscIdentifier, w.desc.Platform, w.d.identifier(w.v, w.desc.Reveals))
 }
 
 func (w *disclosureWriter) or(s string) string {

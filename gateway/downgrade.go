@@ -16,7 +16,7 @@ func (g *Gateway) facts(a *Account, c *Contact) ChatFacts {
 	if c.LastInbound > 0 {
 		f.LastInbound = time.Unix(c.LastInbound, 0)
 	}
-	f.Without, _ = g.without.load(string(a.ID) + "/" + string(c.Alias))
+	f.Without, _ = g.without.load(contactSlot(a, c.Alias))
 	return f
 }
 
@@ -39,7 +39,7 @@ func chatCaps(adapter Adapter, facts ChatFacts) Caps {
 // caps returns what the op's chat supports: what the platform has just refused, it does not.
 func (w *outWalk) caps() Caps {
 	facts := w.o.g.facts(w.account, w.contact)
-	facts.Without = append(slices.Clone(facts.Without), w.without...)
+	facts.Without = slices.Concat(facts.Without, w.without)
 	return chatCaps(w.inst.Adapter, facts)
 }
 
@@ -113,7 +113,7 @@ func (w *outWalk) learn() {
 	if len(w.named) == 0 {
 		return
 	}
-	key := string(w.account.ID) + "/" + string(w.contact.Alias)
+	key := contactSlot(w.account, w.contact.Alias)
 	known, _ := w.o.g.without.load(key)
 	known = slices.Clone(known)
 	for _, f := range w.named {

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -37,9 +36,9 @@ func (i *Identity) Open(ctx context.Context, e Entry) ([]byte, error) {
 // errUnreadable: no later try opens or decodes the entry either.
 var errUnreadable = errors.New("entry not readable")
 
-// openJSON unseals and decodes an entry. ErrNoAccount when its key is gone, errUnreadable when it never can be read; any
+// openEntry unseals and decodes an entry. ErrNoAccount when its key is gone, errUnreadable when it never can be read; any
 // other error is the store's and passes.
-func openJSON[T any](ctx context.Context, i *Identity, e Entry) (T, error) {
+func openEntry[T any](ctx context.Context, i *Identity, e Entry) (T, error) {
 	var v T
 	plain, err := i.Open(ctx, e)
 	if errors.Is(err, ErrSealed) {
@@ -48,7 +47,7 @@ func openJSON[T any](ctx context.Context, i *Identity, e Entry) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	if json.Unmarshal(plain, &v) != nil { // what it says may quote the content
+	if unpack(plain, &v) != nil { // what it says may quote the content
 		return v, errUnreadable
 	}
 	return v, nil

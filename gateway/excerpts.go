@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 const (
 	excerptsKept = 4096           // messages whose beginning is known, in this process
@@ -43,7 +46,7 @@ func excerptOf(c Content) string {
 // quotable keeps the beginning of a message in memory: platforms say to which message a reply is, not what that said, and
 // clients without replies see the quotation alone (XEP-0461 §3.2).
 func (g *Gateway) quotable(lane string, c Content, ids ...MessageID) {
-	text := excerptOf(c)
+	text := strings.Clone(excerptOf(c)) // not all that it is a part of
 	for _, id := range ids {
 		if text != "" {
 			g.excerpts.store(lane+"/"+string(id), text)

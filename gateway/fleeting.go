@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// fleeting is a typing notice on its way to a platform. It is never stored: late or crowded out, it is dropped.
+// fleeting is a typing notice on its way to a platform, or a word that something has arrived. It is never stored: late or crowded
+// out, it is dropped.
 type fleeting struct {
 	account *Account
 	out     Outbound
 	until   time.Time
+	arrived *Event // instead of an op
 }
 
 const (
@@ -24,7 +26,18 @@ const (
 )
 
 func (g *Gateway) askFleeting(a *Account, out Outbound) {
-	if !enqueue(g.fleeting, a.ID, out.Alias, fleeting{a, out, time.Now().Add(fleetingLife)}) {
+	if !enqueue(g.fleeting, a.ID, out.Alias, fleeting{account: a, out: out, until: time.Now().Add(fleetingLife)}) {
+		g.metrics.ephemerals.WithLabelValues("out", "dropped").Inc()
+	}
+}
+
+// acknowledge lets the platform know that an event has arrived, where somebody waits for that.
+func (g *Gateway) acknowledge(inst Instance, a *Account, ev Event) {
+	if k, ok := inst.Adapter.(Acknowledger); !ok || !k.Awaited(ev) {
+		return
+	}
+	f := fleeting{account: a, out: Outbound{Adapter: inst.ID}, until: time.Now().Add(fleetingLife), arrived: &ev}
+	if !enqueue(g.fleeting, a.ID, Alias(ev.Chat.Contact), f) {
 		g.metrics.ephemerals.WithLabelValues("out", "dropped").Inc()
 	}
 }
@@ -57,6 +70,14 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	if s := f.account.StandingUnder(inst.Adapter.Descriptor()); s != AccountActive && s != AccountExpiring {
 		return "dropped"
 	}
+	call, cancel := context.WithDeadline(ctx, f.until)
+	defer cancel()
+	if f.arrived != nil {
+		if k, ok := inst.Adapter.(Acknowledger); !ok || k.Acknowledge(call, f.account.Credentials(), *f.arrived) != nil {
+			return "dropped"
+		}
+		return "ok"
+	}
 	c, err := g.identity.Contact(ctx, f.account, f.out.Alias)
 	if err != nil {
 		return "dropped"
@@ -76,11 +97,9 @@ func (g *Gateway) sendFleeting(ctx context.Context, f fleeting) (result string) 
 	if len(p.Ops) == 0 {
 		return "dropped"
 	}
-	if g.limits.take(time.Now(), 0, buckets(inst, f.account, c)) > 0 {
+	if got, err := g.tokens(ctx, inst, f.account, c, 0); err != nil || !got.OK {
 		return "dropped"
 	}
-	call, cancel := context.WithDeadline(ctx, f.until)
-	defer cancel()
 	if _, err := inst.Adapter.Send(call, f.account.Credentials(), p.Ops[0]); err != nil {
 		return "dropped"
 	}

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -135,5 +136,54 @@ func TestTypingNamesTheLastMessage(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		diff(t, "typing below", after, []gateway.MessageID{"new", "new"})
+	})
+}
+
+// buttons is a platform where whoever pressed a button waits to hear that it has arrived.
+type buttons struct {
+	*platform
+	told chan string
+	hang bool // the platform does not answer
+}
+
+func (*buttons) Awaited(ev gateway.Event) bool {
+	m, _ := ev.Body.(gateway.Message)
+	return m.ID == "pressed"
+}
+
+func (b *buttons) Acknowledge(ctx context.Context, account gateway.Credentials, ev gateway.Event) error {
+	b.told <- string(account.Endpoint) + " " + ev.Dedupe
+	if b.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// What somebody waits for is acknowledged once it is durable, once, and holds nothing up.
+func TestAcknowledges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &buttons{platform: &platform{caps: textCaps()}, told: make(chan string, 10), hang: true}
+		r := newRig(t, b.platform, gateway.Config{})
+		r.stop()
+		r.adapter = b
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		began := time.Now()
+		if err := r.event(said("juliet", "words", "good morrow", 0), said("juliet", "pressed", "yes", 0), said("juliet", "more", "and more", 0)); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("the webhook was held up for %s", took)
+		}
+		gatewaytest.Advance(2 * time.Second)
+		if got := texts(r.wire.lines()); len(got) != 4 {
+			t.Errorf("shown: got %q, want a subscription and three lines", got)
+		}
+		var got []string
+		for len(b.told) > 0 {
+			got = append(got, <-b.told)
+		}
+		diff(t, "acknowledged", got, []string{"ep1 msg:pressed"})
 	})
 }

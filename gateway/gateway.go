@@ -16,8 +16,13 @@ type Config struct {
 	Parallel int
 	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
 	LaneMax, ShardMax int
+	// OutboxMax is how many stanzas may wait for the XMPP server in one outbox. A full one makes lanes wait, and full shards make
+	// platforms wait in turn.
+	OutboxMax int
 	// GiveUp is the age at which an op that never got through becomes an error.
 	GiveUp time.Duration
+	// AskAfter is the age at which a user is asked before what they wrote still goes out; below 0 never.
+	AskAfter time.Duration
 	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
 	// has no call in flight for long.
 	SendTimeout time.Duration
@@ -42,10 +47,14 @@ func (c Config) withDefaults() Config {
 	set(&c.Parallel, 256)
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
+	set(&c.OutboxMax, 200_000)
 	set(&c.MediaParallel, 8)
 	set(&c.MediaTries, 5)
 	if c.GiveUp <= 0 {
 		c.GiveUp = 24 * time.Hour
+	}
+	if c.AskAfter == 0 {
+		c.AskAfter = AskAfter
 	}
 	if c.SendTimeout <= 0 {
 		c.SendTimeout = 8 * time.Second
@@ -95,28 +104,30 @@ type Gateway struct {
 	metrics   *Metrics
 	probe     func(string)
 
-	slotsIn   chan struct{}             // one per `in` lane at work
-	slotsOut  chan struct{}             // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
-	filesIn   *transfers                // files on their way to users
-	filesOut  *transfers                // files on their way to platforms
-	fleeting  []chan fleeting           // typing on its way out, by contact
-	pauses    *cache[string, pause]     // what a platform told to slow down
-	looks     []chan look               // contacts to look at, by contact
-	looking   *cache[string, bool]      // contacts that are in looks
-	present   *cache[string, Presence]  // what platforms last told of contacts
-	healing   *cache[string, bool]      // users who have not heard of their contacts since this process started
-	told      *cache[string, bool]      // notices given in the last hour
-	without   *cache[string, []Feature] // what a platform refused in a chat
-	echoes    *cache[string, time.Time] // since when ops of uncertain effect wait for their echo
-	limits    *limiter                  // what adapters' limits leave
-	readings  *cache[string, *reading]  // how far chats were shown and read
-	excerpts  *cache[string, string]    // how messages begin
-	owned     sync.Map                  // partition -> <-chan struct{} that is closed when our ownership of it ends
-	polled    []*polls                  // one per platform that is asked for its events
-	replugged sync.Map                  // partition -> func(): wakes the lanes that wait for an account
+	crew      *crew                         // what lanes work on, while Run runs
+	slotsIn   chan struct{}                 // one per `in` lane at work
+	slotsOut  chan struct{}                 // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
+	sharesIn  *shares                       // of slotsIn that one account may hold
+	sharesOut *shares                       // of slotsOut
+	filesIn   *transfers                    // files on their way to users
+	filesOut  *transfers                    // files on their way to platforms
+	fleeting  []chan fleeting               // typing on its way out, by contact
+	held      *cache[AdapterID, time.Time]  // until when platforms want to be left alone, in part at least
+	spent     *cache[string, emptyUntil]    // users' limits that have no token to give
+	looks     []chan look                   // contacts to look at, by contact
+	looking   *cache[string, bool]          // contacts that are in looks
+	present   *cache[string, Presence]      // what platforms last told of contacts
+	healing   *cache[string, bool]          // users who have not heard of their contacts since this process started
+	told      *cache[string, bool]          // notices given in the last hour
+	without   *cache[contactKey, []Feature] // what a platform refused in a chat
+	echoes    *cache[string, time.Time]     // since when ops of uncertain effect wait for their echo
+	readings  *cache[string, *reading]      // how far chats were shown and read
+	excerpts  *cache[string, string]        // how messages begin
+	owned     sync.Map                      // partition -> *possession
+	polled    []*polls                      // one per platform that is asked for its events
+	balance   *balance                      // what this replica should own
+	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 }
-
-type pause struct{ until time.Time }
 
 // New returns a Gateway that does nothing yet.
 func New(cfg Config, d Deps) *Gateway {
@@ -127,10 +138,12 @@ func New(cfg Config, d Deps) *Gateway {
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
-		pauses: newCache[string, pause](10_000, time.Hour), healing: newCache[string, bool](100_000, healingLife),
+		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
+		healing: newCache[string, bool](100_000, healingLife),
 	}
-	g.limits, g.echoes = newLimiter(), newCache[string, time.Time](10_000, time.Hour)
-	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[string, []Feature](10_000, downgradeTTL)
+	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
+	g.echoes = newCache[string, time.Time](10_000, time.Hour)
+	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
@@ -138,6 +151,7 @@ func New(cfg Config, d Deps) *Gateway {
 			g.polled = append(g.polled, newPolls(g, i, p))
 		}
 	}
+	g.balance = newBalance(g)
 	g.identity.learnLines(d.Instances)
 	if g.probe == nil {
 		g.probe = func(string) {}
@@ -148,10 +162,14 @@ func New(cfg Config, d Deps) *Gateway {
 // Outbox returns the outbox of an adapter instance's component.
 func (g *Gateway) Outbox(a AdapterID) *Outbox {
 	return &Outbox{
-		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), replica: g.cfg.Replica,
+		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), balance: g.balance,
 		log: g.log.With("adapter", string(a)), metrics: g.metrics, probe: g.probe,
 	}
 }
+
+// Retire leaves everything that this replica owns to the others, if there are any: what is begun goes to its end, then the
+// leases are given back. It returns at once; others says whether there are any. Run still has to be ended.
+func (g *Gateway) Retire(ctx context.Context) (others bool) { return g.balance.retire(ctx) }
 
 // SignalUnpark is the topic on which a renewed account wakes the lanes that waited for it; the payload is its id.
 const SignalUnpark = "unpark"

@@ -73,6 +73,8 @@ type Contact struct {
 	Muted   int64 `json:"m,omitempty"`
 	// Told names the event or op with which the user was told who can read this chat; empty when they were not yet.
 	Told string `json:"t,omitempty"`
+	// Wrote: our user has written to them, in a chat that began with that.
+	Wrote bool `json:"o,omitempty"`
 	// Asked is when they last asked something that a number can answer, Unix seconds.
 	Asked int64 `json:"q,omitempty"`
 }
@@ -91,7 +93,7 @@ type Identity struct {
 	accounts *cache[AccountID, *Account]
 	links    *cache[string, []AccountID]
 	ends     *cache[string, AccountID]
-	contacts *cache[string, *Contact]
+	contacts *cache[contactKey, *Contact]
 	lines    map[AdapterID]Linked // set before anything runs
 	revising [64]sync.Mutex       // one change of an account or contact at a time; two may share one
 }
@@ -104,7 +106,7 @@ func NewIdentity(store Records, keys *Keyring) *Identity {
 		accounts: newCache[AccountID, *Account](size, ContactCaching),
 		links:    newCache[string, []AccountID](size, ContactCaching),
 		ends:     newCache[string, AccountID](size, ContactCaching),
-		contacts: newCache[string, *Contact](size, ContactCaching),
+		contacts: newCache[contactKey, *Contact](size, ContactCaching),
 	}
 }
 
@@ -206,7 +208,7 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newAccountKeys(i.keys.master, data, rec.Salt)
+	keys, err := i.keys.accountKeys(data, rec.Salt)
 	if err != nil {
 		return nil, err
 	}

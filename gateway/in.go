@@ -45,7 +45,7 @@ func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
 	if it.in != nil {
 		w.in = *it.in
 	} else {
-		w.in, err = openJSON[Inbound](ctx, o.g.identity, it.Entry)
+		w.in, err = openEntry[Inbound](ctx, o.g.identity, it.Entry)
 	}
 	switch {
 	case errors.Is(err, ErrNoAccount):

@@ -235,6 +235,11 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 		w.early(b)
 		return nil // about a message sent elsewhere, older than the map, or one whose send has no answer yet
 	}
+	if b.State == StatusDelivered || b.State == StatusRead {
+		if v := w.arrived(ctx, b); v != nil {
+			return v
+		}
+	}
 	switch b.State {
 	case StatusDelivered:
 		if m.Receipt {
@@ -245,14 +250,19 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 			w.add(ShowDisplayed{ID: w.account.Keys.DerivedID("displayed", string(m.Stanza)), Of: m.Stanza})
 		}
 	case StatusFailed:
-		w.failed(b, m)
+		return w.failed(ctx, b, m)
 	case StatusAccepted:
 	}
 	return nil
 }
 
-// failed shows that the platform gave up after it had accepted a message.
-func (w *inWalk) failed(b Status, m mapped) {
+// failed shows that the platform gave up after it had accepted a message. One that a closed window has stopped goes back instead.
+func (w *inWalk) failed(ctx context.Context, b Status, m mapped) *verdict {
+	if b.Failure != nil && b.Failure.Class == WindowClosed {
+		if back, v := w.returned(ctx, b); back || v != nil {
+			return v
+		}
+	}
 	r := w.o.g.refuse(w.inst.ID, w.account.Lang, UndefinedCondition, TextPermanent, w.platform(), "failed")
 	if f := b.Failure; f != nil {
 		switch f.Class {
@@ -270,13 +280,14 @@ func (w *inWalk) failed(b Status, m mapped) {
 			Component: w.inst.Component, From: w.in.Alias, To: w.account.User, Resource: m.Resource, Lang: w.account.Lang,
 			What: ShowError{Of: m.Stanza, Refusal: *r},
 		})
-		return
+		return nil
 	}
 	text := r.Text
 	if known {
 		text = w.say(TextLate, sent.UTC().Format("15:04 UTC"), r.Text)
 	}
 	w.add(ShowMessage{IDs: []StanzaID{w.derived("failed")}, Content: PlainText(text), Notice: true})
+	return nil
 }
 
 // sentAs finds the message that a status speaks of, by our own id where the platform echoes it.

@@ -29,9 +29,20 @@ func (g *Gateway) Keep(ctx context.Context, a AdapterID) error {
 	})
 }
 
+// askKeeper keeps an adapter's panic to the account that caused it.
+func (g *Gateway) askKeeper(ctx context.Context, keeper Keeper, a *Account) (secret []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.metrics.panics.Inc()
+			secret, err = nil, &SendError{Class: Retryable, Code: "panic"}
+		}
+	}()
+	return keeper.Keep(ctx, a.Credentials())
+}
+
 func (g *Gateway) keepOne(ctx context.Context, keeper Keeper, a *Account) error {
 	try, cancel := context.WithTimeout(ctx, g.cfg.SendTimeout)
-	secret, err := keeper.Keep(try, a.Credentials())
+	secret, err := g.askKeeper(try, keeper, a)
 	cancel()
 	switch {
 	case ctx.Err() != nil:

@@ -19,10 +19,10 @@ const ownerGlobal Owner = "g"
 // store is an HMAC under it, and every user key is wrapped by it.
 type Keyring struct {
 	master   []byte // input of derivations, never used directly
-	names    []byte // HMAC key of names
+	names    *macKey
 	operator *DataKey
 	// ownStanzas marks the ids of stanzas in a user's name.
-	ownStanzas []byte
+	ownStanzas *macKey
 }
 
 // schema is the one record that is not sealed; it holds the master key wrapped by the key-encryption key.
@@ -97,7 +97,7 @@ func newKeyring(master []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keyring{master: master, names: names, operator: operator, ownStanzas: own}, nil
+	return &Keyring{master: master, names: newMacKey(names), operator: operator, ownStanzas: own}, nil
 }
 
 // Operator seals what belongs to no single account.
@@ -105,14 +105,17 @@ func (k *Keyring) Operator() *DataKey { return k.operator }
 
 // Name turns parts into a name that tells nothing: 20 characters of a-z2-7 (100 bits).
 func (k *Keyring) Name(purpose string, parts ...string) string {
-	return lowerBase32.EncodeToString(mac(k.names, append([]string{purpose}, parts...)...))[:20]
+	return k.names.text(20, purpose, parts...)
 }
 
 // Lane returns the name under which the store knows a lane.
 func (k *Keyring) Lane(l LaneKey) string { return k.Name("lane", string(l.Adapter), string(l.Local)) }
 
 // MapField returns the name of an id in a lane's id map: 8 bytes, enough inside one chat and ten days.
-func (k *Keyring) MapField(kind, id string) string { return string(mac(k.names, "map", kind, id)[:8]) }
+func (k *Keyring) MapField(kind, id string) string {
+	sum := k.names.sum("map", kind, id)
+	return string(sum[:8])
+}
 
 func (k *Keyring) userOwner(u UserID) Owner       { return Owner("u:" + k.Name("user", string(u))) }
 func (k *Keyring) adapterOwner(a AdapterID) Owner { return Owner("x:" + string(a)) }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -33,6 +34,9 @@ func (o *ownership) work(ctx context.Context, l *lane) {
 		return
 	}
 	for {
+		if o.stepBack(ctx, l) {
+			return
+		}
 		it, ok := o.next(ctx, l)
 		if !ok {
 			return
@@ -80,6 +84,11 @@ func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v v
 	if l.id.queue == QueueIn {
 		slots = o.g.slotsIn
 	}
+	shares := o.g.sharesOf(l.id.queue)
+	if !shares.enter(ctx, it.Account) {
+		return verdict{end: stop}
+	}
+	defer shares.leave(it.Account)
 	select {
 	case slots <- struct{}{}:
 	case <-ctx.Done():
@@ -128,7 +137,9 @@ func (o *ownership) storeFailed(ctx context.Context, err error) verdict {
 		}
 		return verdict{end: stop}
 	}
-	o.g.log.Warn("store not reached", "partition", o.part, "err", err)
+	if !errors.Is(err, ErrFull) { // a full outbox waits for the XMPP server, whose absence is told elsewhere
+		o.g.log.Warn("store not reached", "partition", o.part, "err", err)
+	}
 	return verdict{end: again, after: backoff(1), why: ParkRetry}
 }
 
@@ -148,6 +159,7 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 	l.waiting[0] = nil
 	l.waiting = l.waiting[1:]
 	o.pending[l.id.queue]--
+	o.parts(l, it.Entry)
 	if o.pending[l.id.queue] == readResume {
 		tell(o.freed)
 	}
@@ -163,6 +175,9 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		o.mu.Lock()
 		items = append(items, l.waiting...)
 		o.pending[l.id.queue] -= len(l.waiting)
+		for _, it := range l.waiting {
+			o.parts(l, it.Entry)
+		}
 		l.waiting = nil
 		if len(items) == 0 && first == nil {
 			o.parked[l.id] = ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}
@@ -192,13 +207,13 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 func (o *ownership) drain(ctx context.Context, l *lane) bool {
 	q := ParkQueue(l.id.queue, l.id.name)
 	for {
-		entries, err := o.g.store.Read(ctx, o.part, q, "", 64)
+		items, err := o.parkedItems(ctx, q)
 		if err != nil {
 			o.lose()
 			return false
 		}
-		for _, e := range entries {
-			v := o.try(ctx, l, q, &item{Entry: e})
+		for _, it := range items {
+			v := o.try(ctx, l, q, it)
 			if v.end == again {
 				o.park(ctx, l, []*item{}, v)
 			}
@@ -206,7 +221,7 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 				return false
 			}
 		}
-		if len(entries) > 0 {
+		if len(items) > 0 {
 			continue
 		}
 		gone, err := o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
@@ -219,6 +234,26 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 			delete(o.parked, l.id)
 			o.mu.Unlock()
 			return true
+		}
+	}
+}
+
+// parkedItems reads the park queue of a lane. What came back may stand behind what waits, and goes first: the whole of an out lane
+// is looked at, which is small (Config.LaneMax).
+func (o *ownership) parkedItems(ctx context.Context, q Queue) ([]*item, error) {
+	const page = 64
+	var items []*item
+	for after := EntryID(""); ; {
+		entries, err := o.g.store.Read(ctx, o.part, q, after, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			items, after = append(items, o.queued(ctx, e)), e.ID
+		}
+		if len(entries) < page || direction(q) == "in" {
+			inOrder(items)
+			return items, nil
 		}
 	}
 }

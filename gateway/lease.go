@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -11,64 +10,55 @@ import (
 const (
 	leaseTTL     = 15 * time.Second
 	leaseRenewal = 5 * time.Second
+	leaseMargin  = 2 * time.Second // before a lease ends by itself, its holder stops
 )
 
 // holding is a lease for as long as this replica has it.
 type holding struct {
 	Lease
-	store Leaser
-	log   *slog.Logger
-	until atomic.Int64 // Unix nanoseconds
+	balance *balance
+	until   atomic.Int64 // Unix nanoseconds
 }
 
-// acquireLease takes a partition's lease as soon as it is free. The error is that of ctx.
-func acquireLease(ctx context.Context, s Leaser, p Partition, replica string, log *slog.Logger) (*holding, error) {
-	for {
-		l, err := s.Acquire(ctx, p, replica, leaseTTL)
-		if err == nil {
-			h := &holding{Lease: l, store: s, log: log}
-			h.until.Store(l.Until.UnixNano())
-			return h, nil
-		}
-		if !errors.Is(err, ErrHeld) && ctx.Err() == nil {
-			log.Warn("lease not acquired", "partition", p, "err", err)
-		}
-		if !sleep(ctx, jitter(leaseRenewal)) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// keep renews the lease until ctx ends or it is lost. A store that does not answer loses it too, when its time is up:
-// another replica may have taken it by then.
+// keep renews the lease until ctx ends or it is lost. A store that does not answer loses it too, a little before its time is
+// up: another replica may take it then, and what this one still holds, such as a stream, has to be let go of first.
 func (h *holding) keep(ctx context.Context) {
-	for sleep(ctx, leaseRenewal) {
-		call, cancel := context.WithDeadline(ctx, time.Unix(0, h.until.Load()))
-		next, err := h.store.Renew(call, h.Lease, leaseTTL)
+	for next := leaseRenewal; sleep(ctx, min(next, h.left())); {
+		call, cancel := context.WithTimeout(ctx, h.left())
+		l, err := h.balance.store.Renew(call, h.Lease, leaseTTL)
 		cancel()
 		switch {
 		case err == nil:
-			h.until.Store(next.Until.UnixNano())
+			h.until.Store(l.Until.UnixNano())
+			next = leaseRenewal
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, ErrFenced), h.expired():
-			h.log.Warn("lease lost", "partition", h.Partition, "err", err)
+		case errors.Is(err, ErrFenced), h.left() <= 0:
+			h.balance.log.Warn("lease lost", "partition", h.Partition, "err", err)
 			return
 		default:
-			h.log.Warn("lease not renewed, trying again", "partition", h.Partition, "err", err)
+			h.balance.log.Warn("lease not renewed, trying again", "partition", h.Partition, "err", err)
+			next = leasePoll
 		}
 	}
+}
+
+// left is how long the lease is ours without another renewal.
+func (h *holding) left() time.Duration {
+	return time.Until(time.Unix(0, h.until.Load())) - leaseMargin
 }
 
 // expired reports whether the lease's time is up by our clock: a process that was stopped and woke does nothing that no
 // store can refuse, such as writing to a stream, before it has looked here.
 func (h *holding) expired() bool { return time.Now().UnixNano() >= h.until.Load() }
 
-// giveBack releases the lease.
+// giveBack releases the lease and tells whoever waits for it.
 func (h *holding) giveBack(ctx context.Context) {
 	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := h.store.Release(free, h.Lease); err != nil {
-		h.log.Warn("lease not given back; it runs out by itself", "partition", h.Partition, "err", err)
+	if err := h.balance.store.Release(free, h.Lease); err != nil {
+		h.balance.log.Warn("lease not given back; it runs out by itself", "partition", h.Partition, "err", err)
+		return
 	}
+	h.balance.publish(free, SignalReleased, string(h.Partition))
 }

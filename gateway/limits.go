@@ -2,79 +2,34 @@ package gateway
 
 import (
 	"context"
-	"sync"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// limiter counts what is sent against the limits that an adapter declares. A bucket is one time: when it would be full again
-// (GCRA). It counts this replica alone.
-type limiter struct {
-	mu    sync.Mutex
-	full  map[string]time.Time
-	swept time.Time
-}
+// SignalHeld is the topic on which a replica tells the others that a platform wants to be left alone for a time; the payload is
+// the adapter instance and the time in Unix milliseconds, with a blank between.
+const SignalHeld = "held"
 
-const limiterSweep = time.Minute
+// platformScopes are what a platform may want to hear nothing of for a time.
+var platformScopes = []LimitScope{LimitChat, LimitAccount, LimitApp}
 
-func newLimiter() *limiter { return &limiter{full: map[string]time.Time{}} }
-
-// take spends one token of every bucket and returns how long to wait before it counts. Where that were more than most it spends
-// nothing: who cannot wait for their turn must not hold up the others'.
-func (l *limiter) take(now time.Time, most time.Duration, buckets []bucket) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sweep(now)
-	var wait time.Duration
-	for _, b := range buckets {
-		wait = max(wait, l.at(b.name, now).Sub(now)-time.Duration(max(b.Burst, 1)-1)*b.Every)
-	}
-	if wait > most {
-		return wait
-	}
-	for _, b := range buckets {
-		l.full[b.name] = l.at(b.name, now).Add(b.Every)
-	}
-	return wait
-}
-
-// at is when a bucket is full again, now where it is.
-func (l *limiter) at(name string, now time.Time) time.Time {
-	if at := l.full[name]; at.After(now) {
-		return at
-	}
-	return now
-}
-
-// sweep forgets buckets that are full.
-func (l *limiter) sweep(now time.Time) {
-	if now.Sub(l.swept) < limiterSweep {
-		return
-	}
-	l.swept = now
-	for name, at := range l.full {
-		if !at.After(now) {
-			delete(l.full, name)
+// platformLimits are those that hold for what is sent: the adapter's, and the operator's for the same scopes.
+func (i Instance) platformLimits() []Limit {
+	own := i.Adapter.Descriptor().Limits
+	for _, l := range i.Limits {
+		switch l.Scope {
+		case LimitChat, LimitAccount, LimitApp:
+			own = append(own[:len(own):len(own)], l)
+		case LimitUser, LimitUserChat, LimitFirst:
 		}
 	}
+	return own
 }
 
-// bucket is a Limit of somebody.
-type bucket struct {
-	name string
-	Limit
-}
-
-// buckets are those that a send to a contact counts in. On a line all its users write into the same chats.
-func buckets(inst Instance, a *Account, c *Contact) []bucket {
-	limits := inst.Adapter.Descriptor().Limits
-	out := make([]bucket, 0, len(limits))
-	for _, l := range limits {
-		out = append(out, bucket{l.Every.String() + " " + limitName(inst, a, c, l.Scope), l})
-	}
-	return out
-}
-
-// limitName names what shares a limit with a send to a contact; the empty scope is the account.
+// limitName names what shares a limit with a send to a contact; the empty scope is the account. On a line all its users write
+// into the same chats.
 func limitName(inst Instance, a *Account, c *Contact, scope LimitScope) string {
 	name := string(inst.ID)
 	switch scope {
@@ -82,36 +37,120 @@ func limitName(inst Instance, a *Account, c *Contact, scope LimitScope) string {
 		return "chat " + name + "/" + string(a.Endpoint) + "/" + string(c.ID)
 	case LimitApp:
 		return "app " + name
+	case LimitUser:
+		return "user " + name + "/" + string(a.User)
+	case LimitUserChat:
+		return "user " + name + "/" + string(a.User) + "/" + string(c.Alias)
+	case LimitFirst:
+		return "first " + name + "/" + string(a.User)
 	case LimitAccount:
 	}
 	return "account " + name + "/" + string(a.Endpoint)
 }
 
-// paused returns how long the platform wants to hear nothing of this chat, this account or this instance.
-func (w *outWalk) paused() time.Duration {
-	var left time.Duration
-	for _, scope := range []LimitScope{LimitChat, LimitAccount, LimitApp} {
-		if p, ok := w.o.g.pauses.load(limitName(w.inst, w.account, w.contact, scope)); ok {
-			left = max(left, time.Until(p.until))
-		}
+// bucket is a limit as it counts for a send to a contact. What several users share they get in turn.
+func (g *Gateway) bucket(inst Instance, a *Account, c *Contact, l Limit) Bucket {
+	b := Bucket{Name: g.keys.Name("limit", l.Every.String(), limitName(inst, a, c, l.Scope)), Every: l.Every, Burst: max(l.Burst, 1)}
+	if a.Shared && l.Scope != LimitUser && l.Scope != LimitUserChat && l.Scope != LimitFirst || l.Scope == LimitApp {
+		b.Taker = g.keys.Name("taker", string(a.User))
 	}
-	return left
+	return b
 }
 
-// limit waits while the platform has told us to slow down, and for the op's turn under the adapter's limits.
-func (w *outWalk) limit(context.Context) *verdict {
-	if left := w.paused(); left > 0 {
-		return &verdict{end: again, after: left, why: ParkLimit}
+// pauses are the buckets by which a platform is left alone for as long as it said.
+func (g *Gateway) pauses(inst Instance, a *Account, c *Contact) []Bucket {
+	out := make([]Bucket, 0, len(platformScopes))
+	for _, scope := range platformScopes {
+		out = append(out, Bucket{Name: g.pauseName(inst, a, c, scope), Burst: 1})
 	}
+	return out
+}
+
+func (g *Gateway) pauseName(inst Instance, a *Account, c *Contact, scope LimitScope) string {
+	return g.keys.Name("pause", limitName(inst, a, c, scope))
+}
+
+// tokens asks for leave to send one thing to a contact. The store is asked for pauses where it is asked anyway, and while one is
+// known of: a platform without limits costs no question.
+func (g *Gateway) tokens(ctx context.Context, inst Instance, a *Account, c *Contact, most time.Duration) (Taken, error) {
+	limits := inst.platformLimits()
+	if len(limits) == 0 && !g.holds(inst.ID) {
+		return Taken{OK: true}, nil
+	}
+	buckets := g.pauses(inst, a, c)
+	for _, l := range limits {
+		buckets = append(buckets, g.bucket(inst, a, c, l))
+	}
+	got, err := g.store.Take(ctx, inst.ID, most, buckets...)
+	if err == nil && got.Wait > 0 {
+		scope := "pause"
+		if n := got.By - len(platformScopes); n >= 0 {
+			scope = string(limits[n].Scope)
+		}
+		g.metrics.limited.WithLabelValues(string(inst.ID), scope).Inc()
+	}
+	return got, err
+}
+
+// hold leaves a chat, an account or an instance alone for as long as the platform said, on every replica.
+func (w *outWalk) hold(ctx context.Context, scope LimitScope, d time.Duration) error {
+	g := w.o.g
+	if err := g.store.Hold(ctx, w.inst.ID, g.pauseName(w.inst, w.account, w.contact, scope), d); err != nil {
+		return err
+	}
+	until := time.Now().Add(d)
+	g.keepHold(w.inst.ID, until)
+	payload := string(w.inst.ID) + " " + strconv.FormatInt(until.UnixMilli(), 10)
+	if err := g.store.Publish(ctx, SignalHeld, []byte(payload)); err != nil {
+		g.log.Warn("pause not signalled", "adapter", string(w.inst.ID), "err", err) // another replica hears it from the platform
+	}
+	return nil
+}
+
+// heldElsewhere takes what another replica says of a pause.
+func (g *Gateway) heldElsewhere(payload []byte) {
+	id, at, _ := strings.Cut(string(payload), " ")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if _, ok := g.instance(AdapterID(id)); ok && err == nil {
+		g.keepHold(AdapterID(id), time.UnixMilli(ms))
+	}
+}
+
+// keepHold remembers that something of an instance is held until a time.
+func (g *Gateway) keepHold(a AdapterID, until time.Time) {
+	if was, ok := g.held.load(a); !ok || until.After(was) {
+		g.held.store(a, until)
+	}
+}
+
+func (g *Gateway) holds(a AdapterID) bool {
+	until, ok := g.held.load(a)
+	return ok && time.Now().Before(until)
+}
+
+// limit waits while the platform has told us to slow down, and for the op's turn under the limits.
+func (w *outWalk) limit(ctx context.Context) *verdict {
 	if len(w.planned.Ops) == 0 {
 		return nil
 	}
-	if w.turn.IsZero() {
-		wait := w.o.g.limits.take(time.Now(), waitInLane, buckets(w.inst, w.account, w.contact))
-		if wait > waitInLane {
-			return &verdict{end: again, after: jitter(wait), why: ParkLimit}
+	if !w.turn.IsZero() && w.o.g.holds(w.inst.ID) { // since the turn was given, perhaps
+		got, err := w.o.g.store.Take(ctx, w.inst.ID, 0, w.o.g.pauses(w.inst, w.account, w.contact)...)
+		if err != nil {
+			return new(w.o.storeFailed(ctx, err))
 		}
-		w.turn = time.Now().Add(wait)
+		if !got.OK {
+			return askAgain(got.Wait)
+		}
+	}
+	if w.turn.IsZero() {
+		got, err := w.o.g.tokens(ctx, w.inst, w.account, w.contact, waitInLane)
+		if err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+		if !got.OK {
+			return askAgain(got.Wait)
+		}
+		w.turn = time.Now().Add(got.Wait)
 	}
 	if left := time.Until(w.turn); left > 0 {
 		return &verdict{end: again, after: left, why: ParkLimit, mine: w.turn}
@@ -119,10 +158,25 @@ func (w *outWalk) limit(context.Context) *verdict {
 	return nil
 }
 
-// pieceTurn waits for the turn of a further piece of a message that is being sent: a few seconds, in place.
+// askAgain comes back a little after the wait, not all at once: everybody who waits for the end of a pause has the same.
+func askAgain(wait time.Duration) *verdict {
+	return &verdict{end: again, after: wait + rand.N(wait/8+time.Millisecond), why: ParkLimit}
+}
+
+// pieceTurn waits for the turn of a further piece of a message that is being sent: in place, since a message is not left half said.
+// Without the store it goes on: the platform knows its limits as well.
 func (w *outWalk) pieceTurn(ctx context.Context, n int) bool {
-	if n == 0 {
-		return true
+	for n > 0 {
+		got, err := w.o.g.tokens(ctx, w.inst, w.account, w.contact, time.Minute)
+		if err != nil {
+			return !fatal(ctx, err)
+		}
+		if !sleep(ctx, got.Wait) {
+			return false
+		}
+		if got.OK {
+			return true
+		}
 	}
-	return sleep(ctx, w.o.g.limits.take(time.Now(), time.Minute, buckets(w.inst, w.account, w.contact)))
+	return true
 }

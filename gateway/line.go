@@ -54,7 +54,7 @@ func (i *Identity) createLine(ctx context.Context, adapter AdapterID, line Linke
 	}
 	ao, data, salt := accountOwner(a.ID), newKey(), newKey()
 	var err error
-	if a.Keys, err = newAccountKeys(i.keys.master, data, salt); err != nil {
+	if a.Keys, err = i.keys.accountKeys(data, salt); err != nil {
 		return err
 	}
 	rec, err := json.Marshal(accountKeyRecord{Data: i.keys.operator.Seal(string(ao)+"/key", data), Salt: salt})

@@ -287,6 +287,29 @@ func TestLeavingALine(t *testing.T) {
 	})
 }
 
+// On a line people see the operator's bot, and the user's name: the disclosure says so, in every language.
+func TestDisclosureOfALine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLineRig(t, textCaps(), "")
+		defer l.stop()
+		seen := map[string]bool{}
+		for _, lang := range []string{"en", "de", "fr", "it", "es", "pl"} {
+			for _, p := range l.desk.Disclosure(gateway.Visitor{Adapter: wall, User: romeo, Lang: lang}).Points {
+				if p.Name != "identifier" {
+					continue
+				}
+				if !strings.Contains(p.Text, "@verona_bot") || !strings.Contains(p.Text, "Wall") {
+					t.Errorf("%s: got %q, want the line", lang, p.Text)
+				}
+				seen[p.Text] = true
+			}
+		}
+		if len(seen) != 6 {
+			t.Errorf("got %d texts, want 6: %v", len(seen), seen)
+		}
+	})
+}
+
 // windowed is a platform that lets nobody write to a person who has been silent for a day.
 func windowed() gateway.Caps {
 	caps := textCaps()

@@ -18,6 +18,7 @@ type Metrics struct {
 	dead       *prometheus.CounterVec   // where
 	fenced     prometheus.Counter
 	shards     prometheus.Gauge
+	replicas   prometheus.Gauge
 	leads      *prometheus.GaugeVec // adapter
 	stanzas    *prometheus.CounterVec
 	barrier    *prometheus.HistogramVec
@@ -26,6 +27,7 @@ type Metrics struct {
 	hushed     *prometheus.CounterVec // adapter, reason
 	guests     *prometheus.CounterVec // adapter, result
 	files      *prometheus.CounterVec // direction, adapter, result
+	limited    *prometheus.CounterVec // adapter, scope
 	panics     prometheus.Counter
 }
 
@@ -61,11 +63,13 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		hushed:     counter(r, "postern_hushed_total", "Events kept from a user who blocked or muted the contact.", "adapter", "reason"),
 		guests:     counter(r, "postern_guests_total", "People and news on an operator's line that are no contact's, by what came of it.", "adapter", "result"),
 		files:      counter(r, "postern_files_total", "Files moved, by how it ended.", "direction", "adapter", "result"),
+		limited:    counter(r, "postern_limited_total", "Times that something had to wait for a limit, or a user was told to.", "adapter", "scope"),
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
 		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
+		replicas:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_replicas", Help: "Replicas that work, as this one knows them, itself included."}),
 	}
-	r.MustRegister(m.fenced, m.panics, m.shards)
+	r.MustRegister(m.fenced, m.panics, m.shards, m.replicas)
 	m.start(adapters)
 	return m
 }
@@ -99,12 +103,15 @@ func (m *Metrics) start(adapters []AdapterID) {
 		for _, reason := range []string{"blocked", "muted"} {
 			m.hushed.WithLabelValues(id, reason)
 		}
+		for _, scope := range append(LimitScopes(), "pause") {
+			m.limited.WithLabelValues(id, string(scope))
+		}
 		m.sendTime.WithLabelValues(id)
 		m.leads.WithLabelValues(id)
 		m.stanzas.WithLabelValues(id)
 		m.barrier.WithLabelValues(id)
 	}
-	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause} {
+	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker} {
 		m.parks.WithLabelValues(string(p))
 	}
 	for _, where := range []string{"in", "out", "outbox", "webhook"} {

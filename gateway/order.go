@@ -73,7 +73,7 @@ func (o *ownership) order(ctx context.Context, l *lane) bool {
 func (o *ownership) numbered(ctx context.Context, items []*item) bool {
 	for _, it := range items {
 		if it.in == nil {
-			in, err := openJSON[Inbound](ctx, o.g.identity, it.Entry)
+			in, err := openEntry[Inbound](ctx, o.g.identity, it.Entry)
 			if err != nil {
 				return false
 			}
@@ -129,6 +129,17 @@ func (o *ownership) seqEntry(lane string, seq int64) []MapEntry {
 	return []MapEntry{{Lane: lane, Field: seqField, Value: strconv.AppendInt(nil, seq, 10)}}
 }
 
+// missing keeps an adapter's panic to the question: it stands outside the walk of an entry.
+func (o *ownership) missing(ctx context.Context, backlog Backlog, a *Account, early Inbound, last int64) (events []Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.g.metrics.panics.Inc()
+			events, err = nil, &SendError{Class: Permanent, Code: "panic"}
+		}
+	}()
+	return backlog.Missing(ctx, a.Credentials(), early.Event.Chat, last)
+}
+
 // fetchMissing asks the platform for the events before one that came too early, and takes them in as if their webhook had
 // come: what was not lost is a duplicate. What is older than duplicates are known, or than the account, is the chat's past:
 // a lane that forgot its number asks from the beginning. It reports false where to ask again may bring more.
@@ -144,7 +155,7 @@ func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64)
 	}
 	call, cancel := context.WithTimeout(ctx, gapWait-gapAsk)
 	defer cancel()
-	events, err := backlog.Missing(call, a.Credentials(), early.Event.Chat, last)
+	events, err := o.missing(call, backlog, a, early, last)
 	if err != nil {
 		o.g.log.Warn("missing events not fetched", "adapter", string(early.Adapter), "err", err)
 		switch ClassOf(err) {

@@ -26,16 +26,18 @@ type outWalk struct {
 	maps    []MapEntry
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
 	carried carried
+	called  func(CallEnd) // tells the breaker of the first call; nil without leave, and once told
 }
 
 // outStages are the stages of an op, in order.
 var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).plan, (*outWalk).limit, (*outWalk).media, (*outWalk).send,
+	(*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
+	(*outWalk).send,
 }
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
-	out, err := openJSON[Outbound](ctx, o.g.identity, it.Entry)
+	out, err := openEntry[Outbound](ctx, o.g.identity, it.Entry)
 	w := &outWalk{o: o, q: q, entry: it.Entry, out: out, turn: it.turn}
 	switch {
 	case errors.Is(err, ErrNoAccount):
@@ -46,6 +48,7 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 		return o.storeFailed(ctx, err)
 	}
 	defer w.putDown()
+	defer func() { w.answered(CallNone) }()
 	v := w.walk(ctx)
 	if v.end == done {
 		w.learn()

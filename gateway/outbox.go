@@ -25,6 +25,9 @@ type Wire interface {
 	Barrier(ctx context.Context) error
 }
 
+// ErrHandOver: another replica carries the component from now on.
+var ErrHandOver = errors.New("component handed over to another replica")
+
 // ErrBlameless: the stream ended for a reason of its own, such as a server that shuts down.
 var ErrBlameless = errors.New("stream ended for a reason of its own")
 
@@ -41,56 +44,92 @@ type Outbox struct {
 	identity *Identity
 	adapter  AdapterID
 	part     Partition
-	replica  string
+	balance  *balance
 	log      *slog.Logger
 	metrics  *Metrics
 	probe    func(point string)
 
 	mu      sync.Mutex
 	held    *holding
-	drop    func()  // ends the renewal of held, and so the holding
-	suspect EntryID // the stream ended with entries up to this one unconfirmed: they go one by one
+	drop    func()        // ends the renewal of held, and so the holding
+	suspect EntryID       // the stream ended with entries up to this one unconfirmed: they go one by one
+	leaving chan struct{} // closed when another replica should hold the lease
+	pumped  chan struct{} // closed when no Pump runs; nil before the first
 }
 
-// Acquire takes the component's lease, trying until ctx ends, and keeps renewing it. The channel closes when the lease is
-// lost. Release gives it back and must be called once for each Acquire that returned no error.
+// Acquire takes the component's lease as soon as it is free and this replica should have it, trying until ctx ends, and keeps
+// renewing it. The channel closes when the lease is lost, or should be another replica's; it is held until the release all
+// the same. Release gives it back and must be called once for each Acquire that returned no error.
 func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error) {
-	h, err := acquireLease(ctx, o.store, o.part, o.replica, o.log)
+	h, err := o.balance.acquire(ctx, o.part)
 	if err != nil {
 		return nil, nil, err
 	}
-	gone := make(chan struct{})
 	renew, stop := context.WithCancel(context.WithoutCancel(ctx))
+	gone, end := context.WithCancel(renew)
+	leaving := make(chan struct{})
 	o.mu.Lock()
-	o.held, o.drop = h, stop
+	o.held, o.drop, o.leaving = h, stop, leaving
 	o.mu.Unlock()
 	o.metrics.leader(o.adapter, true)
+	o.balance.holds(o.part, true)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		defer close(gone)
+		defer end()
 		h.keep(renew)
 		o.metrics.leader(o.adapter, false)
 	})
-	return gone, func() {
+	wg.Go(func() {
+		if o.balance.surplus(gone, o.part) {
+			o.log.Info("component goes to another replica", "partition", o.part)
+			close(leaving)
+			o.settle(gone)
+			end()
+		}
+	})
+	return gone.Done(), func() {
 		stop()
 		wg.Wait()
+		o.balance.holds(o.part, false)
 		h.giveBack(ctx)
 	}, nil
 }
 
+// settle waits until what Pump has written is confirmed, and it has ended.
+func (o *Outbox) settle(ctx context.Context) {
+	o.mu.Lock()
+	pumped := o.pumped
+	o.mu.Unlock()
+	if pumped == nil {
+		return
+	}
+	select {
+	case <-pumped:
+	case <-ctx.Done():
+	}
+}
+
+// Decline says whether the component's server is out of reach from here. Another replica that reaches it gets the component
+// then; where none does, nothing changes.
+func (o *Outbox) Decline(on bool) { o.balance.decline(o.part, on) }
+
 // Pump writes what waits to the wire and forgets it once the server has confirmed it, until ctx ends or the stream or the
 // lease fails. Entries left unconfirmed by a stream that ended go one by one the next time, so that one that the server
 // cannot bear is found and set aside. A lease that the store no longer knows is lost at once, before anybody connects again.
+// A component that goes to another replica ends with ErrHandOver, and nothing unconfirmed.
 func (o *Outbox) Pump(ctx context.Context, w Wire) error {
+	pumped := make(chan struct{})
+	defer close(pumped)
 	o.mu.Lock()
-	held, drop, suspects := o.held, o.drop, o.suspect != ""
+	held, drop, suspects, leaving := o.held, o.drop, o.suspect != "", o.leaving
+	o.pumped = pumped
 	o.mu.Unlock()
 	var err error
 	if suspects {
 		err = w.Barrier(ctx) // a stream that does not live is no suspect's fault
 	}
 	if err == nil {
-		err = o.pump(ctx, w, held)
+		err = o.pump(ctx, w, held, leaving)
 	}
 	if errors.Is(err, ErrFenced) {
 		o.metrics.fenced.Inc()
@@ -99,10 +138,15 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	return err
 }
 
-func (o *Outbox) pump(ctx context.Context, w Wire, held *holding) error {
+func (o *Outbox) pump(ctx context.Context, w Wire, held *holding, leaving <-chan struct{}) error {
 	wake := o.store.Watch(ctx, o.part)
 	var after EntryID
 	for {
+		select {
+		case <-leaving:
+			return ErrHandOver
+		default:
+		}
 		var entries []Entry
 		err := o.insist(ctx, func() (err error) {
 			entries, err = o.store.Read(ctx, o.part, QueueXMPP, after, o.width(after))
@@ -112,7 +156,14 @@ func (o *Outbox) pump(ctx context.Context, w Wire, held *holding) error {
 			return err
 		}
 		if len(entries) == 0 {
-			if !wait(ctx, wake, outboxPoll) {
+			t := time.NewTimer(outboxPoll)
+			select {
+			case <-wake:
+			case <-t.C:
+			case <-leaving:
+			case <-ctx.Done():
+			}
+			if t.Stop(); ctx.Err() != nil {
 				return ctx.Err()
 			}
 			continue

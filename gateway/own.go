@@ -26,12 +26,13 @@ func (k *AccountKeys) OwnDerivedID(purpose, of string) StanzaID {
 }
 
 // ownKey is the key of the marks, the same for all accounts of a store.
-func ownKey(master []byte) ([]byte, error) {
-	return hkdf.Key(sha256.New, master, nil, "postern own stanzas v1", KeySize)
+func ownKey(master []byte) (*macKey, error) {
+	raw, err := hkdf.Key(sha256.New, master, nil, "postern own stanzas v1", KeySize)
+	return newMacKey(raw), err
 }
 
-func markOwn(key []byte, id StanzaID) StanzaID {
-	return id + StanzaID(lowerBase32.EncodeToString(mac(key, string(id)))[:ownTag])
+func markOwn(key *macKey, id StanzaID) StanzaID {
+	return id + StanzaID(key.text(ownTag, string(id)))
 }
 
 // own reports whether an id is one that OwnID or OwnDerivedID made, or that of a further piece of such a stanza, which has

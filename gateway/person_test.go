@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -313,21 +314,32 @@ func TestLimits(t *testing.T) {
 // asked is a platform that is asked for its events.
 type asked struct {
 	*platform
-	feed chan []gateway.Event
-	runs chan string
+	feed  chan []gateway.Event
+	bad   chan []byte // what is not understood
+	runs  chan string
+	now   atomic.Int32 // runners
+	twice atomic.Bool
 }
 
 func (*asked) Polls() bool { return true }
 
-func (a *asked) Run(ctx context.Context, account gateway.Credentials, emit func(context.Context, []gateway.Event) error) error {
+func (a *asked) Run(ctx context.Context, account gateway.Credentials, to gateway.Intake) error {
 	a.runs <- string(account.Endpoint)
+	if a.now.Add(1) > 1 {
+		a.twice.Store(true)
+	}
+	defer a.now.Add(-1)
 	for {
 		select {
 		case evs := <-a.feed:
 			if len(evs) == 0 {
 				return &gateway.SendError{Class: gateway.Retryable, Code: "500"}
 			}
-			if err := emit(ctx, evs); err != nil {
+			if err := to.Take(ctx, evs); err != nil {
+				return err
+			}
+		case raw := <-a.bad:
+			if err := to.Bury(ctx, raw); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -348,17 +360,8 @@ func TestPolling(t *testing.T) {
 		first := r.stop
 		defer func() { r.stop() }()
 		gatewaytest.Advance(5 * time.Second)
-		r.start(gateway.Config{Replica: "r2"}) // owns nothing as long as the first is there
+		r.start(gateway.Config{Replica: "r2"}) // half of the shards go there: perhaps this account's as well
 		gatewaytest.Advance(5 * time.Second)
-		began := func(want ...string) {
-			t.Helper()
-			var got []string
-			for len(a.runs) > 0 {
-				got = append(got, <-a.runs)
-			}
-			diff(t, "runs", got, want)
-		}
-		began("ep1")
 		ev := said("nurse", "n1", "good morrow", 0)
 		ev.Endpoint = ""
 		a.feed <- []gateway.Event{ev}
@@ -368,15 +371,25 @@ func TestPolling(t *testing.T) {
 		}
 		a.feed <- nil // it fails
 		gatewaytest.Advance(10 * time.Second)
-		began("ep1")
 		first()
 		gatewaytest.Advance(30 * time.Second)
-		began("ep1") // by the second replica
+		began := func(what string, want int) {
+			t.Helper()
+			got := []string{}
+			for len(a.runs) > 0 {
+				got = append(got, <-a.runs)
+			}
+			diff(t, what, got, slices.Repeat([]string{"ep1"}, want))
+		}
+		began("two replicas", 3) // by the first, again after the failure, and once it had moved to the second
+		if a.twice.Load() {
+			t.Error("both replicas asked for one account's events at once")
+		}
 		if err := r.identity.Remove(t.Context(), r.account); err != nil {
 			t.Fatal(err)
 		}
 		gatewaytest.Advance(2 * time.Minute)
-		began()
+		began("after the account was removed", 0)
 		select {
 		case a.feed <- nil:
 			t.Error("somebody still asks for an account that is gone")

@@ -28,32 +28,57 @@ type polls struct {
 // runner asks for one account's events for as long as its shard is ours without a break.
 type runner struct {
 	cancel context.CancelFunc
-	lost   <-chan struct{}
+	owned  *possession
+}
+
+// possession is a shard for as long as it is ours. A platform that is asked by two at once refuses both (Bot API, getUpdates:
+// 409): the lease is given back once everybody who asks has ended.
+type possession struct {
+	lost <-chan struct{}
+
+	mu    sync.Mutex
+	over  bool
+	users sync.WaitGroup
+}
+
+// enter counts a runner; false when the shard is not ours any more.
+func (p *possession) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.users.Add(1)
+	}
+	return !p.over
+}
+
+// end lets nobody enter any more and waits for those who have.
+func (p *possession) end() {
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
+	p.users.Wait()
 }
 
 func newPolls(g *Gateway, inst Instance, p Poller) *polls {
 	return &polls{g: g, inst: inst, poller: p, hint: make(chan struct{}, 1), runners: map[AccountID]runner{}}
 }
 
-// own notes that a shard is ours until lost is closed.
-func (g *Gateway) own(p Partition, lost <-chan struct{}) {
-	g.owned.Store(p, lost)
+// own notes that a shard is ours until lost is closed. disown notes that it is not any more, and waits for who asks.
+func (g *Gateway) own(p Partition, lost <-chan struct{}) (disown func()) {
+	owned := &possession{lost: lost}
+	g.owned.Store(p, owned)
 	g.ownsOther()
-}
-
-func (g *Gateway) ownedPart(p Partition) (lost <-chan struct{}, ok bool) {
-	v, ok := g.owned.Load(p)
-	if !ok {
-		return nil, false
+	return func() {
+		g.owned.Delete(p)
+		g.ownsOther()
+		owned.end()
 	}
-	lost, ok = v.(<-chan struct{})
-	return lost, ok
 }
 
-// disown notes that a shard is not ours any more.
-func (g *Gateway) disown(p Partition) {
-	g.owned.Delete(p)
-	g.ownsOther()
+func (g *Gateway) ownedPart(p Partition) (*possession, bool) {
+	v, _ := g.owned.Load(p)
+	owned, ok := v.(*possession)
+	return owned, ok
 }
 
 func (g *Gateway) ownsOther() {
@@ -97,34 +122,37 @@ func (s *polls) review(ctx context.Context) {
 		return
 	}
 	for id, r := range s.runners {
-		if wanted[id] != r.lost {
+		if wanted[id] != r.owned {
 			r.cancel()
 			delete(s.runners, id)
 		}
 	}
-	for id, lost := range wanted {
-		if _, runs := s.runners[id]; runs {
+	for id, owned := range wanted {
+		if _, runs := s.runners[id]; runs || !owned.enter() {
 			continue
 		}
 		run, cancel := context.WithCancel(ctx)
-		s.runners[id] = runner{cancel, lost}
+		s.runners[id] = runner{cancel, owned}
 		s.wg.Go(func() {
 			select {
-			case <-lost:
+			case <-owned.lost:
 			case <-run.Done():
 			}
 			cancel()
 		})
-		s.wg.Go(func() { s.run(run, id) })
+		s.wg.Go(func() {
+			defer owned.users.Done()
+			s.run(run, id)
+		})
 	}
 }
 
-// wanted returns the accounts whose shard is ours, each with what tells that it is not any more: the line alone where there is one.
-func (s *polls) wanted(ctx context.Context) (map[AccountID]<-chan struct{}, error) {
-	out := map[AccountID]<-chan struct{}{}
+// wanted returns the accounts whose shard is ours, each with what tells when it is not any more: the line alone where there is one.
+func (s *polls) wanted(ctx context.Context) (map[AccountID]*possession, error) {
+	out := map[AccountID]*possession{}
 	add := func(id AccountID) {
-		if lost, ok := s.g.ownedPart(LaneKey{s.inst.ID, accountAlias + Alias(id)}.Shard()); ok {
-			out[id] = lost
+		if owned, ok := s.g.ownedPart(LaneKey{s.inst.ID, accountAlias + Alias(id)}.Shard()); ok {
+			out[id] = owned
 		}
 	}
 	if _, ok := s.inst.line(); ok {
@@ -187,16 +215,31 @@ func (s *polls) ask(ctx context.Context, a *Account) (err error) {
 			err = &SendError{Class: Retryable, Code: "panic"}
 		}
 	}()
-	return s.poller.Run(ctx, a.Credentials(), func(ctx context.Context, events []Event) error {
-		for _, ev := range events {
-			if ev.Endpoint == "" {
-				ev.Endpoint = a.Endpoint
-			}
-			if err := s.g.take(ctx, s.inst, ev); err != nil {
-				return err
-			}
+	return s.poller.Run(ctx, a.Credentials(), intake{s, a})
+}
+
+// intake takes what one account's Poller was given.
+type intake struct {
+	s *polls
+	a *Account
+}
+
+// Take implements Intake.
+func (in intake) Take(ctx context.Context, events []Event) error {
+	for _, ev := range events {
+		if ev.Endpoint == "" {
+			ev.Endpoint = in.a.Endpoint
 		}
-		s.g.metrics.Webhook(s.inst.ID, "polled")
-		return nil
-	})
+		if err := in.s.g.take(ctx, in.s.inst, ev); err != nil {
+			return err
+		}
+	}
+	in.s.g.metrics.Webhook(in.s.inst.ID, "polled")
+	return nil
+}
+
+// Bury implements Intake.
+func (in intake) Bury(ctx context.Context, raw []byte) error {
+	in.s.g.metrics.Webhook(in.s.inst.ID, "malformed")
+	return in.s.g.buryRaw(ctx, in.s.inst.ID, rawCall{Token: string(in.a.Endpoint), Body: raw})
 }

@@ -188,10 +188,11 @@ func (g *Gateway) Greet(ctx context.Context, adapter AdapterID, yield func(Rende
 	})
 }
 
-// Farewell says to every registered user that the gateway and their contacts are leaving.
+// Farewell says to every registered user that the gateway and their contacts are leaving. Where another replica goes on with
+// the component, nobody leaves.
 func (g *Gateway) Farewell(ctx context.Context, adapter AdapterID, yield func(Rendering) error) error {
 	inst, ok := g.instance(adapter)
-	if !ok {
+	if !ok || g.balance.elsewhere(OutboxPartition(adapter)) {
 		return nil
 	}
 	return g.identity.Members(ctx, adapter, func(u UserID, id AccountID) error {

@@ -34,14 +34,14 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	if !ok || !is {
 		return ErrUnknownAdapter
 	}
-	if err := hook.Verify(r); err != nil {
+	if err := verify(hook, r); err != nil {
 		g.metrics.Webhook(a, "unverified")
 		return fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
 	events, err := parse(hook, r)
 	if err != nil {
 		g.metrics.Webhook(a, "malformed")
-		if lost := g.buryRaw(ctx, a, r); lost != nil {
+		if lost := g.buryRaw(ctx, a, rawCall{Token: r.token(), Body: r.Body}); lost != nil {
 			return lost // not kept: the platform shall try again
 		}
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -63,6 +63,16 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	return nil
 }
 
+// verify keeps an adapter's panic to the call that caused it: what cannot be verified is not.
+func verify(hook Webhook, r Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %T", p)
+		}
+	}()
+	return hook.Verify(r)
+}
+
 // parse keeps an adapter's panic to the payload that caused it.
 func parse(hook Webhook, r Request) (events []Event, err error) {
 	defer func() {
@@ -74,8 +84,8 @@ func parse(hook Webhook, r Request) (events []Event, err error) {
 }
 
 // buryRaw keeps a body that nobody understood, so that it can be replayed once somebody does.
-func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
-	plain, err := json.Marshal(rawCall{Token: r.token(), Body: r.Body})
+func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r rawCall) error {
+	plain, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
@@ -89,7 +99,7 @@ func (g *Gateway) buryRaw(ctx context.Context, a AdapterID, r Request) error {
 }
 
 // rawCall is what is kept of a webhook that nobody understood: the body, and the token of the path that some platforms name the
-// account by.
+// account by; of what was asked for it is the account's endpoint.
 type rawCall struct {
 	Token string `json:"token,omitempty"`
 	Body  []byte `json:"body"`
@@ -105,7 +115,7 @@ func (r Request) token() string {
 
 // walkRaw parses a kept body once more, when an operator replays it. It has no headers any more: Parse goes by the rest.
 func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
-	kept, err := openJSON[rawCall](ctx, o.g.identity, it.Entry)
+	kept, err := openEntry[rawCall](ctx, o.g.identity, it.Entry)
 	if err != nil {
 		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "unreadable"})
 	}

@@ -48,6 +48,38 @@ func TestReplayOfAMalformedWebhook(t *testing.T) {
 	})
 }
 
+// What a platform that is asked says, and nobody understands, is kept like a webhook, and understood later as that account's.
+func TestReplayOfAMalformedUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &asked{platform: &platform{caps: textCaps()}, feed: make(chan []gateway.Event), bad: make(chan []byte), runs: make(chan string, 10)}
+		r := newRig(t, a.platform, gateway.Config{})
+		r.stop()
+		r.adapter = a
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		gatewaytest.Advance(5 * time.Second)
+		a.bad <- []byte(`{"update_id": 13}`)
+		gatewaytest.Advance(time.Second)
+		part := gateway.LaneKey{Adapter: wall}.Shard()
+		dead := r.dead(part)
+		if len(dead) != 1 || dead[0].Kind != gateway.EntryRaw || dead[0].Why.Code != "malformed" {
+			t.Fatalf("got %v, want the update kept", dead)
+		}
+		a.hook = func(q gateway.Request) ([]gateway.Event, error) {
+			ev := said("juliet", "n1", string(q.Body), 0)
+			ev.Endpoint = gateway.Endpoint(strings.Join(q.Query["token"], ","))
+			return []gateway.Event{ev}, nil
+		}
+		if _, err := r.store.Replay(t.Context(), part, dead[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(3 * time.Second)
+		if got := texts(r.wire.lines()); len(got) != 2 || !strings.Contains(got[1], "update_id") {
+			t.Errorf("got %q, want the message", got)
+		}
+	})
+}
+
 func TestAccountEventsOfManyUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})

@@ -24,6 +24,8 @@ const (
 	RecordQuestion RecordKind = "question" // owner a:<account>: what a contact asked lately that a number can answer, by alias
 	RecordNotice   RecordKind = "notice"   // owner u:<user>: a notice already given today
 	RecordFile     RecordKind = "file"     // owner a:<account>: where a file that was moved already has been put
+	RecordSent     RecordKind = "sent"     // owner a:<account>: an op that the platform has taken but may still refuse by its window
+	RecordLate     RecordKind = "late"     // owner a:<account>: whether its user was asked about messages that are late, and the answer
 	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -49,6 +51,7 @@ const (
 	LinkingTTL     = 30 * time.Second    // one step of a registration, the platform's part and ours
 	AttemptTTL     = 48 * time.Hour      // attempt counters of unfinished entries
 	NoticeTTL      = 24 * time.Hour      // "told once per chat, feature and day"
+	LateTTL        = 24 * time.Hour      // a question about late messages, and its answer
 	PictureTTL     = 30 * 24 * time.Hour // a contact's picture; the platform is asked for it again when it has gone
 	FileTTL        = 20 * time.Hour      // how long the same file is not moved again; platforms keep what was uploaded for a day at least
 	ContactCaching = 30 * time.Second    // how long a replica believes what it read of an account
@@ -77,6 +80,8 @@ func RetentionTable() []Retention {
 		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},
 		{RecordFile, FileTTL, "so that the same file is not uploaded again"},
+		{RecordSent, SentTTL, "so that a message which a platform takes and refuses afterwards is not lost"},
+		{RecordLate, LateTTL, "so that messages that are late go out only as their writer wants"},
 		{RecordPicture, PictureTTL, "the account; a copy of what the platform shows of a contact"},
 	}
 }

@@ -9,14 +9,18 @@ import (
 // Run works until ctx ends: it owns what shards it can get and carries fleeting signals. Everything that it starts has
 // stopped when it returns. The goroutines of the delivery path are all started in this file:
 //
-//	Run ── one per shard: shard.run ── one per owned shard: lease holder, reader
-//	    │                           └─ one per lane with work: ownership.work
-//	    ├─ fleetingWorkers: typing towards platforms
+//	Run ── balance.run: announces this replica, hears of the others
+//	    ├─ one per shard: shard.run ── one per owned shard: lease holder, reader, who sees that it is another replica's
+//	    │                           └─ one of a crew per lane with work: ownership.work
+//	    ├─ fleetingWorkers: typing towards platforms, and that something has arrived
 //	    ├─ lookWorkers: how contacts look
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
 //	    └─ listen: account changes and wake-ups from other replicas
 func (g *Gateway) Run(ctx context.Context) {
+	g.crew = newCrew()
+	defer g.crew.dismiss()
 	var wg sync.WaitGroup
+	wg.Go(func() { g.balance.run(ctx) })
 	for _, p := range AllShards() {
 		wg.Go(func() { (&shard{g: g, part: p}).run(ctx) })
 	}
@@ -57,7 +61,7 @@ func enqueue[T any](queues []chan T, a AccountID, alias Alias, v T) bool {
 // run owns the shard whenever it can.
 func (s *shard) run(ctx context.Context) {
 	for {
-		held, err := acquireLease(ctx, s.g.store, s.part, s.g.cfg.Replica, s.g.log)
+		held, err := s.g.balance.acquire(ctx, s.part)
 		if err != nil {
 			return
 		}
@@ -67,12 +71,17 @@ func (s *shard) run(ctx context.Context) {
 			defer lose()
 			held.keep(owned)
 		})
+		wg.Go(func() {
+			if s.g.balance.surplus(owned, s.part) {
+				lose() // what is begun goes to its end, then the lease is given back
+			}
+		})
 		s.g.metrics.shards.Inc()
 		o := s.own(held.Lease, lose)
-		s.g.own(s.part, owned.Done())
+		disown := s.g.own(s.part, owned.Done())
 		o.read(owned)
 		lose()
-		s.g.disown(s.part)
+		disown()
 		wg.Wait()
 		o.lanes.Wait()
 		s.g.metrics.shards.Dec()
@@ -83,15 +92,19 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// start gives a lane a goroutine of its own until it has no work. The caller holds o.mu.
+// start gives a lane a goroutine until it has no work. The caller holds o.mu.
 func (o *ownership) start(ctx context.Context, l *lane) {
 	l.active = true
-	o.lanes.Go(func() { o.work(ctx, l) })
+	o.lanes.Add(1)
+	o.g.crew.do(func() {
+		defer o.lanes.Done()
+		o.work(ctx, l)
+	})
 }
 
 // listen forgets what other replicas changed and wakes what waits for it.
 func (g *Gateway) listen(ctx context.Context) {
-	changed, unparked := g.store.Subscribe(ctx, SignalAccounts), g.store.Subscribe(ctx, SignalUnpark)
+	changed, unparked, held := g.store.Subscribe(ctx, SignalAccounts), g.store.Subscribe(ctx, SignalUnpark), g.store.Subscribe(ctx, SignalHeld)
 	for {
 		select {
 		case id := <-changed:
@@ -104,6 +117,8 @@ func (g *Gateway) listen(ctx context.Context) {
 				}
 				return true
 			})
+		case payload := <-held:
+			g.heldElsewhere(payload)
 		case <-ctx.Done():
 			return
 		}

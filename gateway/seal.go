@@ -4,13 +4,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // KeySize is the length of every key, in bytes (AES-256, HMAC-SHA256).
@@ -65,58 +64,43 @@ func (k *DataKey) Open(place string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// mac returns HMAC-SHA256 over the parts, each preceded by its length so that no two lists of parts collide.
-func mac(key []byte, parts ...string) []byte {
-	h := hmac.New(sha256.New, key)
-	var n [4]byte
-	for _, p := range parts {
-		binary.BigEndian.PutUint32(n[:], uint32(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
-	}
-	return h.Sum(nil)
-}
-
 // AccountKeys are the keys of one account. All of them die with its data key and salt.
 type AccountKeys struct {
 	// Data seals what belongs to the account.
 	Data  *DataKey
-	alias []byte
-	ids   []byte
-	own   []byte // marks stanzas in the user's name
+	alias *macKey
+	ids   *macKey
+	own   *macKey // marks stanzas in the user's name
 }
 
 // Alias computes a contact's localpart: 16 characters of a-z2-7, stable for the life of the account, unlinkable after it.
 func (k *AccountKeys) Alias(c ContactID) Alias {
-	return Alias(lowerBase32.EncodeToString(mac(k.alias, string(c)))[:16])
+	return Alias(k.alias.text(16, string(c)))
 }
 
 // StanzaID computes the XMPP id of a part of a platform message: the same after every replay, telling nobody the platform's.
 func (k *AccountKeys) StanzaID(m MessageID, part int) StanzaID {
-	return StanzaID(lowerBase32.EncodeToString(mac(k.ids, string(m), fmt.Sprint(part)))[:stanzaIDLength])
+	return StanzaID(k.ids.text(stanzaIDLength, string(m), strconv.Itoa(part)))
 }
 
 // DerivedID computes the id of a stanza that no platform message stands for, such as a receipt or a notice.
 func (k *AccountKeys) DerivedID(purpose, of string) StanzaID {
-	return StanzaID(lowerBase32.EncodeToString(mac(k.ids, "derived", purpose, of))[:stanzaIDLength])
+	return StanzaID(k.ids.text(stanzaIDLength, "derived", purpose, of))
 }
 
-func newAccountKeys(master, data, salt []byte) (*AccountKeys, error) {
+// accountKeys derives the keys of one account.
+func (k *Keyring) accountKeys(data, salt []byte) (*AccountKeys, error) {
 	dk, err := NewDataKey(data)
 	if err != nil {
 		return nil, err
 	}
-	alias, err := hkdf.Key(sha256.New, master, salt, "postern account alias v1", KeySize)
+	alias, err := hkdf.Key(sha256.New, k.master, salt, "postern account alias v1", KeySize)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := hkdf.Key(sha256.New, master, salt, "postern account ids v1", KeySize)
+	ids, err := hkdf.Key(sha256.New, k.master, salt, "postern account ids v1", KeySize)
 	if err != nil {
 		return nil, err
 	}
-	own, err := ownKey(master)
-	if err != nil {
-		return nil, err
-	}
-	return &AccountKeys{Data: dk, alias: alias, ids: ids, own: own}, nil
+	return &AccountKeys{Data: dk, alias: newMacKey(alias), ids: newMacKey(ids), own: k.ownStanzas}, nil
 }

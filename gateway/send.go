@@ -72,6 +72,9 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 		// A status may overtake the answer to Send: what it needs stands before.
 		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
 	}
+	if err := w.keep(ctx); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
 	var err error
 	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before); err != nil {
 		return new(w.o.storeFailed(ctx, err))
@@ -156,6 +159,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 	if w.cut(ctx, op) {
 		return Sent{}, &verdict{end: stop}
 	}
+	w.answered(endOf(err))
 	w.o.g.probe("after-send")
 	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
@@ -185,6 +189,7 @@ func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
 	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
 	defer cancel()
 	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
+	w.answered(endOf(err))
 	if err != nil {
 		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}
@@ -261,7 +266,9 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 			return new(w.o.storeFailed(ctx, err))
 		}
 		if se.Class == RateLimited {
-			w.o.g.pauses.store(limitName(w.inst, w.account, w.contact, se.Scope), pause{time.Now().Add(wait)})
+			if err := w.hold(ctx, se.Scope, wait); err != nil {
+				return new(w.o.storeFailed(ctx, err))
+			}
 			return &verdict{end: again, after: wait, why: ParkLimit}
 		}
 		return &verdict{end: again, after: wait, why: ParkRetry}

@@ -33,6 +33,7 @@ type lane struct {
 	active  bool
 	drain   bool          // its parked entries come first
 	more    chan struct{} // hints that waiting grew
+	crowded bool          // it is to step back before its next entry (share.go)
 }
 
 // item is an entry with what the lane has learnt of it.
@@ -40,6 +41,7 @@ type item struct {
 	Entry
 	in     *Inbound  // decoded early where the platform numbers its events
 	panics int       // tries that panicked
+	sent   time.Time // when an op that came back was sent first
 	turn   time.Time // when the op may go under the adapter's limits, once that is known
 }
 
@@ -55,13 +57,15 @@ type ownership struct {
 	byID    map[laneID]*lane
 	parked  map[laneID]ParkedLane
 	pending map[Queue]int
-	freed   chan struct{} // hints that there is room to read, or that a parked lane is due
+	crowds  map[crowd]int
+	blocked map[Queue]time.Time // since when there is no room to read
+	freed   chan struct{}       // hints that there is room to read, or that a parked lane is due
 }
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -88,18 +92,13 @@ func (o *ownership) read(ctx context.Context) {
 	cursor := map[Queue]EntryID{}
 	for ctx.Err() == nil {
 		next := o.wakeDue(ctx)
-		n := 0
-		for _, q := range []Queue{QueueIn, QueueOut} {
-			read, err := o.fill(ctx, q, cursor)
-			if err != nil && !o.later(ctx, err) {
-				return
-			}
-			n += read
+		more, err := o.fill(ctx, cursor)
+		if err != nil && !o.later(ctx, err) {
+			return
 		}
-		if n > 0 {
-			continue
+		if !more && err == nil { // what has come since has left its hint
+			o.idle(ctx, hint, next)
 		}
-		o.idle(ctx, hint, next)
 	}
 }
 
@@ -129,30 +128,41 @@ func (o *ownership) idle(ctx context.Context, hint <-chan struct{}, next time.Ti
 	}
 }
 
-// fill reads one queue as far as there is room.
-func (o *ownership) fill(ctx context.Context, q Queue, cursor map[Queue]EntryID) (int, error) {
+// fill reads both queues as far as there is room. It reports whether there may be more to read at once.
+func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bool, err error) {
+	var from []Cursor
 	o.mu.Lock()
-	room := readAhead - o.pending[q]
-	o.mu.Unlock()
-	if room < readAhead-readResume {
-		return 0, nil
-	}
-	entries, err := o.g.store.Read(ctx, o.part, q, cursor[q], room)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range entries {
-		if err := o.dispatch(ctx, q, e); err != nil {
-			return 0, err
+	for _, q := range []Queue{QueueIn, QueueOut} {
+		room := readAhead - o.pending[q]
+		o.full(q, room < readAhead-readResume)
+		if room >= readAhead-readResume {
+			from = append(from, Cursor{q, cursor[q], room})
 		}
-		cursor[q] = e.ID
 	}
-	return len(entries), nil
+	o.mu.Unlock()
+	if len(from) == 0 {
+		return false, nil
+	}
+	read, err := o.g.store.ReadQueues(ctx, o.part, from...)
+	if err != nil {
+		return false, err
+	}
+	for i, entries := range read {
+		q := from[i].Queue
+		for _, e := range entries {
+			if err := o.dispatch(ctx, q, e); err != nil {
+				return false, err
+			}
+			cursor[q] = e.ID
+		}
+		more = more || len(entries) == from[i].N
+	}
+	return more, nil
 }
 
 // dispatch hands an entry to its lane, or behind what is parked of it.
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
-	id := laneID{q, e.Lane}
+	id, it := laneID{q, e.Lane}, o.queued(ctx, e)
 	o.mu.Lock()
 	l := o.byID[id]
 	p, isParked := o.parked[id]
@@ -168,8 +178,12 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 		l = &lane{id: id, more: make(chan struct{}, 1)}
 		o.byID[id] = l
 	}
-	l.waiting = append(l.waiting, &item{Entry: e})
+	l.waiting = append(l.waiting, it)
+	if e.Kind == EntryAgain {
+		inOrder(l.waiting)
+	}
 	o.pending[q]++
+	o.joins(l, e)
 	tell(l.more)
 	if !l.active {
 		o.start(ctx, l)
@@ -202,7 +216,7 @@ func (o *ownership) dueNow() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, p := range o.parked {
-		if p.Reason == ParkReauth || p.Reason == ParkPause {
+		if p.Reason == ParkReauth || p.Reason == ParkPause || p.Reason == ParkLate {
 			p.Until = time.Time{}
 			o.parked[id] = p
 		}

@@ -29,9 +29,9 @@ func (g *Gateway) show(ctx context.Context, a AdapterID, account *Account, r Ren
 	}
 	lane := g.keys.Name("outbox", string(r.To), string(r.From))
 	for n, raw := range stanzas {
-		o := IngestOptions{}
+		o := IngestOptions{QueueMax: g.cfg.OutboxMax}
 		if dedupe != "" {
-			o = IngestOptions{Dedupe: dedupe + strconv.Itoa(n), DedupeFor: OutboxDedupe}
+			o.Dedupe, o.DedupeFor = dedupe+strconv.Itoa(n), OutboxDedupe
 		}
 		e := g.identity.Seal(account, lane, EntryStanzas, raw, at)
 		if _, _, err := g.store.Ingest(ctx, OutboxPartition(a), QueueXMPP, e, o); err != nil {

@@ -15,7 +15,9 @@ type Store interface {
 	Worker
 	DeadLetters
 	Records
+	Limiter
 	Signals
+	Replicas
 	// Ready returns nil when the store takes writes.
 	Ready(ctx context.Context) error
 	Close() error
@@ -58,6 +60,7 @@ type EntryKind string
 const (
 	EntryEvent   EntryKind = "event"   // an Inbound
 	EntryOp      EntryKind = "op"      // an Outbound
+	EntryAgain   EntryKind = "again"   // an Outbound that the platform took and refused afterwards
 	EntryStanzas EntryKind = "stanzas" // rendered bytes for the stream
 	EntryRaw     EntryKind = "raw"     // a webhook body that could not be parsed
 )
@@ -79,11 +82,20 @@ type Ingester interface {
 	// Read returns up to n entries after an id, oldest first, without waiting. A new owner starts from the empty id:
 	// whatever is there is unfinished.
 	Read(ctx context.Context, p Partition, q Queue, after EntryID, n int) ([]Entry, error)
+	// ReadQueues reads several queues of a partition at once; the answers are in the order of the cursors.
+	ReadQueues(ctx context.Context, p Partition, from ...Cursor) ([][]Entry, error)
 	// Watch hints that a partition may have new work until ctx ends, when the channel is closed. Hints may be lost or
 	// spurious: poll as well.
 	Watch(ctx context.Context, p Partition) <-chan struct{}
 	// Depth returns how many entries a queue holds and when its oldest was ingested.
 	Depth(ctx context.Context, p Partition, q Queue) (n int, oldest time.Time, err error)
+}
+
+// Cursor is a place to read on from: up to N entries after an id.
+type Cursor struct {
+	Queue Queue
+	After EntryID
+	N     int
 }
 
 // Lease is the right to work on a partition until it runs out. Epoch grows with every new owner.
@@ -152,6 +164,12 @@ const (
 	ParkReauth ParkReason = "reauth"
 	ParkWindow ParkReason = "window"
 	ParkPause  ParkReason = "pause"
+	// ParkLate: the user is asked whether it goes out so late.
+	ParkLate ParkReason = "late"
+	// ParkShare: the account had more in memory than its share.
+	ParkShare ParkReason = "share"
+	// ParkBreaker: the platform's host fails and is left alone.
+	ParkBreaker ParkReason = "breaker"
 )
 
 // ParkedLane is one parked lane.
@@ -226,9 +244,51 @@ type Records interface {
 	Erase(ctx context.Context, owner Owner) error
 }
 
+// Bucket is a limit of somebody: Burst tokens at once, and Every so often one more. It is one time, when it would be full
+// again (GCRA), and is forgotten by itself once it is full.
+type Bucket struct {
+	// Name is an HMAC.
+	Name string
+	// Every is 0 for a bucket that no token leaves: it only waits for the end of a Hold.
+	Every time.Duration
+	Burst int
+	// Taker names, as an HMAC, on whose behalf a token is taken where several share the bucket: while tokens are short each
+	// taker waits for one at a time, so that they get theirs in turn, whoever has more to do. Empty: nobody shares it.
+	Taker string
+}
+
+// Taken is what came of asking for tokens.
+type Taken struct {
+	// OK is true when a token of every bucket was spent: what they are for may begin after Wait. Otherwise none was, and it is
+	// worth asking again after Wait.
+	OK   bool
+	Wait time.Duration
+	// By is the index of the bucket that has to be waited for longest.
+	By int
+}
+
+// Limiter keeps limits that all replicas share. The buckets of an adapter instance share a Redis Cluster slot, so that several
+// are spent in one step or not at all.
+type Limiter interface {
+	// Take spends one token of every bucket, unless that means to wait for more than most: who cannot wait for their turn must
+	// not hold up others.
+	Take(ctx context.Context, a AdapterID, most time.Duration, buckets ...Bucket) (Taken, error)
+	// Hold lets no token of a bucket be spent for a time, or longer where it is held longer already.
+	Hold(ctx context.Context, a AdapterID, name string, d time.Duration) error
+}
+
 // Signals carries what is worth nothing a moment later: typing, presence, stream wake-ups. Late or unheard is gone.
 type Signals interface {
 	Publish(ctx context.Context, topic string, payload []byte) error
 	// Subscribe delivers until ctx ends, when the channel is closed; a slow reader loses signals, never delays anybody.
 	Subscribe(ctx context.Context, topic string) <-chan []byte
+}
+
+// Replicas tells the processes on one store of each other.
+type Replicas interface {
+	// Announce says that a replica works, for as long as ttl lasts, with a note for the others, and returns the notes of all
+	// that are announced, its own among them.
+	Announce(ctx context.Context, replica string, note []byte, ttl time.Duration) (map[string][]byte, error)
+	// Withdraw ends a replica's announcement; without one it is no error.
+	Withdraw(ctx context.Context, replica string) error
 }

@@ -13,9 +13,14 @@ func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
 		return err
 	}
 	if a.isLine() {
-		return g.takeOnLine(ctx, inst, a, ev)
+		err = g.takeOnLine(ctx, inst, a, ev)
+	} else {
+		err = g.takeFor(ctx, inst, a, ev)
 	}
-	return g.takeFor(ctx, inst, a, ev)
+	if err == nil {
+		g.acknowledge(inst, a, ev)
+	}
+	return err
 }
 
 // addressee returns whose endpoint it is: nil where it is nobody's, an error where it may be somebody's in a moment.

@@ -46,6 +46,11 @@ func (s *still) Acquire(ctx context.Context, p gateway.Partition, replica string
 	return s.Store.Acquire(ctx, p, replica, ttl)
 }
 
+func (s *still) Announce(ctx context.Context, replica string, note []byte, ttl time.Duration) (map[string][]byte, error) {
+	s.wait()
+	return s.Store.Announce(ctx, replica, note, ttl)
+}
+
 // TestFileTakenOver: an owner that stands still between the upload of a file and the record of it loses its shard. The next
 // one knows nothing of that upload and makes its own; when the first wakes, it has nothing more to say. One message, one file.
 func TestFileTakenOver(t *testing.T) {

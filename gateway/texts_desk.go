@@ -120,6 +120,7 @@ const (
 	textDiscOperator    TextKey = "desk.disc.operator"
 	textDiscPlatform    TextKey = "desk.disc.platform"
 	textDiscIdentifier  TextKey = "desk.disc.identifier"
+	textDiscShared      TextKey = "desk.disc.identifier_shared"
 	textDiscTextOut     TextKey = "desk.disc.text_out"
 	textDiscTextIn      TextKey = "desk.disc.text_in"
 	textDiscMedia       TextKey = "desk.disc.media"

@@ -1,5 +1,7 @@
 package gateway
 
+import "time"
+
 // Inbound is an event on its way to a user: the payload of an entry in an `in` queue.
 type Inbound struct {
 	Event   Event     `json:"event"`
@@ -25,6 +27,8 @@ type Outbound struct {
 	// Receipt is true when the client asked for a delivery receipt (XEP-0184), Markable for displayed markers (XEP-0333).
 	Receipt  bool `json:"receipt,omitempty"`
 	Markable bool `json:"markable,omitempty"`
+	// Sent is when an op that came back (EntryAgain) was sent for the first time.
+	Sent time.Time `json:"sent,omitzero"`
 }
 
 // Visitor is who talks to the gateway itself, or about whom it decides.

@@ -151,6 +151,7 @@ type rig struct {
 
 	strangers gateway.UserID
 	window    gateway.WindowPolicy
+	limits    []gateway.Limit
 }
 
 func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
@@ -185,14 +186,15 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	metrics := gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
 		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Texts: gateway.NewTexts(), Probe: r.probe,
-		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window}},
+		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window, Limits: r.limits}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { r.gw.Run(ctx) })
+	gw := r.gw // another one may be started before this one runs
+	wg.Go(func() { gw.Run(ctx) })
 	wg.Go(func() {
-		out := r.gw.Outbox(wall)
+		out := gw.Outbox(wall)
 		for ctx.Err() == nil {
 			_, release, err := out.Acquire(ctx)
 			if err != nil {

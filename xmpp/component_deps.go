@@ -86,6 +86,8 @@ type Outbox interface {
 	Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error)
 	// Pump writes what waits until ctx ends or the wire fails.
 	Pump(ctx context.Context, w gateway.Wire) error
+	// Decline says whether the server is out of reach from here.
+	Decline(on bool)
 }
 
 var (

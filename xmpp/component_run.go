@@ -237,3 +237,5 @@ func (h *heldLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
 }
 
 func (h *heldLease) Release() { h.release() }
+
+func (h *heldLease) Decline(on bool) { h.outbox.Decline(on) }

@@ -440,6 +440,8 @@ func (o *fakeOutbox) Acquire(context.Context) (<-chan struct{}, func(), error) {
 	}, nil
 }
 
+func (o *fakeOutbox) Decline(bool) {}
+
 func (o *fakeOutbox) Pump(ctx context.Context, w gateway.Wire) error {
 	for {
 		select {

@@ -42,6 +42,9 @@ func ParseJID(s string) (JID, error) {
 // NewJID builds an address from its parts; local and resource may be empty.
 // The localpart is expected to be escaped already, see gateway.EscapeLocal.
 func NewJID(local, domain, resource string) (JID, error) {
+	if j, ok := newPlain(local, domain, resource); ok {
+		return j, nil
+	}
 	m, err := jid.New(local, domain, resource)
 	if err != nil {
 		return JID{}, fmt.Errorf("xmpp: jid: new: %w", err)
@@ -93,6 +96,19 @@ func parsePlain(s string) (JID, bool) {
 	}
 	j.domain = len(rest)
 	return j, plainDomain(rest)
+}
+
+// newPlain is parsePlain of an address in parts. What would be parsed into other parts goes the long way.
+func newPlain(local, domain, resource string) (JID, bool) {
+	s := domain
+	if local != "" {
+		s = local + "@" + domain
+	}
+	if resource != "" {
+		s += "/" + resource
+	}
+	j, ok := parsePlain(s)
+	return j, ok && j.local == len(local) && j.domain == len(domain)
 }
 
 func plainLabel(c byte) bool {

@@ -97,3 +97,27 @@ func FuzzParseJID(f *testing.F) {
 		}
 	})
 }
+
+// TestNewPlain: what is put together without the library is what the library makes of the parts.
+func TestNewPlain(t *testing.T) {
+	parts := []string{"", "anna", "a/b", "a@b", "x@y/z", "gw.example", "Anna", "é", "a b", `a\40b`, "-", ".", "a..b", "127.0.0.1"}
+	taken := 0
+	for _, local := range parts {
+		for _, domain := range parts {
+			for _, resource := range parts {
+				got, ok := newPlain(local, domain, resource)
+				if !ok {
+					continue
+				}
+				taken++
+				m, err := jid.New(local, domain, resource)
+				if err != nil || got.Local() != m.Localpart() || got.Domain() != m.Domainpart() || got.Resource() != m.Resourcepart() {
+					t.Errorf("%q, %q, %q: got %q, want %q (%v)", local, domain, resource, got, m, err)
+				}
+			}
+		}
+	}
+	if taken == 0 {
+		t.Error("got no plain address, want some")
+	}
+}

@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -183,6 +184,32 @@ func BenchmarkReadMessage(b *testing.B) {
 	for b.Loop() {
 		if _, err := payloadDigest(readMessage(el).op); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestPlainPayload: a text has the digest that it had as JSON, so that a resend is recognised however the first was read.
+func TestPlainPayload(t *testing.T) {
+	for _, op := range []gateway.OpBody{
+		gateway.OpMessage{Content: gateway.PlainText("")},
+		gateway.OpMessage{Content: gateway.PlainText("good \"morrow\" <a&b> \u2028 é 🎂\n\x01 \xff")},
+	} {
+		got, ok := plainPayload(op)
+		want, err := json.Marshal(gateway.Op{Body: op})
+		if err != nil || !ok || string(got) != string(want) {
+			t.Errorf("got %s (%v, %v), want %s", got, ok, err, want)
+		}
+	}
+	for _, op := range []gateway.OpBody{
+		gateway.OpEdit{Content: gateway.PlainText("a")},
+		gateway.OpMessage{Content: gateway.PlainText("a"), ReplyTo: &gateway.Target{Stanza: "s"}},
+		gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Text{Text: "a"}, gateway.Text{Text: "b"}}}},
+		gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Text{Text: "a", Spans: []gateway.Span{{Length: 1, Style: gateway.SpanCode}}}}}},
+		gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Text{Text: "a", Previews: []gateway.Preview{{URL: "u"}}}}}},
+		gateway.OpMessage{Content: gateway.Content{Parts: []gateway.Part{gateway.Location{}}}},
+	} {
+		if got, ok := plainPayload(op); ok {
+			t.Errorf("%#v: got %s, want the long way", op, got)
 		}
 	}
 }

@@ -35,6 +35,9 @@ func NewRenderer(texts *gateway.Texts, instances ...gateway.Instance) Renderer {
 	return r
 }
 
+// stanzaRoom is what a message of a line or two takes, in bytes.
+const stanzaRoom = 512
+
 // Render returns the stanzas that show r, in order. An error means that r names
 // an address that is none or a message without an id.
 func (r Renderer) Render(g gateway.Rendering) ([][]byte, error) {
@@ -44,7 +47,7 @@ func (r Renderer) Render(g gateway.Rendering) ([][]byte, error) {
 	}
 	out := make([][]byte, len(els))
 	for i, el := range els {
-		out[i] = el.AppendTo(nil)
+		out[i] = el.AppendTo(make([]byte, 0, stanzaRoom))
 	}
 	return out, nil
 }

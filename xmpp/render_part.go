@@ -81,6 +81,13 @@ func (r Renderer) pieces(g gateway.Rendering, part gateway.Part) []piece {
 }
 
 func (r Renderer) unsupported(g gateway.Rendering, kind, excerpt string) string {
+	switch {
+	case excerpt != "":
+	case kind == gateway.UnsupportedEdit:
+		return r.say(g.Lang, gateway.TextUnsupportedEdit)
+	case kind == gateway.UnsupportedAny:
+		return r.say(g.Lang, gateway.TextUnsupportedAny)
+	}
 	return strings.TrimSpace(r.say(g.Lang, gateway.TextUnsupportedPart, kind, excerpt))
 }
 

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"postern/gateway"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	refusedBase = 30 * time.Second // after not-authorized or host-unknown: only an operator can help
 	refusedMax  = 5 * time.Minute
 	steadyAfter = 30 * time.Second // a session this long starts the backoff anew
+	awayAfter   = 10 * time.Second // a server not reached for this long is left to other replicas
+	awayProbe   = 10 * time.Second // how often it is looked whether it can be reached again
 )
 
 // lease is the right to be this component. Two connections of one name lose or
@@ -24,6 +28,9 @@ type lease interface {
 	Acquire(ctx context.Context) (lost <-chan struct{}, err error)
 	// Release gives the lease up; it is called once per successful Acquire.
 	Release()
+	// Decline says whether the server is out of reach from here, so that another
+	// holder would do better.
+	Decline(on bool)
 }
 
 // linkState is where a supervisor stands; a closed set of metric labels.
@@ -52,6 +59,9 @@ type supervisor struct {
 	// state is told of every change; err says why for down and refused.
 	state func(linkState, error)
 	log   *slog.Logger
+
+	reached time.Time // when there last was a stream, or it was first tried under this lease
+	away    bool      // declined
 }
 
 // Run acquires the lease, connects, runs the session, closes, and starts again
@@ -62,7 +72,7 @@ func (v *supervisor) Run(ctx context.Context) {
 	attempt := 0
 	for ctx.Err() == nil {
 		v.state(linkStandby, nil)
-		lost, err := v.lease.Acquire(ctx)
+		lost, err := v.acquire(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return
@@ -76,6 +86,46 @@ func (v *supervisor) Run(ctx context.Context) {
 	}
 }
 
+// acquire waits for the lease. One who has declined it looks meanwhile whether the server can be reached again.
+func (v *supervisor) acquire(ctx context.Context) (lost <-chan struct{}, err error) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
+	if v.away {
+		wg.Go(func() { v.look(looking) })
+	}
+	return v.lease.Acquire(ctx)
+}
+
+// look tries to reach the server until it does or ctx ends. It says nothing to it: the name may be connected from elsewhere.
+func (v *supervisor) look(ctx context.Context) {
+	for {
+		v.pause(ctx, nil, awayProbe)
+		if ctx.Err() != nil {
+			return
+		}
+		call, cancel := context.WithTimeout(ctx, handshakeTimeout)
+		conn, err := v.stream.dial(call)
+		cancel()
+		if err == nil {
+			_ = conn.Close() // nothing was written
+			v.reach(true)
+			return
+		}
+	}
+}
+
+// reach notes whether the server can be reached from here.
+func (v *supervisor) reach(on bool) {
+	if v.away != on {
+		return
+	}
+	v.away = !on
+	v.lease.Decline(!on)
+	v.log.Info("xmpp server", "component", v.stream.domain, "reached", on)
+}
+
 // hold connects again and again under one lease. It returns when the lease is
 // lost, after a conflict, or when ctx ends, with the lease released.
 func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int) int {
@@ -83,6 +133,7 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 	conflict := false
 	attempt = max(attempt, 1)
 	refusals := 0 // without anything else between them
+	v.reached = time.Now()
 	for ctx.Err() == nil && !isClosed(lost) {
 		began := time.Now()
 		err := v.once(ctx, lost)
@@ -96,6 +147,9 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 			refusals++
 		} else {
 			refusals = 0
+		}
+		if time.Since(v.reached) >= awayAfter && refusals == 0 { // who is refused has reached it
+			v.reach(false)
 		}
 		wait, conflict = v.react(err, attempt, refusals)
 		if conflict {
@@ -118,6 +172,10 @@ func (v *supervisor) react(err error, attempt, refusals int) (wait time.Duration
 	var refused *StreamError
 	errors.As(err, &refused)
 	switch {
+	case errors.Is(err, gateway.ErrHandOver):
+		v.state(linkDown, nil)
+		v.log.Info("xmpp stream down: another replica takes over", "component", v.stream.domain)
+		return 0, true // the lease goes at once: nobody is the component meanwhile
 	case refused == nil:
 	case refused.Condition == "conflict":
 		v.state(linkDown, err)
@@ -158,7 +216,7 @@ func (v *supervisor) once(ctx context.Context, lost <-chan struct{}) error {
 	wg.Go(func() {
 		select {
 		case <-lost:
-			v.log.Warn("component lease lost", "component", v.stream.domain)
+			v.log.Info("component lease lost or wanted elsewhere", "component", v.stream.domain)
 			cancel()
 		case <-ctx.Done():
 		}
@@ -170,6 +228,8 @@ func (v *supervisor) once(ctx context.Context, lost <-chan struct{}) error {
 	}
 	v.state(linkUp, nil)
 	v.log.Info("xmpp stream up", "component", v.stream.domain)
+	v.reach(true)
+	defer func() { v.reached = time.Now() }()
 	sessionCtx, endSession := context.WithCancel(ctx)
 	defer endSession()
 	var sessionErr error

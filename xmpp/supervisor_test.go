@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,14 +18,26 @@ import (
 
 // fakeLease is always free; lose takes it away from its holder.
 type fakeLease struct {
-	mu       sync.Mutex
-	lost     chan struct{}
-	held     bool
-	acquired []time.Time
-	released []time.Time
+	mu        sync.Mutex
+	lost      chan struct{}
+	held      bool
+	acquired  []time.Time
+	released  []time.Time
+	declined  []bool
+	elsewhere chan struct{} // while open, another replica has it; nil for never
 }
 
-func (l *fakeLease) Acquire(context.Context) (<-chan struct{}, error) {
+func (l *fakeLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
+	l.mu.Lock()
+	elsewhere := l.elsewhere
+	l.mu.Unlock()
+	if elsewhere != nil {
+		select {
+		case <-elsewhere:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held {
@@ -40,6 +53,18 @@ func (l *fakeLease) Release() {
 	defer l.mu.Unlock()
 	l.held = false
 	l.released = append(l.released, time.Now())
+}
+
+func (l *fakeLease) Decline(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.declined = append(l.declined, on)
+}
+
+func (l *fakeLease) said() []bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.declined)
 }
 
 func (l *fakeLease) lose() {
@@ -160,6 +185,44 @@ func TestSupervisorServerDown(t *testing.T) {
 		s.srv.SetDown(false)
 		s.srv.Accept(t, testDomain).Drop()
 		s.srv.SetDown(true)
+		s.stop()
+	})
+}
+
+// A replica that does not reach the server for a while says so, gives the lease away when another takes it, and takes its word
+// back as soon as the server answers again: without a stream, since the component is connected elsewhere by then.
+func TestSupervisorOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := superviseTest(t, nil)
+		c := s.srv.Accept(t, testDomain)
+		s.srv.SetDown(true)
+		c.Drop()
+		<-time.After(5 * time.Second)
+		if got := s.lease.said(); len(got) != 0 {
+			t.Errorf("after 5 s: got declined %v, want nothing yet", got)
+		}
+		<-time.After(time.Minute)
+		if got := s.lease.said(); !slices.Equal(got, []bool{true}) {
+			t.Errorf("after a minute: got declined %v, want it once", got)
+		}
+		s.lease.mu.Lock()
+		s.lease.elsewhere = make(chan struct{})
+		s.lease.mu.Unlock()
+		s.lease.lose()
+		<-time.After(time.Minute)
+		if acquired, released := s.lease.counts(); acquired != 1 || released != 1 {
+			t.Errorf("lease: got %d acquired and %d released, want it given away", acquired, released)
+		}
+		s.srv.SetDown(false)
+		c = s.srv.AcceptRaw(t) // nothing is said on it
+		c.WaitEnd(t)
+		synctest.Wait()
+		if got := s.lease.said(); !slices.Equal(got, []bool{true, false}) {
+			t.Errorf("once it can be reached: got declined %v, want it taken back", got)
+		}
+		close(s.lease.elsewhere)
+		c = s.srv.Accept(t, testDomain)
+		go func() { c.WaitEnd(t); c.Drop() }()
 		s.stop()
 	})
 }

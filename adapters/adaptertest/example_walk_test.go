@@ -54,7 +54,7 @@ func TestWalkThroughNamesTheFiles(t *testing.T) {
 // optional are the parts of the contract that an adapter may leave out.
 var optional = []string{
 	"Webhook", "Poller", "Linker", "Sharer", "Registrar", "EachRegistrar", "Publisher", "MediaStore", "MediaSender", "Profiles", "Directory",
-	"Moderator", "Reconciler", "Backlog", "Caps.Window", "Caps.Echo", "OpReopen", "Descriptor.Limits", "Status.Through", "Event.Also",
+	"Moderator", "Acknowledger", "Reconciler", "Backlog", "Caps.Window", "Caps.Echo", "OpReopen", "Descriptor.Limits", "Status.Through", "Event.Also",
 	"Event.Seq", "Event.Invite",
 }
 

@@ -20,14 +20,30 @@ type golden struct {
 	archive *txtar.Archive
 }
 
+// Goldens checks a folder of goldens of an adapter's own, a subtest each: what answers says of an input, and the name that it has there.
+func Goldens(t *testing.T, folder string, answers func(t *testing.T, input []byte) (name string, got []byte)) {
+	t.Helper()
+	for _, g := range goldensIn(t, folder) {
+		t.Run(g.name(), func(t *testing.T) {
+			name, got := answers(t, g.input())
+			g.compare(t, name, got)
+		})
+	}
+}
+
 func (h Harness) goldens(t *testing.T, folder string) []golden {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(h.Dir, folder, "*.txtar"))
+	return goldensIn(t, filepath.Join(h.Dir, folder))
+}
+
+func goldensIn(t *testing.T, folder string) []golden {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(paths) == 0 {
-		t.Fatalf("no fixtures in %s", filepath.Join(h.Dir, folder))
+		t.Fatalf("no fixtures in %s", folder)
 	}
 	all := make([]golden, len(paths))
 	for i, p := range paths {

@@ -30,7 +30,7 @@ func (h Harness) poll(t *testing.T) {
 	t.Run("trouble", func(t *testing.T) { b.pollThroughTrouble(t, polled) })
 }
 
-// takenEvents collects what a poller emits; it refuses the first refuse times.
+// takenEvents collects what a poller gives; it refuses the first refuse times.
 type takenEvents struct {
 	mu       sync.Mutex
 	refuse   int
@@ -41,7 +41,11 @@ type takenEvents struct {
 
 var errFull = errors.New("not stored")
 
-func (e *takenEvents) emit(_ context.Context, events []gateway.Event) error {
+// Bury implements gateway.Intake.
+func (e *takenEvents) Bury(context.Context, []byte) error { return nil }
+
+// Take implements gateway.Intake.
+func (e *takenEvents) Take(_ context.Context, events []gateway.Event) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, ev := range events {
@@ -86,7 +90,7 @@ func (b *bench) polling(t *testing.T, p gateway.Poller, e *takenEvents) (stop fu
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.Run(ctx, b.Polled.Account, e.emit) }()
+	go func() { done <- p.Run(ctx, b.Polled.Account, e) }()
 	return func() error {
 		t.Helper()
 		cancel()
@@ -154,7 +158,7 @@ func (b *bench) pollConflict(t *testing.T, p gateway.Poller) {
 	defer b.wire.SetAll(nil)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	err := p.Run(ctx, b.Polled.Account, (&takenEvents{}).emit)
+	err := p.Run(ctx, b.Polled.Account, &takenEvents{})
 	b.tellError(err)
 	se, ok := errors.AsType[*gateway.SendError](err)
 	if !ok || se.Class != c.Class || c.Code != "" && se.Code != c.Code {

@@ -192,7 +192,7 @@ func (b *bench) everyCall() map[string]func(context.Context) error {
 	if b.Polled != nil {
 		p, _ := b.Polled.Adapter.(gateway.Poller)
 		calls["poll"] = func(ctx context.Context) error {
-			return p.Run(ctx, b.Polled.Account, func(context.Context, []gateway.Event) error { return nil })
+			return p.Run(ctx, b.Polled.Account, &takenEvents{})
 		}
 	}
 	return calls

@@ -108,10 +108,10 @@ func (a *toy) InviteURL(_ context.Context, _ gateway.Credentials, token string) 
 
 func (a *toy) Polls() bool { return a.polls }
 
-func (a *toy) Run(ctx context.Context, account gateway.Credentials, emit func(context.Context, []gateway.Event) error) error {
+func (a *toy) Run(ctx context.Context, account gateway.Credentials, to gateway.Intake) error {
 	after := 0
 	for ctx.Err() == nil {
-		took, err := a.poll(ctx, account, &after, emit)
+		took, err := a.poll(ctx, account, &after, to)
 		if se, ok := errors.AsType[*gateway.SendError](err); ok {
 			return se
 		}
@@ -131,7 +131,7 @@ func (a *toy) Run(ctx context.Context, account gateway.Credentials, emit func(co
 }
 
 // poll asks once; an error that is no SendError passes.
-func (a *toy) poll(ctx context.Context, account gateway.Credentials, after *int, emit func(context.Context, []gateway.Event) error) (took bool, err error) {
+func (a *toy) poll(ctx context.Context, account gateway.Credentials, after *int, to gateway.Intake) (took bool, err error) {
 	resp, err := a.do(ctx, http.MethodGet, "/updates", url.Values{"after": {strconv.Itoa(*after)}}, nil, 0)
 	if err != nil {
 		if a.broken != "fights for its events" && err.Error() == "toy: status 409" {
@@ -155,7 +155,7 @@ func (a *toy) poll(ctx context.Context, account gateway.Credentials, after *int,
 		if a.broken == "confirms early" {
 			*after = in.First + n + 1
 		}
-		if err := emit(ctx, events); err != nil {
+		if err := to.Take(ctx, events); err != nil {
 			return false, err
 		}
 		*after = in.First + n + 1

@@ -2,7 +2,6 @@ package gatekeeper_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -20,7 +19,9 @@ import (
 	"time"
 
 	"postern/adapters"
+	"postern/adapters/control"
 	"postern/adapters/gatekeeper"
+	"postern/adapters/internal/sandboxtest"
 	"postern/gateway"
 )
 
@@ -150,7 +151,7 @@ func TestKeys(t *testing.T) {
 // TestEd25519 sends with an Ed25519 key; the conformance kit uses P-256.
 func TestEd25519(t *testing.T) {
 	b := newSandbox(t)
-	c := config(t, b.url)
+	c := config(t, b.URL)
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -158,18 +159,12 @@ func TestEd25519(t *testing.T) {
 	if err := os.WriteFile(c.KeyFile, pemOf(t, ed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := b.open(c, adapters.Deps{HTTP: newClient(t)})
+	a := b.open(c, adapters.Deps{HTTP: sandboxtest.Client(t)})
 	account := enlist(t, a, "romeo@montague.example")
 	op := gateway.Op{ID: gateway.NewOpID(), Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "gku_juliet"}, Body: gateway.OpMessage{Content: gateway.PlainText("hi")}}
 	if _, err := a.Send(t.Context(), account, op); err != nil {
 		t.Errorf("Send: %v", err)
 	}
-}
-
-func newClient(t *testing.T) *http.Client {
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
 }
 
 func TestWebhookSecrets(t *testing.T) {
@@ -203,10 +198,10 @@ func TestWebhookSecrets(t *testing.T) {
 
 func TestRegisterAndContactRequest(t *testing.T) {
 	b := newSandbox(t)
-	c := config(t, b.url)
-	a := b.open(c, adapters.Deps{HTTP: newClient(t)})
+	c := config(t, b.URL)
+	a := b.open(c, adapters.Deps{HTTP: sandboxtest.Client(t)})
 	for range 2 {
-		if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
+		if err := a.Register(t.Context(), gateway.Credentials{}, b.Hook); err != nil {
 			t.Fatalf("Register: %v", err)
 		}
 	}
@@ -231,8 +226,8 @@ func TestRegisterAndContactRequest(t *testing.T) {
 	if _, err := a.Send(t.Context(), romeo, op); gateway.ClassOf(err) != gateway.NotReachable {
 		t.Errorf("Send before consent: got %v, want class not_reachable", err)
 	}
-	b.control(http.MethodPost, "/sandbox/v1/people/shy/answer", map[string]any{"to": string(romeo.Endpoint), "accept": true}, nil)
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.Do(http.MethodPost, "/people/shy/answer", map[string]any{"to": string(romeo.Endpoint), "accept": true}, nil)
+	b.WaitFor(a, func(e gateway.Event) bool {
 		u, ok := e.Body.(gateway.ContactUpdate)
 		return ok && u.Consent == gateway.ConsentAccepted && e.Chat.Contact == "gku_shy" && e.Endpoint == romeo.Endpoint
 	})
@@ -240,58 +235,33 @@ func TestRegisterAndContactRequest(t *testing.T) {
 	if _, err := a.Send(t.Context(), romeo, op); err != nil {
 		t.Errorf("Send after consent: %v", err)
 	}
-	b.control(http.MethodPost, "/sandbox/v1/people/shy/ask", map[string]any{"to": string(enlist(t, a, "paris@verona.example").Endpoint), "message": "hello"}, nil)
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.Do(http.MethodPost, "/people/shy/ask", map[string]any{"to": string(enlist(t, a, "paris@verona.example").Endpoint), "message": "hello"}, nil)
+	b.WaitFor(a, func(e gateway.Event) bool {
 		u, ok := e.Body.(gateway.ContactUpdate)
 		return ok && u.Consent == gateway.ConsentRequested && e.Chat.Contact == "gku_shy"
 	})
 }
 
-// waitFor polls what the sandbox posted until an event is among it.
-func (b *sandbox) waitFor(a *gatekeeper.Adapter, is func(gateway.Event) bool) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		for _, r := range b.webhooks() {
-			events, err := a.Parse(r)
-			if err != nil {
-				b.t.Fatalf("Parse: %v\n%s", err, r.Body)
-			}
-			if slices.ContainsFunc(events, is) {
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			b.t.Fatal("the event did not come within 5 s")
-		}
-	}
-}
-
 func TestInboundFromSandbox(t *testing.T) {
 	b := newSandbox(t)
-	a := b.open(config(t, b.url), adapters.Deps{HTTP: newClient(t)})
-	if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
+	a := b.open(config(t, b.URL), adapters.Deps{HTTP: sandboxtest.Client(t)})
+	if err := a.Register(t.Context(), gateway.Credentials{}, b.Hook); err != nil {
 		t.Fatal(err)
 	}
 	romeo := enlist(t, a, "romeo@montague.example")
 	to := string(romeo.Endpoint)
-	id := b.say("juliet", to, "good morrow")
-	b.control(http.MethodPatch, "/sandbox/v1/messages/"+string(id), map[string]string{"text": "good night"}, nil)
-	b.control(http.MethodPost, "/sandbox/v1/people/juliet/typing", map[string]string{"to": to, "state": "composing"}, nil)
+	id := b.Say("juliet", to, control.Text("good morrow"))
+	b.Do(http.MethodPatch, "/messages/"+string(id), map[string]string{"text": "good night"}, nil)
+	b.Do(http.MethodPost, "/people/juliet/typing", map[string]string{"to": to, "state": "composing"}, nil)
 	op := gateway.Op{ID: gateway.NewOpID(), Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "gku_juliet"}, Body: gateway.OpMessage{Content: gateway.PlainText("hi")}}
 	sent, err := a.Send(t.Context(), romeo, op)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.control(http.MethodPut, "/sandbox/v1/messages/"+string(sent.IDs[0])+"/reactions", map[string][]string{"emojis": {"🌹"}}, nil)
-	b.control(http.MethodPost, "/sandbox/v1/people/juliet/read", map[string]string{"to": to}, nil)
-	b.control(http.MethodDelete, "/sandbox/v1/messages/"+string(id), nil, nil)
-	b.control(http.MethodPut, "/sandbox/v1/users/"+to+"/state", map[string]string{"state": "expiring"}, nil)
+	b.Do(http.MethodPut, "/messages/"+string(sent.IDs[0])+"/reactions", map[string][]string{"emojis": {"🌹"}}, nil)
+	b.Do(http.MethodPost, "/people/juliet/read", map[string]string{"to": to}, nil)
+	b.Do(http.MethodDelete, "/messages/"+string(id), nil, nil)
+	b.Do(http.MethodPut, "/users/"+to+"/state", map[string]string{"state": "expiring"}, nil)
 	is := map[string]func(gateway.EventBody) bool{
 		"message": func(e gateway.EventBody) bool { m, ok := e.(gateway.Message); return ok && m.ID == id },
 		"edited":  func(e gateway.EventBody) bool { m, ok := e.(gateway.Edited); return ok && m.Target.IDs[0] == id },
@@ -315,7 +285,7 @@ func TestInboundFromSandbox(t *testing.T) {
 	}
 	for name, match := range is {
 		t.Run(name, func(t *testing.T) {
-			b.waitFor(a, func(e gateway.Event) bool {
+			b.WaitFor(a, func(e gateway.Event) bool {
 				account := name == "account"
 				return match(e.Body) && e.Endpoint == romeo.Endpoint && (account || e.Chat.Contact == "gku_juliet" && e.From == "gku_juliet")
 			})
@@ -326,16 +296,16 @@ func TestInboundFromSandbox(t *testing.T) {
 // TestMissing: what a webhook lost, the backlog still tells, under the same dedupe key and to its own user alone.
 func TestMissing(t *testing.T) {
 	b := newSandbox(t)
-	a := b.open(config(t, b.url), adapters.Deps{HTTP: newClient(t)})
-	if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
+	a := b.open(config(t, b.URL), adapters.Deps{HTTP: sandboxtest.Client(t)})
+	if err := a.Register(t.Context(), gateway.Credentials{}, b.Hook); err != nil {
 		t.Fatal(err)
 	}
 	romeo := enlist(t, a, "romeo@montague.example")
 	for _, text := range []string{"one", "two", "three"} {
-		b.say("juliet", string(romeo.Endpoint), text)
+		b.Say("juliet", string(romeo.Endpoint), control.Text(text))
 	}
 	var seen gateway.Event
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.WaitFor(a, func(e gateway.Event) bool {
 		m, ok := e.Body.(gateway.Message)
 		if ok && m.Content.Parts[0].(gateway.Text).Text == "two" {
 			seen = e

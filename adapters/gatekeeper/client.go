@@ -61,9 +61,16 @@ type signedAssertion struct {
 	until time.Time
 }
 
+// knownDirectory is a directory with what follows from it for a direct chat that has nothing refused: nearly every chat, several
+// times for each message.
 type knownDirectory struct {
 	directory
 	until time.Time
+	caps  gateway.Caps
+}
+
+func know(d directory, until time.Time) *knownDirectory {
+	return &knownDirectory{d, until, capsOf(gateway.ChatFacts{Kind: gateway.ChatDirect}, &d)}
 }
 
 // person is the user that an assertion names; it is what Linker seals as an account's secret.
@@ -98,21 +105,22 @@ func (c *client) readDirectory(ctx context.Context) (*directory, error) {
 	defer cancel()
 	d, err := c.fetchDirectory(ctx)
 	if err != nil {
-		d = &knownDirectory{known.directory, time.Now().Add(directoryRetry)}
+		d = know(known.directory, time.Now().Add(directoryRetry))
 	}
 	c.dir.CompareAndSwap(known, d) // what was learned meanwhile is newer
 	return &d.directory, nil
 }
 
 func (c *client) fetchDirectory(ctx context.Context) (*knownDirectory, error) {
-	d := &knownDirectory{until: time.Now().Add(directoryLife)}
-	if _, err := c.rest.Do(ctx, rest.Call{Name: "readDirectory", Method: http.MethodGet, Path: "/.well-known/gia"}, &d.directory); err != nil {
+	until := time.Now().Add(directoryLife)
+	var d directory
+	if _, err := c.rest.Do(ctx, rest.Call{Name: "readDirectory", Method: http.MethodGet, Path: "/.well-known/gia"}, &d); err != nil {
 		return nil, err
 	}
 	if d.Issuer == "" {
 		return nil, &rest.Error{Call: "readDirectory", Err: errors.New("directory names no issuer")}
 	}
-	return d, nil
+	return know(d, until), nil
 }
 
 // learn applies a capability.changed event to the directory that is known; other bodies change nothing. The limits that go with the
@@ -127,13 +135,13 @@ func (c *client) learn(body []byte) {
 	if known == nil {
 		return
 	}
-	next := &knownDirectory{directory: known.directory}
+	next := known.directory
 	next.Features = maps.Clone(known.Features)
 	if next.Features == nil {
 		next.Features = map[string]string{}
 	}
 	next.Features[d.Feature] = d.Level
-	c.dir.Store(next)
+	c.dir.Store(know(next, time.Time{}))
 }
 
 // issueToken exchanges a client assertion for a bearer token (RFC 6749 §4.4, RFC 7523 §2.2).

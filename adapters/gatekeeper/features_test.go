@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/adapters"
 	"postern/adapters/gatekeeper"
+	"postern/adapters/internal/sandboxtest"
 	"postern/gateway"
 )
 
@@ -19,8 +19,8 @@ import (
 func openOne(t *testing.T) (*sandbox, *gatekeeper.Adapter, gateway.Credentials) {
 	t.Helper()
 	b := newSandbox(t)
-	a := b.open(config(t, b.url), adapters.Deps{HTTP: newClient(t)})
-	if err := a.Register(t.Context(), gateway.Credentials{}, b.hook()); err != nil {
+	a := b.open(config(t, b.URL), adapters.Deps{HTTP: sandboxtest.Client(t)})
+	if err := a.Register(t.Context(), gateway.Credentials{}, b.Hook); err != nil {
 		t.Fatal(err)
 	}
 	return b, a, enlist(t, a, "romeo@montague.example")
@@ -53,8 +53,8 @@ func TestCapabilities(t *testing.T) {
 			t.Errorf("%s: got %s, in the descriptor %s; want native", f, a.Caps(direct()).Levels[f], best.Levels[f])
 		}
 		for _, level := range []string{"unavailable", "native"} {
-			b.control(http.MethodPatch, "/sandbox/v1/capabilities", map[string]string{name: level}, nil)
-			b.eventually(f, func() bool { b.deliver(a); return a.Caps(direct()).Has(f) == (level == "native") })
+			b.Do(http.MethodPatch, "/capabilities", map[string]string{name: level}, nil)
+			b.Eventually(string(f), func() bool { b.deliver(a); return a.Caps(direct()).Has(f) == (level == "native") })
 		}
 	}
 	if a.Caps(direct()).Has(gateway.FeatureGroups) {
@@ -67,7 +67,7 @@ func TestCapabilities(t *testing.T) {
 func TestLacks(t *testing.T) {
 	b, a, romeo := openOne(t)
 	off := func(name string) {
-		b.control(http.MethodPatch, "/sandbox/v1/capabilities", map[string]string{name: "unavailable"}, nil)
+		b.Do(http.MethodPatch, "/capabilities", map[string]string{name: "unavailable"}, nil)
 	}
 	if _, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(gateway.Text{Text: "first"}))); err != nil { // reads the directory
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestLacks(t *testing.T) {
 	}
 	off("previews")
 	off("delivered")
-	b.eventually(gateway.FeatureDelivered, func() bool { b.deliver(a); return !a.Caps(direct()).Has(gateway.FeatureDelivered) })
+	b.Eventually(string(gateway.FeatureDelivered), func() bool { b.deliver(a); return !a.Caps(direct()).Has(gateway.FeatureDelivered) })
 	page := gateway.Text{Text: "read https://verona.example/", Previews: []gateway.Preview{{URL: "https://verona.example/", Title: "News"}}}
 	sent, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(page)))
 	if err != nil || !sent.Final {
@@ -90,8 +90,8 @@ func TestLacks(t *testing.T) {
 	if _, err := a.Send(t.Context(), romeo, opTo("gku_juliet", edit)); err != nil {
 		t.Errorf("edited: %v", err)
 	}
-	b.control(http.MethodPatch, "/sandbox/v1/capabilities", map[string]string{"delivered": "native"}, nil)
-	b.eventually(gateway.FeatureDelivered, func() bool { b.deliver(a); return a.Caps(direct()).Has(gateway.FeatureDelivered) })
+	b.Do(http.MethodPatch, "/capabilities", map[string]string{"delivered": "native"}, nil)
+	b.Eventually(string(gateway.FeatureDelivered), func() bool { b.deliver(a); return a.Caps(direct()).Has(gateway.FeatureDelivered) })
 	if sent, err := a.Send(t.Context(), romeo, opTo("gku_juliet", message(gateway.Text{Text: "again"}))); err != nil || sent.Final {
 		t.Errorf("with delivery told: got final %v, %v, want a word to come", sent.Final, err)
 	}
@@ -99,29 +99,12 @@ func TestLacks(t *testing.T) {
 
 // deliver shows the adapter every webhook once, as the intake does.
 func (b *sandbox) deliver(a *gatekeeper.Adapter) {
-	b.t.Helper()
-	b.mu.Lock()
-	fresh := b.posted[b.delivered:]
-	b.delivered = len(b.posted)
-	b.mu.Unlock()
+	b.T.Helper()
+	fresh := b.Webhooks()[b.delivered:]
+	b.delivered += len(fresh)
 	for _, r := range fresh {
 		if _, err := a.Parse(r); err != nil {
-			b.t.Errorf("Parse: %v\n%s", err, r.Body)
-		}
-	}
-}
-
-func (b *sandbox) eventually(what gateway.Feature, ok func() bool) {
-	b.t.Helper()
-	deadline := time.NewTimer(5 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			b.t.Fatalf("%s: did not happen within 5 s", what)
+			b.T.Errorf("Parse: %v\n%s", err, r.Body)
 		}
 	}
 }
@@ -129,10 +112,10 @@ func (b *sandbox) eventually(what gateway.Feature, ok func() bool) {
 // TestLimits: what the directory limits, Caps says after the next call.
 func TestLimits(t *testing.T) {
 	b, a, romeo := openOne(t)
-	b.control(http.MethodPatch, "/sandbox/v1/limits", map[string]any{
+	b.Do(http.MethodPatch, "/limits", map[string]any{
 		"media_bytes": 1000, "media_types": []string{"image/*", "application/pdf"}, "reactions": []string{"👍", "🌹"}, "reactions_per_user": 2, "text_bytes": 100,
 	}, nil)
-	b.eventually("limits", func() bool {
+	b.Eventually("limits", func() bool {
 		b.deliver(a)
 		if _, err := a.Profile(t.Context(), romeo, "gku_juliet"); err != nil {
 			t.Fatalf("Profile: %v", err)
@@ -178,7 +161,7 @@ func TestFetchBroken(t *testing.T) {
 	fetch := func(spoil string, value any) (io.ReadCloser, error) {
 		t.Helper()
 		part := b.make(map[string]any{"type": "video/mp4", "size": 1 << 20, spoil: value})
-		b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", map[string]any{"to": string(romeo.Endpoint), "content": map[string]any{"media": []any{part}}}, nil)
+		b.Do(http.MethodPost, "/people/juliet/messages", map[string]any{"to": string(romeo.Endpoint), "content": map[string]any{"media": []any{part}}}, nil)
 		body, _, err := a.Fetch(t.Context(), romeo, gateway.Media{Handle: part["media_id"].(string)})
 		return body, err
 	}
@@ -219,7 +202,7 @@ func TestAnswers(t *testing.T) {
 		MessageID string `json:"message_id"`
 	}
 	poll := map[string]any{"question": "Balcony?", "options": []map[string]string{{"id": "a", "title": "yes"}, {"id": "b", "title": "no"}}}
-	b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", map[string]any{"to": to, "content": map[string]any{"poll": poll}}, &asked)
+	b.Do(http.MethodPost, "/people/juliet/messages", map[string]any{"to": to, "content": map[string]any{"poll": poll}}, &asked)
 	op := opTo("gku_juliet", gateway.OpAnswer{Target: gateway.Target{IDs: []gateway.MessageID{gateway.MessageID(asked.MessageID)}}, Choices: []gateway.Choice{{ID: "a", Title: "yes"}}})
 	for range 2 {
 		if _, err := a.Send(t.Context(), romeo, op); err != nil {
@@ -227,7 +210,7 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	var got struct{ Items []json.RawMessage }
-	b.control(http.MethodPost, "/sandbox/v1/wait", map[string]any{"kind": "message", "person": "juliet", "has": "answer"}, &got)
+	b.Do(http.MethodPost, "/wait", map[string]any{"kind": "message", "person": "juliet", "has": "answer"}, &got)
 	if len(got.Items) != 1 {
 		t.Errorf("got %d answers, want one", len(got.Items))
 	}
@@ -240,8 +223,8 @@ func TestAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := map[string]any{"to": to, "reply_to": string(sent.IDs[0]), "content": map[string]any{"answer": map[string]any{"choices": []map[string]string{{"id": "1", "title": "now"}}}}}
-	b.control(http.MethodPost, "/sandbox/v1/people/juliet/messages", answer, &said)
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.Do(http.MethodPost, "/people/juliet/messages", answer, &said)
+	b.WaitFor(a, func(e gateway.Event) bool {
 		m, ok := e.Body.(gateway.Message)
 		return ok && string(m.ID) == said.MessageID && m.ReplyTo != nil && m.ReplyTo.IDs[0] == sent.IDs[0] && m.Content.Parts[0].(gateway.Text).Text == "now"
 	})
@@ -254,8 +237,8 @@ func TestMediaRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.control(http.MethodPost, "/sandbox/v1/messages/"+string(sent.IDs[0])+"/reject", map[string]string{"code": "unsupported_type"}, nil)
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.Do(http.MethodPost, "/messages/"+string(sent.IDs[0])+"/reject", map[string]string{"code": "unsupported_type"}, nil)
+	b.WaitFor(a, func(e gateway.Event) bool {
 		s, ok := e.Body.(gateway.Status)
 		return ok && s.State == gateway.StatusFailed && s.IDs[0] == sent.IDs[0] && s.Failure.Class == gateway.Unsupported
 	})
@@ -285,7 +268,7 @@ func TestLinkTexts(t *testing.T) {
 // TestLapsedAndBack: what was refused while the enlistment had lapsed goes out after the next one, once, as the same op.
 func TestLapsedAndBack(t *testing.T) {
 	b, a, romeo := openOne(t)
-	b.control(http.MethodPut, "/sandbox/v1/users/"+string(romeo.Endpoint)+"/state", map[string]string{"state": "lapsed"}, nil)
+	b.Do(http.MethodPut, "/users/"+string(romeo.Endpoint)+"/state", map[string]string{"state": "lapsed"}, nil)
 	op := opTo("gku_juliet", message(gateway.Text{Text: "hello"}))
 	for range 2 {
 		if _, err := a.Send(t.Context(), romeo, op); gateway.ClassOf(err) != gateway.ReauthNeeded {

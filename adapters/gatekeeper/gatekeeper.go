@@ -43,7 +43,8 @@ type Adapter struct {
 	cfg      Config
 	client   *client
 	verifier *webhook.Verifier
-	secret   string // the first webhook secret, which the gatekeeper signs with
+	secret   string       // the first webhook secret, which the gatekeeper signs with
+	most     gateway.Caps // the best that the document allows
 }
 
 // Config says which gatekeeper, and who we are there.
@@ -128,7 +129,7 @@ func New(cfg Config, hc *http.Client) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gatekeeper: %w", err)
 	}
-	a := &Adapter{cfg: cfg, client: newClient(rc, cfg, keys), verifier: verifier}
+	a := &Adapter{cfg: cfg, client: newClient(rc, cfg, keys), verifier: verifier, most: capsOf(gateway.ChatFacts{Kind: gateway.ChatDirect}, nil)}
 	for _, s := range secrets {
 		if strings.HasPrefix(s, "whsec_") {
 			a.secret = s
@@ -146,10 +147,16 @@ func (a *Adapter) GoString() string { return a.String() }
 
 // Caps returns what the adapter does, narrowed by the gatekeeper's directory once that is known.
 func (a *Adapter) Caps(facts gateway.ChatFacts) gateway.Caps {
-	if d := a.client.dir.Load(); d != nil {
-		return capsOf(facts, &d.directory)
+	d, ordinary := a.client.dir.Load(), facts.Kind == gateway.ChatDirect && len(facts.Without) == 0
+	switch {
+	case d == nil && ordinary:
+		return a.most
+	case d == nil:
+		return capsOf(facts, nil)
+	case ordinary:
+		return d.caps
 	}
-	return capsOf(facts, nil)
+	return capsOf(facts, &d.directory)
 }
 
 // capsOf is Caps with its inputs; no directory means the best that the document allows.
@@ -302,7 +309,7 @@ func (a *Adapter) Descriptor() gateway.Descriptor {
 		Sequenced:  true,
 		API:        "Gatekeeper Interop API " + apiVersion,
 		Addressing: []gateway.Identifier{gateway.IdentifierEmail, gateway.IdentifierPhone, gateway.IdentifierUsername},
-		Caps:       capsOf(gateway.ChatFacts{Kind: gateway.ChatDirect}, nil),
+		Caps:       a.most,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"postern/adapters"
 	"postern/adapters/gatekeeper"
+	"postern/adapters/internal/sandboxtest"
 	"postern/gateway"
 )
 
@@ -78,16 +79,16 @@ func (l *dialogue) asksCode(hint string) {
 func openBy(t *testing.T, by string) (*sandbox, *gatekeeper.Adapter) {
 	t.Helper()
 	b := newSandbox(t)
-	c := config(t, b.url)
+	c := config(t, b.URL)
 	c.Identifier = by
-	return b, b.open(c, adapters.Deps{HTTP: newClient(t)})
+	return b, b.open(c, adapters.Deps{HTTP: sandboxtest.Client(t)})
 }
 
 // sent counts the codes that are in force.
 func (b *sandbox) sent() int {
-	b.t.Helper()
+	b.T.Helper()
 	var out struct{ Items []any }
-	b.control(http.MethodGet, "/sandbox/v1/codes", nil, &out)
+	b.Do(http.MethodGet, "/codes", nil, &out)
 	return len(out.Items)
 }
 
@@ -138,7 +139,7 @@ func TestProofEnds(t *testing.T) {
 	l := &dialogue{t: t, a: a, in: linkInput("romeo@montague.example")}
 	l.begin(number)
 	late := l.step.State
-	b.offset.Store(int64(2 * time.Minute))
+	b.Offset.Store(int64(2 * time.Minute))
 	l.answer(map[string]string{"code": testCode})
 	l.asksCode("gatekeeper.code.over")
 

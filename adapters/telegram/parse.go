@@ -213,6 +213,15 @@ func parseReaction(raw json.RawMessage, _ gateway.Endpoint) ([]gateway.Event, er
 	return []gateway.Event{e}, nil
 }
 
+// callbackPrefix begins the id of a message that a pressed button becomes; the query's id follows.
+const callbackPrefix = "callback-"
+
+// queryOf returns the callback query that an event came of.
+func queryOf(ev gateway.Event) (id string, ok bool) {
+	m, _ := ev.Body.(gateway.Message)
+	return strings.CutPrefix(string(m.ID), callbackPrefix)
+}
+
 // parseCallback: a button that was pressed says its text, as an answer to the message that had it. It is dated by nobody.
 func parseCallback(raw json.RawMessage, bot gateway.Endpoint) ([]gateway.Event, error) {
 	var c callbackQuery
@@ -224,7 +233,7 @@ func parseCallback(raw json.RawMessage, bot gateway.Endpoint) ([]gateway.Event, 
 	}
 	e := gateway.Event{Chat: chatOf(chat{ID: c.From.ID, Type: "private"}), From: contactID(c.From.ID)}
 	text := c.Data
-	m := gateway.Message{ID: gateway.MessageID("callback-" + c.ID), Name: fullName(c.From.FirstName, c.From.LastName)}
+	m := gateway.Message{ID: gateway.MessageID(callbackPrefix + c.ID), Name: fullName(c.From.FirstName, c.From.LastName)}
 	if c.Message != nil && c.Message.Chat.ID != 0 {
 		e.Chat = chatOf(c.Message.Chat)
 		m.ReplyTo = replyTo(message{Chat: c.Message.Chat, ReplyTo: c.Message}, e.Chat, bot)

@@ -22,13 +22,13 @@ func (a *Adapter) Polls() bool { return a.cfg.Receive == ReceivePoll }
 
 // Run asks for a bot's updates until ctx ends, or until asking makes no sense: the token is revoked, or somebody else takes the updates
 // ("409 Conflict"). An update is confirmed by asking for those behind it ("offset ... greater by one than the highest among the
-// identifiers of previously received updates"), which is after emit has made it durable.
-func (a *Adapter) Run(ctx context.Context, account gateway.Credentials, emit func(context.Context, []gateway.Event) error) error {
+// identifiers of previously received updates"), which is after the core has made it durable.
+func (a *Adapter) Run(ctx context.Context, account gateway.Credentials, to gateway.Intake) error {
 	who, err := parseSecret(account)
 	if err != nil {
 		return sendError(err)
 	}
-	r := poller{a: a, token: who.Token, bot: account.Endpoint, emit: emit}
+	r := poller{a: a, token: who.Token, bot: account.Endpoint, to: to}
 	for failures := 0; ctx.Err() == nil; {
 		err := r.once(ctx)
 		if err == nil {
@@ -71,7 +71,7 @@ type poller struct {
 	a      *Adapter
 	token  string
 	bot    gateway.Endpoint
-	emit   func(context.Context, []gateway.Event) error
+	to     gateway.Intake
 	began  bool
 	offset int64
 }
@@ -93,22 +93,29 @@ func (p *poller) once(ctx context.Context) error {
 		return err
 	}
 	for _, raw := range updates {
-		events, err := parse(raw, p.bot)
-		if err != nil {
-			// It would come for ever, and hold back what is behind it.
-			p.a.log.Warn("update not understood", "bytes", len(raw), "err", err)
-		}
-		if len(events) > 0 {
-			if err := p.emit(ctx, events); err != nil {
-				return &gateway.SendError{Class: gateway.Retryable, Code: "not_stored", Err: cause{err}}
-			}
-		}
 		var u struct {
 			ID int64 `json:"update_id"`
 		}
-		if json.Unmarshal(raw, &u) == nil && u.ID >= p.offset {
-			p.offset = u.ID + 1
+		if json.Unmarshal(raw, &u) != nil || u.ID == 0 { // it cannot be confirmed, and so not be got rid of
+			return &gateway.SendError{Class: gateway.Retryable, Code: "no_update_id", Err: cause{errBadJSON}}
 		}
+		if err := p.take(ctx, raw); err != nil {
+			return &gateway.SendError{Class: gateway.Retryable, Code: "not_stored", Err: cause{err}}
+		}
+		p.offset = max(p.offset, u.ID+1)
 	}
 	return nil
+}
+
+// take makes one update durable. One that is not understood would come for ever, and hold back what is behind it: it is kept apart.
+func (p *poller) take(ctx context.Context, raw json.RawMessage) error {
+	events, err := parse(raw, p.bot)
+	if err != nil {
+		p.a.log.Warn("update not understood", "bytes", len(raw), "err", err)
+		return p.to.Bury(ctx, raw)
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	return p.to.Take(ctx, events)
 }

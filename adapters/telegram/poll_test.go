@@ -52,7 +52,20 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(body)
 }
 
-func run(t *testing.T, s *script, emit func([]gateway.Event) error) (rested time.Duration, err error) {
+// intake is what the core would be.
+type intake struct {
+	take   func([]gateway.Event) error
+	buried []string
+}
+
+func (in *intake) Take(_ context.Context, events []gateway.Event) error { return in.take(events) }
+
+func (in *intake) Bury(_ context.Context, raw []byte) error {
+	in.buried = append(in.buried, string(raw))
+	return nil
+}
+
+func run(t *testing.T, s *script, take func([]gateway.Event) error, buried ...*[]string) (rested time.Duration, err error) {
 	t.Helper()
 	c := config(t, "https://api.example")
 	c.Receive = telegram.ReceivePoll
@@ -64,7 +77,11 @@ func run(t *testing.T, s *script, emit func([]gateway.Event) error) (rested time
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	account := gateway.Credentials{Endpoint: goldenBot, Secret: []byte(`{"token":"` + tokens[0] + `"}`)}
-	err = a.Run(ctx, account, func(_ context.Context, events []gateway.Event) error { return emit(events) })
+	in := intake{take: take}
+	err = a.Run(ctx, account, &in)
+	for _, b := range buried {
+		*b = in.buried
+	}
 	return time.Since(s.began), err
 }
 
@@ -83,7 +100,7 @@ func batch(updates ...string) string {
 func TestPollingRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []string{"", "", batch(update(10), update(11)), batch(), flood, batch(update(12), `{"update_id":13,"message":{"text":5}}`, update(14))}}
-		var got []string
+		var got, buried []string
 		stored := 0
 		_, err := run(t, s, func(events []gateway.Event) error {
 			if stored++; stored == 2 {
@@ -93,7 +110,10 @@ func TestPollingRests(t *testing.T) {
 				got = append(got, e.Dedupe)
 			}
 			return nil
-		})
+		}, &buried)
+		if want := `[{"update_id":13,"message":{"text":5}}]`; fmt.Sprint(buried) != want {
+			t.Errorf("kept as not understood: got %v, want %s", buried, want)
+		}
 		if err != nil {
 			t.Errorf("Run: got %v, want nil at the end of its context", err)
 		}
@@ -120,6 +140,43 @@ func TestPollingRests(t *testing.T) {
 		between(3, 0, 0)
 		between(4, 90*time.Second, 90*time.Second)
 	})
+}
+
+// TestButtonIsAnswered: the person's app stops waiting, by a call that names the query.
+func TestButtonIsAnswered(t *testing.T) {
+	pressed := `{"update_id":20,"callback_query":{"id":"4382bfdwdsb323b2d9","from":{"id":5550001},"data":"yes","message":{"message_id":7,"date":1790000000,"chat":{"id":5550001,"type":"private"},"from":{"id":7000000001,"is_bot":true},"text":"Well?"}}}`
+	synctest.Test(t, func(t *testing.T) {
+		s := &calls{}
+		a, err := telegram.New(*config(t, "https://api.example"), &http.Client{Transport: s}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		account := gateway.Credentials{Endpoint: goldenBot, Secret: []byte(`{"token":"` + tokens[0] + `"}`)}
+		for _, body := range []string{update(19), pressed} {
+			events, err := a.Parse(gateway.Request{Query: map[string][]string{"token": {goldenBot + "-proof"}}, Body: []byte(body)})
+			if err != nil || len(events) != 1 {
+				t.Fatalf("%s: got %v and %v, want an event", body, events, err)
+			}
+			if got, want := a.Awaited(events[0]), body == pressed; got != want {
+				t.Errorf("%s: awaited: got %v, want %v", body, got, want)
+			}
+			if err := a.Acknowledge(t.Context(), account, events[0]); err != nil {
+				t.Error(err)
+			}
+		}
+		if want := `[/answerCallbackQuery {"callback_query_id":"4382bfdwdsb323b2d9"}]`; fmt.Sprint(s.made) != want {
+			t.Errorf("got calls %v, want %s", s.made, want)
+		}
+	})
+}
+
+// calls says yes to everything.
+type calls struct{ made []string }
+
+func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
+	raw, err := io.ReadAll(r.Body)
+	c.made = append(c.made, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/'):]+" "+string(raw))
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"ok":true,"result":true}`)), Request: r}, err
 }
 
 // TestPollingStops where asking makes no sense any more.

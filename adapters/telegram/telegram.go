@@ -29,6 +29,7 @@ var (
 	_ gateway.EachRegistrar = (*Adapter)(nil)
 	_ gateway.MediaSender   = (*Adapter)(nil)
 	_ gateway.Profiles      = (*Adapter)(nil)
+	_ gateway.Acknowledger  = (*Adapter)(nil)
 )
 
 const (

@@ -185,6 +185,9 @@ func unknown(m inbound, raw json.RawMessage) gateway.Part {
 		u.Type = first(cut(m.Unsupported.Type, maxExcerpt), u.Type)
 	}
 	if len(m.Errors) > 0 && m.Errors[0].Code != "" {
+		if code := string(m.Errors[0].Code); code == codeNoType || code == codeNoGroupType {
+			return u // which says no more than the type does
+		}
 		u.Excerpt = "error " + cut(string(m.Errors[0].Code), 20)
 		return u
 	}

@@ -13,6 +13,11 @@ const (
 	codeForeignToken = "100"
 	// codeBlockFailed says that a person could not be blocked, as one who has not written for a day.
 	codeBlockFailed = "139100"
+	// codeNoType, and in groups codeNoGroupType, say that the API has no such type of message.
+	codeNoType      = "131051"
+	codeNoGroupType = "130501"
+	// codePairLimit says that one person got too much.
+	codePairLimit = 131056
 )
 
 // codeClasses says what kind of failure the platform's own codes are (Error codes); Graph's general ones are package graph's. None of
@@ -25,10 +30,9 @@ var codeClasses = map[int]gateway.Class{
 	134011: gateway.Permanent,
 	368:    gateway.RateLimited, 131048: gateway.RateLimited, // policy block, spam limit
 	4: gateway.RateLimited, 80007: gateway.RateLimited, 130429: gateway.RateLimited, 133016: gateway.RateLimited, 131208: gateway.RateLimited,
-	132069: gateway.RateLimited,
-	// The pair limit is one chat's: only its lane waits, and longer each time ("retry after 4^n seconds").
-	131056: gateway.Retryable,
-	1:      gateway.Uncertain, 2: gateway.Uncertain, 131000: gateway.Uncertain,
+	132069:        gateway.RateLimited,
+	codePairLimit: gateway.RateLimited,
+	1:             gateway.Uncertain, 2: gateway.Uncertain, 131000: gateway.Uncertain,
 	131016: gateway.Retryable, 131057: gateway.Retryable, 133004: gateway.Retryable, // service unavailable, maintenance, server unavailable
 	131047: gateway.WindowClosed,
 	131026: gateway.NotReachable, 130472: gateway.NotReachable, 131049: gateway.NotReachable, 131050: gateway.NotReachable, 130497: gateway.NotReachable,
@@ -59,7 +63,14 @@ func classOf(f graph.Fault) (gateway.Class, bool) {
 }
 
 // sendError turns what the client returned into the error that leaves the adapter.
-func sendError(err error) *gateway.SendError { return graph.SendError(name, err, classOf) }
+func sendError(err error) *gateway.SendError {
+	se := graph.SendError(name, err, classOf)
+	if se.Class == gateway.RateLimited && se.Code == strconv.Itoa(codePairLimit) {
+		// The pair limit is one chat's: that one waits, and longer each time ("retry after 4^n seconds").
+		se.Scope = gateway.LimitChat
+	}
+	return se
+}
 
 // readError is for calls that change nothing, or nothing more the second time.
 func readError(err error) *gateway.SendError { return graph.ReadError(name, err, classOf) }

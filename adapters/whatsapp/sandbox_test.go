@@ -10,6 +10,7 @@ import (
 
 	"postern/adapters"
 	"postern/adapters/control"
+	"postern/adapters/internal/sandboxtest"
 	"postern/adapters/whatsapp"
 	"postern/gateway"
 )
@@ -18,7 +19,7 @@ import (
 func linkedRig(t *testing.T, n number) (*sandbox, *whatsapp.Adapter, gateway.Credentials) {
 	t.Helper()
 	b := newSandbox(t)
-	a := b.open(config(t, b.url), adapters.Deps{HTTP: newClient(t)})
+	a := b.open(config(t, b.URL), adapters.Deps{HTTP: sandboxtest.Client(t)})
 	return b, a, b.link(a, "romeo@montague.example", n)
 }
 
@@ -30,24 +31,24 @@ func direct(contact string, body gateway.OpBody) gateway.Op {
 func TestInboundFromSandbox(t *testing.T) {
 	b, a, romeo := linkedRig(t, numbers[0])
 	to := numbers[0].id
-	id := b.say("juliet", to, control.Text("good *morrow*"))
-	b.do(http.MethodPatch, "/messages/"+b.own("juliet", id), map[string]string{"text": "good night"}, nil)
-	b.say("juliet", to, control.Content{Location: &control.Location{Latitude: 45.44, Longitude: 10.99, Name: "Arena"}})
-	b.say("juliet", to, control.Content{Contact: &control.Contact{Name: "The Nurse", Phones: []string{"+390451230002"}}})
-	b.say("juliet", to, control.Content{Unsupported: "poll"})
-	b.say("juliet", to, control.Content{Text: "?", Raw: json.RawMessage(`{"type":"hologram","hologram":{"beams":3}}`)})
-	b.do(http.MethodPost, "/people/juliet/calls", control.CallIn{To: to, State: "missed", CallID: "1"}, nil)
-	b.do(http.MethodPost, "/users/"+to+"/updates", map[string]any{"type": "account_update", "body": map[string]any{"event": "PARTNER_REMOVED"}}, nil)
-	b.do(http.MethodPost, "/users/"+to+"/updates", map[string]any{"type": "hologram_update", "body": map[string]any{"x": 1}}, nil)
-	juliet := b.person("juliet")
+	id := b.Say("juliet", to, control.Text("good *morrow*"))
+	b.Do(http.MethodPatch, "/messages/"+b.own("juliet", id), map[string]string{"text": "good night"}, nil)
+	b.Say("juliet", to, control.Content{Location: &control.Location{Latitude: 45.44, Longitude: 10.99, Name: "Arena"}})
+	b.Say("juliet", to, control.Content{Contact: &control.Contact{Name: "The Nurse", Phones: []string{"+390451230002"}}})
+	b.Say("juliet", to, control.Content{Unsupported: "poll"})
+	b.Say("juliet", to, control.Content{Text: "?", Raw: json.RawMessage(`{"type":"hologram","hologram":{"beams":3}}`)})
+	b.Do(http.MethodPost, "/people/juliet/calls", control.CallIn{To: to, State: "missed", CallID: "1"}, nil)
+	b.Do(http.MethodPost, "/users/"+to+"/updates", map[string]any{"type": "account_update", "body": map[string]any{"event": "PARTNER_REMOVED"}}, nil)
+	b.Do(http.MethodPost, "/users/"+to+"/updates", map[string]any{"type": "hologram_update", "body": map[string]any{"x": 1}}, nil)
+	juliet := b.Person("juliet")
 	op := direct(juliet.IDs["user_id"], gateway.OpMessage{Content: gateway.PlainText("hi")})
 	sent, err := a.Send(t.Context(), romeo, op)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.do(http.MethodPut, "/messages/"+b.own("juliet", sent.IDs[0])+"/reactions", map[string]any{"emojis": []string{"🌹"}, "person": "juliet"}, nil)
-	b.do(http.MethodPost, "/people/juliet/read", control.ReadIn{To: to}, nil)
-	b.do(http.MethodDelete, "/messages/"+b.own("juliet", id), nil, nil)
+	b.Do(http.MethodPut, "/messages/"+b.own("juliet", sent.IDs[0])+"/reactions", map[string]any{"emojis": []string{"🌹"}, "person": "juliet"}, nil)
+	b.Do(http.MethodPost, "/people/juliet/read", control.ReadIn{To: to}, nil)
+	b.Do(http.MethodDelete, "/messages/"+b.own("juliet", id), nil, nil)
 	part := func(m gateway.EventBody) gateway.Part {
 		if m, ok := m.(gateway.Message); ok {
 			return m.Content.Parts[0]
@@ -90,13 +91,13 @@ func TestInboundFromSandbox(t *testing.T) {
 	}
 	for name, match := range is {
 		t.Run(name, func(t *testing.T) {
-			e := b.waitFor(a, func(e gateway.Event) bool { return match(e.Body) && e.Endpoint == romeo.Endpoint })
+			e := b.WaitFor(a, func(e gateway.Event) bool { return match(e.Body) && e.Endpoint == romeo.Endpoint })
 			if name != "account" && (e.Chat.Contact != gateway.ContactID(juliet.IDs["user_id"]) || !slices.Contains(e.Also, gateway.ContactID(juliet.Native))) {
 				t.Errorf("got contact %q and further ids %v", e.Chat.Contact, e.Also)
 			}
 		})
 	}
-	for _, r := range b.webhooks() {
+	for _, r := range b.Webhooks() {
 		if err := a.Verify(r); err != nil {
 			t.Errorf("Verify: %v", err)
 		}
@@ -106,12 +107,12 @@ func TestInboundFromSandbox(t *testing.T) {
 // TestPlainNumber: a number that is on no phone hears of no deletion, and of an edit that it is not supported.
 func TestPlainNumber(t *testing.T) {
 	b, a, _ := linkedRig(t, numbers[0])
-	b.do(http.MethodPatch, "/users/"+numbers[0].id, map[string]any{"ids": map[string]string{"waba_id": numbers[0].account, "coexistence": "false"}}, nil)
-	id := b.say("juliet", numbers[0].id, control.Text("good morrow"))
-	b.do(http.MethodPatch, "/messages/"+b.own("juliet", id), map[string]string{"text": "good night"}, nil)
-	b.do(http.MethodDelete, "/messages/"+b.own("juliet", id), nil, nil)
-	b.say("juliet", numbers[0].id, control.Text("the end"))
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.Do(http.MethodPatch, "/users/"+numbers[0].id, map[string]any{"ids": map[string]string{"waba_id": numbers[0].account, "coexistence": "false"}}, nil)
+	id := b.Say("juliet", numbers[0].id, control.Text("good morrow"))
+	b.Do(http.MethodPatch, "/messages/"+b.own("juliet", id), map[string]string{"text": "good night"}, nil)
+	b.Do(http.MethodDelete, "/messages/"+b.own("juliet", id), nil, nil)
+	b.Say("juliet", numbers[0].id, control.Text("the end"))
+	b.WaitFor(a, func(e gateway.Event) bool {
 		m, ok := e.Body.(gateway.Message)
 		if !ok {
 			return false
@@ -119,7 +120,7 @@ func TestPlainNumber(t *testing.T) {
 		u, ok := m.Content.Parts[0].(gateway.UnsupportedPart)
 		return ok && u.Type == "edit"
 	})
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.WaitFor(a, func(e gateway.Event) bool {
 		if kind := gateway.EventKind(e.Body); kind == "retracted" || kind == "edited" {
 			t.Errorf("got %s on a number that is on no phone", kind)
 		}
@@ -136,21 +137,21 @@ func isText(m gateway.Message, text string) bool {
 // TestPeopleUnderSeveralIDs: a person who hides the number, and one who changes it.
 func TestPeopleUnderSeveralIDs(t *testing.T) {
 	b, a, romeo := linkedRig(t, numbers[0])
-	b.do(http.MethodPut, "/people/paris", control.Person{ID: "paris", Display: "Paris", IDs: map[string]string{"hidden": "true"}}, nil)
-	b.say("paris", numbers[0].id, control.Text("who am I"))
-	paris := b.person("paris").IDs["user_id"]
-	e := b.waitFor(a, func(e gateway.Event) bool { return string(e.Chat.Contact) == paris })
+	b.Do(http.MethodPut, "/people/paris", control.Person{ID: "paris", Display: "Paris", IDs: map[string]string{"hidden": "true"}}, nil)
+	b.Say("paris", numbers[0].id, control.Text("who am I"))
+	paris := b.Person("paris").IDs["user_id"]
+	e := b.WaitFor(a, func(e gateway.Event) bool { return string(e.Chat.Contact) == paris })
 	if len(e.Also) != 0 {
 		t.Errorf("a hidden number: got further ids %v", e.Also)
 	}
 	if _, err := a.Send(t.Context(), romeo, direct(paris, gateway.OpMessage{Content: gateway.PlainText("Paris")})); err != nil {
 		t.Errorf("Send by the user id: %v", err)
 	}
-	b.say("nurse", numbers[0].id, control.Text("it is me"))
-	before := b.person("nurse")
-	b.do(http.MethodPatch, "/people/nurse", map[string]any{"phone": "+390459990002"}, nil)
-	e = b.waitFor(a, func(e gateway.Event) bool { _, ok := e.Body.(gateway.ContactUpdate); return ok })
-	after := b.person("nurse")
+	b.Say("nurse", numbers[0].id, control.Text("it is me"))
+	before := b.Person("nurse")
+	b.Do(http.MethodPatch, "/people/nurse", map[string]any{"phone": "+390459990002"}, nil)
+	e = b.WaitFor(a, func(e gateway.Event) bool { _, ok := e.Body.(gateway.ContactUpdate); return ok })
+	after := b.Person("nurse")
 	if string(e.Chat.Contact) != after.IDs["user_id"] || after.IDs["user_id"] == before.IDs["user_id"] {
 		t.Errorf("another number: got %q, want the new user id %q", e.Chat.Contact, after.IDs["user_id"])
 	}
@@ -168,14 +169,14 @@ func TestPeopleUnderSeveralIDs(t *testing.T) {
 
 // failsWith waits for the status by which an op that was taken failed.
 func (b *sandbox) failsWith(a *whatsapp.Adapter, ref gateway.OpID, want gateway.Class) {
-	b.t.Helper()
-	b.waitFor(a, func(e gateway.Event) bool {
+	b.T.Helper()
+	b.WaitFor(a, func(e gateway.Event) bool {
 		s, ok := e.Body.(gateway.Status)
 		if !ok || s.Ref != ref || s.State != gateway.StatusFailed {
 			return false
 		}
 		if s.Failure == nil || s.Failure.Class != want {
-			b.t.Errorf("got %+v, want class %s", s.Failure, want)
+			b.T.Errorf("got %+v, want class %s", s.Failure, want)
 		}
 		return true
 	})
@@ -184,8 +185,8 @@ func (b *sandbox) failsWith(a *whatsapp.Adapter, ref gateway.OpID, want gateway.
 // TestTakenAndFailed: what is answered 200 and fails later.
 func TestTakenAndFailed(t *testing.T) {
 	b, a, romeo := linkedRig(t, numbers[0])
-	b.say("juliet", numbers[0].id, control.Text("good morrow"))
-	juliet := b.person("juliet").Native
+	b.Say("juliet", numbers[0].id, control.Text("good morrow"))
+	juliet := b.Person("juliet").Native
 	text := gateway.OpMessage{Content: gateway.PlainText("hi")}
 	for name, tc := range map[string]struct {
 		op   gateway.Op
@@ -208,25 +209,25 @@ func TestTakenAndFailed(t *testing.T) {
 // TestLimits: a burst to one person is refused in that chat alone, and counted.
 func TestLimits(t *testing.T) {
 	b, a, romeo := linkedRig(t, numbers[0])
-	b.do(http.MethodPut, "/limits", map[string]bool{"enforce": true}, nil)
+	b.Do(http.MethodPut, "/limits", map[string]bool{"enforce": true}, nil)
 	for _, p := range []string{"juliet", "nurse"} {
-		b.say(p, numbers[0].id, control.Text("good morrow"))
+		b.Say(p, numbers[0].id, control.Text("good morrow"))
 	}
-	juliet, nurse := b.person("juliet").Native, b.person("nurse").Native
+	juliet, nurse := b.Person("juliet").Native, b.Person("nurse").Native
 	var refused *gateway.SendError
 	for range 46 {
 		if _, err := a.Send(t.Context(), romeo, direct(juliet, gateway.OpMessage{Content: gateway.PlainText("hi")})); err != nil {
 			refused, _ = err.(*gateway.SendError) //nolint:errorlint // Send promises the type itself
 		}
 	}
-	if refused == nil || refused.Class != gateway.Retryable || refused.Code != "131056" {
+	if refused == nil || refused.Class != gateway.RateLimited || refused.Scope != gateway.LimitChat || refused.Code != "131056" {
 		t.Errorf("46 messages at once: got %v, want 131056 for that chat", refused)
 	}
 	if _, err := a.Send(t.Context(), romeo, direct(nurse, gateway.OpMessage{Content: gateway.PlainText("hi")})); err != nil {
 		t.Errorf("another person: got %v, want success", err)
 	}
 	var state control.State
-	b.do(http.MethodGet, "/state", nil, &state)
+	b.Do(http.MethodGet, "/state", nil, &state)
 	if state.Counts.Violations != 1 {
 		t.Errorf("violations: got %d, want 1", state.Counts.Violations)
 	}
@@ -243,12 +244,12 @@ func TestLimits(t *testing.T) {
 // TestReadAndTyping: reading one message reads all before it; typing stands below a message and reads it.
 func TestReadAndTyping(t *testing.T) {
 	b, a, romeo := linkedRig(t, numbers[0])
-	first := b.say("juliet", numbers[0].id, control.Text("one"))
-	second := b.say("juliet", numbers[0].id, control.Text("two"))
-	third := b.say("juliet", numbers[0].id, control.Text("three"))
-	juliet := b.person("juliet").Native
+	first := b.Say("juliet", numbers[0].id, control.Text("one"))
+	second := b.Say("juliet", numbers[0].id, control.Text("two"))
+	third := b.Say("juliet", numbers[0].id, control.Text("three"))
+	juliet := b.Person("juliet").Native
 	chat := func() control.Chat {
-		c, err := b.control.Chat(t.Context(), b.person("juliet").Chats[0].ID)
+		c, err := b.Control.Chat(t.Context(), b.Person("juliet").Chats[0].ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,8 +287,8 @@ func TestReadAndTyping(t *testing.T) {
 // TestFilesBothWays: each kind of file is on the platform what it was here.
 func TestFilesBothWays(t *testing.T) {
 	b, a, romeo := linkedRig(t, numbers[0])
-	b.say("juliet", numbers[0].id, control.Text("good morrow"))
-	juliet := b.person("juliet").Native
+	b.Say("juliet", numbers[0].id, control.Text("good morrow"))
+	juliet := b.Person("juliet").Native
 	for _, tc := range []struct {
 		kind       gateway.MediaKind
 		mime, want string
@@ -309,7 +310,7 @@ func TestFilesBothWays(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", tc.mime, err)
 		}
-		chat, err := b.control.Chat(t.Context(), b.person("juliet").Chats[0].ID)
+		chat, err := b.Control.Chat(t.Context(), b.Person("juliet").Chats[0].ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -333,16 +334,16 @@ func TestFilesBothWays(t *testing.T) {
 // TestBatch: several updates in one request, under one signature.
 func TestBatch(t *testing.T) {
 	b, a, _ := linkedRig(t, numbers[0])
-	b.do(http.MethodPut, "/batching", control.Batching{Max: 50, LingerMS: 50}, nil)
+	b.Do(http.MethodPut, "/batching", control.Batching{Max: 50, LingerMS: 50}, nil)
 	var want []gateway.MessageID
 	for _, text := range []string{"ü/1", "ü/2", "ü/3"} {
-		want = append(want, b.say("juliet", numbers[0].id, control.Text(text)), b.say("nurse", numbers[0].id, control.Text(text)))
+		want = append(want, b.Say("juliet", numbers[0].id, control.Text(text)), b.Say("nurse", numbers[0].id, control.Text(text)))
 	}
 	for _, id := range want {
-		b.waitFor(a, func(e gateway.Event) bool { m, ok := e.Body.(gateway.Message); return ok && m.ID == id })
+		b.WaitFor(a, func(e gateway.Event) bool { m, ok := e.Body.(gateway.Message); return ok && m.ID == id })
 	}
 	escaped, several := false, false
-	for _, r := range b.webhooks() {
+	for _, r := range b.Webhooks() {
 		if err := a.Verify(r); err != nil {
 			t.Errorf("Verify: %v", err)
 		}

@@ -229,7 +229,7 @@ func (a *Adapter) Caps(facts gateway.ChatFacts) gateway.Caps { return a.cfg.caps
 func (c *Config) caps(facts gateway.ChatFacts) gateway.Caps {
 	caps := gateway.Caps{
 		Levels: map[gateway.Feature]gateway.Level{}, TextMax: maxText, TextUnit: gateway.CodePoints, MediaMax: maxDocument, ReactionsMax: 1,
-		Window:      &gateway.WindowRule{For: windowFor, Reopen: c.ReopenTemplate != ""},
+		Window:      &gateway.WindowRule{For: windowFor, Reopen: c.ReopenTemplate != "", Late: true},
 		TypingAfter: c.Typing, Echo: true,
 	}
 	if facts.Kind == gateway.ChatGroup {

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"postern/adapters/simulators"
+	"postern/cmd/internal/setup"
 )
 
 // Exit codes.
@@ -68,7 +69,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) (code int) {
 	}()
 	redis.SetLogger(silent{})
 	var c cli
-	parser, err := kong.New(&c, kong.Name("postern"), kong.Description(description), kong.UsageOnError(), kong.Vars{"platforms": strings.Join(simulators.Names(), ", ")}, kong.Writers(out, errs),
+	parser, err := kong.New(&c, kong.Name("postern"), kong.Description(description), kong.UsageOnError(), kong.Vars{"platforms": strings.Join(simulators.Names(), ", "), "types": strings.Join(setup.Types(), ", ")}, kong.Writers(out, errs),
 		kong.Exit(func(n int) { panic(exited(n)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}))
 	if err != nil {
 		fmt.Fprintln(errs, "postern:", err)

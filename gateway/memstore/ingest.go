@@ -59,6 +59,18 @@ func (s *Store) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, 
 	return out, nil
 }
 
+// ReadQueues implements gateway.Ingester.
+func (s *Store) ReadQueues(ctx context.Context, p gateway.Partition, from ...gateway.Cursor) ([][]gateway.Entry, error) {
+	out := make([][]gateway.Entry, len(from))
+	for i, c := range from {
+		var err error
+		if out[i], err = s.Read(ctx, p, c.Queue, c.After, c.N); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Watch implements gateway.Ingester.
 func (s *Store) Watch(ctx context.Context, p gateway.Partition) <-chan struct{} {
 	return s.hints.subscribe(ctx, string(p), 1) // one hint says as much as two

@@ -25,6 +25,8 @@ type Store struct {
 	mu     sync.Mutex
 	parts  map[gateway.Partition]*partition
 	owners map[gateway.Owner]map[recordName]record
+	levels expiring[bucketName, level]
+	live   map[string]announcement
 }
 
 // New returns an empty store.
@@ -35,6 +37,7 @@ func New() *Store {
 		sigs:   newHub[[]byte](),
 		parts:  map[gateway.Partition]*partition{},
 		owners: map[gateway.Owner]map[recordName]record{},
+		live:   map[string]announcement{},
 	}
 	for _, r := range gateway.RetentionTable() {
 		s.kinds[r.Kind] = r.TTL

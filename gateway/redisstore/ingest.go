@@ -51,18 +51,32 @@ func (s *Store) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, 
 	if n <= 0 {
 		return nil, failed("read", ctx.Err())
 	}
-	key := s.stream(p, q)
-	out, err := s.do(ctx, key, again, []any{"xrange", key, behind(after), "+", "count", n})
+	got, err := s.ReadQueues(ctx, p, gateway.Cursor{Queue: q, After: after, N: n})
 	if err != nil {
-		return nil, failed("read", err)
+		return nil, err
 	}
-	var entries []gateway.Entry
-	err = eachEntry(out[0], func(id string, f fields) error {
-		e, err := entryOf(id, f)
-		entries = append(entries, e)
-		return err
-	})
-	return entries, failed("read", err)
+	return got[0], nil
+}
+
+// ReadQueues implements gateway.Ingester, in one round trip.
+func (s *Store) ReadQueues(ctx context.Context, p gateway.Partition, from ...gateway.Cursor) ([][]gateway.Entry, error) {
+	cmds := make([][]any, len(from))
+	for i, c := range from {
+		cmds[i] = []any{"xrange", s.stream(p, c.Queue), behind(c.After), "+", "count", max(c.N, 0)}
+	}
+	all := make([][]gateway.Entry, len(from))
+	if len(from) == 0 {
+		return all, failed("read", ctx.Err())
+	}
+	out, err := s.do(ctx, s.stream(p, from[0].Queue), again, cmds...)
+	for i := 0; i < len(out) && err == nil; i++ {
+		err = eachEntry(out[i], func(id string, f fields) error {
+			e, err := entryOf(id, f)
+			all[i] = append(all[i], e)
+			return err
+		})
+	}
+	return all, failed("read", err)
 }
 
 // behind is the start of a range after an id.

@@ -12,7 +12,8 @@ import (
 
 // KeyRow explains one shape of key.
 type KeyRow struct {
-	// Shape is the key behind the prefix; <p> stands for a partition, <o> for an owner, <> for anything.
+	// Shape is the key behind the prefix; <p> stands for a partition, <o> for an owner, <l> for the
+	// limits of an adapter instance, <> for anything.
 	Shape string
 	// Expires is true when every such key has a time to live.
 	Expires bool
@@ -36,6 +37,9 @@ func Keys() []KeyRow {
 		{"{<o>}:r:<>", false, "lasting records of a kind: owned by the owner, gone with Erase"},
 		{"{<o>}:x:<>", true, "an expiring record: its own time to live"},
 		{"{<o>}:xi", true, "names of the expiring records, so that Erase finds them: as long as the last of them"},
+		{"{<l>}:b:<>", true, "a bucket of a limit: until it is full again, or until a pause is over"},
+		{"{<l>}:t:<>", true, "who waits for tokens of a bucket that several share: until their turn"},
+		{"{replicas}:live", true, "the replicas that work: as long as the last announcement"},
 		{"ready", true, "proof that Redis takes writes: a minute"},
 	}
 }
@@ -60,6 +64,7 @@ func Explain(key string) (KeyRow, bool) {
 	return KeyRow{}, false
 }
 
+func (s *Store) live() string     { return s.prefix + "{replicas}:live" }
 func (s *Store) readyKey() string { return s.prefix + "ready" }
 
 // part begins a key of a partition: the braces make Redis Cluster hash the partition's name alone.
@@ -112,6 +117,11 @@ func (s *Store) records(o gateway.Owner, k gateway.RecordKind) string {
 
 func (s *Store) expiring(o gateway.Owner, k gateway.RecordKind, name string) string {
 	return s.owner(o, "x:"+string(k)+":"+name)
+}
+
+// limit begins a key of an adapter instance's limits, which share a slot.
+func (s *Store) limit(a gateway.AdapterID, rest string) string {
+	return s.prefix + "{l:" + string(a) + "}:" + rest
 }
 
 func (s *Store) wake(p gateway.Partition) string { return s.prefix + "wake:" + string(p) }

@@ -98,13 +98,15 @@ func TestExplain(t *testing.T) {
 		overflow:                                             "{<p>}:m:<>",
 		s.records(o, gateway.RecordContact):                  "{<o>}:r:<>",
 		s.expiring(o, gateway.RecordSession, "s"): "{<o>}:x:<>",
-		s.owner(o, "xi"): "{<o>}:xi",
-		s.readyKey():     "ready",
-		"readyx":         "",
-		"{}:own":         "",
-		"{s01}:owner":    "",
-		"{s01}:other":    "",
-		"s01:own":        "",
+		s.owner(o, "xi"):         "{<o>}:xi",
+		s.limit("wall", "b:x"):   "{<l>}:b:<>",
+		s.limit("wall", "t:x:y"): "{<l>}:t:<>",
+		s.readyKey():             "ready",
+		"readyx":                 "",
+		"{}:own":                 "",
+		"{s01}:owner":            "",
+		"{s01}:other":            "",
+		"s01:own":                "",
 	} {
 		if row, _ := Explain(key); row.Shape != want {
 			t.Errorf("key %s: got row %q, want %q", key, row.Shape, want)
@@ -122,7 +124,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"acquire", "begin", "bury", "dead", "erase", "fail", "finish", "ingest", "lookup", "park", "release", "renew", "replay", "save", "unpark",
+		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "finish", "hold", "ingest", "lookup", "park", "release", "renew", "replay", "save", "take", "unpark",
 	}
 	var got []string
 	for name, sc := range scripts {

@@ -14,6 +14,7 @@ var ingestCases = []testCase{
 	{"ingest/keeps what it was given", (*kit).ingestKeeps},
 	{"ingest/copies the payload", (*kit).ingestCopies},
 	{"ingest/order and paging", (*kit).ingestOrder},
+	{"ingest/reads several queues at once", (*kit).readQueues},
 	{"ingest/dedupe stores once and returns the first id", (*kit).ingestDedupe},
 	{"ingest/dedupe ends after its time", (*kit).ingestDedupeEnds},
 	{"ingest/dedupe is per queue and outlives the entry", (*kit).ingestDedupeScope},
@@ -62,6 +63,28 @@ func (k *kit) ingestCopies() {
 	k.check("read", err)
 	copy(got[0].Payload, "YYYYY")
 	k.wantQueue(in, "whole")
+}
+
+// readQueues reads two queues at once, each from its own place.
+func (k *kit) readQueues() {
+	ids := k.put(in, "l", "a b c")
+	k.put(out, "l", "x y")
+	got, err := k.ReadQueues(k.Context(), shard, gateway.Cursor{Queue: out, N: 1}, gateway.Cursor{Queue: in, After: ids[0], N: 5}, gateway.Cursor{Queue: in})
+	k.check("read queues", err)
+	var text []string
+	for _, entries := range got {
+		names := ""
+		for _, e := range entries {
+			names += string(e.Payload)
+		}
+		text = append(text, names)
+	}
+	if got, want := strings.Join(text, ","), "x,bc,"; got != want {
+		k.Errorf("read queues: got %q, want %q", got, want)
+	}
+	if got, err := k.ReadQueues(k.Context(), shard); err != nil || len(got) != 0 {
+		k.Errorf("read no queue: got %v, %v; want nothing", got, err)
+	}
 }
 
 func (k *kit) ingestOrder() {

@@ -31,7 +31,7 @@ func Run(t *testing.T, open func(*testing.T) gateway.Store, o Options) {
 	if o.Around == nil {
 		o.Around = func(t *testing.T, f func(*testing.T)) { f(t) }
 	}
-	for _, group := range [][]testCase{ingestCases, leaseCases, workerCases, parkCases, deadCases, recordCases, signalCases, raceCases} {
+	for _, group := range [][]testCase{ingestCases, leaseCases, workerCases, parkCases, deadCases, recordCases, limitCases, signalCases, replicaCases, raceCases} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				o.Around(t, func(t *testing.T) {

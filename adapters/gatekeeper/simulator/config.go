@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"postern/adapters/internal/sandbox"
 )
 
 // Config is everything the sandbox can be told at start. Its zero value works: default people, no faults, no partner yet (one is
@@ -267,11 +269,7 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Client == nil {
-		c.Client = &http.Client{
-			Timeout:       c.WebhookTimeout,
-			Transport:     &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+		c.Client = sandbox.WebhookClient(c.WebhookTimeout)
 	}
 	return c
 }

@@ -3,6 +3,8 @@ package simulator
 import (
 	"encoding/json"
 	"slices"
+
+	"postern/adapters/control"
 )
 
 // content is the part of a message's content that the sandbox looks at.
@@ -54,27 +56,11 @@ func contentIn(raw json.RawMessage) content {
 	return c
 }
 
-// kind names what a content is about, for ledgers and for POST /wait.
-func (c content) kind() string {
-	switch {
-	case c.Answer != nil:
-		return "answer"
-	case c.Poll != nil:
-		return "poll"
-	case c.Interactive != nil:
-		return "interactive"
-	case len(c.Media) > 0 && c.Media[0].Kind == "sticker":
-		return "sticker"
-	case len(c.Media) > 0:
-		return "media"
-	case c.Location != nil:
-		return "location"
-	case c.Contact != nil:
-		return "contact"
-	case c.Unsupported != "":
-		return "unsupported"
-	}
-	return "text"
+// kindOf names what a content is about, for ledgers and for POST /wait.
+func kindOf(raw json.RawMessage) string {
+	var c control.Content
+	_ = json.Unmarshal(raw, &c) // what a person says need not follow the document
+	return c.Kind()
 }
 
 // features lists what the content needs, with the member that needs it.

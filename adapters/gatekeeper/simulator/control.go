@@ -3,9 +3,7 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/go-chi/chi/v5"
 
@@ -13,11 +11,13 @@ import (
 )
 
 // controlRoutes are the control API and the page. doc.go describes them.
-func (s *Server) controlRoutes() http.Handler {
+func (s *Server) controlRoutes() (http.Handler, error) {
 	r := chi.NewRouter()
 	// A page of another origin must not steer the sandbox of the person who visits it.
 	r.Use(http.NewCrossOriginProtection().Handler)
-	s.pageRoutes(r)
+	if err := pageRoutes(r); err != nil {
+		return nil, err
+	}
 	r.Route("/sandbox/v1", func(r chi.Router) {
 		r.Get("/changes", s.serveChanges)
 		r.Post("/wait", s.serveWait)
@@ -61,7 +61,7 @@ func (s *Server) controlRoutes() http.Handler {
 		r.Post("/media", s.serveMakeMedia)
 		r.Get("/media/{media}", s.serveMediaBytes)
 	})
-	return r
+	return r, nil
 }
 
 type empty struct{}
@@ -76,9 +76,8 @@ type controlCall struct {
 // do makes a handler that runs with the lock held and answers JSON.
 func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			sandbox.WriteControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
+		body, ok := sandbox.ReadControl(w, r)
+		if !ok {
 			return
 		}
 		s.mu.Lock()
@@ -89,23 +88,9 @@ func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 	}
 }
 
-func (c *controlCall) decode(into any) error {
-	dec := json.NewDecoder(newReader(c.body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return sandbox.Wrong("body: " + err.Error())
-	}
-	return nil
-}
+func (c *controlCall) decode(into any) error { return sandbox.DecodeControl(c.body, into) }
 
-// param is a path parameter, decoded.
-func (c *controlCall) param(name string) string {
-	v := chi.URLParam(c.r, name)
-	if plain, err := url.PathUnescape(v); err == nil && c.r.URL.RawPath != "" {
-		return plain
-	}
-	return v
-}
+func (c *controlCall) param(name string) string { return sandbox.Param(c.r, name) }
 
 func (c *controlCall) person() (*person, error) {
 	if p := c.personBy(c.param("person")); p != nil {
@@ -143,9 +128,7 @@ func putFaults(c *controlCall) (any, error) {
 	}
 	c.faults = f
 	for _, p := range c.partners {
-		for _, l := range p.lanes {
-			c.settle(p, l) // the width of lanes may have changed
-		}
+		p.lanes.Each(f.WebhookParallel, func(*lane) {}) // the width of lanes may have changed
 	}
 	c.touch()
 	c.nudge()

@@ -87,7 +87,7 @@ func (s *Server) makeMedia(in mediaOrder, raw io.Reader) (map[string]any, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keep(m)
-	part := map[string]any{"media_id": m.id, "kind": orString(in.Kind, kindOf(m.typ)), "type": m.typ, "size": m.size, "sha256": m.sha256}
+	part := map[string]any{"media_id": m.id, "kind": orString(in.Kind, sandbox.KindOf(m.typ)), "type": m.typ, "size": m.size, "sha256": m.sha256}
 	for name, v := range map[string]any{
 		"name": in.Name, "emoji": in.Emoji, "thumb": in.Thumb, "width": in.Width, "height": in.Height, "duration_ms": in.DurationMS, "view_once": in.ViewOnce,
 	} {
@@ -134,7 +134,7 @@ func (s *Server) serveMediaBytes(w http.ResponseWriter, r *http.Request) {
 	}
 	// What strangers upload is never run: only types that a browser shows without scripts are shown.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	if kind := kindOf(m.typ); kind == "file" || strings.Contains(m.typ, "svg") {
+	if kind := sandbox.KindOf(m.typ); kind == "file" || strings.Contains(m.typ, "svg") {
 		w.Header().Set("Content-Disposition", "attachment")
 	}
 	if err := m.serve(w, r); err != nil {

@@ -57,27 +57,14 @@ func patchPerson(c *controlCall) (any, error) {
 }
 
 func postSay(c *controlCall) (any, error) {
-	var in struct {
-		To      string          `json:"to"`
-		Text    string          `json:"text"`
-		Content json.RawMessage `json:"content"`
-		ReplyTo string          `json:"reply_to"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	chat, err := c.chatWith(in.To)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := contentOf(in.Text, in.Content)
+	chat, raw, replyTo, err := c.said(c.chatWith)
 	if err != nil {
 		return nil, err
 	}
 	if !chat.person.OptedIn {
 		return nil, sandbox.Wrong("the person has not opted in")
 	}
-	m, e := c.say(chat, raw, in.ReplyTo)
+	m, e := c.say(chat, raw, replyTo)
 	return said(m, e), nil
 }
 
@@ -95,6 +82,24 @@ func postOpen(c *controlCall) (any, error) {
 }
 
 // contentOf makes content from a text, or takes it as it is: the control API may send what a gatekeeper should not.
+// said reads what somebody says: the chat that it is for, its content and what it answers.
+func (c *controlCall) said(chatOf func(to string) (*chat, error)) (to *chat, raw json.RawMessage, replyTo string, err error) {
+	var in struct {
+		To      string          `json:"to"`
+		Text    string          `json:"text"`
+		Content json.RawMessage `json:"content"`
+		ReplyTo string          `json:"reply_to"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, nil, "", err
+	}
+	if to, err = chatOf(in.To); err != nil {
+		return nil, nil, "", err
+	}
+	raw, err = contentOf(in.Text, in.Content)
+	return to, raw, in.ReplyTo, err
+}
+
 func contentOf(text string, raw json.RawMessage) (json.RawMessage, error) {
 	if len(raw) > 0 {
 		return raw, nil

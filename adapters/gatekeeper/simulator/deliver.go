@@ -66,17 +66,17 @@ type attempt struct {
 
 // prepare draws the faults of one attempt. gone is set when nothing is to be sent.
 func (s *Server) prepare(p *partner, ship *shipment, now time.Time) (a attempt, gone string) {
-	e, f := ship.event, s.faults
+	e, f := ship.Load, s.faults
 	switch {
 	case !e.kept() && now.Sub(e.at) > staleTyping:
 		return a, "late"
 	case e.chat != "" && s.users[e.to] == nil: // the user left: traffic stops at once
 		return a, "withdrawn"
-	case !ship.replay && ship.attempt == 0 && s.dice.Hit(f.WebhookDropRate):
+	case !ship.Replay && ship.Attempt == 0 && s.dice.Hit(f.WebhookDropRate):
 		return a, "dropped"
 	}
 	a = attempt{url: p.hook.url, event: e, at: now}
-	if ship.replay {
+	if ship.Replay {
 		a.fault = "replay"
 	}
 	if s.dice.Hit(f.WebhookStaleRate) {
@@ -126,8 +126,8 @@ func (d delivered) taken() bool { return len(d.Result) == 3 && d.Result[0] == '2
 
 // record writes an outcome into the ledger.
 func (s *Server) record(ship *shipment, d delivered) {
-	e := ship.event
-	d.N, d.EventID, d.Type, d.Conversation, d.Seq, d.Attempt = s.deliveries.Total+1, e.id, e.typ, e.chat, e.seq, ship.attempt+1
+	e := ship.Load
+	d.N, d.EventID, d.Type, d.Conversation, d.Seq, d.Attempt = s.deliveries.Total+1, e.id, e.typ, e.chat, e.seq, ship.Attempt+1
 	s.deliveries.Add(d)
 	s.touch()
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"postern/adapters/internal/sandbox"
@@ -332,13 +331,4 @@ func (m *mediaObject) serve(w http.ResponseWriter, r *http.Request) error {
 		http.ServeContent(w, r, "", time.Time{}, f)
 	}
 	return nil
-}
-
-// kindOf is how a media type is shown when nobody says.
-func kindOf(typ string) string {
-	switch major, _, _ := strings.Cut(typ, "/"); major {
-	case "image", "video", "audio":
-		return major
-	}
-	return "file"
 }

@@ -47,7 +47,7 @@ func sendMessage(c *call) (answer, *problem) {
 	chat.userTyping = time.Time{}
 	c.posts.Add(&posted{
 		N: c.posts.Total + 1, At: c.now, ClientID: in.ClientID, MessageID: m.id, Conversation: chat.id, Sender: c.user.internalID,
-		To: chat.person.internalID(), Kind: body.kind(), Text: body.Text, Files: body.files(), UserAgent: c.r.UserAgent(),
+		To: chat.person.internalID(), Kind: kindOf(m.content), Text: body.Text, Files: body.files(), UserAgent: c.r.UserAgent(),
 	})
 	c.touch()
 	c.perform(chat, m)

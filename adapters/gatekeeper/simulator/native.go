@@ -52,33 +52,20 @@ func (c *controlCall) nativeChat(to string) (*chat, error) {
 }
 
 func postNativeSay(c *controlCall) (any, error) {
-	var in struct {
-		To      string          `json:"to"`
-		Text    string          `json:"text"`
-		Content json.RawMessage `json:"content"`
-		ReplyTo string          `json:"reply_to"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	chat, err := c.nativeChat(in.To)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := contentOf(in.Text, in.Content)
+	chat, raw, replyTo, err := c.said(c.nativeChat)
 	if err != nil {
 		return nil, err
 	}
 	chat.granted = true
-	m := &message{id: newID("msg"), fromUser: true, content: raw, replyTo: in.ReplyTo, sentAt: c.cfg.Now(), status: "queued"}
+	m := &message{id: newID("msg"), fromUser: true, content: raw, replyTo: replyTo, sentAt: c.cfg.Now(), status: "queued"}
 	c.add(chat, m)
 	c.note(m)
 	data := map[string]any{
 		"message_id": m.id, "conversation": chat.id, "from": chat.user.internalID, "to": chat.user.internalID,
 		"sent_at": stamp(m.sentAt), "mode": "plaintext", "content": c.carried(raw),
 	}
-	if in.ReplyTo != "" && c.has("reply_in") {
-		data["reply_to"] = in.ReplyTo
+	if replyTo != "" && c.has("reply_in") {
+		data["reply_to"] = replyTo
 	}
 	e := c.emit(chat.user.partner, "message.received", chat.user, chat, data)
 	c.perform(chat, m)

@@ -13,8 +13,10 @@ import (
 var pageFiles embed.FS
 
 // pageRoutes serve the page on which one is a person.
-func (s *Server) pageRoutes(r chi.Router) {
-	if files, err := fs.Sub(pageFiles, "page"); err == nil {
-		sandbox.MountPage(r, files)
+func pageRoutes(r chi.Router) error {
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		return err
 	}
+	return sandbox.MountPage(r, files)
 }

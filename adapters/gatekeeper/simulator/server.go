@@ -76,9 +76,7 @@ type partner struct {
 	users  map[string]*user // by folded user-visible id
 	hook   endpoint
 	log    eventLog
-	lanes  map[string]*lane
-	due    laneQueue
-	flying int
+	lanes  sandbox.Lanes[*event]
 }
 
 // New makes a sandbox. Requests are served at once; webhooks and personas need Run.
@@ -108,14 +106,10 @@ func New(cfg Config) (*Server, error) {
 	if s.api, err = s.routes(); err != nil {
 		return nil, err
 	}
-	s.control = s.controlRoutes()
-	all := chi.NewRouter()
-	all.Handle("/sandbox/v1/*", s.control)
-	all.Handle("/", s.control)
-	all.Handle("/page/*", s.control)
-	all.NotFound(s.api.ServeHTTP)
-	all.MethodNotAllowed(s.api.ServeHTTP)
-	s.handler = all
+	if s.control, err = s.controlRoutes(); err != nil {
+		return nil, err
+	}
+	s.handler = sandbox.OneAddress(s.api, s.control)
 	return s, nil
 }
 
@@ -170,7 +164,7 @@ func (s *Server) addPerson(p Person) {
 func (s *Server) register(p Partner) error {
 	known := s.partners[p.ClientID]
 	if known == nil {
-		known = &partner{users: map[string]*user{}, lanes: map[string]*lane{}, log: eventLog{max: s.cfg.Limits.Events, next: 1}}
+		known = &partner{users: map[string]*user{}, log: eventLog{max: s.cfg.Limits.Events, next: 1}}
 		s.partners[p.ClientID] = known
 	}
 	known.Partner, known.keys = p, nil
@@ -218,16 +212,7 @@ type call struct {
 	now     time.Time
 }
 
-// param is a path parameter, decoded.
-func (c *call) param(name string) string {
-	v := chi.URLParam(c.r, name)
-	if c.r.URL.RawPath != "" { // then chi matched the escaped path
-		if plain, err := url.PathUnescape(v); err == nil {
-			return plain
-		}
-	}
-	return v
-}
+func (c *call) param(name string) string { return sandbox.Param(c.r, name) }
 
 // routes builds the API from the document: an operation without an implementation is an error.
 func (s *Server) routes() (http.Handler, error) {

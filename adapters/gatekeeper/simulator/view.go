@@ -1,9 +1,7 @@
 package simulator
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -11,13 +9,6 @@ import (
 
 	"postern/adapters/internal/sandbox"
 )
-
-func newReader(b []byte) io.Reader {
-	if len(b) == 0 {
-		b = []byte("{}")
-	}
-	return bytes.NewReader(b)
-}
 
 // Views of the control API.
 
@@ -144,7 +135,7 @@ func (s *Server) stateView() stateView {
 		FaultsMet: maps.Clone(s.dice.Drawn),
 	}
 	for _, p := range s.partners {
-		v.Counts.WebhooksWaiting += p.waiting()
+		v.Counts.WebhooksWaiting += p.lanes.Waiting()
 		v.Counts.Backlog += len(p.log.events)
 	}
 	return v

@@ -138,7 +138,7 @@ func (s *Server) evaluate(c condition) (waited, bool) {
 	case "idle":
 		waiting := 0
 		for _, p := range s.partners {
-			waiting += p.waiting()
+			waiting += p.lanes.Waiting()
 		}
 		out.OK, out.Count = waiting == 0, int64(waiting)
 		return out, true
@@ -177,7 +177,7 @@ func (c condition) matches(m *message) bool {
 	if c.Reaction != "" && !strings.Contains(strings.Join(m.reactions[m.chat.user.internalID], " "), c.Reaction) {
 		return false
 	}
-	if c.Has != "" && contentIn(m.content).kind() != c.Has {
+	if c.Has != "" && kindOf(m.content) != c.Has {
 		return false
 	}
 	if c.Text == "" && c.Contains == "" {

@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// AppSecretFrom says where an operator gets the secret that signs webhooks and proves calls.
+const AppSecretFrom = "the app's secret: https://developers.facebook.com/apps, your app, App settings, Basic, App secret"
+
 // HeaderSignature holds "sha256=" and the HMAC-SHA256 of the raw body in hexadecimal. An older X-Hub-Signature with SHA-1 may stand
 // beside it; it is never looked at.
 const HeaderSignature = "X-Hub-Signature-256"

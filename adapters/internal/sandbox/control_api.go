@@ -1,11 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -13,11 +10,13 @@ import (
 const maxBody = 1 << 20 // bytes of a request to the control API, files aside
 
 // controlRoutes are the control API and the page. doc.go describes them.
-func (s *Server) controlRoutes() http.Handler {
+func (s *Server) controlRoutes() (http.Handler, error) {
 	r := chi.NewRouter()
 	// A page of another origin must not steer the sandbox of the person who visits it.
 	r.Use(http.NewCrossOriginProtection().Handler)
-	MountPage(r, layers{})
+	if err := MountPage(r, layers{}); err != nil {
+		return nil, err
+	}
 	r.Route("/sandbox/v1", func(r chi.Router) {
 		r.Get("/changes", s.serveChanges)
 		r.Post("/wait", s.serveWait)
@@ -35,7 +34,7 @@ func (s *Server) controlRoutes() http.Handler {
 		s.userRoutes(r)
 		s.peopleRoutes(r)
 	})
-	return r
+	return r, nil
 }
 
 type empty struct{}
@@ -51,12 +50,12 @@ type controlCall struct {
 func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.met(r)
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			WriteControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
+		body, ok := ReadControl(w, r)
+		if !ok {
 			return
 		}
 		var raw []byte
+		var err error
 		s.Do(func(st *State) {
 			var out any
 			if out, err = handle(&controlCall{State: st, r: r, body: body}); err == nil {
@@ -67,27 +66,9 @@ func (s *Server) do(handle func(*controlCall) (any, error)) http.HandlerFunc {
 	}
 }
 
-// decode reads the body; without one everything stays as it is.
-func (c *controlCall) decode(into any) error {
-	if len(c.body) == 0 {
-		return nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(c.body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return Wrong("body: " + err.Error())
-	}
-	return nil
-}
+func (c *controlCall) decode(into any) error { return DecodeControl(c.body, into) }
 
-// param is a path parameter, decoded.
-func (c *controlCall) param(name string) string {
-	v := chi.URLParam(c.r, name)
-	if plain, err := url.PathUnescape(v); err == nil && c.r.URL.RawPath != "" {
-		return plain
-	}
-	return v
-}
+func (c *controlCall) param(name string) string { return Param(c.r, name) }
 
 // userNamed finds an account.
 func (c *controlCall) userNamed(name string) (*Account, error) {
@@ -107,9 +88,7 @@ func putFaults(c *controlCall) (any, error) {
 	}
 	c.faults = f
 	for _, a := range c.accounts {
-		for _, l := range a.lanes {
-			c.settle(a, l) // the width of lanes may have changed
-		}
+		a.lanes.Each(f.WebhookParallel, func(*lane) {}) // the width of lanes may have changed
 	}
 	c.Touch()
 	return c.faults, nil

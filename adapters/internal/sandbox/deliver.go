@@ -21,16 +21,16 @@ type attempt struct {
 
 // prepare draws the faults of one attempt. gone is set when nothing is to be sent.
 func (st *State) prepare(a *Account, ship *shipment, now time.Time) (out attempt, gone string) {
-	first := ship.updates[0]
+	first := ship.Load[0]
 	f := st.faults
 	switch {
 	case st.expired(first, now):
 		return out, "expired"
-	case !ship.replay && ship.attempt == 0 && st.dice.Hit(f.WebhookDropRate):
+	case !ship.Replay && ship.Attempt == 0 && st.dice.Hit(f.WebhookDropRate):
 		return out, "dropped"
 	}
-	d := Delivery{Account: a, Updates: ship.updates, At: now, Attempt: ship.attempt + 1}
-	if ship.replay {
+	d := Delivery{Account: a, Updates: ship.Load, At: now, Attempt: ship.Attempt + 1}
+	if ship.Replay {
 		out.fault = "replay"
 	}
 	if st.dice.Hit(f.WebhookStaleRate) {
@@ -84,14 +84,14 @@ func (s *Server) send(ctx context.Context, a attempt) (Answer, control.Delivery)
 
 // record writes an outcome into the ledger, once for each update.
 func (st *State) record(ship *shipment, d control.Delivery) {
-	for _, u := range ship.updates {
-		d.N, d.Type, d.Seq, d.Attempt = st.deliveries.Total+1, u.Type, u.N, ship.attempt+1
+	for _, u := range ship.Load {
+		d.N, d.Type, d.Seq, d.Attempt = st.deliveries.Total+1, u.Type, u.N, ship.Attempt+1
 		d.EventID, d.Conversation, d.Batch = u.Account.ID+"/"+strconv.FormatInt(u.N, 10), "", 0
 		if u.Chat != nil {
 			d.Conversation = u.Chat.ID
 		}
-		if len(ship.updates) > 1 {
-			d.Batch = len(ship.updates)
+		if len(ship.Load) > 1 {
+			d.Batch = len(ship.Load)
 		}
 		st.deliveries.Add(d)
 	}
@@ -100,8 +100,8 @@ func (st *State) record(ship *shipment, d control.Delivery) {
 // landed books the outcome of an attempt and decides about repeating it.
 func (st *State) landed(a *Account, l *lane, ship *shipment, d Delivery, answer Answer, out control.Delivery) {
 	ladder := st.s.spec.Ladder
-	l.flying--
-	a.flying--
+	l.Flying--
+	a.lanes.Flying--
 	st.record(ship, out)
 	if st.s.spec.Answered != nil {
 		st.s.spec.Answered(st, d, answer)
@@ -109,24 +109,22 @@ func (st *State) landed(a *Account, l *lane, ship *shipment, d Delivery, answer 
 	switch {
 	case answer.Err == nil && ladder.taken(answer.Status):
 		ladder.succeeds(a)
-		a.waiting -= len(ship.updates)
-		if !ship.replay {
-			for _, u := range ship.updates {
+		a.waiting -= len(ship.Load)
+		if !ship.Replay {
+			for _, u := range ship.Load {
 				st.taken[u.Type]++
 			}
 			if st.dice.Hit(st.faults.WebhookReplayRate) {
-				l.queue = append(l.queue, &shipment{updates: ship.updates, notBefore: st.Now(), replay: true})
-				a.waiting += len(ship.updates)
+				l.Add(&shipment{Load: ship.Load, NotBefore: st.Now(), Replay: true})
+				a.waiting += len(ship.Load)
 			}
 		}
-	case ship.replay || ship.updates[0].Fleeting:
-		a.waiting -= len(ship.updates)
+	case ship.Replay || ship.Load[0].Fleeting:
+		a.waiting -= len(ship.Load)
 	default:
 		a.Hook.LastError = out.Result + " " + out.Error
 		ladder.fails(st, a, answer)
-		ship.attempt++
-		ship.notBefore = st.Now().Add(st.Scale(ladder.step(ship.attempt, answer, st.dice)))
-		l.queue = append([]*shipment{ship}, l.queue...)
+		l.Repeat(ship, st.Now().Add(st.Scale(ladder.step(ship.Attempt+1, answer, st.dice))))
 	}
 	st.settle(a, l)
 	st.Touch()

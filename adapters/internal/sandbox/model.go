@@ -44,9 +44,7 @@ type Account struct {
 	direct   map[string]*Chat    // by Native
 	byNative map[string]*Message // of all chats; where ids repeat, the newest
 	next     int64               // number of the next update
-	lanes    map[string]*lane
-	due      laneQueue
-	flying   int
+	lanes    Lanes[[]*Update]
 	waiting  int       // updates in all lanes and in flight
 	failing  time.Time // since when no attempt was taken
 	gone     time.Time // since when 410 is answered

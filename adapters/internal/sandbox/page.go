@@ -1,10 +1,14 @@
 package sandbox
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"io/fs"
 	"net/http"
+	"path"
+	"text/template"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -12,26 +16,52 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// MountPage serves a page on which one is a person: index.html at /, its files and those that all pages share below /page/. Nothing in it
-// comes from elsewhere, and nothing inline is run.
-func MountPage(r chi.Router, own fs.FS) {
+// MountPage serves a page on which one is a person: index.tmpl at /, with the parts that a parts.tmpl of its own fills in otherwise, its
+// files and those that all pages share below /page/. Nothing in it comes from elsewhere, and nothing inline is run.
+func MountPage(r chi.Router, own fs.FS) error {
 	shared, err := fs.Sub(pageFiles, "page")
-	if err != nil { // the folder is embedded above
-		return
+	if err != nil {
+		return err
 	}
-	files := layers{own, shared}
+	index, err := indexOf(shared, own)
+	if err != nil {
+		return err
+	}
 	r.Group(func(r chi.Router) {
 		r.Use(guardPage)
-		r.Get("/", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "index.html") })
-		r.Handle("/page/*", http.StripPrefix("/page/", http.FileServerFS(files)))
+		r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(index))
+		})
+		r.Handle("/page/*", http.StripPrefix("/page/", http.FileServerFS(layers{own, shared})))
 	})
+	return nil
 }
 
-// layers looks for a file in one folder after the other.
+// indexOf puts a page together. Nothing in it is anybody's word: the parts are in the program.
+func indexOf(shared, own fs.FS) ([]byte, error) {
+	page, err := template.ParseFS(shared, "index.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fs.Stat(own, "parts.tmpl"); err == nil {
+		if page, err = page.ParseFS(own, "parts.tmpl"); err != nil {
+			return nil, err
+		}
+	}
+	var out bytes.Buffer
+	err = page.Execute(&out, nil)
+	return out.Bytes(), err
+}
+
+// layers looks for a file in one folder after the other. It has neither folders nor what pages are made of.
 type layers []fs.FS
 
 // Open implements fs.FS.
 func (l layers) Open(name string) (fs.File, error) {
+	if path.Ext(name) == ".tmpl" || name == "." {
+		l = nil
+	}
 	for _, dir := range l {
 		f, err := dir.Open(name)
 		if !errors.Is(err, fs.ErrNotExist) {

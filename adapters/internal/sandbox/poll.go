@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"container/heap"
 	"slices"
 )
 
@@ -11,11 +10,11 @@ func (st *State) Pending(a *Account, from int64, limit int) []*Update {
 	now := st.Now()
 	st.prune(a, func(u *Update) bool { return st.expired(u, now) })
 	var out []*Update
-	for _, l := range a.lanes {
-		for _, ship := range l.queue {
-			out = append(out, ship.updates...)
+	a.lanes.Each(st.faults.WebhookParallel, func(l *lane) {
+		for _, ship := range l.Queue {
+			out = append(out, ship.Load...)
 		}
-	}
+	})
 	slices.SortFunc(out, func(x, y *Update) int { return int(x.N - y.N) })
 	if from < 0 {
 		out = out[max(0, len(out)+int(max(from, -1<<30))):]
@@ -41,23 +40,15 @@ func (st *State) Confirm(a *Account, below int64) {
 // prune forgets waiting updates.
 func (st *State) prune(a *Account, gone func(*Update) bool) {
 	changed := false
-	for key, l := range a.lanes {
-		if l.index >= 0 {
-			heap.Remove(&a.due, l.index)
-		}
-		l.queue = slices.DeleteFunc(l.queue, func(ship *shipment) bool {
-			n := len(ship.updates)
-			ship.updates = slices.DeleteFunc(ship.updates, gone)
-			a.waiting -= n - len(ship.updates)
-			changed = changed || n != len(ship.updates)
-			return len(ship.updates) == 0
+	a.lanes.Each(st.faults.WebhookParallel, func(l *lane) {
+		l.Queue = slices.DeleteFunc(l.Queue, func(ship *shipment) bool {
+			n := len(ship.Load)
+			ship.Load = slices.DeleteFunc(ship.Load, gone)
+			a.waiting -= n - len(ship.Load)
+			changed = changed || n != len(ship.Load)
+			return len(ship.Load) == 0
 		})
-		if len(l.queue) == 0 && l.flying == 0 {
-			delete(a.lanes, key)
-			continue
-		}
-		st.settle(a, l)
-	}
+	})
 	if changed {
 		st.Touch()
 	}

@@ -1,11 +1,16 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
+
+	"github.com/go-chi/chi/v5"
 
 	"postern/adapters/control"
 )
@@ -63,4 +68,36 @@ func LedgerPage[T any](r *http.Request, ring *Ring[T]) (any, error) {
 	}
 	items, next := ring.After(after, limit)
 	return control.Ledger[T]{Items: items, Next: next, Total: ring.Total, Forgotten: ring.Total - int64(len(ring.Items))}, nil
+}
+
+// ReadControl reads the body of a request to the control API; false after it was refused.
+func ReadControl(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		WriteControl(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "the body is too large"})
+	}
+	return body, err == nil
+}
+
+// DecodeControl decodes the body of a request to the control API, in which nothing may stand that has no meaning. Without one everything
+// stays as it is.
+func DecodeControl(body []byte, into any) error {
+	if len(body) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return Wrong("body: " + err.Error())
+	}
+	return nil
+}
+
+// Param is a path parameter, decoded.
+func Param(r *http.Request, name string) string {
+	v := chi.URLParam(r, name)
+	if plain, err := url.PathUnescape(v); err == nil && r.URL.RawPath != "" { // then chi matched the escaped path
+		return plain
+	}
+	return v
 }

@@ -45,15 +45,24 @@ func New(cfg Config, p Platform) (*Server, error) {
 	api := chi.NewRouter()
 	api.Use(s.faulty)
 	p.Routes(s, api)
-	s.api, s.control = api, s.controlRoutes()
-	all := chi.NewRouter()
-	all.Handle("/sandbox/v1/*", s.control)
-	all.Handle("/", s.control)
-	all.Handle("/page/*", s.control)
-	all.NotFound(s.api.ServeHTTP)
-	all.MethodNotAllowed(s.api.ServeHTTP)
-	s.handler = all
+	s.api = api
+	var err error
+	if s.control, err = s.controlRoutes(); err != nil {
+		return nil, err
+	}
+	s.handler = OneAddress(s.api, s.control)
 	return s, nil
+}
+
+// OneAddress serves an API, and the control API and the page, which have paths of their own.
+func OneAddress(api, control http.Handler) http.Handler {
+	all := chi.NewRouter()
+	all.Handle("/sandbox/v1/*", control)
+	all.Handle("/", control)
+	all.Handle("/page/*", control)
+	all.NotFound(api.ServeHTTP)
+	all.MethodNotAllowed(api.ServeHTTP)
+	return all
 }
 
 // Handler serves the API, the control API and the page on one address.

@@ -156,7 +156,7 @@ func (st *State) PutAccount(in control.Account) (*Account, error) {
 		if len(st.accounts) >= st.s.cfg.Limits.Accounts {
 			return nil, fmt.Errorf("too many accounts")
 		}
-		a = &Account{direct: map[string]*Chat{}, byNative: map[string]*Message{}, lanes: map[string]*lane{}, next: st.s.spec.FirstUpdate}
+		a = &Account{direct: map[string]*Chat{}, byNative: map[string]*Message{}, next: st.s.spec.FirstUpdate}
 		st.accounts[in.ID] = a
 		st.accountOrder = append(st.accountOrder, in.ID)
 	}

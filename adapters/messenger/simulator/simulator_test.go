@@ -2,22 +2,20 @@ package simulator_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"postern/adapters/control"
 	"postern/adapters/internal/graph"
+	"postern/adapters/internal/sandboxtest"
 	"postern/adapters/messenger/simulator"
 )
 
@@ -28,95 +26,49 @@ const (
 	second   = "EAAmercutioPageToken000000000000000002"
 )
 
-// stand is a simulator behind a real listener, and a sink that keeps what it posts.
+// stand is Messenger or Instagram with two pages, and a sink for what is posted.
 type stand struct {
-	t       *testing.T
-	kind    simulator.Kind
-	url     string
-	control *control.Client
-	ahead   atomic.Int64 // what the simulator's clock is ahead of ours
-	status  atomic.Int64 // what the sink answers
-
-	mu     sync.Mutex
-	posted []hook
+	*sandboxtest.Sandbox
+	kind   simulator.Kind
+	status atomic.Int64 // what the sink answers
 }
 
+// hook is the body of a webhook.
 type hook struct {
-	signature, raw string
-	body           struct {
-		Object string
-		Entry  []struct {
-			ID        string
-			Messaging []map[string]any
-			Standby   []map[string]any
-		}
-	}
+	Entry []struct{ Messaging, Standby []map[string]any }
 }
 
 func newStand(t *testing.T, kind simulator.Kind, change func(*simulator.Config)) *stand {
 	t.Helper()
-	s := &stand{t: t, kind: kind}
+	s := &stand{kind: kind}
 	s.status.Store(http.StatusOK)
-	sink := httptest.NewServer(http.HandlerFunc(s.take))
-	transport := &http.Transport{}
-	cfg := simulator.Config{
-		Accounts: []control.Account{simulator.Page(kind, romeo, "romeo", "Romeo", first), simulator.Page(kind, mercutio, "mercutio", "Mercutio", second)},
-		Client:   &http.Client{Transport: transport, Timeout: 5 * time.Second},
-		Now:      func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) },
-	}
-	for i := range cfg.Accounts {
-		cfg.Accounts[i].Hook.URL, cfg.Accounts[i].Subscribed = sink.URL, true
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	sim, err := simulator.New(kind, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(sim.Handler())
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := sim.Run(ctx); err != nil {
-			t.Error(err)
-		}
+	s.Sandbox = sandboxtest.Start(t, sandboxtest.Setup{
+		Instance: "messenger", Status: func() int { return int(s.status.Load()) },
+		Open: func(b *sandboxtest.Sandbox, cfg simulator.Config) (sandboxtest.Simulator, error) {
+			cfg.Accounts = []control.Account{simulator.Page(kind, romeo, "romeo", "Romeo", first), simulator.Page(kind, mercutio, "mercutio", "Mercutio", second)}
+			for i := range cfg.Accounts {
+				cfg.Accounts[i].Hook.URL, cfg.Accounts[i].Subscribed = b.Hook, true
+			}
+			if change != nil {
+				change(&cfg)
+			}
+			return simulator.New(kind, cfg)
+		},
 	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		transport.CloseIdleConnections()
-		server.Close()
-		sink.Close()
-	})
-	s.url, s.control = server.URL, control.InProcess(sim.Control())
 	return s
-}
-
-func (s *stand) take(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(r.Body)
-	h := hook{signature: r.Header.Get(graph.HeaderSignature), raw: string(raw)}
-	if err != nil || json.Unmarshal(raw, &h.body) != nil {
-		s.t.Errorf("webhook: got %v and %s", err, raw)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.posted = append(s.posted, h)
-	w.WriteHeader(int(s.status.Load()))
 }
 
 // items are the elements that a page was told, of messaging and standby, once there are so many with that member.
 func (s *stand) items(member string, n int) (out []map[string]any) {
-	s.t.Helper()
-	deadline := time.NewTimer(5 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	s.T.Helper()
+	s.Eventually(fmt.Sprintf("%d items with %s", n, member), func() bool {
 		out = nil
-		s.mu.Lock()
-		for _, h := range s.posted {
-			for _, e := range h.body.Entry {
+		for _, r := range s.Webhooks() {
+			var h hook
+			if err := json.Unmarshal(r.Body, &h); err != nil {
+				s.T.Errorf("webhook: got %v and %s", err, r.Body)
+			}
+			for _, e := range h.Entry {
 				for _, it := range append(e.Messaging, e.Standby...) {
 					if it[member] != nil {
 						out = append(out, it)
@@ -124,23 +76,9 @@ func (s *stand) items(member string, n int) (out []map[string]any) {
 				}
 			}
 		}
-		s.mu.Unlock()
-		if len(out) >= n {
-			return out
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			s.t.Fatalf("got %d items with %s, want %d", len(out), member, n)
-		}
-	}
-}
-
-func (s *stand) do(method, path string, in, out any) {
-	s.t.Helper()
-	if err := s.control.Do(s.t.Context(), method, path, in, out); err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
-	}
+		return len(out) >= n
+	})
+	return out
 }
 
 // answer is what every call says.
@@ -168,10 +106,10 @@ func (a answer) code() string {
 }
 
 func (s *stand) call(method, path, token, typ string, body io.Reader) (out answer) {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
+	s.T.Helper()
+	req, err := http.NewRequestWithContext(s.T.Context(), method, s.URL+path, body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	if typ != "" {
@@ -179,14 +117,14 @@ func (s *stand) call(method, path, token, typ string, body io.Reader) (out answe
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		s.t.Fatalf("%s %s: status %d: %v", method, path, resp.StatusCode, err)
+		s.T.Fatalf("%s %s: status %d: %v", method, path, resp.StatusCode, err)
 	}
 	if (out.Error.Code == 0) != (resp.StatusCode == http.StatusOK) {
-		s.t.Errorf("%s %s: got status %d with error %s", method, path, resp.StatusCode, out.code())
+		s.T.Errorf("%s %s: got status %d with error %s", method, path, resp.StatusCode, out.code())
 	}
 	out.status, out.header = resp.StatusCode, resp.Header
 	return out
@@ -194,22 +132,22 @@ func (s *stand) call(method, path, token, typ string, body io.Reader) (out answe
 
 // send makes a call of the Send API.
 func (s *stand) send(token, raw string) answer {
-	s.t.Helper()
+	s.T.Helper()
 	return s.call(http.MethodPost, "/v24.0/me/messages", token, "application/json", strings.NewReader(raw))
 }
 
 // begin lets Juliet write to a page, and returns her id there.
 func (s *stand) begin(page string) string {
-	s.t.Helper()
-	s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: page, Text: "hark"}, nil)
+	s.T.Helper()
+	s.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: page, Text: "hark"}, nil)
 	var p control.PersonView
-	s.do(http.MethodGet, "/people/juliet", nil, &p)
+	s.Do(http.MethodGet, "/people/juliet", nil, &p)
 	for _, c := range p.Chats {
 		if c.User == page {
 			return c.Native
 		}
 	}
-	s.t.Fatal("no chat")
+	s.T.Fatal("no chat")
 	return ""
 }
 
@@ -258,15 +196,15 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("%s: got %q and message %q, want %q", tc.name, got.code(), got.MessageID, tc.want)
 				}
 			}
-			s.ahead.Store(int64(25 * time.Hour))
+			s.Offset.Store(int64(25 * time.Hour))
 			if got, want := s.send(first, text(juliet, "late", "")).code(), either("10/2018278", "10/2534022"); got != want {
 				t.Errorf("after a day: got %q, want %q", got, want)
 			}
-			s.do(http.MethodPatch, "/users/"+romeo, map[string]any{"ids": map[string]string{"messages_off": "true"}}, nil)
+			s.Do(http.MethodPatch, "/users/"+romeo, map[string]any{"ids": map[string]string{"messages_off": "true"}}, nil)
 			if got := s.send(first, text(juliet, "hi", "")).code(); got != "200/2534041" {
 				t.Errorf("with access switched off: got %q, want 200/2534041", got)
 			}
-			s.do(http.MethodPut, "/people/juliet/block", map[string]any{"to": mercutio, "blocked": true}, nil)
+			s.Do(http.MethodPut, "/people/juliet/block", map[string]any{"to": mercutio, "blocked": true}, nil)
 			if got := s.send(second, text(elsewhere, "hi", "")).code(); got != "551" {
 				t.Errorf("to somebody who blocked the page: got %q, want 551", got)
 			}
@@ -281,7 +219,7 @@ func TestWebhooks(t *testing.T) {
 			s := newStand(t, kind, nil)
 			juliet := s.begin(romeo)
 			sent := s.send(first, `{"messaging_type":"RESPONSE","recipient":{"id":"`+juliet+`"},"message":{"text":"Grüße/Küsse","metadata":"gw-42"}}`)
-			s.do(http.MethodPost, "/people/juliet/read", control.ReadIn{To: romeo}, nil)
+			s.Do(http.MethodPost, "/people/juliet/read", control.ReadIn{To: romeo}, nil)
 			echo, _ := s.items("message", 2)[1]["message"].(map[string]any)
 			if echo["is_echo"] != true || echo["mid"] != sent.MessageID || fmt.Sprintf("%.0f", echo["app_id"]) != simulator.AppID || (echo["metadata"] == "gw-42") != (kind == simulator.Messenger) {
 				t.Errorf("echo: got %v", echo)
@@ -295,13 +233,12 @@ func TestWebhooks(t *testing.T) {
 			} else if read["mid"] != sent.MessageID || read["watermark"] != nil {
 				t.Errorf("got read %v, want the message", read)
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			for _, h := range s.posted {
-				if h.signature != graph.Sign(kind.Secret(), []byte(h.raw)) || strings.ContainsAny(h.raw, "üß") || strings.Contains(h.raw, "e/K") {
-					t.Errorf("got signature %s of %s, want escapes under it", h.signature, h.raw)
+			for _, r := range s.Webhooks() {
+				signature, raw := r.Header.Get(graph.HeaderSignature), string(r.Body)
+				if signature != graph.Sign(kind.Secret(), r.Body) || strings.ContainsAny(raw, "üß") || strings.Contains(raw, "e/K") {
+					t.Errorf("got signature %s of %s, want escapes under it", signature, raw)
 				}
-				if kind != simulator.Messenger && strings.Contains(h.raw, `"delivery"`) {
+				if kind != simulator.Messenger && strings.Contains(raw, `"delivery"`) {
 					t.Error("Instagram told of a delivery")
 				}
 			}
@@ -314,26 +251,17 @@ func TestPatience(t *testing.T) {
 	s := newStand(t, simulator.Messenger, func(c *simulator.Config) { c.Speed = 36000 }) // an hour is a tenth of a second
 	s.status.Store(http.StatusInternalServerError)
 	s.begin(romeo)
-	deadline := time.NewTimer(5 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for subscribed := true; subscribed; {
+	s.Eventually("it is unsubscribed", func() bool {
 		var st control.State
-		s.do(http.MethodGet, "/state", nil, &st)
-		subscribed = st.Accounts[0].Subscribed && !st.Accounts[0].Hook.Disabled
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatal("still subscribed")
-		}
-	}
+		s.Do(http.MethodGet, "/state", nil, &st)
+		return !st.Accounts[0].Subscribed || st.Accounts[0].Hook.Disabled
+	})
 	s.status.Store(http.StatusOK)
-	s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: romeo, Text: "lost"}, nil)
+	s.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: romeo, Text: "lost"}, nil)
 	if got := s.call(http.MethodPost, "/v24.0/me/subscribed_apps?subscribed_fields=messages", first, "", nil); got.code() != "" {
 		t.Fatalf("subscribed_apps: got %q", got.code())
 	}
-	s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: romeo, Text: "heard"}, nil)
+	s.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: romeo, Text: "heard"}, nil)
 	for _, it := range s.items("message", 1) {
 		if m, _ := it["message"].(map[string]any); m["text"] == "lost" {
 			t.Error("what was said while nobody was subscribed came all the same")
@@ -345,18 +273,18 @@ func TestPatience(t *testing.T) {
 func TestFaults(t *testing.T) {
 	s := newStand(t, simulator.Messenger, nil)
 	juliet := s.begin(romeo)
-	s.do(http.MethodPut, "/faults", control.Faults{TimeoutRate: 1, TimeoutHoldMS: 1}, nil)
+	s.Do(http.MethodPut, "/faults", control.Faults{TimeoutRate: 1, TimeoutHoldMS: 1}, nil)
 	if got := s.send(first, text(juliet, "did you hear?", "")); got.code() != "1/1357046" || got.status != http.StatusInternalServerError {
 		t.Errorf("time-out: got %q, %d", got.code(), got.status)
 	}
-	s.do(http.MethodPut, "/faults", control.Faults{LimitRate: 1, LimitRetryAfterS: 90}, nil)
+	s.Do(http.MethodPut, "/faults", control.Faults{LimitRate: 1, LimitRetryAfterS: 90}, nil)
 	got := s.send(first, text(juliet, "too fast", ""))
 	usage := graph.UsageOf(got.header)
 	if got.code() != "613" || got.header.Get("Retry-After") != "" || usage.Percent != 100 || usage.Regain != 2*time.Minute {
 		t.Errorf("limit: got %q, Retry-After %q and %+v", got.code(), got.header.Get("Retry-After"), usage)
 	}
-	s.do(http.MethodPut, "/faults", control.Faults{}, nil)
-	posts, err := s.control.Posts(t.Context(), 0, 10)
+	s.Do(http.MethodPut, "/faults", control.Faults{}, nil)
+	posts, err := s.Control.Posts(t.Context(), 0, 10)
 	if err != nil || len(posts.Items) != 1 || posts.Items[0].Text != "did you hear?" {
 		t.Errorf("got %+v and %v, want the message of the time-out alone", posts.Items, err)
 	}
@@ -366,10 +294,10 @@ func TestFaults(t *testing.T) {
 func TestStickers(t *testing.T) {
 	s := newStand(t, simulator.Messenger, nil)
 	var part control.MediaPart
-	s.do(http.MethodPost, "/media", map[string]any{"type": "image/png", "size": 100, "kind": "sticker"}, &part)
+	s.Do(http.MethodPost, "/media", map[string]any{"type": "image/png", "size": 100, "kind": "sticker"}, &part)
 	say := func(p control.MediaPart, n int) map[string]any {
 		t.Helper()
-		s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: romeo, Content: &control.Content{Media: []control.MediaPart{p}}}, nil)
+		s.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: romeo, Content: &control.Content{Media: []control.MediaPart{p}}}, nil)
 		m, _ := s.items("message", n)[n-1]["message"].(map[string]any)
 		all, _ := m["attachments"].([]any)
 		one, _ := all[0].(map[string]any)
@@ -377,7 +305,7 @@ func TestStickers(t *testing.T) {
 	}
 	for i, want := range []string{"sticker", "image"} {
 		if i == 1 {
-			s.do(http.MethodPatch, "/users/"+romeo, map[string]any{"ids": map[string]string{"old_stickers": "true"}}, nil)
+			s.Do(http.MethodPatch, "/users/"+romeo, map[string]any{"ids": map[string]string{"old_stickers": "true"}}, nil)
 		}
 		got := say(part, i+1)
 		if p, _ := got["payload"].(map[string]any); got["type"] != want || p["sticker_id"] == nil || p["url"] == nil {
@@ -405,11 +333,11 @@ func TestTokens(t *testing.T) {
 	if got := refresh(long.Token).code(); got != "190" {
 		t.Errorf("refresh at once: got %q, want 190", got)
 	}
-	s.ahead.Store(int64(25 * time.Hour))
+	s.Offset.Store(int64(25 * time.Hour))
 	if got := refresh(long.Token).code(); got != "" {
 		t.Errorf("refresh after a day: got %q", got)
 	}
-	s.ahead.Store(int64(61 * 24 * time.Hour))
+	s.Offset.Store(int64(61 * 24 * time.Hour))
 	if got := s.call(http.MethodGet, "/v24.0/me?fields=user_id", long.Token, "", nil).code(); got != "190/463" {
 		t.Errorf("after sixty days: got %q, want 190/463", got)
 	}

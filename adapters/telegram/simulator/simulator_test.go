@@ -2,22 +2,19 @@ package simulator_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"postern/adapters/control"
+	"postern/adapters/internal/sandboxtest"
 	"postern/adapters/telegram/simulator"
 )
 
@@ -26,53 +23,21 @@ const (
 	mercutio = "7000000002:AAH-mercutio-token-secret-000000002"
 )
 
-// stand is a simulator behind a real listener.
-type stand struct {
-	t       *testing.T
-	url     string
-	control *control.Client
-	ahead   atomic.Int64 // what the simulator's clock is ahead of ours
-}
+// stand is Telegram with two bots.
+type stand struct{ *sandboxtest.Sandbox }
 
 func newStand(t *testing.T, change func(*simulator.Config)) *stand {
 	t.Helper()
-	s := &stand{t: t}
-	transport := &http.Transport{}
-	cfg := simulator.Config{
-		Accounts: []control.Account{simulator.Bot(romeo, "romeo_bot", "Romeo"), simulator.Bot(mercutio, "mercutio_bot", "Mercutio")},
-		Client:   &http.Client{Transport: transport, Timeout: 5 * time.Second}, Speed: 100,
-		Now: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) },
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	sim, err := simulator.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(sim.Handler())
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := sim.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		transport.CloseIdleConnections()
-		server.Close()
-	})
-	s.url, s.control = server.URL, control.InProcess(sim.Control())
-	return s
-}
-
-func (s *stand) do(method, path string, in, out any) {
-	s.t.Helper()
-	if err := s.control.Do(s.t.Context(), method, path, in, out); err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
-	}
+	return &stand{sandboxtest.Start(t, sandboxtest.Setup{
+		Open: func(_ *sandboxtest.Sandbox, cfg simulator.Config) (sandboxtest.Simulator, error) {
+			cfg.Accounts = []control.Account{simulator.Bot(romeo, "romeo_bot", "Romeo"), simulator.Bot(mercutio, "mercutio_bot", "Mercutio")}
+			cfg.Speed = 100
+			if change != nil {
+				change(&cfg)
+			}
+			return simulator.New(cfg)
+		},
+	})}
 }
 
 // answer is what every method says.
@@ -89,22 +54,22 @@ type answer struct {
 }
 
 func (s *stand) post(token, method, typ string, body io.Reader) (out answer) {
-	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/bot"+token+"/"+method, body)
+	s.T.Helper()
+	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodPost, s.URL+"/bot"+token+"/"+method, body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	req.Header.Set("Content-Type", typ)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		s.t.Fatalf("%s: status %d: %v", method, resp.StatusCode, err)
+		s.T.Fatalf("%s: status %d: %v", method, resp.StatusCode, err)
 	}
 	if out.OK != (resp.StatusCode == 200) || !out.OK && out.ErrorCode != resp.StatusCode {
-		s.t.Errorf("%s: got status %d with %+v", method, resp.StatusCode, out)
+		s.T.Errorf("%s: got status %d with %+v", method, resp.StatusCode, out)
 	}
 	out.Status, out.Header = resp.StatusCode, resp.Header
 	return out
@@ -112,43 +77,41 @@ func (s *stand) post(token, method, typ string, body io.Reader) (out answer) {
 
 // call makes a call with JSON.
 func (s *stand) call(token, method string, in map[string]any) answer {
-	s.t.Helper()
+	s.T.Helper()
 	raw, err := json.Marshal(in)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return s.post(token, method, "application/json", bytes.NewReader(raw))
 }
 
 // refused wants an answer with a status and some words.
 func (s *stand) refused(got answer, status int, words string) {
-	s.t.Helper()
+	s.T.Helper()
 	if got.Status != status || !strings.Contains(got.Description, words) {
-		s.t.Errorf("got %d %q, want %d and %q", got.Status, got.Description, status, words)
+		s.T.Errorf("got %d %q, want %d and %q", got.Status, got.Description, status, words)
 	}
 }
 
 // open lets Juliet press Start and returns her chat's id.
 func (s *stand) open(bot string) string {
-	s.t.Helper()
-	s.do(http.MethodPost, "/people/juliet/open", control.OpenIn{To: bot}, nil)
+	s.T.Helper()
+	s.Open("juliet", control.OpenIn{To: bot})
 	return s.native("juliet")
 }
 
 func (s *stand) native(person string) string {
-	s.t.Helper()
-	var out control.PersonView
-	s.do(http.MethodGet, "/people/"+person, nil, &out)
-	return out.Native
+	s.T.Helper()
+	return s.Person(person).Native
 }
 
 // updates asks for what waits and returns kinds and numbers.
 func (s *stand) updates(token string, in map[string]any) (kinds []string, numbers []int64) {
-	s.t.Helper()
+	s.T.Helper()
 	got := s.call(token, "getUpdates", in)
 	var list []map[string]json.RawMessage
 	if err := json.Unmarshal(got.Result, &list); err != nil {
-		s.t.Fatalf("getUpdates: %+v: %v", got, err)
+		s.T.Fatalf("getUpdates: %+v: %v", got, err)
 	}
 	for _, u := range list {
 		for name, raw := range u {
@@ -158,7 +121,7 @@ func (s *stand) updates(token string, in map[string]any) (kinds []string, number
 			}
 			var n int64
 			if err := json.Unmarshal(raw, &n); err != nil {
-				s.t.Fatal(err)
+				s.T.Fatal(err)
 			}
 			numbers = append(numbers, n)
 		}
@@ -175,7 +138,7 @@ func TestTokens(t *testing.T) {
 	if !got.OK || !strings.Contains(string(got.Result), `"username":"romeo_bot"`) || !strings.Contains(string(got.Result), `"id":7000000001`) {
 		t.Errorf("getMe: got %+v", got)
 	}
-	s.do(http.MethodPut, "/users/romeo_bot/state", map[string]string{"state": "revoked"}, nil)
+	s.Do(http.MethodPut, "/users/romeo_bot/state", map[string]string{"state": "revoked"}, nil)
 	s.refused(s.call(romeo, "getMe", nil), 401, "Unauthorized")
 }
 
@@ -230,13 +193,13 @@ func TestWhoMayWrite(t *testing.T) {
 	if got := say(juliet); !got.OK {
 		t.Errorf("after Start: got %+v", got)
 	}
-	s.do(http.MethodPut, "/people/juliet/block", map[string]any{"to": "romeo_bot", "blocked": true}, nil)
+	s.Do(http.MethodPut, "/people/juliet/block", map[string]any{"to": "romeo_bot", "blocked": true}, nil)
 	s.refused(say(juliet), 403, "bot was blocked by the user")
 	s.open("romeo_bot")
 	if got := say(juliet); !got.OK {
 		t.Errorf("after Start again: got %+v", got)
 	}
-	s.do(http.MethodPatch, "/people/juliet", map[string]any{"absent": true}, nil)
+	s.Do(http.MethodPatch, "/people/juliet", map[string]any{"absent": true}, nil)
 	s.refused(say(juliet), 403, "user is deactivated")
 	kinds, _ := s.updates(romeo, nil)
 	if want := []string{"message", "my_chat_member", "my_chat_member", "message"}; !slices.Equal(kinds, want) {
@@ -284,135 +247,13 @@ func TestChanges(t *testing.T) {
 	}
 	s.refused(send("sendChatAction", map[string]any{"action": "dancing"}), 400, "wrong parameter action")
 	// The sandbox's speed makes 48 hours 1728 seconds.
-	s.ahead.Store(int64(48*time.Hour)/100 + int64(time.Second))
+	s.Offset.Store(int64(48*time.Hour)/100 + int64(time.Second))
 	s.refused(send("deleteMessage", map[string]any{"message_id": n}), 400, "message can't be deleted")
-	s.ahead.Store(0)
+	s.Offset.Store(0)
 	if got := send("deleteMessage", map[string]any{"message_id": n}); !got.OK {
 		t.Errorf("delete: got %+v", got)
 	}
 	s.refused(send("deleteMessage", map[string]any{"message_id": n}), 400, "message to delete not found")
-}
-
-// TestPolling: what is asked for from a number on confirms what is before it; who asks anew ends who asked before.
-func TestPolling(t *testing.T) {
-	s := newStand(t, nil)
-	s.open("romeo_bot")
-	for _, text := range []string{"one", "two"} {
-		s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: "romeo_bot", Text: text}, nil)
-	}
-	_, all := s.updates(romeo, nil)
-	if want := []int64{100001, 100002, 100003}; !slices.Equal(all, want) {
-		t.Fatalf("got updates %v, want %v", all, want)
-	}
-	if _, got := s.updates(romeo, map[string]any{"offset": 100003, "limit": 1}); !slices.Equal(got, []int64{100003}) {
-		t.Errorf("from 100003 on: got %v", got)
-	}
-	if _, got := s.updates(romeo, map[string]any{"offset": -5}); !slices.Equal(got, []int64{100003}) {
-		t.Errorf("the last five: got %v, want the one that is not confirmed", got)
-	}
-	ended := make(chan answer, 1)
-	go func() { ended <- s.call(romeo, "getUpdates", map[string]any{"offset": 100004, "timeout": 30}) }()
-	s.eventually(func() bool { // the first request is there when it is the one that a second ends
-		_ = s.call(romeo, "getUpdates", map[string]any{"offset": 100004})
-		return len(ended) > 0
-	})
-	s.refused(<-ended, 409, "terminated by other getUpdates request")
-	go func() { ended <- s.call(romeo, "getUpdates", map[string]any{"offset": 100004, "timeout": 30}) }()
-	s.eventually(func() bool {
-		_ = s.call(romeo, "deleteWebhook", nil)
-		_ = s.call(romeo, "setWebhook", map[string]any{"url": "https://gateway.example/x"})
-		return len(ended) > 0
-	})
-	if got := <-ended; got.Status != 409 {
-		t.Errorf("a webhook while somebody asks: got %+v, want 409", got)
-	}
-	s.refused(s.call(romeo, "getUpdates", nil), 409, "can't use getUpdates method while webhook is active")
-}
-
-func (s *stand) eventually(ok func() bool) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			s.t.Fatal("it did not happen within 5 s")
-		}
-	}
-}
-
-// TestAllowedUpdates: reactions are told only to who asked for them by name.
-func TestAllowedUpdates(t *testing.T) {
-	s := newStand(t, nil)
-	s.open("romeo_bot")
-	var said control.Said
-	s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: "romeo_bot", Text: "one"}, &said)
-	react := func(emoji string) {
-		s.do(http.MethodPut, "/messages/"+said.MessageID+"/reactions", map[string]any{"emojis": []string{emoji}, "person": "juliet"}, nil)
-	}
-	react("👍")
-	if kinds, _ := s.updates(romeo, map[string]any{"allowed_updates": []string{"message", "message_reaction"}}); slices.Contains(kinds, "message_reaction") {
-		t.Errorf("by default: got %v, want no reactions", kinds)
-	}
-	react("🔥")
-	if kinds, _ := s.updates(romeo, nil); !slices.Contains(kinds, "message_reaction") {
-		t.Errorf("asked for: got %v, want reactions", kinds)
-	}
-	s.call(romeo, "getUpdates", map[string]any{"allowed_updates": []string{"message_reaction"}})
-	s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: "romeo_bot", Text: "unheard"}, nil)
-	if kinds, n := s.updates(romeo, map[string]any{"allowed_updates": []string{}}); kinds[len(kinds)-1] == "message" && len(n) == 4 {
-		t.Errorf("nothing but reactions: got %v", kinds)
-	}
-}
-
-// TestWebhook: an update comes with the secret, is tried again at once, then by the ladder, and holds back what is behind it.
-func TestWebhook(t *testing.T) {
-	s := newStand(t, nil)
-	var mu sync.Mutex
-	var texts []string
-	var at []time.Time
-	fail := 2
-	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		var u struct {
-			Message struct{ Text string }
-		}
-		if err := json.Unmarshal(raw, &u); err != nil || r.Header.Get("X-Telegram-Bot-Api-Secret-Token") != "swordfish" {
-			t.Errorf("got %s with secret %q, %v", raw, r.Header.Get("X-Telegram-Bot-Api-Secret-Token"), err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		texts, at = append(texts, u.Message.Text), append(at, time.Now())
-		if fail > 0 {
-			fail--
-			w.WriteHeader(http.StatusBadGateway)
-		}
-	}))
-	defer sink.Close()
-	s.refused(s.call(romeo, "setWebhook", map[string]any{"url": sink.URL, "secret_token": "sword fish"}), 400, "unallowed characters")
-	s.refused(s.call(romeo, "setWebhook", map[string]any{"url": "gateway.example"}), 400, "bad webhook")
-	if got := s.call(romeo, "setWebhook", map[string]any{"url": sink.URL, "secret_token": "swordfish"}); !got.OK {
-		t.Fatalf("setWebhook: %+v", got)
-	}
-	s.open("romeo_bot")
-	s.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: "romeo_bot", Text: "one"}, nil)
-	s.eventually(func() bool { mu.Lock(); defer mu.Unlock(); return len(texts) == 4 })
-	if want := []string{"/start", "/start", "/start", "one"}; !slices.Equal(texts, want) {
-		t.Errorf("got %q, want %q", texts, want)
-	}
-	// Two seconds at a hundred times the speed, and up to as much more.
-	if wait := at[2].Sub(at[1]); wait < 20*time.Millisecond {
-		t.Errorf("the second repetition came after %s, want 20ms or more", wait)
-	}
-	if got := s.call(romeo, "getWebhookInfo", nil); !strings.Contains(string(got.Result), `502`) {
-		t.Errorf("getWebhookInfo: got %s, want the last error", got.Result)
-	}
 }
 
 func TestFiles(t *testing.T) {
@@ -447,12 +288,12 @@ func TestFiles(t *testing.T) {
 		if err := json.Unmarshal(s.call(romeo, "getFile", map[string]any{"file_id": m.Document.ID}).Result, &f); err != nil {
 			t.Fatal(err)
 		}
-		defer s.ahead.Store(0)
+		defer s.Offset.Store(0)
 		if token == "" {
-			s.ahead.Store(int64(time.Hour)/100 + int64(time.Second))
+			s.Offset.Store(int64(time.Hour)/100 + int64(time.Second))
 			token = romeo
 		}
-		resp, err := http.Get(s.url + "/file/bot" + token + "/" + f.Path) //nolint:noctx // a test's own question
+		resp, err := http.Get(s.URL + "/file/bot" + token + "/" + f.Path) //nolint:noctx // a test's own question
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -490,11 +331,11 @@ func TestLimits(t *testing.T) {
 	if got := flood(); !got.OK {
 		t.Errorf("counted only: got %+v", got)
 	}
-	state, err := s.control.State(t.Context())
+	state, err := s.Control.State(t.Context())
 	if err != nil || state.Counts.Violations == 0 {
 		t.Errorf("got %d violations, %v, want some", state.Counts.Violations, err)
 	}
-	if err := s.control.EnforceLimits(t.Context(), true); err != nil {
+	if err := s.Control.EnforceLimits(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	got := flood()
@@ -506,7 +347,7 @@ func TestLimits(t *testing.T) {
 // TestInvite: a link opens the chat and says its token; an album is several messages, the words below the first.
 func TestInvite(t *testing.T) {
 	s := newStand(t, nil)
-	s.do(http.MethodPost, "/people/nurse/open", control.OpenIn{URL: "https://t.me/mercutio_bot?start=abc"}, nil)
+	s.Do(http.MethodPost, "/people/nurse/open", control.OpenIn{URL: "https://t.me/mercutio_bot?start=abc"}, nil)
 	got := s.call(mercutio, "getUpdates", nil)
 	if !strings.Contains(string(got.Result), `"text":"/start abc"`) || !strings.Contains(string(got.Result), `"bot_command"`) {
 		t.Errorf("got %s, want /start with the token", got.Result)
@@ -514,10 +355,10 @@ func TestInvite(t *testing.T) {
 	var parts []control.MediaPart
 	for range 2 {
 		var p control.MediaPart
-		s.do(http.MethodPost, "/media", map[string]any{"width": 20, "height": 20}, &p)
+		s.Do(http.MethodPost, "/media", map[string]any{"width": 20, "height": 20}, &p)
 		parts = append(parts, p)
 	}
-	s.do(http.MethodPost, "/people/nurse/messages", control.SayIn{To: "mercutio_bot", Content: &control.Content{Text: "look", Media: parts}}, nil)
+	s.Do(http.MethodPost, "/people/nurse/messages", control.SayIn{To: "mercutio_bot", Content: &control.Content{Text: "look", Media: parts}}, nil)
 	raw := string(s.call(mercutio, "getUpdates", nil).Result)
 	if strings.Count(raw, `"photo"`) != 2 || strings.Count(raw, `"caption":"look"`) != 1 || strings.Count(raw, `"media_group_id"`) != 2 {
 		t.Errorf("got %s, want two pictures of one album", raw)

@@ -2,14 +2,12 @@ package simulator_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -20,7 +18,9 @@ import (
 
 	"postern/adapters/control"
 	"postern/adapters/internal/graph"
+	"postern/adapters/internal/sandboxtest"
 	"postern/adapters/whatsapp/simulator"
+	"postern/gateway"
 )
 
 const (
@@ -28,89 +28,60 @@ const (
 	account = "900100200300400"
 )
 
-// rig is a running simulator with a place for its webhooks, which answers with status.
+// rig is WhatsApp with a place for its webhooks, which answers with status.
 type rig struct {
-	t       *testing.T
-	control *control.Client
-	url     string
+	*sandboxtest.Sandbox
 
 	mu     sync.Mutex
 	status []int // of the next answers; then 200
-	posted []*posted
-	hook   string
-}
-
-type posted struct {
-	path   string
-	header http.Header
-	body   []byte
 }
 
 func newRig(t *testing.T, cfg simulator.Config) *rig {
 	t.Helper()
-	r := &rig{t: t}
-	transport := &http.Transport{}
-	cfg.Client = &http.Client{Transport: transport, Timeout: 5 * time.Second}
-	sim, err := simulator.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.control = control.InProcess(sim.Control())
-	server, sink := httptest.NewServer(sim.Handler()), httptest.NewServer(http.HandlerFunc(r.take))
-	r.url, r.hook = server.URL, sink.URL
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sim.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		transport.CloseIdleConnections()
-		server.Close()
-		sink.Close()
+	r := &rig{}
+	r.Sandbox = sandboxtest.Start(t, sandboxtest.Setup{
+		Instance: "whatsapp", Challenge: func(q url.Values) ([]byte, bool) { return graph.Challenge(q, "vt") }, Status: r.next,
+		Open: func(_ *sandboxtest.Sandbox, preset simulator.Config) (sandboxtest.Simulator, error) {
+			cfg.Client, cfg.Now = preset.Client, preset.Now
+			return simulator.New(cfg)
+		},
 	})
 	return r
 }
 
-func (r *rig) take(w http.ResponseWriter, req *http.Request) {
-	if answer, ok := graph.Challenge(req.URL.Query(), "vt"); ok {
-		_, _ = w.Write(answer)
-		return
-	}
-	body, _ := io.ReadAll(req.Body)
+func (r *rig) next() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	status := http.StatusOK
-	if len(r.status) > 0 {
-		status, r.status = r.status[0], r.status[1:]
+	if len(r.status) == 0 {
+		return http.StatusOK
 	}
-	r.posted = append(r.posted, &posted{req.URL.Path, req.Header, body})
-	w.WriteHeader(status)
+	status := r.status[0]
+	r.status = r.status[1:]
+	return status
 }
 
 // call makes a request and returns its status, the code of its error, and its answer.
 func (r *rig) call(method, path, token, body string) (status, code int, out map[string]any) {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
+	r.T.Helper()
+	req, err := http.NewRequestWithContext(r.T.Context(), method, r.URL+path, strings.NewReader(body))
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	return r.send(req)
 }
 
 func (r *rig) send(req *http.Request) (status, code int, out map[string]any) {
-	r.t.Helper()
+	r.T.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	_ = json.Unmarshal(raw, &out) // pages are no JSON
 	var e struct{ Error struct{ Code int } }
@@ -118,19 +89,12 @@ func (r *rig) send(req *http.Request) (status, code int, out map[string]any) {
 	return resp.StatusCode, e.Error.Code, out
 }
 
-func (r *rig) do(method, path string, in, out any) {
-	r.t.Helper()
-	if err := r.control.Do(r.t.Context(), method, path, in, out); err != nil {
-		r.t.Fatalf("%s %s: %v", method, path, err)
-	}
-}
-
 // hears waits for a webhook that holds all of these, as Meta writes them.
-func (r *rig) hears(words ...string) (found *posted) {
-	r.t.Helper()
-	r.eventually("a webhook with "+strings.Join(words, ", "), func(all []*posted) bool {
-		for _, p := range all {
-			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(string(p.body), w) }) {
+func (r *rig) hears(words ...string) (found gateway.Request) {
+	r.T.Helper()
+	r.Eventually("a webhook with "+strings.Join(words, ", "), func() bool {
+		for _, p := range r.Webhooks() {
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(string(p.Body), w) }) {
 				found = p
 				return true
 			}
@@ -140,32 +104,10 @@ func (r *rig) hears(words ...string) (found *posted) {
 	return found
 }
 
-// eventually looks at what was posted until it is right.
-func (r *rig) eventually(what string, right func([]*posted) bool) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		r.mu.Lock()
-		all := slices.Clone(r.posted)
-		r.mu.Unlock()
-		if right(all) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			r.t.Fatalf("%s: did not come within 5 s", what)
-		}
-	}
-}
-
 func (r *rig) listen() {
-	r.t.Helper()
-	if status, code, _ := r.call(http.MethodPost, api+account+"/subscribed_apps", simulator.DefaultToken, `{"override_callback_uri":"`+r.hook+`","verify_token":"vt"}`); status != 200 {
-		r.t.Fatalf("subscribed_apps: status %d, code %d", status, code)
+	r.T.Helper()
+	if status, code, _ := r.call(http.MethodPost, api+account+"/subscribed_apps", simulator.DefaultToken, `{"override_callback_uri":"`+r.Hook+`","verify_token":"vt"}`); status != 200 {
+		r.T.Fatalf("subscribed_apps: status %d, code %d", status, code)
 	}
 }
 
@@ -200,7 +142,7 @@ func TestRefusals(t *testing.T) {
 		{"reading what is not there", messages, simulator.DefaultToken, `{"messaging_product":"whatsapp","status":"read","message_id":"wamid.X"}`, 400, 131009},
 		{"a number that is not registered", api + cold.ID + "/messages", cold.Token, text("390451230001", "x"), 400, 133010},
 		{"a PIN of five digits", api + cold.ID + "/register", cold.Token, `{"messaging_product":"whatsapp","pin":"12345"}`, 400, 131009},
-		{"a webhook that does not answer", api + account + "/subscribed_apps", simulator.DefaultToken, `{"override_callback_uri":"` + r.hook + `","verify_token":"wrong"}`, 400, 2200},
+		{"a webhook that does not answer", api + account + "/subscribed_apps", simulator.DefaultToken, `{"override_callback_uri":"` + r.Hook + `","verify_token":"wrong"}`, 400, 2200},
 		{"a webhook whose address is long", api + account + "/subscribed_apps", simulator.DefaultToken, `{"override_callback_uri":"https://x.example/` + strings.Repeat("x", 200) + `"}`, 400, 131009},
 		{"blocking somebody who never wrote", api + simulator.DefaultNumber + "/block_users", simulator.DefaultToken, `{"messaging_product":"whatsapp","block_users":[{"user":"390451230001"}]}`, 400, 139100},
 		{"an unknown path", "/v24.0/a/b/c", simulator.DefaultToken, "", 400, 2500},
@@ -228,17 +170,17 @@ func TestWindow(t *testing.T) {
 		id, _ := first["id"].(string)
 		return id
 	}
-	r.do(http.MethodPost, "/people/juliet/open", control.OpenIn{}, nil)
+	r.Do(http.MethodPost, "/people/juliet/open", control.OpenIn{}, nil)
 	r.hears(`"status":"failed"`, send(text("390451230001", "shut")), `"code":131047`, `"biz_opaque_callback_data":"ref-1"`)
 	r.hears(`"status":"delivered"`, send(`{"messaging_product":"whatsapp","to":"390451230001","type":"template","template":{"name":"write_again","language":{"code":"en"}}}`))
-	r.do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "hello"}, nil)
+	r.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "hello"}, nil)
 	r.hears(`"status":"delivered"`, send(text("+390451230001", "open")), `"recipient_id":"390451230001"`)
-	r.do(http.MethodPost, "/people/nurse/calls", control.CallIn{State: "ringing", CallID: "7"}, nil)
+	r.Do(http.MethodPost, "/people/nurse/calls", control.CallIn{State: "ringing", CallID: "7"}, nil)
 	r.hears(`"field":"calls"`, `"event":"connect"`, "wacid.7")
 	r.hears(`"status":"delivered"`, send(text("390451230002", "you called")))
 	r.hears(`"status":"failed"`, send(text("390459999999", "nobody")), `"code":131026`)
 	for _, p := range []string{"sent", "delivered"} {
-		if strings.Contains(string(r.hears(`"status":"`+p+`"`).body), `"conversation"`) {
+		if strings.Contains(string(r.hears(`"status":"`+p+`"`).Body), `"conversation"`) {
 			t.Error("a status has a conversation, which v24 left out")
 		}
 	}
@@ -247,37 +189,37 @@ func TestWindow(t *testing.T) {
 // TestWebhook: escaped JSON under a signature of its bytes; anything but 200 is repeated; the address of the app comes back.
 func TestWebhook(t *testing.T) {
 	r := newRig(t, simulator.Config{Speed: 1000})
-	app := r.hook + "/app"
-	r.do(http.MethodPatch, "/users/-", map[string]any{"hook": map[string]any{"url": app}, "subscribed": true}, nil)
+	app := r.Hook + "/app"
+	r.Do(http.MethodPatch, "/users/-", map[string]any{"hook": map[string]any{"url": app}, "subscribed": true}, nil)
 	r.mu.Lock()
 	r.status = []int{202, 500, 404}
 	r.mu.Unlock()
-	r.do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "für a/b 🌹"}, nil)
+	r.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "für a/b 🌹"}, nil)
 	got := r.hears(`f\u00fcr a\/b \ud83c\udf39`)
 	secrets, err := graph.NewSecrets(simulator.AppSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := secrets.Verify(got.header, got.body); err != nil || got.path != "/app" {
-		t.Errorf("got %v at %s", err, got.path)
+	if err := secrets.Verify(got.Header, got.Body); err != nil || !slices.Equal(got.Query["token"], []string{"app"}) {
+		t.Errorf("got %v at %s", err, got.Query["token"])
 	}
-	if !strings.HasPrefix(got.header.Get("X-Hub-Signature"), "sha1=") {
+	if !strings.HasPrefix(got.Header.Get("X-Hub-Signature"), "sha1=") {
 		t.Error("the older signature is missing")
 	}
-	r.eventually("a fourth attempt after 202, 500 and 404", func(all []*posted) bool { return len(all) == 4 })
+	r.Eventually("a fourth attempt after 202, 500 and 404", func() bool { return len(r.Webhooks()) == 4 })
 	r.listen()
-	r.do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "second"}, nil)
-	if p := r.hears("second"); p.path != "/" {
-		t.Errorf("under an override: got it at %s", p.path)
+	r.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "second"}, nil)
+	if p := r.hears("second"); len(p.Query["token"]) != 0 {
+		t.Errorf("under an override: got it at %s", p.Query["token"])
 	}
 	r.call(http.MethodPost, api+account+"/subscribed_apps", simulator.DefaultToken, "")
-	r.do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "third"}, nil)
-	if p := r.hears("third"); p.path != "/app" {
-		t.Errorf("without an override: got it at %s", p.path)
+	r.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "third"}, nil)
+	if p := r.hears("third"); !slices.Equal(p.Query["token"], []string{"app"}) {
+		t.Errorf("without an override: got it at %s", p.Query["token"])
 	}
-	r.do(http.MethodPut, "/faults", control.Faults{WebhookBadSignatureRate: 1}, nil)
-	r.do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "fourth"}, nil)
-	if p := r.hears("fourth"); secrets.Verify(p.header, p.body) == nil {
+	r.Do(http.MethodPut, "/faults", control.Faults{WebhookBadSignatureRate: 1}, nil)
+	r.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{Text: "fourth"}, nil)
+	if p := r.hears("fourth"); secrets.Verify(p.Header, p.Body) == nil {
 		t.Error("a forged webhook has a good signature")
 	}
 }
@@ -285,13 +227,7 @@ func TestWebhook(t *testing.T) {
 // TestMedia: two steps, a token at each, five minutes; uploads belong to a number.
 func TestMedia(t *testing.T) {
 	other := simulator.Number("700600500400301", account, "+15550002222", "Other", "EAAotherTokenSecret00000000000001")
-	var mu sync.Mutex
-	var ahead time.Duration
-	r := newRig(t, simulator.Config{Accounts: append(simulator.DefaultNumbers(), other), Now: func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return time.Now().Add(ahead)
-	}})
+	r := newRig(t, simulator.Config{Accounts: append(simulator.DefaultNumbers(), other)})
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	_ = w.WriteField("messaging_product", "whatsapp")
@@ -303,7 +239,7 @@ func TestMedia(t *testing.T) {
 	}
 	_, _ = part.Write([]byte("rose"))
 	_ = w.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+api+simulator.DefaultNumber+"/media", &body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+api+simulator.DefaultNumber+"/media", &body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,9 +268,7 @@ func TestMedia(t *testing.T) {
 		ahead       time.Duration
 		want        int
 	}{{"in time", simulator.DefaultToken, 0, 200}, {"without a token", "", 0, 404}, {"too late", simulator.DefaultToken, 6 * time.Minute, 404}} {
-		mu.Lock()
-		ahead = tt.ahead
-		mu.Unlock()
+		r.Offset.Store(int64(tt.ahead))
 		if status, _, _ := r.call(http.MethodGet, u.RequestURI(), tt.token, ""); status != tt.want {
 			t.Errorf("%s: got status %d, want %d", tt.name, status, tt.want)
 		}
@@ -351,14 +285,14 @@ func TestMedia(t *testing.T) {
 func TestUnasked(t *testing.T) {
 	r := newRig(t, simulator.Config{})
 	r.listen()
-	r.do(http.MethodPost, "/users/-/updates", map[string]any{"type": "hologram_update", "body": map[string]int{"x": 1}}, nil)
+	r.Do(http.MethodPost, "/users/-/updates", map[string]any{"type": "hologram_update", "body": map[string]int{"x": 1}}, nil)
 	r.hears(`"field":"hologram_update"`, `"x":1`)
 	var group control.Chat
-	r.do(http.MethodPost, "/groups", control.GroupIn{Title: "Verona", Native: "Y2FwaV9ncm91cDo1", Members: []string{"juliet"}}, &group)
-	r.do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: group.ID, Text: "all"}, nil)
+	r.Do(http.MethodPost, "/groups", control.GroupIn{Title: "Verona", Native: "Y2FwaV9ncm91cDo1", Members: []string{"juliet"}}, &group)
+	r.Do(http.MethodPost, "/people/juliet/messages", control.SayIn{To: group.ID, Text: "all"}, nil)
 	r.hears(`"group_id":"Y2FwaV9ncm91cDo1"`, `"body":"all"`)
-	r.do(http.MethodPut, "/groups/"+group.ID+"/members", map[string]any{"person": "nurse", "in": true}, nil)
+	r.Do(http.MethodPut, "/groups/"+group.ID+"/members", map[string]any{"person": "nurse", "in": true}, nil)
 	r.hears(`"field":"group_participants_update"`, "added_participants")
-	r.do(http.MethodPost, "/people/nurse/open", control.OpenIn{Token: "abcdefghij234567klmnopqrst"}, nil)
+	r.Do(http.MethodPost, "/people/nurse/open", control.OpenIn{Token: "abcdefghij234567klmnopqrst"}, nil)
 	r.hears("invite-abcdefghij234567klmnopqrst", `"from":"390451230002"`)
 }

@@ -3,12 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"postern/adapters/gatekeeper"
 	"postern/xmpp/xmpptest"
 )
 
@@ -67,15 +63,11 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 // writeKeys writes what the gatekeeper adapter reads.
 func writeKeys(t *testing.T, dir string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := gatekeeper.NewSigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "gatekeeper.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), 0o600)
+	write(t, filepath.Join(dir, "gatekeeper.pem"), key, 0o600)
 	write(t, filepath.Join(dir, "webhook.secret"), "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n", 0o600)
 	write(t, filepath.Join(dir, "component.secret"), xmpptest.Secret+"\n", 0o600)
 	write(t, filepath.Join(dir, "store.key"), NewKey(), 0o600)

@@ -133,7 +133,7 @@ func (b *builder) instances() error {
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
 			Readable: a.ContactJIDs == "readable", Window: gateway.WindowPolicy(cmp.Or(a.ClosedWindow, string(gateway.WindowHold))),
-			Strangers: gateway.UserID(a.Strangers), Contacts: b.cfg.Operator.contacts(),
+			Strangers: gateway.UserID(a.Strangers), Limits: a.Limits.all(), Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())
@@ -174,9 +174,12 @@ func (b *builder) publish() error {
 // newClient is what adapters call platforms with. A redirect would carry credentials elsewhere and is an answer like any other.
 // How long a whole call may take is its context's business: a file takes longer than a message.
 func newClient() *http.Client {
+	// As many as chats are worked on at once (delivery.parallel): with fewer, a platform that takes 20 ms for an answer would see most
+	// connections closed after one message.
+	const idle = 256
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: idle, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
 			ResponseHeaderTimeout: time.Minute, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -245,13 +248,14 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		ids = append(ids, i.ID)
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
+	breakers(b.registry, b.made)
 	if err := b.media(a, keys); err != nil {
 		return err
 	}
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	a.gateway = gateway.New(
 		gateway.Config{
-			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, SendTimeout: d.SendTimeout,
+			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
 			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max),
 			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},

@@ -118,10 +118,20 @@ type Delivery struct {
 	ShardMax int `yaml:"shard_max"`
 	// GiveUp is the age at which a message that never got through becomes an error.
 	GiveUp time.Duration `yaml:"give_up"`
+	// AskAfter is the age at which a user is asked whether what they wrote still goes out; 0 never asks.
+	AskAfter time.Duration `yaml:"ask_after"`
 	// SendTimeout bounds one call to a platform.
 	SendTimeout time.Duration `yaml:"send_timeout"`
 	// Drain bounds each step of an orderly stop.
 	Drain time.Duration `yaml:"drain"`
+}
+
+// askAfter is AskAfter as the gateway has it: below 0 for never.
+func (d Delivery) askAfter() time.Duration {
+	if d.AskAfter == 0 {
+		return -1
+	}
+	return d.AskAfter
 }
 
 // Access says whose users are served.
@@ -186,6 +196,8 @@ type Adapter struct {
 	// Strangers is the JID of a user who takes messages of people on a shared line whom nobody has invited; empty answers them
 	// with a text.
 	Strangers string `yaml:"strangers"`
+	// Limits are the operator's: how much users may ask for, and the platform is asked.
+	Limits Limits `yaml:"limits"`
 
 	// Own is the type's own configuration; nil when the type is unknown.
 	Own adapters.Config `yaml:"-"`
@@ -218,7 +230,7 @@ func DefaultConfig() Config {
 		Log:    Log{Level: "info", Format: "auto"},
 		Delivery: Delivery{
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,
-			GiveUp: 24 * time.Hour, SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
+			GiveUp: 24 * time.Hour, AskAfter: gateway.AskAfter, SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
 		},
 		StateDir: "/var/lib/postern",
 	}

@@ -73,6 +73,7 @@ func TestMistakes(t *testing.T) {
 		{"text for list", valid + "access: {domains: example.org}\n", []string{`11:19: access.domains: want a list, got text`}},
 		{"list for section", valid + "log: [info]\n", []string{`11:6: log: want a section with keys of its own, got a list`}},
 		{"text for section", valid + "log: info\n", []string{`11:6: log: want a section with keys of its own, got text`}},
+		{"bad rate", valid + "    limits: {user: many}\n", []string{`11:20: adapters.gatekeeper.limits.user: want so many in a time from 1s to 744h, such as 120/1m or 50/24h, or off, got "many"`}},
 		{"bad duration", valid + "delivery: {give_up: soon}\n", []string{`11:21: delivery.give_up: want a time such as 10s, 5m or 24h, got "soon"`}},
 		{"number for duration", valid + "delivery: {give_up: 5}\n", []string{`11:21: delivery.give_up: want text, got a number (put it in quotes)`}},
 		{"alias", "server: &s {domain: example.org}\n" + strings.Replace(valid, "server: {domain: example.org}\n", "", 1), []string{
@@ -238,7 +239,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	pages.AppID, pages.AppSecretFile, pages.VerifyTokenFile = "123456789012345", "/etc/postern/messenger.app", "/etc/postern/messenger.verify"
 	accounts.AppID, accounts.AppSecretFile, accounts.VerifyTokenFile = "123456789012346", "/etc/postern/instagram.app", "/etc/postern/instagram.verify"
 	for name, own := range map[string]adapters.Config{"gatekeeper": own, "instagram": accounts, "messenger": pages, "telegram": bots, "whatsapp": numbers} {
-		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Own: own}
+		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Limits: defaultLimits(), Own: own}
 	}
 	if diff := cmp.Diff(want, *got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("deploy/postern.yaml and the defaults (-defaults +example):\n%s", diff)

@@ -227,6 +227,10 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 		d.size(path, n, size)
 		return
 	}
+	if rate, ok := reflect.TypeAssert[*Rate](into.Addr()); ok {
+		d.rate(path, n, rate)
+		return
+	}
 	if n == nil || n.Type() == ast.NullType {
 		return // a key without a value keeps its default
 	}
@@ -263,6 +267,20 @@ func (d *decoder) size(path string, n ast.Node, into *Size) {
 	v, ok := parseSize(s)
 	if !ok {
 		d.wrong(n, path, "want a size such as 64KiB, 100MiB or 10GiB, got %q", s)
+		return
+	}
+	*into = v
+}
+
+// rate reads how many of something there may be in a time.
+func (d *decoder) rate(path string, n ast.Node, into *Rate) {
+	s, ok := d.text(path, n)
+	if !ok {
+		return
+	}
+	v, ok := parseRate(s)
+	if !ok {
+		d.wrong(n, path, "want so many in a time from 1s to 744h, such as 120/1m or 50/24h, or off, got %q", s)
 		return
 	}
 	*into = v
@@ -381,7 +399,7 @@ func (d *decoder) instances(path string, n ast.Node) map[string]Adapter {
 }
 
 func (d *decoder) instance(path string, n ast.Node) Adapter {
-	var a Adapter
+	a := Adapter{Limits: defaultLimits()}
 	fields := fieldsOf(reflect.ValueOf(&a).Elem())
 	entries := d.pairs(path, n)
 	for _, p := range entries {

@@ -123,6 +123,11 @@ func (u *unfenced) Acquire(ctx context.Context, p gateway.Partition, _ string, t
 	return l, err
 }
 
+// Announce lets every process think that it is alone.
+func (u *unfenced) Announce(_ context.Context, replica string, note []byte, _ time.Duration) (map[string][]byte, error) {
+	return map[string][]byte{replica: note}, nil
+}
+
 func (u *unfenced) Renew(ctx context.Context, l gateway.Lease, ttl time.Duration) (gateway.Lease, error) {
 	return u.Acquire(ctx, l.Partition, everybody, ttl)
 }

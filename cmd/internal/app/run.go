@@ -44,8 +44,11 @@ type listener struct {
 //
 // The order of the stop follows the mail: first no more stanzas (the components say goodbye, end their streams and take
 // what was on its way), then no more webhooks, then the lanes finish what they can, then the store, then the admin side.
+// Where other replicas go on, they take over at once instead: the shards as soon as what is begun has ended, each component
+// as soon as its stream has.
 func (a *App) Run(ctx context.Context) error {
 	defer a.close()
+	profiled()
 	if err := a.Listen(ctx); err != nil {
 		return err
 	}
@@ -63,11 +66,14 @@ func (a *App) Run(ctx context.Context) error {
 	a.ready.Store(false)
 	a.log.Info("stopping")
 	began := time.Now()
+	others := a.gateway.Retire(rest)
 	work.components.stop()
 	a.signals.Wait()
 	public(rest, a.cfg.Delivery.Drain)
 	work.errands.stop()
-	a.drain(rest)
+	if !others {
+		a.drain(rest)
+	}
 	work.gateway.stop()
 	a.closeStore()
 	admin(rest, time.Second)

@@ -144,6 +144,7 @@ func (c *Config) judgeRest(j *judge) {
 		j.want(n.value > 0, "delivery."+n.key, "got %d, want 1 or more", n.value)
 	}
 	j.want(d.GiveUp >= time.Minute, "delivery.give_up", "got %s, want 1m or more", d.GiveUp)
+	j.want(d.AskAfter == 0 || d.AskAfter >= time.Minute, "delivery.ask_after", "got %s, want 0s for never, or 1m or more", d.AskAfter)
 	// The lease of a shard lasts 15 s and is renewed every 5 s: a call must not outlive it.
 	j.want(d.SendTimeout > 0 && d.SendTimeout < 10*time.Second, "delivery.send_timeout", "got %s, want more than 0s and less than 10s", d.SendTimeout)
 	j.want(d.Drain > 0, "delivery.drain", "got %s, want more than 0s", d.Drain)

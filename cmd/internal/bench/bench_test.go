@@ -12,9 +12,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,12 +27,17 @@ import (
 )
 
 var (
-	out    = flag.String("out", "", "file for the figures as JSON")
-	length = flag.Duration("length", 4*time.Second, "of each load")
+	out     = flag.String("out", "", "file for the figures as JSON")
+	length  = flag.Duration("length", 4*time.Second, "of each load")
+	against = flag.String("against", "", "file with the figures of an earlier run, to compare with")
+	parts   = flag.String("parts", "systems slow", "which to measure beside the contacts")
+	counts  = flag.String("contacts", "1,10,1000,100000,1000000", "how many contacts to have mapped, each in a run of its own")
+	cpus    = flag.String("profiles", "", "folder for a CPU profile of Postern under each flood")
 )
 
 const (
-	dripRate  = 100
+	dripRate  = 100 // messages per second
+	briskRate = 500
 	drainTime = 15 * time.Second
 )
 
@@ -43,17 +50,33 @@ type rig struct {
 	meter    atomic.Pointer[Meter]
 	clients  []*client
 	floor    string // the program
+	dir      string // with the secrets
 }
 
 // TestBench measures the floor and Postern in one run and prints the figures.
 func TestBench(t *testing.T) {
 	r := newRig(t)
 	report := Report{Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine()}
-	report.Systems = append(report.Systems, r.measureFloor("floor: relay, no store"))
-	report.Systems = append(report.Systems, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
-	report.Systems = append(report.Systems, r.measurePostern("postern"))
-	report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
+	if strings.Contains(*parts, "systems") {
+		report.Systems = append(report.Systems, r.measureFloor("floor: relay, no store"))
+		report.Systems = append(report.Systems, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
+		report.Systems = append(report.Systems, r.measurePostern("postern"))
+		report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
+	}
+	if strings.Contains(*parts, "slow") {
+		report.Slow = r.measureSlow()
+	}
+	for _, n := range contactCounts(t) {
+		report.Scale = append(report.Scale, r.measureScale(n))
+	}
 	t.Logf("\n%s", report)
+	if *against != "" {
+		old, err := ReadReport(*against)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("\n%s", report.Against(old))
+	}
 	if *out != "" {
 		if err := report.Write(*out); err != nil {
 			t.Fatal(err)
@@ -69,11 +92,11 @@ func TestBench(t *testing.T) {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	postern, err := stand.Build(t.Context(), dir, "postern/cmd/postern")
+	postern, err := stand.Build(t.Context(), dir, "postern/cmd/postern", "bench")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, stub: NewStub()}
+	r := &rig{t: t, stub: NewStub(), dir: dir}
 	if r.floor, err = stand.Build(t.Context(), dir, "postern/cmd/internal/bench/floor"); err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +140,8 @@ func (r *rig) logout() {
 	}
 }
 
-// gateway is a running process with its addresses.
-type gateway struct {
+// process is a running gateway with its addresses.
+type process struct {
 	*stand.Process
 	hook     string                // path of webhooks
 	address  func(chat int) string // of a chat's contact
@@ -137,12 +160,12 @@ func (r *rig) measureFloor(name string, args ...string) System {
 	defer p.Kill()
 	r.login(ctx)
 	defer r.logout()
-	return r.measure(name, gateway{p, "/", func(chat int) string { return fmt.Sprintf("p%d@%s", chat%people, stand.Domain) }, false}, true)
+	return r.measure(name, process{p, "/", func(chat int) string { _, p := place(chat); return fmt.Sprintf("p%d@%s", p, stand.Domain) }, false}, true)
 }
 
-func (r *rig) start(p *stand.Process) {
+func (r *rig) start(p *stand.Process, env ...string) {
 	r.t.Helper()
-	if err := p.Start(r.t.Context()); err != nil {
+	if err := p.Start(r.t.Context(), env...); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(p.Kill)
@@ -161,7 +184,7 @@ func (r *rig) measurePostern(name string) System {
 func (r *rig) measureSandbox(name string) System {
 	r.t.Helper()
 	var who []simulator.Person
-	for n := range people {
+	for n := range chats / users {
 		who = append(who, simulator.Person{ID: fmt.Sprintf("p%d", n), OptedIn: true, Accepts: simulator.AccessOpen})
 	}
 	hooks := r.HookClient(10 * time.Second)
@@ -179,9 +202,10 @@ func (r *rig) measureSandbox(name string) System {
 	defer cancel()
 	r.use(r.watched(sandbox.API()))
 	return r.withPostern(name, func(_ *stand.Process, chat int) error {
-		body := fmt.Sprintf(`{"to": "u%d@localhost", "text": "hello %d"}`, chat/people, chat)
+		u, p := place(chat)
+		body := fmt.Sprintf(`{"to": "u%d@localhost", "text": "hello %d"}`, u, chat)
 		w := httptest.NewRecorder()
-		sandbox.Control().ServeHTTP(w, httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, fmt.Sprintf("/sandbox/v1/people/p%d/messages", chat%people), strings.NewReader(body)))
+		sandbox.Control().ServeHTTP(w, httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, fmt.Sprintf("/sandbox/v1/people/p%d/messages", p), strings.NewReader(body)))
 		if w.Code != http.StatusOK {
 			return fmt.Errorf("say: %d %s", w.Code, w.Body)
 		}
@@ -220,26 +244,36 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p)
+	var env []string
+	if *cpus != "" {
+		env = append(env, "POSTERN_PROFILE="+filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-")))
+	}
+	r.start(p, env...)
 	r.Hook(p)
 	defer p.Kill()
-	addresses, err := r.introduce(ctx, p, hello)
-	if err != nil {
-		r.t.Fatalf("%v\n%s", err, p.Tail())
-	}
+	addresses := r.introduce(ctx, p, chats, hello)
 	r.login(ctx)
 	defer r.logout()
-	s := r.measure(name, gateway{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}, both)
+	s := r.measure(name, process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}, both)
 	if r.t.Failed() {
 		r.t.Logf("%s", p.Tail())
 	}
 	return s
 }
 
-// introduce registers every user and lets every person say hello, which tells the contacts' addresses.
-func (r *rig) introduce(ctx context.Context, p *stand.Process, hello func(*stand.Process, int) error) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// introduce registers every user and lets the other side of so many chats say hello, which tells the contacts' addresses.
+func (r *rig) introduce(ctx context.Context, p *stand.Process, chats int, hello func(*stand.Process, int) error) []string {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	addresses, err := r.meet(ctx, p, chats, hello)
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, p.Tail())
+	}
+	return addresses
+}
+
+func (r *rig) meet(ctx context.Context, p *stand.Process, chats int, hello func(*stand.Process, int) error) ([]string, error) {
 	addresses := make([]string, chats)
 	for n := range users {
 		c, err := user.Dial(ctx, user.Config{JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.XMPP.ClientAddr(), Accept: true})
@@ -253,7 +287,7 @@ func (r *rig) introduce(ctx context.Context, p *stand.Process, hello func(*stand
 			}
 			return c.Register(ctx, stand.Domain, form, form.Form.Agree())
 		})
-		for chat := n * people; chat < (n+1)*people && err == nil; chat++ {
+		for chat := n; chat < chats && err == nil; chat += users {
 			if err = hello(p, chat); err != nil {
 				break
 			}
@@ -275,11 +309,9 @@ func (r *rig) hook(p *stand.Process, path string) Hook {
 }
 
 // measure puts all loads on one gateway.
-func (r *rig) measure(name string, g gateway, both bool) System {
+func (r *rig) measure(name string, g process, both bool) System {
 	r.t.Helper()
-	write := func(chat int, text string) error {
-		return r.clients[chat/people].send(message(g.address(chat), text, ""))
-	}
+	write := r.writer(g)
 	hook := r.hook(g.Process, g.hook)
 	say := func(chat int, text string) error { return r.stub.Say(r.t.Context(), hook, chat, text) }
 	r.load(g, ToPlatform, time.Second, (*Meter).flood, write) // warm
@@ -287,14 +319,14 @@ func (r *rig) measure(name string, g gateway, both bool) System {
 		r.load(g, ToUser, time.Second, (*Meter).flood, say)
 	}
 	s := System{Name: name}
-	s.FloodOut = r.load(g, ToPlatform, *length, (*Meter).flood, write)
-	drip := func(m *Meter, ctx context.Context, send func(int, string) error) error {
-		return m.drip(ctx, dripRate, send)
-	}
+	s.FloodOut = r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), write)
+	drip, brisk := dripping(dripRate), dripping(briskRate)
 	s.DripOut = r.load(g, ToPlatform, *length, drip, write)
+	s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
 	if both {
-		s.FloodIn = r.load(g, ToUser, *length, (*Meter).flood, say)
+		s.FloodIn = r.load(g, ToUser, *length, r.profiled(g, (*Meter).flood), say)
 		s.DripIn = r.load(g, ToUser, *length, drip, say)
+		s.BriskIn = r.load(g, ToUser, *length, brisk, say)
 	}
 	if both && g.confirms {
 		s.FloodReceipt = r.receipts(g, hook)
@@ -306,8 +338,29 @@ func (r *rig) measure(name string, g gateway, both bool) System {
 	return s
 }
 
+type loading = func(m *Meter, ctx context.Context, send func(chat int, text string) error) error
+
+// profiled runs a load between two signals to a gateway that takes profiles.
+func (r *rig) profiled(g process, run loading) loading {
+	if *cpus == "" || !g.confirms {
+		return run
+	}
+	return func(m *Meter, ctx context.Context, send func(int, string) error) error {
+		defer func() { _ = g.Signal(syscall.SIGUSR1) }() // without it there is no profile
+		_ = g.Signal(syscall.SIGUSR1)
+		return run(m, ctx, send)
+	}
+}
+
+// dripping sends at a rate.
+func dripping(rate int) loading {
+	return func(m *Meter, ctx context.Context, send func(int, string) error) error {
+		return m.drip(ctx, rate, send)
+	}
+}
+
 // receipts floods the platform with messages that are under way until their receipt is back at the client.
-func (r *rig) receipts(g gateway, hook Hook) *Load {
+func (r *rig) receipts(g process, hook Hook) *Load {
 	r.t.Helper()
 	r.stub.Arrived = func(string) {}
 	r.stub.Confirm.Store(&hook)
@@ -315,15 +368,15 @@ func (r *rig) receipts(g gateway, hook Hook) *Load {
 		r.stub.Confirm.Store(nil)
 		r.stub.Arrived = r.arrived
 	}()
-	l := r.load(g, ToPlatform, *length, (*Meter).flood, func(chat int, text string) error {
-		return r.clients[chat/people].send(message(g.address(chat), text, wantsReceipt))
+	l := r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), func(chat int, text string) error {
+		return r.clients[chat%users].send(message(g.address(chat), text, wantsReceipt))
 	})
 	l.Disorder = 0 // the stub confirms in any order
 	return l
 }
 
 // idle is the percentage of one core that gateway and Redis use while nothing happens.
-func (r *rig) idle(g gateway) float64 {
+func (r *rig) idle(g process) float64 {
 	pids := map[string]int{gatewayCPU: g.PID(), redisCPU: r.Redis.PID()}
 	before := use(pids)
 	t := time.NewTimer(*length)
@@ -334,10 +387,15 @@ func (r *rig) idle(g gateway) float64 {
 }
 
 // load runs one load and takes its figures.
-func (r *rig) load(g gateway, way Way, length time.Duration, run func(*Meter, context.Context, func(int, string) error) error, send func(int, string) error) *Load {
+func (r *rig) load(g process, way Way, length time.Duration, run loading, send func(int, string) error) *Load {
 	r.t.Helper()
-	m := newMeter(way)
+	return r.loadOn(g, newMeter(way), length, run, send)
+}
+
+func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, send func(int, string) error) *Load {
+	r.t.Helper()
 	r.meter.Store(m)
+	heap := heapOf(r.t.Context(), g)
 	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
 	before := use(pids)
 	began := time.Now()
@@ -345,7 +403,7 @@ func (r *rig) load(g gateway, way Way, length time.Duration, run func(*Meter, co
 	err := run(m, ctx, send)
 	cancel()
 	if err != nil {
-		r.t.Errorf("%s: %v", way, err)
+		r.t.Errorf("%s: %v", m.way, err)
 	}
 	took, seen := time.Since(began), m.seen.Load()
 	drain, cancel := context.WithTimeout(r.t.Context(), drainTime)
@@ -354,8 +412,10 @@ func (r *rig) load(g gateway, way Way, length time.Duration, run func(*Meter, co
 	after := use(pids)
 	l := &Load{
 		Messages: int(m.sent.Load()), Rate: float64(seen) / took.Seconds(), P50: milliseconds(m.percentile(0.5)), P99: milliseconds(m.percentile(0.99)),
-		CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),
+		P999: milliseconds(m.percentile(0.999)), CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),
 	}
+	now, count := heapOf(r.t.Context(), g), float64(max(l.Messages, 1))
+	l.Allocs, l.AllocBytes = (now.objects-heap.objects)/count, (now.bytes-heap.bytes)/count
 	for name := range pids {
 		l.CPU[name] = milliseconds(after[name]-before[name]) / float64(max(l.Messages, 1))
 	}

@@ -17,10 +17,12 @@ import (
 
 const (
 	users    = 5
-	people   = 10
-	chats    = users * people
+	chats    = 50 // of the ordinary loads
 	inFlight = 64 // messages sent and not arrived, per direction
 )
+
+// place tells whose chat it is, and with which person: the users have them in turn.
+func place(chat int) (user, person int) { return chat % users, chat / users }
 
 // Way is a direction of the load.
 type Way string
@@ -34,17 +36,23 @@ const (
 // Meter watches one direction: what is under way, how long it took, whether it kept its order.
 type Meter struct {
 	way    Way
+	chats  int
 	window chan struct{}
 	sent   atomic.Int64
 	seen   atomic.Int64
 
 	mu       sync.Mutex
-	last     [chats]int
+	last     []int // by chat
 	disorder int
 	times    []time.Duration
 }
 
-func newMeter(way Way) *Meter { return &Meter{way: way, window: make(chan struct{}, inFlight)} }
+func newMeter(way Way) *Meter { return newMeterOf(way, chats, inFlight) }
+
+// newMeterOf watches so many chats with so many messages under way.
+func newMeterOf(way Way, chats, window int) *Meter {
+	return &Meter{way: way, chats: chats, window: make(chan struct{}, window), last: make([]int, chats)}
+}
 
 // text makes the body of message n of a chat; it holds the time of sending.
 func (m *Meter) text(chat, n int) string {
@@ -71,7 +79,7 @@ func (m *Meter) arrived(text string) {
 	chat, err1 := strconv.Atoi(f[2])
 	n, err2 := strconv.Atoi(f[3])
 	at, err3 := strconv.ParseInt(f[4], 10, 64)
-	if err1 != nil || err2 != nil || err3 != nil || chat < 0 || chat >= chats {
+	if err1 != nil || err2 != nil || err3 != nil || chat < 0 || chat >= m.chats {
 		return
 	}
 	took := time.Since(time.Unix(0, at))
@@ -114,15 +122,20 @@ func (m *Meter) percentile(p float64) time.Duration {
 	return m.times[min(int(p*float64(len(m.times))), len(m.times)-1)]
 }
 
-// flood sends as fast as the window lets it until ctx ends. One chat's messages leave one after another.
+// flood sends as fast as the window lets it until ctx ends. Each of the senders has some of the chats in turn, so that one chat's
+// messages leave one after another.
 func (m *Meter) flood(ctx context.Context, send func(chat int, text string) error) error {
 	var wg sync.WaitGroup
-	errs := make([]error, chats)
-	for chat := range chats {
+	senders := min(m.chats, cap(m.window))
+	errs := make([]error, senders)
+	for s := range senders {
 		wg.Go(func() {
-			for n := 1; m.enter(ctx); n++ {
-				if errs[chat] = send(chat, m.text(chat, n)); errs[chat] != nil {
+			for chat, n := s, 1; m.enter(ctx); {
+				if errs[s] = send(chat, m.text(chat, n)); errs[s] != nil {
 					return
+				}
+				if chat += senders; chat >= m.chats {
+					chat, n = s, n+1
 				}
 			}
 		})
@@ -149,7 +162,7 @@ func (m *Meter) drip(ctx context.Context, rate int, send func(chat int, text str
 		if !m.enter(ctx) {
 			return nil
 		}
-		chat, text := n%chats, m.text(n%chats, n/chats+1)
+		chat, text := n%m.chats, m.text(n%m.chats, n/m.chats+1)
 		wg.Go(func() {
 			if err := send(chat, text); err != nil {
 				select {

@@ -60,7 +60,7 @@ func TestReportRatios(t *testing.T) {
 		{Name: "postern", FloodOut: &Load{Rate: 250, Disorder: 3}, DripIn: &Load{P50: 1.5, P99: 9, Missing: 2}, FloodReceipt: &Load{Rate: 77}},
 	}}
 	got := r.String()
-	for _, want := range []string{"250 (0.25)", "1.50 / 9.00", "until the receipt is back: 77 msg/s"} {
+	for _, want := range []string{"250 (0.25)", "1.50 / 9.00 / 0.00", "until the receipt is back: 77 msg/s"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("report: %q is not in it:\n%s", want, got)
 		}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,8 +29,12 @@ type Stub struct {
 	// Confirm, when it is set, tells the gateway that each message was delivered.
 	Confirm atomic.Pointer[Hook]
 
+	// Delay is how long the answer to a message takes, in nanoseconds.
+	Delay atomic.Int64
+
 	mux http.Handler
-	seq [chats]atomic.Int64
+	mu  sync.Mutex
+	seq map[[2]int]int64 // by user and person
 }
 
 // ServeHTTP answers the calls of the Gatekeeper Interop API that the adapter makes.
@@ -37,7 +42,7 @@ func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHT
 
 // NewStub returns a stub. The fields may be set until it serves.
 func NewStub() *Stub {
-	s := &Stub{}
+	s := &Stub{seq: map[[2]int]int64{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/gia", func(w http.ResponseWriter, _ *http.Request) {
 		features := map[string]string{}
@@ -88,6 +93,9 @@ func (s *Stub) take(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	if d := time.Duration(s.Delay.Load()); d > 0 {
+		<-time.After(d)
+	}
 	s.Arrived(in.Content.Text)
 	if h := s.Confirm.Load(); h != nil {
 		go s.confirm(context.WithoutCancel(r.Context()), *h, in.Sender, in.To, in.Client) // the load waits for what comes of it
@@ -99,9 +107,9 @@ func (s *Stub) take(w http.ResponseWriter, r *http.Request) {
 
 // Reset counts the events of every chat from 1 again, for a gateway with an empty store.
 func (s *Stub) Reset() {
-	for n := range s.seq {
-		s.seq[n].Store(0)
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seq = map[[2]int]int64{}
 }
 
 // Hook sends webhooks to a gateway.
@@ -113,7 +121,8 @@ type Hook struct {
 
 // Say sends the event of a new message in a chat and returns when the gateway has taken it.
 func (s *Stub) Say(ctx context.Context, h Hook, chat int, text string) error {
-	user, person := fmt.Sprintf("usr_u%d", chat/people), fmt.Sprintf("gku_p%d", chat%people)
+	u, p := place(chat)
+	user, person := fmt.Sprintf("usr_u%d", u), fmt.Sprintf("gku_p%d", p)
 	return s.tell(ctx, h, "message.received", user, person, map[string]any{
 		"message_id": "msg_" + ulid.Make().String(), "from": person, "from_display": person, "to": user,
 		"sent_at": time.Now().UTC().Format(time.RFC3339Nano), "mode": "plaintext", "content": map[string]string{"text": text},
@@ -131,19 +140,28 @@ func (s *Stub) confirm(ctx context.Context, h Hook, user, person, client string)
 func (s *Stub) tell(ctx context.Context, h Hook, kind, user, person string, data map[string]any) error {
 	u, err1 := strconv.Atoi(strings.TrimPrefix(user, "usr_u"))
 	p, err2 := strconv.Atoi(strings.TrimPrefix(person, "gku_p"))
-	if chat := u*people + p; err1 != nil || err2 != nil || chat < 0 || chat >= chats {
+	if err1 != nil || err2 != nil {
 		return fmt.Errorf("bench: no chat of %q and %q", user, person)
 	}
 	id, at := "evt_"+ulid.Make().String(), time.Now().UTC()
 	data["conversation"] = "cnv_" + user + person
 	body, err := json.Marshal(map[string]any{
-		"id": id, "type": kind, "api_version": "2026-11-01", "occurred_at": at.Format(time.RFC3339Nano), "seq": s.seq[u*people+p].Add(1),
+		"id": id, "type": kind, "api_version": "2026-11-01", "occurred_at": at.Format(time.RFC3339Nano), "seq": s.next(u, p),
 		"subject": map[string]any{"conversation": data["conversation"], "to": user, "peer": person}, "data": data,
 	})
 	if err != nil {
 		return err
 	}
 	return h.post(ctx, id, at, body)
+}
+
+// next counts the events of a chat.
+func (s *Stub) next(user, person int) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	chat := [2]int{user, person}
+	s.seq[chat]++
+	return s.seq[chat]
 }
 
 // post signs and sends a webhook (Standard Webhooks, Signature scheme).

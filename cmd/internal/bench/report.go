@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -16,6 +17,10 @@ type Load struct {
 	Rate     float64 `json:"messages_per_s"`
 	P50      float64 `json:"p50_ms"`
 	P99      float64 `json:"p99_ms"`
+	P999     float64 `json:"p999_ms"`
+	// Allocs and AllocBytes are what Postern allocated for each message.
+	Allocs     float64 `json:"allocs_per_message,omitempty"`
+	AllocBytes float64 `json:"alloc_bytes_per_message,omitempty"`
 	// CPU is milliseconds of processor time per message, by process.
 	CPU      map[string]float64 `json:"cpu_ms_per_message"`
 	Disorder int                `json:"out_of_order"`
@@ -25,13 +30,16 @@ type Load struct {
 // System is one gateway with its figures. A nil Load was not measured.
 type System struct {
 	Name string `json:"name"`
-	// Flood is with 64 messages in flight over 50 chats, Drip at 100 messages per second; Out goes to the platform, In to users.
+	// Flood is with 64 messages in flight over 50 chats, Drip at 100 messages per second, Brisk at 500; Out goes to the platform, In
+	// to users.
 	FloodOut *Load `json:"flood_out,omitempty"`
 	FloodIn  *Load `json:"flood_in,omitempty"`
 	// FloodReceipt is FloodOut with messages under way until their receipt is back at the client.
 	FloodReceipt *Load `json:"flood_receipt,omitempty"`
 	DripOut      *Load `json:"drip_out,omitempty"`
 	DripIn       *Load `json:"drip_in,omitempty"`
+	BriskOut     *Load `json:"brisk_out,omitempty"`
+	BriskIn      *Load `json:"brisk_in,omitempty"`
 	// RSS is bytes resident after all loads, Idle the percentage of one core used by gateway and Redis while nothing happens.
 	RSS  int64   `json:"rss_bytes"`
 	Idle float64 `json:"idle_cpu_percent"`
@@ -42,6 +50,30 @@ type Report struct {
 	Date    time.Time `json:"date"`
 	Machine Machine   `json:"machine"`
 	Systems []System  `json:"systems"`
+	Slow    *Slow     `json:"slow,omitempty"`
+	Scale   []Scale   `json:"scale,omitempty"`
+}
+
+// Slow is Postern before a platform that takes its time.
+type Slow struct {
+	Delay float64 `json:"delay_ms"`
+	Chats int     `json:"chats"`
+	Load  *Load   `json:"load"`
+	// InFlight is how many messages waited when Redis was measured, InFlightBytes what each took there.
+	InFlight      int     `json:"in_flight"`
+	InFlightBytes float64 `json:"redis_bytes_per_message_in_flight"`
+}
+
+// Scale is Postern with so many contacts mapped.
+type Scale struct {
+	Contacts int `json:"contacts"`
+	// ContactBytes is what each contact takes in Redis, Start the milliseconds until the process is ready.
+	ContactBytes float64 `json:"redis_bytes_per_contact"`
+	Start        float64 `json:"start_ms"`
+	// IdleRSS is resident after the start, RSS after a flood to all contacts in turn; Flood is nil where that takes too long.
+	IdleRSS int64 `json:"idle_rss_bytes"`
+	RSS     int64 `json:"rss_bytes,omitempty"`
+	Flood   *Load `json:"flood_out,omitempty"`
 }
 
 // Machine says what the figures were measured on.
@@ -92,14 +124,19 @@ func (r Report) String() string {
 			cpu(s.FloodOut, redisCPU)+" / "+cpu(s.FloodIn, redisCPU),
 			sum(s, func(l *Load) int { return l.Disorder }), sum(s, func(l *Load) int { return l.Missing }), float64(s.RSS)/1e6)
 	}
-	fmt.Fprintln(w, "\n100/s\tx->p p50 / p99 ms\tp->x p50 / p99 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core")
+	fmt.Fprintln(w, "\n100/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core")
 	for _, s := range r.Systems {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU), s.Idle)
 	}
+	fmt.Fprintln(w, "\n500/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tallocations in the flood, x->p / p->x")
+	for _, s := range r.Systems {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s / %s\n", s.Name, times(s.BriskOut), times(s.BriskIn), cpu(s.BriskOut, gatewayCPU), cpu(s.BriskIn, gatewayCPU), allocs(s.FloodOut), allocs(s.FloodIn))
+	}
+	r.more(w)
 	_ = w.Flush() // a strings.Builder takes everything
 	for _, s := range r.Systems {
 		if l := s.FloodReceipt; l != nil {
-			fmt.Fprintf(&b, "\n%s, x->p until the receipt is back: %.0f msg/s, p50 / p99 %s ms, CPU %s ms/msg\n", s.Name, l.Rate, times(l), cpu(l, gatewayCPU))
+			fmt.Fprintf(&b, "\n%s, x->p until the receipt is back: %.0f msg/s, p50 / p99 / p99.9 %s ms, CPU %s ms/msg\n", s.Name, l.Rate, times(l), cpu(l, gatewayCPU))
 		}
 	}
 	return b.String()
@@ -134,14 +171,40 @@ func times(l *Load) string {
 	if l == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f / %.2f", l.P50, l.P99)
+	return fmt.Sprintf("%.2f / %.2f / %.2f", l.P50, l.P99, l.P999)
+}
+
+func allocs(l *Load) string {
+	if l == nil || l.Allocs == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f (%.1f kB)", l.Allocs, l.AllocBytes/1e3)
+}
+
+// more is what is measured of Postern alone.
+func (r Report) more(w io.Writer) {
+	if s := r.Slow; s != nil {
+		fmt.Fprintf(w, "\nplatform takes %.0f ms, %d chats\tmsg/s\tp50 / p99 / p99.9 ms\tRedis bytes per message in flight (of %d)\n", s.Delay, s.Chats, s.InFlight)
+		fmt.Fprintf(w, "postern\t%.0f\t%s\t%.0f\n", s.Load.Rate, times(s.Load), s.InFlightBytes)
+	}
+	if len(r.Scale) > 0 {
+		fmt.Fprintln(w, "\ncontacts\tRedis bytes each\tstart ms\tidle RSS MB\tx->p msg/s\tp50 / p99 / p99.9 ms\tCPU ms/msg\tRSS MB")
+	}
+	for _, s := range r.Scale {
+		rate := "-"
+		if s.Flood != nil {
+			rate = fmt.Sprintf("%.0f", s.Flood.Rate)
+		}
+		fmt.Fprintf(w, "%d\t%.0f\t%.0f\t%.1f\t%s\t%s\t%s\t%.1f\n", s.Contacts, s.ContactBytes, s.Start, float64(s.IdleRSS)/1e6, rate,
+			times(s.Flood), cpu(s.Flood, gatewayCPU), float64(s.RSS)/1e6)
+	}
 }
 
 func sum(s System, of func(*Load) int) int {
 	n := 0
-	for _, l := range []*Load{s.FloodOut, s.FloodIn, s.DripOut, s.DripIn, s.FloodReceipt} {
-		if l != nil {
-			n += of(l)
+	for _, l := range s.loads() {
+		if l.Load != nil {
+			n += of(l.Load)
 		}
 	}
 	return n

@@ -91,7 +91,7 @@ func (s *stage) open(ctx context.Context, cfg Config, n *narrator) error {
 	}
 	answers := setup.Answers{
 		Domain: domain, Component: "127.0.0.1:5347", Adapter: s.wall.adapter(), JID: s.gw, Redis: s.redis.URL(), PublicURL: "http://" + public,
-		Gatekeeper: s.sandbox.url, ClientID: clientID, Dir: filepath.Join(s.dir, "postern-config"),
+		Own: s.wall.own(s.sandbox.url), Dir: filepath.Join(s.dir, "postern-config"),
 	}
 	if err := answers.Fill(); err != nil {
 		return err
@@ -166,8 +166,7 @@ func (s *stage) hooked(ctx context.Context) error {
 	}
 }
 
-// adapt sets what postern init does not ask for: the two addresses, since the usual ones may be in use, the operator, and
-// the sandbox's terms.
+// adapt sets what postern init does not ask for: the two addresses, since the usual ones may be in use, and the operator.
 func (s *stage) adapt(file, public string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -177,8 +176,6 @@ func (s *stage) adapt(file, public string) error {
 		{`public: ":8443"`, `public: "` + public + `"`},
 		{`admin: "127.0.0.1:8480"`, `admin: "` + s.admin + `"`},
 		{`name: ""`, `name: "The demo"`},
-		{`terms_url: ""`, `terms_url: "` + s.sandbox.url + `/page/terms.html"`},
-		{`terms_version: ""`, `terms_version: "1"`},
 		{`adapters:`, "media: {internal_hosts: [\"" + s.prosody.UploadAddr() + "\"]}\n\nadapters:"},
 	} {
 		changed := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)

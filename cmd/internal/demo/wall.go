@@ -97,6 +97,22 @@ func (w *wall) populate(ctx context.Context, s *sandbox) error {
 	return s.do(ctx, http.MethodPut, "/people/"+annaID, anna, nil)
 }
 
+// own answers what postern init asks of the platform: the gatekeeper is the sandbox with its terms, of another one furnish has all.
+func (w *wall) own(base string) adapters.Answers {
+	if w == nil {
+		return adapters.Answers{"base_url": base, "client_id": clientID, "terms_url": base + "/page/terms.html", "terms_version": "1"}
+	}
+	out := adapters.Answers{}
+	for _, t := range adapters.All() {
+		for _, k := range w.Keys(base) {
+			if t.Name == w.Type && slices.Contains(t.Setup().Asked(), k.Name) {
+				out[k.Name] = k.Value
+			}
+		}
+	}
+	return out
+}
+
 // furnish puts the adapter's block into the configuration, writes the files that it names, and asks the adapter what a chat can do.
 func (w *wall) furnish(config, jid, base string) error {
 	if w == nil {

@@ -4,19 +4,17 @@ package load
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"postern/adapters/control"
-	gatekeeper "postern/adapters/gatekeeper/simulator"
+	"postern/adapters/gatekeeper"
+	gatekeepersim "postern/adapters/gatekeeper/simulator"
 	messenger "postern/adapters/messenger/simulator"
+	"postern/adapters/simulators"
 	telegram "postern/adapters/telegram/simulator"
 	whatsapp "postern/adapters/whatsapp/simulator"
 )
@@ -33,8 +31,8 @@ type platform struct {
 	name string
 	// start makes the simulator, with an account for each user.
 	start func(r *rig, seed uint64) (simulator, error)
-	// own are its keys in postern.yaml; URL is its simulator's address, DIR the folder with files.
-	own string
+	// keys are its keys in postern.yaml, for its simulator's address.
+	keys func(r *rig, url string) []simulators.Key
 	// account names that of a user in the control API, answers are what the user enters to have it.
 	account func(user int) string
 	answers func(user int) map[string]string
@@ -48,35 +46,20 @@ type platform struct {
 func platforms() []platform {
 	return []platform{
 		{
-			name: "gatekeeper", start: startGatekeeper, keeps: true,
-			own:     "base_url: URL\nclient_id: load\nkey_file: DIR/key.pem\nwebhook_secret_file: DIR/whsec",
+			name: "gatekeeper", start: startGatekeeper, keys: gatekeeperKeys, keeps: true,
 			account: func(n int) string { return userName(n) + "@localhost" },
 		},
-		{
-			name: "instagram", start: ofMeta(messenger.InstagramLogin), minutes: true, own: "base_url: URL\ntoken_url: URL\napp_secret_file: DIR/instagram.app\nverify_token_file: DIR/word",
-			account: func(n int) string { return page(messenger.InstagramLogin, n).ID },
-			answers: func(n int) map[string]string {
-				return map[string]string{"token": page(messenger.InstagramLogin, n).Token}
-			},
-		},
-		{
-			name: "messenger", start: ofMeta(messenger.Messenger), minutes: true, own: "base_url: URL\napp_secret_file: DIR/meta.app\nverify_token_file: DIR/word",
-			account: func(n int) string { return page(messenger.Messenger, n).ID },
-			answers: func(n int) map[string]string { return map[string]string{"token": page(messenger.Messenger, n).Token} },
-		},
-		{
-			name: "telegram", start: framed(telegram.New, bot), own: "base_url: URL\nwebhook_secret_file: DIR/word",
-			account: func(n int) string { return bot(n).ID },
-			answers: func(n int) map[string]string { return map[string]string{"token": bot(n).Token} },
-		},
-		{
-			name: "whatsapp", start: framed(whatsapp.New, number), account: func(n int) string { return number(n).ID },
-			own: "base_url: URL\napp_id: \"" + whatsapp.AppID + "\"\napp_secret_file: DIR/meta.app\nverify_token_file: DIR/word",
-			answers: func(n int) map[string]string {
-				return map[string]string{"phone_number_id": number(n).ID, "token": number(n).Token}
-			},
-		},
+		minutes(framed("instagram", func(n int) control.Account { return page(messenger.InstagramLogin, n) })),
+		minutes(framed("messenger", func(n int) control.Account { return page(messenger.Messenger, n) })),
+		framed("telegram", bot),
+		framed("whatsapp", number),
 	}
+}
+
+// minutes are platforms that tell waits in minutes.
+func minutes(p platform) platform {
+	p.minutes = true
+	return p
 }
 
 func number(n int) control.Account {
@@ -84,26 +67,9 @@ func number(n int) control.Account {
 	return whatsapp.Number(id, "9"+id[1:], fmt.Sprintf("+155500%05d", n), fmt.Sprint("Number ", n), fmt.Sprintf("EAAloadToken%020d", n))
 }
 
-// secrets are files of a platform's own, beside those that all use.
-var secrets = map[string]string{"meta.app": whatsapp.AppSecret, "instagram.app": messenger.InstagramSecret}
-
 func page(kind messenger.Kind, n int) control.Account {
 	name := fmt.Sprint("page", n)
 	return messenger.Page(kind, fmt.Sprintf("1020304050%05d", n), name, name, fmt.Sprintf("EAAloadPageToken%020d", n))
-}
-
-// ofMeta starts a platform whose dashboard was told where webhooks go.
-func ofMeta(kind messenger.Kind) func(*rig, uint64) (simulator, error) {
-	return func(r *rig, seed uint64) (simulator, error) {
-		return framed(
-			func(cfg messenger.Config) (simulator, error) { return messenger.New(kind, cfg) },
-			func(n int) control.Account {
-				a := page(kind, n)
-				a.Hook.URL = "http://" + r.hook + "/hooks/" + map[messenger.Kind]string{messenger.Messenger: "messenger", messenger.InstagramLogin: "instagram"}[kind]
-				return a
-			},
-		)(r, seed)
-	}
 }
 
 func bot(n int) control.Account {
@@ -114,29 +80,65 @@ func bot(n int) control.Account {
 // speed makes the waits between attempts at webhooks shorter; limits are as they are.
 const speed = 10
 
-// framed starts a simulator that stands on the common frame. Limits are counted and not enforced: nothing may exceed them.
-func framed[S simulator](start func(telegram.Config) (S, error), account func(user int) control.Account) func(*rig, uint64) (simulator, error) {
-	return func(r *rig, seed uint64) (simulator, error) {
-		cfg := telegram.Config{Seed: seed, Speed: speed, WebhookTimeout: time.Minute}
+// framed is a platform whose simulator stands on the common frame. Limits are counted and not enforced: nothing may exceed them.
+func framed(name string, account func(user int) control.Account) platform {
+	sim, known := simulators.Named(name)
+	start := func(r *rig, seed uint64) (simulator, error) {
+		if !known {
+			return nil, errors.New("no simulator")
+		}
+		cfg := simulators.Config{Seed: seed, Speed: speed, WebhookTimeout: time.Minute}
 		for n := range r.users {
-			cfg.Accounts = append(cfg.Accounts, account(n))
+			a := account(n)
+			if sim.Dashboard {
+				a.Hook.URL = "http://" + r.hook + "/hooks/" + sim.Type
+			}
+			cfg.Accounts = append(cfg.Accounts, a)
 		}
 		for n := range r.people {
 			cfg.People = append(cfg.People, control.Person{ID: personName(n), Display: strings.ToUpper(personName(n)), Phone: fmt.Sprintf("+3904512%05d", n)})
 		}
-		return start(cfg)
+		return sim.New(cfg)
+	}
+	return platform{
+		name: name, start: start, keys: func(_ *rig, url string) []simulators.Key { return sim.Keys(url) },
+		account: func(n int) string { return account(n).ID },
+		answers: func(n int) map[string]string {
+			a := account(n)
+			switch sim.Type {
+			case "instagram", "messenger": // which can also be linked in a browser
+				return map[string]string{"how": "token", "token": a.Token}
+			case "whatsapp":
+				return map[string]string{"phone_number_id": a.ID, "token": a.Token}
+			}
+			return map[string]string{"token": a.Token}
+		},
 	}
 }
 
 func startGatekeeper(r *rig, seed uint64) (simulator, error) {
-	cfg := gatekeeper.Config{
-		Partners:  []gatekeeper.Partner{{ClientID: "load", JWKSURL: "http://" + r.hook + "/.well-known/gia-partner/jwks.json"}},
+	cfg := gatekeepersim.Config{
+		Partners:  []gatekeepersim.Partner{{ClientID: "load", JWKSURL: "http://" + r.hook + "/.well-known/gia-partner/jwks.json"}},
 		RetryBase: 50 * time.Millisecond, RetryMax: time.Second, WebhookTimeout: time.Minute, Seed: seed,
 	}
 	for n := range r.people {
-		cfg.People = append(cfg.People, gatekeeper.Person{ID: personName(n), Display: personName(n), OptedIn: true, Accepts: gatekeeper.AccessOpen})
+		cfg.People = append(cfg.People, gatekeepersim.Person{ID: personName(n), Display: personName(n), OptedIn: true, Accepts: gatekeepersim.AccessOpen})
 	}
-	return gatekeeper.New(cfg)
+	return gatekeepersim.New(cfg)
+}
+
+func gatekeeperKeys(r *rig, url string) []simulators.Key {
+	r.t.Helper()
+	key, err := gatekeeper.NewSigningKey()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return []simulators.Key{
+		{Name: "base_url", Value: url},
+		{Name: "client_id", Value: "load"},
+		{Name: "key_file", Value: key, File: true},
+		{Name: "webhook_secret_file", Value: "whsec_" + strings.Repeat("A", 44), File: true},
+	}
 }
 
 // share is how many of all requests meet each kind of fault.
@@ -159,17 +161,4 @@ func (p platform) faults(n int) control.Faults {
 		f.WebhookDropRate, f.WebhookParallel, f.WebhookStaleRate = share, 4, share
 	}
 	return f
-}
-
-// keyPEM makes the key of a gateway.
-func keyPEM() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return "", err
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"postern/adapters"
 	"postern/adapters/control"
+	"postern/adapters/simulators"
 	"postern/cmd/internal/app"
 	"postern/cmd/internal/chaos/stand"
 	"postern/cmd/internal/user"
@@ -81,7 +82,7 @@ func newRig(t *testing.T, users, people int, seed uint64) *rig {
 	if r.prosody, err = l.StartProsody(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
-	yaml := r.files(redis.URL())
+	yaml := r.head(redis.URL())
 	for n, p := range platforms() {
 		yaml += r.platform(p, seed+uint64(n))
 	}
@@ -91,22 +92,10 @@ func newRig(t *testing.T, users, people int, seed uint64) *rig {
 	return r
 }
 
-// files writes what postern.yaml names and returns its beginning.
-func (r *rig) files(redis string) string {
+// head writes the key of the store and returns the beginning of postern.yaml.
+func (r *rig) head(redis string) string {
 	r.t.Helper()
-	key, err := keyPEM()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	texts := map[string]string{
-		"key.pem": key, "whsec": "whsec_" + strings.Repeat("A", 44), "word": strings.Repeat("0123456789abcdef", 4), "store.key": app.NewKey(),
-	}
-	maps.Copy(texts, secrets)
-	for name, text := range texts {
-		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
-			r.t.Fatal(err)
-		}
-	}
+	r.file("store.key", app.NewKey())
 	return fmt.Sprintf(`server: {component: %q, domain: localhost}
 store: {redis: %q, key_file: store.key}
 http: {public: %q, admin: %q, public_url: "http://%s"}
@@ -114,6 +103,14 @@ delivery: {drain: 5s}
 state_dir: state
 adapters:
 `, r.prosody.ComponentAddr(), redis, r.hook, addr(r.t), r.hook)
+}
+
+// file writes one that postern.yaml names.
+func (r *rig) file(name, text string) {
+	r.t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // platform starts a simulator and returns its part of postern.yaml.
@@ -129,8 +126,12 @@ func (r *rig) platform(p platform, seed uint64) string {
 	wg.Go(func() { _ = sim.Run(ctx) }) // ends with its context
 	r.t.Cleanup(func() { cancel(); wg.Wait(); web.Close() })
 	r.sides = append(r.sides, &side{platform: p, sim: sim, control: control.InProcess(sim.Control())})
-	own := strings.NewReplacer("URL", web.URL, "DIR", r.dir, "\n", "\n    ").Replace(p.own)
-	return fmt.Sprintf("  %s:\n    type: %s\n    jid: %s\n    secret: %q\n    %s\n", p.name, p.name, p.domain(), componentSecret, own)
+	block, files := simulators.Block(p.name, p.domain(), p.keys(r, web.URL))
+	files[p.name+".secret"] = componentSecret
+	for name, text := range files {
+		r.file(name, text)
+	}
+	return block + "    limits: {user: \"off\", chat: \"off\", first_contact: \"off\"}\n"
 }
 
 // postern runs the gateway until the test ends.
@@ -256,7 +257,7 @@ func register(ctx context.Context, c *user.Client, s *side, n int) error {
 	if err != nil || reg.Registered {
 		return err
 	}
-	for range 3 {
+	for range 4 { // terms, a way, a token
 		answers := reg.Form.Agree()
 		if s.answers != nil {
 			maps.Copy(answers, s.answers(n))

@@ -2,13 +2,9 @@ package setup
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	_ "embed"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +14,7 @@ import (
 	"strings"
 	"text/template"
 
+	"postern/adapters"
 	"postern/cmd/internal/app"
 	"postern/deploy"
 )
@@ -33,6 +30,8 @@ type Written struct {
 	Path string
 	// Kept is true for a key or secret that was there already.
 	Kept bool
+	// Fetch says what the operator has to put into it, and where they get that; empty: nothing.
+	Fetch string
 }
 
 // Result is what Write did.
@@ -42,6 +41,13 @@ type Result struct {
 	Config, Snippet, Lines string
 	// Install says where Snippet goes.
 	Install string
+	// Page is the operator's page of the platform; empty where there is none.
+	Page string
+}
+
+// Fetch lists the files that the operator still has to fill in.
+func (r Result) Fetch() []Written {
+	return slices.DeleteFunc(slices.Clone(r.Files), func(w Written) bool { return w.Fetch == "" })
 }
 
 // ErrExists: a file is there already and nothing was written.
@@ -52,20 +58,31 @@ type file struct {
 	name   string
 	secret bool
 	text   func() (string, error)
+	fetch  string // what the operator puts there
 }
 
 // Write makes all files in a.Dir, readable by their owner only. Without force it writes nothing when one is there. With
-// force it writes the configuration and the server's lines anew; keys and secrets that exist are kept.
+// force it writes the configuration and the server's lines anew; keys and secrets that exist are kept. A secret that only the
+// platform gives out is left empty for the operator. Answers that do not make a configuration leave nothing behind.
 func Write(a Answers, force bool) (Result, error) {
-	secretFile := a.Adapter + ".secret"
-	secrets := []file{
-		{"store.key", true, func() (string, error) { return app.NewKey(), nil }},
-		{secretFile, true, func() (string, error) { return token() + "\n", nil }},
-		{"gatekeeper.pem", true, newSigningKey},
-		{"gatekeeper.webhook", true, func() (string, error) { return "whsec_" + base64.StdEncoding.EncodeToString(random(32)) + "\n", nil }},
+	g := a.guide()
+	text, err := config(a, g)
+	if err != nil {
+		return Result{}, err
 	}
+	if _, err := app.Parse(filepath.Join(a.Dir, "postern.yaml"), []byte(text), os.LookupEnv); err != nil {
+		return Result{}, fmt.Errorf("setup: these answers do not make a configuration:\n%w", err)
+	}
+	secretFile := a.Adapter + ".secret"
+	secrets := append([]file{
+		{"store.key", true, func() (string, error) { return app.NewKey(), nil }, ""},
+		{secretFile, true, func() (string, error) { return token() + "\n", nil }, ""},
+	}, ownSecrets(a, g)...)
 	snippetName := map[string]string{string(deploy.Prosody): "postern.cfg.lua", string(deploy.Ejabberd): "postern.yml"}[a.Server]
 	r := Result{Config: filepath.Join(a.Dir, "postern.yaml"), Snippet: filepath.Join(a.Dir, snippetName), Install: install(a.Server, filepath.Join(a.Dir, snippetName))}
+	if g.Page != "" {
+		r.Page = "deploy/platforms/" + g.Page
+	}
 	rest := []file{
 		{snippetName, false, func() (text string, err error) {
 			secret, err := os.ReadFile(filepath.Join(a.Dir, secretFile))
@@ -74,8 +91,8 @@ func Write(a Answers, force bool) (Result, error) {
 			}
 			r.Lines, err = deploy.Snippet(deploy.Server(a.Server), a.JID, a.Domain, strings.TrimSpace(string(secret)), a.Component, a.Rights == "yes")
 			return r.Lines, err
-		}},
-		{"postern.yaml", false, func() (string, error) { return config(a) }},
+		}, ""},
+		{"postern.yaml", false, func() (string, error) { return text, nil }, ""},
 	}
 	all := slices.Concat(secrets, rest)
 	if !force {
@@ -96,6 +113,22 @@ func Write(a Answers, force bool) (Result, error) {
 	return r, nil
 }
 
+// ownSecrets are the secrets of the adapter's own.
+func ownSecrets(a Answers, g adapters.Guide) []file {
+	var out []file
+	for _, k := range g.Keys {
+		if k.File == "" || k.When != nil && !k.When(a.Own) {
+			continue
+		}
+		f := file{a.Adapter + "." + k.File, true, k.Make, k.Fetch}
+		if f.text == nil {
+			f.text = func() (string, error) { return "", nil }
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 func existing(dir string, files []file) []string {
 	var out []string
 	for _, f := range files {
@@ -109,8 +142,11 @@ func existing(dir string, files []file) []string {
 // write puts the text beside its place and moves it there, so that a crash leaves the old file or the new one.
 func (f file) write(dir string) (Written, error) {
 	path := filepath.Join(dir, f.name)
-	if _, err := os.Lstat(path); err == nil && f.secret {
-		return Written{path, true}, nil
+	if info, err := os.Lstat(path); err == nil && f.secret {
+		if info.Size() > 0 {
+			f.fetch = ""
+		}
+		return Written{path, true, f.fetch}, nil
 	}
 	text, err := f.text()
 	if err != nil {
@@ -128,11 +164,11 @@ func (f file) write(dir string) (Written, error) {
 	if err != nil {
 		return Written{}, errors.Join(err, os.Remove(tmp.Name()))
 	}
-	return Written{path, false}, nil
+	return Written{path, false, f.fetch}, nil
 }
 
 // config renders postern.yaml.
-func config(a Answers) (string, error) {
+func config(a Answers, g adapters.Guide) (string, error) {
 	t, err := template.New("postern.yaml").Funcs(template.FuncMap{"q": strconv.Quote}).Parse(configTemplate)
 	if err != nil {
 		return "", err
@@ -144,9 +180,30 @@ func config(a Answers) (string, error) {
 	var b bytes.Buffer
 	err = t.Execute(&b, struct {
 		Answers
-		State string
-	}{a, state})
+		State, Keys string
+	}{a, state, keys(a, g)})
 	return b.String(), err
+}
+
+// keys are the lines of the adapter's own keys, explained as in the example.
+func keys(a Answers, g adapters.Guide) string {
+	var out strings.Builder
+	for _, line := range g.Lines() {
+		k, ok := g.Key(line.Key)
+		value := a.Own[line.Key]
+		if ok && k.File != "" && (k.When == nil || k.When(a.Own)) {
+			value = a.Adapter + "." + k.File
+		}
+		if !ok || value == "" {
+			continue
+		}
+		fmt.Fprintf(&out, "    %s: %s", line.Key, strconv.Quote(value))
+		if line.Comment != "" {
+			fmt.Fprintf(&out, " # %s", line.Comment)
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
 }
 
 func install(server, snippet string) string {
@@ -156,24 +213,9 @@ func install(server, snippet string) string {
 	return fmt.Sprintf("install -o root -g prosody -m 0640 %s /etc/prosody/conf.d/postern.cfg.lua and restart Prosody (a reload is not enough for a new component)", snippet)
 }
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails since Go 1.24
-	return b
-}
-
 // token is a secret that needs no quoting in any of the files: 32 characters, 192 bits.
-func token() string { return base64.RawURLEncoding.EncodeToString(random(24)) }
-
-// newSigningKey makes the P-256 key that our assertions are signed with (ES256), in PEM.
-func newSigningKey() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return "", err
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+func token() string {
+	raw := make([]byte, 24)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw)
 }

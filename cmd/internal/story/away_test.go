@@ -142,16 +142,8 @@ func stamped(m *user.Stanza, from, to time.Time) bool {
 
 func (s *stage) health(addr string) int {
 	s.Helper()
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, "http://"+addr+"/healthz", http.NoBody)
-	if err != nil {
-		s.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode
+	status, _ := s.get("http://" + addr + "/healthz")
+	return status
 }
 
 // secretOnServer changes the secret of this stage's component in the server's configuration.

@@ -5,7 +5,6 @@ package story
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -180,18 +179,9 @@ func (b *browser) seesPictures(contact, jid string) {
 // bytesOf fetches a file of the sandbox.
 func (b *browser) bytesOf(part mediaPart) []byte {
 	b.Helper()
-	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, b.url+"/sandbox/v1/media/"+part.MediaID, http.NoBody)
-	if err != nil {
-		b.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		b.Fatalf("sandbox: file: %s, %v", resp.Status, err)
+	status, raw := b.get(b.url + "/sandbox/v1/media/" + part.MediaID)
+	if status != http.StatusOK {
+		b.Fatalf("sandbox: file: %d", status)
 	}
 	return raw
 }

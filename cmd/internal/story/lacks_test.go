@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -303,20 +302,7 @@ func (l *lacks) mine(words string) (id string, got richMessage) {
 // counted is a counter of degradations by now.
 func (l *lacks) counted(feature string) (value float64) {
 	l.Helper()
-	req, err := http.NewRequestWithContext(l.ctx, http.MethodGet, "http://"+l.site+"/metrics", http.NoBody)
-	if err != nil {
-		l.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		l.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		l.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(body), `postern_degraded_total{adapter="gatekeeper",feature="`+feature+`"} `)
+	_, rest, found := strings.Cut(l.metrics(), `postern_degraded_total{adapter="gatekeeper",feature="`+feature+`"} `)
 	if _, err := fmt.Sscan(rest, &value); !found || err != nil {
 		l.Fatalf("no counter of degradations of %s", feature)
 	}

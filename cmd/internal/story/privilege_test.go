@@ -3,7 +3,6 @@
 package story
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -263,19 +262,7 @@ func TestWithoutRights(t *testing.T) {
 // metrics is what Postern tells of itself.
 func (s *stage) metrics() string {
 	s.Helper()
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, "http://"+s.site+"/metrics", http.NoBody)
-	if err != nil {
-		s.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.Fatal(err)
-	}
+	_, body := s.get("http://" + s.site + "/metrics")
 	return string(body)
 }
 

@@ -38,11 +38,17 @@ func newSandbox(t *testing.T, jwks string) *sandbox {
 		t.Fatal(err)
 	}
 	b := &sandbox{t: t}
-	web := httptest.NewServer(b.recorded(sim.Handler()))
-	b.url = web.URL
+	b.url = serve(t, b.recorded(sim.Handler()), sim.Run)
+	return b
+}
+
+// serve plays a platform until the test is over, and returns where.
+func serve(t *testing.T, handler http.Handler, run func(context.Context) error) (url string) {
+	t.Helper()
+	web := httptest.NewServer(handler)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- sim.Run(ctx) }()
+	go func() { done <- run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -50,7 +56,7 @@ func newSandbox(t *testing.T, jwks string) *sandbox {
 		}
 		web.Close()
 	})
-	return b
+	return web.URL
 }
 
 // recorded keeps what Postern asks; the control API is not Postern's.

@@ -4,13 +4,11 @@ package story
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/adapters/gatekeeper"
 	"postern/cmd/internal/app"
 	"postern/cmd/internal/user"
 	"postern/deploy"
@@ -125,7 +124,8 @@ func (s *stage) act(name string, play func(*stage)) {
 	})
 }
 
-const posternYAML = `
+// headYAML is the configuration up to the adapters.
+const headYAML = `
 server: {component: %q, domain: localhost}
 store: {redis: %q, key_file: store.key, prefix: %q}
 http: {public: %q, admin: %q, public_url: %q}
@@ -134,6 +134,9 @@ delivery: {drain: 5s}
 media: {internal_hosts: [%q]}
 state_dir: state
 adapters:
+`
+
+const gatekeeperYAML = `
   gatekeeper:
     type: gatekeeper
     jid: %s
@@ -146,25 +149,23 @@ adapters:
 
 func (s *stage) writeFiles() {
 	s.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		s.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	key, err := gatekeeper.NewSigningKey()
 	if err != nil {
 		s.Fatal(err)
 	}
 	var hookKey [32]byte
 	_, _ = rand.Read(hookKey[:])
-	s.file("gatekeeper.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	s.file("gatekeeper.pem", key)
 	s.file("webhook.secret", "whsec_"+base64.StdEncoding.EncodeToString(hookKey[:])+"\n")
 	s.file("component.secret", secret+"\n")
 	s.file("store.key", app.NewKey())
 	s.yaml = s.file("postern.yaml", s.config())
 }
 
-func (s *stage) config() string {
-	return fmt.Sprintf(posternYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.xmpp.UploadAddr(), s.gw, s.url)
+func (s *stage) config() string { return s.head() + fmt.Sprintf(gatekeeperYAML, s.gw, s.url) }
+
+func (s *stage) head() string {
+	return fmt.Sprintf(headYAML, s.xmpp.ComponentAddr(), s.store, s.prefix, s.hook, s.site, "http://"+s.hook, s.xmpp.UploadAddr())
 }
 
 // file writes one that only its owner reads, and returns its path.
@@ -246,4 +247,22 @@ func text(from, body string) func(*user.Stanza) bool {
 func bare(jid string) string {
 	b, _, _ := strings.Cut(jid, "/")
 	return b
+}
+
+// get fetches something whole.
+func (s *stage) get(url string) (status int, body []byte) {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		s.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err = io.ReadAll(resp.Body); err != nil {
+		s.Fatal(err)
+	}
+	return resp.StatusCode, body
 }

@@ -77,26 +77,7 @@ func TestOrderlyStop(t *testing.T) {
 
 		var got, lost []string
 		account := func() bool {
-			got, lost = nil, nil
-			for _, m := range s.chat(where) {
-				if m.FromUser && strings.HasPrefix(m.Content.Text, "out ") {
-					got = append(got, m.Content.Text)
-				}
-			}
-			failed := map[string]bool{}
-			for _, m := range c.Stanzas(n) {
-				if m.Type == "error" {
-					failed[m.ID] = true
-				}
-			}
-			for line, id := range ids {
-				switch arrived := slices.Contains(got, line); {
-				case arrived && failed[id]:
-					s.Errorf("%s arrived, and its sender was told that it did not", line)
-				case !arrived && !failed[id]:
-					lost = append(lost, line)
-				}
-			}
+			got, lost = s.fates(c, n, where, ids)
 			return len(lost) == 0
 		}
 		if s.kind == deploy.Prosody {
@@ -107,17 +88,39 @@ func TestOrderlyStop(t *testing.T) {
 			s.talks(c, jid, "nurse")
 			account()
 		}
-		for _, m := range c.Stanzas(n) {
-			for line, id := range ids {
-				if m.Received == id && !slices.Contains(got, line) {
-					s.Errorf("%s has a receipt and did not arrive", line)
-				}
-			}
-		}
 		s.Logf("of %d messages %d arrived, %d came back, %d were lost by the server", lines, len(got), lines-len(got)-len(lost), len(lost))
 		s.increasing(got, "out ")
 		s.talks(c, jid, "nurse")
 	})
+}
+
+// fates returns the lines that reached the person of a conversation, in their order, and those that neither did nor came back.
+// It asserts that none did both, and that whatever has a receipt is there. ids are those of the stanzas, by line.
+func (s *stage) fates(c *user.Client, n int, where string, ids map[string]string) (got, lost []string) {
+	s.Helper()
+	for _, m := range s.chat(where) {
+		if _, mine := ids[m.Content.Text]; mine && m.FromUser {
+			got = append(got, m.Content.Text)
+		}
+	}
+	failed, received := map[string]bool{}, map[string]bool{}
+	for _, m := range c.Stanzas(n) {
+		if m.Type == "error" {
+			failed[m.ID] = true
+		}
+		received[m.Received] = true
+	}
+	for line, id := range ids {
+		switch arrived := slices.Contains(got, line); {
+		case arrived && failed[id]:
+			s.Errorf("%s arrived, and its sender was told that it did not", line)
+		case received[id] && !arrived:
+			s.Errorf("%s has a receipt and did not arrive", line)
+		case !arrived && !failed[id]:
+			lost = append(lost, line)
+		}
+	}
+	return got, lost
 }
 
 // increasing asserts that numbered lines are in order, each once, gaps allowed.

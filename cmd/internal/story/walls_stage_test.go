@@ -3,10 +3,7 @@
 package story
 
 import (
-	"context"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,12 +21,15 @@ import (
 type walled struct {
 	// answers are what a user gives to link an account of their own, by a part of the question.
 	answers func(a control.Account, token string) map[string]string
-	// refused is what they read for a token that the platform does not take; other is one of the right form.
-	refused, other string
+	// told is what they read before that; none what they read for a word that is no token; refused for a token that the platform
+	// does not take; other is one of the right form.
+	told, none, refused, other string
+	// link is the form of an invite.
+	link *regexp.Regexp
 	// window says that people have to write first, for how long.
 	window time.Duration
-	// edits says that a user's correction changes the message there.
-	edits bool
+	// edits says that a user's correction changes the message there; reads that the platform tells of reading.
+	edits, reads bool
 	// polls says that updates can also be asked for, by this line of the configuration.
 	polls string
 }
@@ -41,7 +41,8 @@ func walls() map[string]walled {
 		answers: func(_ control.Account, token string) map[string]string {
 			return map[string]string{"How do you want to connect": "2", "Access token of the": token}
 		},
-		refused: "Meta does not take this token", other: "EAAanotherTokenOfTheRightForm00000001", window: 24 * time.Hour,
+		told: "connect your ", none: "This is no token", refused: "Meta does not take this token", other: "EAAanotherTokenOfTheRightForm00000001",
+		link: regexp.MustCompile(`https://(m\.me|ig\.me/m)/[a-z0-9]+\?ref=[a-z2-7]{26}`), window: 24 * time.Hour, reads: true,
 	}
 	return map[string]walled{
 		"messenger": pages, "instagram": pages, "instagram-facebook": pages,
@@ -49,14 +50,16 @@ func walls() map[string]walled {
 			answers: func(_ control.Account, token string) map[string]string {
 				return map[string]string{"Token of your bot": token}
 			},
-			refused: "Telegram does not know this token", other: "7000000001:AAX-another-token-of-the-right-form-00001",
+			told: "@BotFather", none: "This is no token", refused: "Telegram does not know this token", other: "7000000001:AAX-another-token-of-the-right-form-00001",
+			link:  regexp.MustCompile(`https://t\.me/verona_bot\?start=[a-z2-7]{26}`),
 			edits: true, polls: "    receive: poll\n",
 		},
 		"whatsapp": {
 			answers: func(a control.Account, token string) map[string]string {
 				return map[string]string{"Phone number id": a.ID, "Access token": token}
 			},
-			refused: "Meta does not take this token", other: "EAAanotherTokenOfTheRightForm00000001", window: 24 * time.Hour,
+			told: "Phone number id", none: "The id has digits only", refused: "Meta does not take this token", other: "EAAanotherTokenOfTheRightForm00000001",
+			link: regexp.MustCompile(`https://wa\.me/15550001111\?text=\S+[a-z2-7]{26}%29`), window: 24 * time.Hour, reads: true,
 		},
 	}
 }
@@ -69,6 +72,7 @@ type wallStage struct {
 	sim     simulators.Simulator
 	account control.Account
 	ahead   *atomic.Int64 // by how much the platform's clock is ahead
+	polls   bool          // updates are asked for
 }
 
 // onWalls plays a story before every platform, on both servers at once. shared has one account for all users; more says what else stands
@@ -79,43 +83,44 @@ func onWalls(t *testing.T, shared bool, more func(walled, deploy.Server) string,
 		for _, kind := range []deploy.Server{deploy.Prosody, deploy.Ejabberd} {
 			t.Run(sim.Name+" "+string(kind), func(t *testing.T) {
 				t.Parallel()
-				w := wallStage{stage: newStage(t, kind, onRedis), wall: walls()[sim.Name], sim: sim, account: sim.Accounts()[0], ahead: &atomic.Int64{}}
-				if w.wall.answers == nil {
-					t.Fatalf("%s has no entry in walls", sim.Name)
-				}
-				if sim.Dashboard {
-					w.account.Hook.URL = "http://" + w.hook + "/hooks/" + sim.Type
-				}
-				w.simulate()
-				keys := sim.Keys(w.URL)
-				if shared {
-					keys = append(keys, sim.Line(w.account)...)
-				}
-				w.furnish(keys, more(w.wall, kind))
-				w.run(w.yaml)
-				w.said("xmpp stream up", 1)
-				play(&w)
-				w.discreet()
-				for _, token := range []string{w.account.Token, w.wall.other} {
-					if at := strings.Index(w.log.String(), token[len(token)/3:]); at >= 0 {
-						t.Errorf("the log holds a token: %.300q", w.log.String()[max(0, at-150):])
-					}
-				}
+				onWall(t, sim.Name, kind, shared, more(walls()[sim.Name], kind), play)
 			})
 		}
 	}
 }
 
-const wallsYAML = `
-server: {component: %q, domain: localhost}
-store: {redis: %q, key_file: store.key, prefix: %q}
-http: {public: %q, admin: %q, public_url: %q}
-log: {level: debug, format: json}
-delivery: {drain: 5s}
-media: {internal_hosts: [%q]}
-state_dir: state
-adapters:
-`
+// onWall plays a story before one platform, on one server.
+func onWall(t *testing.T, name string, kind deploy.Server, shared bool, more string, play func(*wallStage)) {
+	t.Helper()
+	sim, ok := simulators.Named(name)
+	w := wallStage{stage: newStage(t, kind, onRedis), wall: walls()[name], sim: sim, ahead: &atomic.Int64{}}
+	if !ok || w.wall.answers == nil {
+		t.Fatalf("%s has no simulator, or no entry in walls", name)
+	}
+	w.account = sim.Accounts()[0]
+	if sim.Dashboard {
+		w.account.Hook.URL = "http://" + w.hook + "/hooks/" + sim.Type
+	}
+	w.simulate()
+	keys := sim.Keys(w.URL)
+	if shared {
+		keys = append(keys, sim.Line(w.account)...)
+	}
+	w.polls = w.wall.polls != "" && strings.Contains(more, w.wall.polls)
+	w.furnish(keys, more)
+	w.run(w.yaml)
+	w.said("xmpp stream up", 1)
+	if shared && !w.polls {
+		w.said("webhook address told to the platform", 1)
+	}
+	play(&w)
+	w.discreet()
+	for _, token := range []string{w.account.Token, w.wall.other} {
+		if at := strings.Index(w.log.String(), token[len(token)/3:]); at >= 0 {
+			t.Errorf("the log holds a token: %.300q", w.log.String()[max(0, at-150):])
+		}
+	}
+}
 
 // furnish writes the configuration with the files that it names.
 func (w *wallStage) furnish(keys []simulators.Key, more string) {
@@ -125,7 +130,7 @@ func (w *wallStage) furnish(keys []simulators.Key, more string) {
 		w.file(name, text)
 	}
 	w.file(w.sim.Type+".secret", secret+"\n")
-	w.yaml = w.file("postern.yaml", fmt.Sprintf(wallsYAML, w.xmpp.ComponentAddr(), w.store, w.prefix, w.hook, w.site, "http://"+w.hook, w.xmpp.UploadAddr())+block+more)
+	w.yaml = w.file("postern.yaml", w.head()+block+more)
 }
 
 // simulate plays the platform until the test is over.
@@ -137,18 +142,7 @@ func (w *wallStage) simulate() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	web := httptest.NewServer(sim.Handler())
-	w.Client = &control.Client{URL: web.URL}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sim.Run(ctx) }()
-	w.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("sandbox: %v", err)
-		}
-		web.Close()
-	})
+	w.Client = &control.Client{URL: serve(w.T, sim.Handler(), sim.Run)}
 }
 
 // does makes a request of the control API.
@@ -186,8 +180,9 @@ func (w *wallStage) becomes(state string) {
 	}
 }
 
-// registers answers whatever the gateway asks until a user is registered, or until it says something that ends it.
-func (w *wallStage) registers(c *user.Client, answers map[string]string, end string) {
+// registers answers whatever the gateway asks until a user is registered, or until it says something that ends it. It returns all that
+// was said before.
+func (w *wallStage) registers(c *user.Client, answers map[string]string, end string) (talk string) {
 	w.Helper()
 	got := w.tell(c, "register").Body
 	for range 10 {
@@ -197,6 +192,7 @@ func (w *wallStage) registers(c *user.Client, answers map[string]string, end str
 				answer = a
 			}
 		}
+		talk += got + "\n"
 		n := c.Count()
 		if _, err := c.SendMessage(w.ctx, user.Outgoing{To: w.gw, Body: answer}); err != nil {
 			w.Fatal(err)
@@ -205,10 +201,11 @@ func (w *wallStage) registers(c *user.Client, answers map[string]string, end str
 			return m.Kind == user.Message && m.From == w.gw && m.Body != "" && !strings.HasPrefix(m.Body, "Receipt of your consent")
 		}).Body
 		if strings.Contains(got, end) {
-			return
+			return talk
 		}
 	}
 	w.Fatalf("registering: got %q, want %q", got, end)
+	return ""
 }
 
 // lastLines is where the question stands.
@@ -216,8 +213,6 @@ func lastLines(text string, n int) string {
 	lines := strings.Split(text, "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
-
-var wallLink = regexp.MustCompile(`https://\S+[a-z2-7]{26}\S*`)
 
 // invites returns a link that a user got, who is called by a name to the person.
 func (w *wallStage) invites(c *user.Client, name string) string {
@@ -230,16 +225,31 @@ func (w *wallStage) invites(c *user.Client, name string) string {
 		return w.see(c, n, "answer to "+line, func(m *user.Stanza) bool { return m.Kind == user.Message && m.From == w.gw && match(m.Body) }).Body
 	}
 	answers("invite", func(body string) bool { return strings.Contains(body, "How you are named") })
-	return wallLink.FindString(answers(name, wallLink.MatchString))
+	return w.wall.link.FindString(answers(name, w.wall.link.MatchString))
 }
 
-// comes lets a person open a user's link and write, and returns the person's address there.
+var inviteToken = regexp.MustCompile(`[a-z2-7]{26}`)
+
+// comes lets a person open a user's link and write, and returns the person's address there. The user does not see what the link holds.
 func (w *wallStage) comes(who string, c *user.Client, link, text string) string {
 	w.Helper()
 	n := c.Count()
 	w.does(http.MethodPost, "/people/"+who+"/open", control.OpenIn{URL: link}, nil)
+	address := w.greets(who, c, text)
+	for _, seen := range c.Stanzas(n) {
+		if x := seen.XML(); strings.Contains(x, inviteToken.FindString(link)) || strings.Contains(x, "invite-") {
+			w.Errorf("the user saw the invite's code: %s", x)
+		}
+	}
+	return address
+}
+
+// greets lets a person whom a user does not know write, and returns the person's address.
+func (w *wallStage) greets(who string, c *user.Client, text string) string {
+	w.Helper()
+	n := c.Count()
 	w.says(who, text)
-	return bare(w.see(c, n, "the invited person's text", func(m *user.Stanza) bool { return m.Kind == user.Message && m.Body == text }).From)
+	return bare(w.see(c, n, "the person's text", func(m *user.Stanza) bool { return m.Kind == user.Message && m.Body == text }).From)
 }
 
 // quiet asserts that a client has read nothing that holds a text.

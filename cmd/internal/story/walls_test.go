@@ -16,14 +16,14 @@ import (
 	"postern/deploy"
 )
 
-// TestWallLine: one account of the operator's for all users. Updates come by webhook on Prosody and, where that is possible, are asked for
-// on ejabberd; a closed window holds messages on Prosody and refuses them on ejabberd.
+// TestWallLine: one account of the operator's for all users. Updates come by webhook on ejabberd and, where that is possible, are asked for
+// on Prosody, the other way round than in TestWallOwn; a closed window holds messages on Prosody and refuses them on ejabberd.
 func TestWallLine(t *testing.T) {
 	more := func(w walled, kind deploy.Server) string {
 		if kind == deploy.Ejabberd {
-			return w.polls + "    closed_window: refuse\n"
+			return "    closed_window: refuse\n"
 		}
-		return "    closed_window: hold\n"
+		return w.polls + "    closed_window: hold\n"
 	}
 	onWalls(t, true, more, func(w *wallStage) {
 		romeo, mercutio := w.login("romeo"), w.login("mercutio")
@@ -31,9 +31,9 @@ func TestWallLine(t *testing.T) {
 		w.registers(mercutio, nil, "You are registered")
 		juliet := w.sharesJuliet(romeo, mercutio)
 		w.strangerIsTold(romeo, mercutio)
-		w.changes(romeo, juliet)
+		w.changes(romeo, juliet, "Romeo: ")
 		w.unknownKind(romeo, juliet)
-		if w.wall.polls == "" || w.kind == deploy.Prosody {
+		if !w.polls {
 			w.forged(romeo, juliet)
 		}
 		if w.wall.window > 0 {
@@ -47,7 +47,8 @@ func TestWallLine(t *testing.T) {
 func (w *wallStage) sharesJuliet(romeo, mercutio *user.Client) (hers string) {
 	w.Helper()
 	n, m := romeo.Count(), mercutio.Count()
-	there := w.comes("juliet", romeo, w.invites(romeo, "Romeo"), "art thou there?")
+	link := w.invites(romeo, "Romeo")
+	there := w.comes("juliet", romeo, link, "art thou there?")
 	w.quiet(mercutio, m, "art thou there?")
 	other := w.comes("juliet", mercutio, w.invites(mercutio, "Mercutio"), "and thou?")
 	w.quiet(romeo, n, "and thou?")
@@ -75,6 +76,9 @@ func (w *wallStage) sharesJuliet(romeo, mercutio *user.Client) (hers string) {
 		return bare(s.From) == other && strings.HasSuffix(s.Body, "o fie") && s.Element.Child(nsReply, "reply") != nil
 	})
 	w.quiet(romeo, n, "o fie")
+
+	w.does(http.MethodPost, "/people/nurse/open", control.OpenIn{URL: link}, nil)
+	w.gets("nurse", control.Condition{Contains: "used up or too old"})
 	return there
 }
 
@@ -91,21 +95,26 @@ func (w *wallStage) strangerIsTold(users ...*user.Client) {
 	}
 }
 
-// changes are a correction and a reaction of the user's, and a reaction of the person's.
-func (w *wallStage) changes(c *user.Client, juliet string) {
+// changes are a correction and a reaction of the user's, and what the person does about a message: she has it, reads it and reacts to it.
+// what is said begins with the user's name where several share an account.
+func (w *wallStage) changes(c *user.Client, juliet, by string) {
 	w.Helper()
 	n := c.Count()
 	id, err := c.Send(w.ctx, juliet, "a rose by any name")
 	if err != nil {
 		w.Fatal(err)
 	}
-	sent := w.gets("juliet", control.Condition{Text: "Romeo: a rose by any name"})
+	sent := w.gets("juliet", control.Condition{Text: by + "a rose by any name"})
 	w.see(c, n, "receipt", func(m *user.Stanza) bool { return m.Received == id && bare(m.From) == juliet })
+	if w.wall.reads {
+		w.does(http.MethodPost, "/people/juliet/read", control.ReadIn{To: w.account.ID}, nil)
+		w.see(c, n, "marker", func(m *user.Stanza) bool { return m.Displayed == id && bare(m.From) == juliet })
+	}
 	if _, err := c.SendMessage(w.ctx, user.Outgoing{To: juliet, Body: "a rose by any other name", Extra: "<replace xmlns='" + nsReplace + "' id='" + id + "'/>"}); err != nil {
 		w.Fatal(err)
 	}
 	got := w.gets("juliet", control.Condition{Contains: "a rose by any other name", Edited: w.wall.edits})
-	if w.wall.edits != (got.ID == sent.ID) || !w.wall.edits && got.Content.Text != "✎ Romeo: a rose by any other name" {
+	if w.wall.edits != (got.ID == sent.ID) || !w.wall.edits && got.Content.Text != "✎ "+by+"a rose by any other name" {
 		w.Errorf("correction: got %s %q for %s, want it changed: %t", got.ID, got.Content.Text, sent.ID, w.wall.edits)
 	}
 	w.does(http.MethodPut, "/messages/"+sent.ID+"/reactions", map[string]any{"emojis": []string{"❤"}, "person": "juliet"}, nil)
@@ -245,73 +254,4 @@ func countBodies(c *user.Client, n int, from, part string) (times int) {
 		}
 	}
 	return times
-}
-
-// TestWallOwn: each user links an account of their own. A token that the platform does not take is refused at once; one that is revoked
-// later parks the account until its user renews it; leaving ends the webhooks.
-func TestWallOwn(t *testing.T) {
-	more := func(w walled, kind deploy.Server) string {
-		if kind == deploy.Ejabberd {
-			return w.polls
-		}
-		return ""
-	}
-	onWalls(t, false, more, func(w *wallStage) {
-		c := w.login("romeo")
-		w.registers(c, w.wall.answers(w.account, w.wall.other), w.wall.refused)
-		w.tell(c, "cancel")
-		w.registers(c, w.wall.answers(w.account, w.account.Token), "You are registered")
-		hooked := w.wall.polls == "" || w.kind == deploy.Prosody
-		if hooked {
-			w.becomes("subscribed")
-		}
-		n := c.Count()
-		w.does(http.MethodPost, "/people/juliet/open", control.OpenIn{To: w.account.ID}, nil)
-		w.says("juliet", "good morrow")
-		juliet := bare(w.see(c, n, "the person's text", func(m *user.Stanza) bool { return m.Body == "good morrow" }).From)
-		w.renews(c, juliet)
-		if got := w.tell(c, "unregister").Body; !strings.Contains(got, "End the connection?") {
-			w.Fatalf("unregister: got %q, want a question", got)
-		}
-		w.tell(c, "yes")
-		if hooked {
-			w.becomes("unsubscribed")
-		}
-	})
-}
-
-// renews: the platform has another token for the account from now on.
-func (w *wallStage) renews(c *user.Client, juliet string) {
-	w.Helper()
-	n := c.Count()
-	w.does(http.MethodPatch, "/users/"+w.account.ID, map[string]any{"token": w.wall.other}, nil)
-	lines := []string{"first while it is refused", "second while it is refused", "third while it is refused"}
-	for _, line := range lines {
-		if _, err := c.Send(w.ctx, juliet, line); err != nil {
-			w.Fatal(err)
-		}
-	}
-	w.see(c, n, "notice", func(m *user.Stanza) bool { return m.From == w.gw && strings.Contains(m.Body, "needs to be renewed") })
-	if got := w.tell(c, "status").Body; !strings.Contains(got, "needs to be renewed") {
-		w.Errorf("status: got %q, want that it needs to be renewed", got)
-	}
-	answers := w.wall.answers(w.account, w.wall.other)
-	answers["Renew a connection"] = "1"
-	w.registers(c, answers, "is renewed")
-	for _, line := range lines {
-		w.gets("juliet", control.Condition{Text: line})
-	}
-	chat := w.gets("juliet", control.Condition{Text: lines[0]})
-	for _, line := range lines[1:] {
-		next := w.gets("juliet", control.Condition{Text: line})
-		if next.Order < chat.Order {
-			w.Errorf("%q came before %q", line, chat.Content.Text)
-		}
-		chat = next
-	}
-	notices := countBodies(c, n, w.gw, "Your connection to "+w.sim.Title+" needs to be renewed")
-	if notices != 1 {
-		w.Errorf("notices: got %d, want 1", notices)
-	}
-	w.comesBack(c, "juliet", juliet, "after it")
 }

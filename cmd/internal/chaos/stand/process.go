@@ -87,6 +87,7 @@ adapters:
   %s:
     type: gatekeeper
     jid: %s
+    limits: {user: "off", chat: "off", first_contact: "off"}
     secret: %q
     base_url: %q
     client_id: %s

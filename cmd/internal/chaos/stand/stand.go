@@ -2,12 +2,9 @@ package stand
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/adapters/gatekeeper"
 	"postern/deploy"
 	"postern/deploy/lab"
 )
@@ -232,16 +230,12 @@ func (s *Stand) dropArchives(ctx context.Context) error {
 
 // writeSecrets makes what postern.yaml names.
 func (s *Stand) writeSecrets() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fmt.Errorf("stand: %w", err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	key, err := gatekeeper.NewSigningKey()
 	if err != nil {
 		return fmt.Errorf("stand: %w", err)
 	}
 	for name, data := range map[string]string{
-		"partner.pem":    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"partner.pem":    key,
 		"webhook.secret": s.Secret + "\n",
 		"store.key":      randomKey(32) + "\n",
 	} {

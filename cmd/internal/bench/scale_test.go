@@ -1,0 +1,268 @@
+//go:build servers && bench
+
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/cmd/internal/chaos/stand"
+	"postern/gateway"
+	"postern/gateway/redisstore"
+)
+
+const (
+	// floodedMost is how many contacts a flood goes through in turn; with more there is only what they take.
+	floodedMost = 100_000
+	// seeders write at once, so that their writes share round trips.
+	seeders = 256
+
+	slowDelay = 20 * time.Millisecond
+	slowChats = 1000
+	held      = 2000 // messages that wait while Redis is measured
+)
+
+func contactCounts(t *testing.T) (all []int) {
+	t.Helper()
+	for _, f := range strings.FieldsFunc(*counts, func(r rune) bool { return r == ',' }) {
+		n, err := strconv.Atoi(f)
+		if err != nil || n < 1 {
+			t.Fatalf("contacts: got %q, want a number of 1 or more", f)
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// measureScale maps so many contacts, starts Postern anew and floods all of them in turn.
+func (r *rig) measureScale(contacts int) Scale {
+	r.t.Helper()
+	ctx := r.t.Context()
+	p, addresses, bytes := r.populate(ctx, "scale"+strconv.Itoa(contacts), contacts)
+	defer p.Kill()
+	s := Scale{Contacts: contacts, ContactBytes: bytes}
+	if err := p.Stop(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	began := time.Now()
+	r.start(p)
+	s.Start = milliseconds(time.Since(began))
+	if use, err := p.Use(); err == nil {
+		s.IdleRSS = use.RSS
+	}
+	if contacts > floodedMost {
+		return s
+	}
+	r.login(ctx)
+	defer r.logout()
+	g := posternOf(p, addresses)
+	write := r.writer(g)
+	r.loadOn(g, newMeterOf(ToPlatform, contacts, inFlight), time.Second, (*Meter).flood, write) // warm
+	s.Flood = r.loadOn(g, newMeterOf(ToPlatform, contacts, inFlight), *length, (*Meter).flood, write)
+	if use, err := p.Use(); err == nil {
+		s.RSS = use.RSS
+	}
+	return s
+}
+
+// measureSlow puts a platform with a delay behind many chats, and then one that answers nothing while messages wait.
+func (r *rig) measureSlow() *Slow {
+	r.t.Helper()
+	ctx := r.t.Context()
+	p, addresses, _ := r.populate(ctx, "slow", slowChats)
+	defer p.Kill()
+	r.login(ctx)
+	defer r.logout()
+	r.stub.Delay.Store(int64(slowDelay))
+	defer r.stub.Delay.Store(0)
+	g := posternOf(p, addresses)
+	write := r.writer(g)
+	r.loadOn(g, newMeterOf(ToPlatform, slowChats, slowChats), time.Second, (*Meter).flood, write) // warm
+	s := &Slow{Delay: milliseconds(slowDelay), Chats: slowChats}
+	s.Load = r.loadOn(g, newMeterOf(ToPlatform, slowChats, slowChats), *length, (*Meter).flood, write)
+
+	r.stub.Delay.Store(int64(5 * time.Second)) // shorter than a send may take: nothing is sent twice
+	before := r.redisMemory(ctx)
+	m := newMeterOf(ToPlatform, slowChats, held)
+	r.meter.Store(m)
+	for n := range held {
+		if err := write(n%slowChats, m.text(n%slowChats, n/slowChats+1)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	err := stand.Poll(ctx, func() (err error) {
+		if s.InFlight, err = r.waiting(ctx); err == nil && s.InFlight < held {
+			err = fmt.Errorf("%d of %d in Redis", s.InFlight, held)
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s.InFlightBytes = (r.redisMemory(ctx) - before) / float64(s.InFlight)
+	return s
+}
+
+// waiting counts the entries of all shards' queues towards platforms.
+func (r *rig) waiting(ctx context.Context) (int, error) {
+	n := int64(0)
+	for _, p := range gateway.AllShards() {
+		got, err := r.Redis.Do(ctx, "XLEN", "p:{"+string(p)+"}:q:out")
+		if err != nil {
+			return 0, err
+		}
+		entries, _ := got.(int64)
+		n += entries
+	}
+	return int(n), nil
+}
+
+// populate starts Postern on an empty store, registers the users and maps contacts as the gateway itself writes them. It returns
+// their addresses, and how many bytes of Redis each took.
+func (r *rig) populate(ctx context.Context, name string, contacts int) (*stand.Process, []string, float64) {
+	r.t.Helper()
+	r.use(r.stub)
+	r.stub.Reset()
+	if err := r.Redis.Flush(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	p, err := r.Process(ctx, name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.start(p)
+	r.Hook(p)
+	r.introduce(ctx, p, users, func(p *stand.Process, chat int) error {
+		return r.stub.Say(ctx, r.hook(p, "/hooks/"+stand.Adapter), chat, fmt.Sprintf("hello %d", chat))
+	})
+	before := r.redisMemory(ctx)
+	addresses, err := r.seed(ctx, contacts)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p, addresses, (r.redisMemory(ctx) - before) / float64(contacts)
+}
+
+// seed maps contacts of the users in turn.
+func (r *rig) seed(ctx context.Context, contacts int) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(r.dir, "store.key"))
+	if err != nil {
+		return nil, err
+	}
+	kek, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, err
+	}
+	store, err := redisstore.Open(ctx, r.Redis.URL(), redisstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	keys, err := gateway.OpenKeyring(ctx, store, kek)
+	if err != nil {
+		return nil, err
+	}
+	identity := gateway.NewIdentity(store, keys)
+	var accounts [users]*gateway.Account
+	for n := range users {
+		all, err := identity.Of(ctx, stand.Adapter, gateway.UserID(fmt.Sprintf("u%d@localhost", n)))
+		if err != nil {
+			return nil, err
+		}
+		accounts[n] = all[0]
+	}
+	addresses := make([]string, contacts)
+	var wg sync.WaitGroup
+	errs := make([]error, seeders)
+	for s := range seeders {
+		wg.Go(func() {
+			for chat := s; chat < contacts && errs[s] == nil; chat += seeders {
+				user, person := place(chat)
+				c := gateway.Contact{
+					ID: gateway.ContactID(fmt.Sprintf("gku_p%d", person)), Name: fmt.Sprintf("Person %d", person), Subscribed: true, Listed: true,
+					Chat: gateway.ChatID(fmt.Sprintf("cnv_usr_u%dgku_p%d", user, person)), Told: "seeded",
+				}
+				var mapped *gateway.Contact
+				if mapped, errs[s] = identity.PutContact(ctx, accounts[user], c); errs[s] == nil {
+					addresses[chat] = string(mapped.Alias) + "@" + stand.Domain
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return addresses, nil
+}
+
+// posternOf is a Postern with its contacts.
+func posternOf(p *stand.Process, addresses []string) process {
+	return process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}
+}
+
+// writer sends a chat's message from its user's client.
+func (r *rig) writer(g process) func(int, string) error {
+	return func(chat int, text string) error {
+		return r.clients[chat%users].send(message(g.address(chat), text, ""))
+	}
+}
+
+// redisMemory is used_memory of Redis (INFO memory), in bytes.
+func (r *rig) redisMemory(ctx context.Context) float64 {
+	r.t.Helper()
+	got, err := r.Redis.Do(ctx, "INFO", "memory")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	text, _ := got.(string)
+	_, rest, _ := strings.Cut(text, "used_memory:")
+	number, _, _ := strings.Cut(rest, "\r\n")
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		r.t.Fatalf("redis: used_memory: got %q", number)
+	}
+	return n
+}
+
+// heap is what a process has allocated so far.
+type heap struct{ objects, bytes float64 }
+
+// heapOf reads the metrics of the Go runtime; nothing where there are none.
+func heapOf(ctx context.Context, g process) (h heap) {
+	if g.Admin == "" {
+		return h
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.Admin+"/metrics", http.NoBody)
+	if err != nil {
+		return h
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return h
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		n, _ := strconv.ParseFloat(value, 64) // comments are none
+		switch name {
+		case "go_memstats_mallocs_total":
+			h.objects = n
+		case "go_memstats_alloc_bytes_total":
+			h.bytes = n
+		}
+	}
+	return h
+}
