@@ -166,6 +166,9 @@ func (o *Outbox) pump(ctx context.Context, w Wire, held *holding, leaving <-chan
 			if t.Stop(); ctx.Err() != nil {
 				return ctx.Err()
 			}
+			// All that was read is finished, so the queue is read from its beginning: after a failover of Redis an entry may be
+			// there again, behind what was read, whose end the new master never heard of.
+			after = ""
 			continue
 		}
 		if err := o.carry(ctx, w, held, entries); err != nil {

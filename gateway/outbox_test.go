@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +103,42 @@ func TestFencedOutboxDropsItsLease(t *testing.T) {
 		case <-lost:
 		default:
 			t.Error("the lease is still held")
+		}
+	})
+}
+
+// relapsed is a store that forgets the first end of an entry of the outbox, as a Redis whose replica took over too early.
+type relapsed struct {
+	gateway.Store
+	forgot atomic.Bool
+}
+
+func (s *relapsed) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+	if q == gateway.QueueXMPP && s.forgot.CompareAndSwap(false, true) {
+		return nil
+	}
+	return s.Store.Finish(ctx, l, q, ids, maps)
+}
+
+// What is in the queue again after it was finished is carried again, and does not stay there until the next owner comes.
+func TestOutboxFindsWhatAFailoverBroughtBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop()
+		s := &relapsed{Store: r.store}
+		r.store = s
+		r.carry(r.wire)
+		defer func() { r.stop() }()
+		if err := r.event(said("juliet", "n1", "once", 0)); err != nil {
+			t.Fatal(err)
+		}
+		gatewaytest.Advance(5 * time.Second)
+		if !s.forgot.Load() {
+			t.Fatal("nothing was finished")
+		}
+		n, _, err := r.store.Depth(t.Context(), gateway.OutboxPartition(wall), gateway.QueueXMPP)
+		if err != nil || n != 0 {
+			t.Errorf("left in the queue: got %d and error %v, want none", n, err)
 		}
 	})
 }
