@@ -6,7 +6,7 @@ import "sync"
 const crewIdle = 64
 
 // crew is goroutines that take one job after another. A lane has work for a moment, many times a second: a goroutine of its own each
-// time would grow its stack anew, which was a tenth of all processor time.
+// time would grow its stack anew.
 type crew struct {
 	jobs    chan func()
 	idle    chan struct{} // one per member that waits
