@@ -160,7 +160,7 @@ func (b *balance) learn(known map[string]note) {
 	}
 	slices.Sort(components)
 	maps.Copy(b.owner, deal(components, replicas, func(p Partition, r string) bool {
-		return slices.Contains(known[r].Carries, p) && !(able[p] && slices.Contains(known[r].Declines, p))
+		return slices.Contains(known[r].Carries, p) && (!able[p] || !slices.Contains(known[r].Declines, p))
 	}))
 	b.most = (len(components) + len(replicas) - 1) / len(replicas)
 	b.hintAll()

@@ -230,7 +230,7 @@ func (p *pair) leaves(goes, stays *process) {
 type chatter struct {
 	p     *pair
 	lines atomic.Int64
-	stop  context.CancelFunc
+	stop  func()
 	wg    sync.WaitGroup
 
 	where string
@@ -238,12 +238,12 @@ type chatter struct {
 }
 
 func (p *pair) talk(c *user.Client, jid, person string) *chatter {
-	ctx, stop := context.WithCancel(p.ctx)
-	k := &chatter{p: p, stop: stop, ids: map[string]string{}}
+	over := make(chan struct{})
+	k := &chatter{p: p, stop: sync.OnceFunc(func() { close(over) }), ids: map[string]string{}}
 	k.wg.Go(func() {
 		tick := time.NewTicker(30 * time.Millisecond) // the sandbox keeps the last 500 messages of a chat
 		defer tick.Stop()
-		for i := 0; ctx.Err() == nil; i++ {
+		for i := 0; ; i++ {
 			line := fmt.Sprint("out ", i)
 			id, err := c.Send(p.ctx, jid, line)
 			if err != nil {
@@ -253,7 +253,11 @@ func (p *pair) talk(c *user.Client, jid, person string) *chatter {
 			k.ids[line] = id
 			k.where = p.say(person, c.JID(), fmt.Sprint("in ", i)).Conversation
 			k.lines.Add(1)
-			<-tick.C
+			select {
+			case <-tick.C:
+			case <-over:
+				return
+			}
 		}
 	})
 	p.Cleanup(func() { k.end() })
