@@ -107,14 +107,15 @@ func TestFencedOutboxDropsItsLease(t *testing.T) {
 	})
 }
 
-// relapsed is a store that forgets the first end of an entry of the outbox, as a Redis whose replica took over too early.
+// relapsed is a store that forgets the first end of an entry of a queue, as a Redis whose replica took over too early.
 type relapsed struct {
 	gateway.Store
+	queue  gateway.Queue
 	forgot atomic.Bool
 }
 
 func (s *relapsed) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
-	if q == gateway.QueueXMPP && s.forgot.CompareAndSwap(false, true) {
+	if q == s.queue && s.forgot.CompareAndSwap(false, true) {
 		return nil
 	}
 	return s.Store.Finish(ctx, l, q, ids, maps)
@@ -125,7 +126,7 @@ func TestOutboxFindsWhatAFailoverBroughtBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
 		r.stop()
-		s := &relapsed{Store: r.store}
+		s := &relapsed{Store: r.store, queue: gateway.QueueXMPP}
 		r.store = s
 		r.carry(r.wire)
 		defer func() { r.stop() }()
@@ -141,6 +142,33 @@ func TestOutboxFindsWhatAFailoverBroughtBack(t *testing.T) {
 			t.Errorf("left in the queue: got %d and error %v, want none", n, err)
 		}
 	})
+}
+
+// The same in a shard: nothing stays in a queue that nobody works on.
+func TestShardFindsWhatAFailoverBroughtBack(t *testing.T) {
+	for _, q := range []gateway.Queue{gateway.QueueIn, gateway.QueueOut} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+			r.stop()
+			s := &relapsed{Store: r.store, queue: q}
+			r.store = s
+			r.carry(r.wire)
+			defer func() { r.stop() }()
+			if err := r.event(said("juliet", "n1", "once", 0)); err != nil {
+				t.Fatal(err)
+			}
+			r.mustAsk(r.contact("juliet"), "s1", "once")
+			gatewaytest.Advance(2 * time.Minute)
+			if !s.forgot.Load() {
+				t.Fatal("nothing was finished")
+			}
+			for _, p := range gateway.AllShards() {
+				if n, _, err := r.store.Depth(t.Context(), p, q); err != nil || n != 0 {
+					t.Errorf("%s left in %s: got %d and error %v, want none", q, p, n, err)
+				}
+			}
+		})
+	}
 }
 
 // An entry that its key does not open is kept for the operator, not dropped.

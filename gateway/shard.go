@@ -136,6 +136,11 @@ func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bo
 		room := readAhead - o.pending[q]
 		o.full(q, room < readAhead-readResume)
 		if room >= readAhead-readResume {
+			if !o.working(q) {
+				// Nothing of the queue is in memory, so it is read from its beginning: after a failover of Redis an entry may be
+				// there behind what was read, since the new master never heard of its end, or of what came before it.
+				cursor[q] = ""
+			}
 			from = append(from, Cursor{q, cursor[q], room})
 		}
 	}
@@ -158,6 +163,16 @@ func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bo
 		more = more || len(entries) == from[i].N
 	}
 	return more, nil
+}
+
+// working tells whether a lane of the queue has work; o.mu is held.
+func (o *ownership) working(q Queue) bool {
+	for id := range o.byID {
+		if id.queue == q {
+			return true
+		}
+	}
+	return false
 }
 
 // dispatch hands an entry to its lane, or behind what is parked of it.
