@@ -12,16 +12,16 @@ import (
 	"postern/deploy/lab"
 )
 
-// behind puts a relay between a process and one of its servers.
-func (p *pair) behind(x *process, addr string) *lab.Relay {
+// behind puts a proxy between a process and one of its servers.
+func (p *pair) behind(x *process, addr string) *lab.Proxy {
 	p.Helper()
-	r, err := lab.NewRelay(p.ctx, addr)
+	way, err := ground.lab.StartProxy(p.ctx, addr)
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.Cleanup(r.Close)
-	x.rewrite(addr, r.Addr())
-	return r
+	p.Cleanup(func() { _ = way.Close() })
+	x.rewrite(addr, way.Addr())
+	return way
 }
 
 // TestCutOffFromStore: a replica that does not reach Redis any more, but the server, refuses what users say, lets go of the
@@ -40,7 +40,7 @@ func TestCutOffFromStore(t *testing.T) {
 		s.talks(c, jid, "nurse")
 		n := c.Count()
 		began := time.Now()
-		link.Cut()
+		link.Set(lab.Weather{Stall: true})
 		id, err := c.Send(s.ctx, jid, "is anybody there?")
 		if err != nil {
 			s.Fatal(err)
@@ -64,7 +64,7 @@ func TestCutOffFromStore(t *testing.T) {
 		p.shares(p.second)
 		s.postern = p.second.postern
 		s.talks(c, jid, "nurse")
-		link.Heal()
+		link.Set(lab.Weather{})
 		p.shares(p.first, p.second)
 		s.talks(c, jid, "nurse")
 	})
@@ -81,13 +81,13 @@ func TestCutOffFromServer(t *testing.T) {
 		jid := s.befriend(c, "nurse")
 		s.talks(c, jid, "nurse")
 		began := time.Now()
-		link.Refuse()
+		link.Set(lab.Weather{Refuse: true})
 		p.second.said("xmpp stream up", 1)
 		s.Logf("another process was the component %s after the cut", time.Since(began).Round(time.Millisecond))
 		p.shares(p.first, p.second)
 		s.postern = p.second.postern
 		s.talks(c, jid, "nurse")
-		link.Heal()
+		link.Set(lab.Weather{})
 		p.first.said(`"reached":true`, 1)
 		s.talks(c, jid, "nurse")
 		if got := strings.Count(p.first.log.String(), "xmpp stream up"); got != 1 {
