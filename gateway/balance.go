@@ -216,7 +216,7 @@ func (b *balance) acquire(ctx context.Context, p Partition) (*holding, error) {
 			l, err := b.store.Acquire(ctx, p, b.replica, leaseTTL)
 			if err == nil {
 				h := &holding{Lease: l, balance: b}
-				h.until.Store(l.Until.UnixNano())
+				h.until.Store(&l.Until)
 				return h, nil
 			}
 			if !errors.Is(err, ErrHeld) && ctx.Err() == nil {

@@ -17,7 +17,7 @@ const (
 type holding struct {
 	Lease
 	balance *balance
-	until   atomic.Int64 // Unix nanoseconds
+	until   atomic.Pointer[time.Time]
 }
 
 // keep renews the lease until ctx ends or it is lost. A store that does not answer loses it too, a little before its time is
@@ -29,7 +29,7 @@ func (h *holding) keep(ctx context.Context) {
 		cancel()
 		switch {
 		case err == nil:
-			h.until.Store(l.Until.UnixNano())
+			h.until.Store(&l.Until)
 			next = leaseRenewal
 		case ctx.Err() != nil:
 			return
@@ -43,14 +43,19 @@ func (h *holding) keep(ctx context.Context) {
 	}
 }
 
-// left is how long the lease is ours without another renewal.
-func (h *holding) left() time.Duration {
-	return time.Until(time.Unix(0, h.until.Load())) - leaseMargin
+// ends is how long the lease lasts without another renewal: by the clock that only runs on, and by the one that goes on while a
+// machine sleeps but may be set back, whichever says less.
+func (h *holding) ends() time.Duration {
+	until, now := *h.until.Load(), time.Now()
+	return min(until.Sub(now), until.Round(0).Sub(now.Round(0)))
 }
 
-// expired reports whether the lease's time is up by our clock: a process that was stopped and woke does nothing that no
+// left is how long its holder may go on.
+func (h *holding) left() time.Duration { return h.ends() - leaseMargin }
+
+// expired reports whether the lease's time is up by our clocks: a process that was stopped and woke does nothing that no
 // store can refuse, such as writing to a stream, before it has looked here.
-func (h *holding) expired() bool { return time.Now().UnixNano() >= h.until.Load() }
+func (h *holding) expired() bool { return h.ends() <= 0 }
 
 // giveBack releases the lease and tells whoever waits for it.
 func (h *holding) giveBack(ctx context.Context) {

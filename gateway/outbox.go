@@ -109,6 +109,14 @@ func (o *Outbox) settle(ctx context.Context) {
 	}
 }
 
+// Overtaken reports whether the lease ran out while this replica held it: it stood still, and another may speak for the component
+// now. What lay in its own stream meanwhile is older than what the other has taken, and no script can tell.
+func (o *Outbox) Overtaken() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.held != nil && o.held.expired()
+}
+
 // Decline says whether the component's server is out of reach from here. Another replica that reaches it gets the component
 // then; where none does, nothing changes.
 func (o *Outbox) Decline(on bool) { o.balance.decline(o.part, on) }

@@ -64,6 +64,21 @@ func TestMessageReachesGateway(t *testing.T) {
 	})
 }
 
+// A process that stood still longer than its lease takes nothing of what lay in its stream meanwhile: another has taken what was
+// written later.
+func TestOvertakenTakesNothing(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
+		r.outbox.mu.Lock()
+		r.outbox.overtaken = true
+		r.outbox.mu.Unlock()
+		el := r.answer(chatTo("anna7@gw.example", "<body>x</body>"))
+		wantError(t, el, "anna7@gw.example", "romeo@example/phone", "u1", ResourceConstraint, "wait")
+		if n := r.gw.count(); n != 0 {
+			t.Errorf("got %d messages taken, want none", n)
+		}
+	})
+}
+
 // RFC 6120 §8.3: every refusal goes to the client that sent, with its id, from
 // the exact address it was sent to.
 func TestMessageRefused(t *testing.T) {

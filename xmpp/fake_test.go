@@ -423,6 +423,8 @@ type fakeOutbox struct {
 	mu       sync.Mutex
 	acquired int
 	released int
+
+	overtaken bool
 }
 
 func newFakeOutbox() *fakeOutbox {
@@ -441,6 +443,12 @@ func (o *fakeOutbox) Acquire(context.Context) (<-chan struct{}, func(), error) {
 }
 
 func (o *fakeOutbox) Decline(bool) {}
+
+func (o *fakeOutbox) Overtaken() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.overtaken
+}
 
 func (o *fakeOutbox) Pump(ctx context.Context, w gateway.Wire) error {
 	for {

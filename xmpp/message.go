@@ -76,6 +76,11 @@ func (c *Component) ask(ctx context.Context, el *Element) {
 	if out.Op.Body == nil {
 		return
 	}
+	if c.outbox.Overtaken() {
+		// Taken now, it would come behind what its sender wrote later. They get no receipt, and this error if the stream still lives.
+		c.unlessQuiet(ctx, el, r, gateway.Refusal{Condition: gateway.ResourceConstraint, Text: c.say(v, gateway.TextBusy)})
+		return
+	}
 	digest, err := payloadDigest(out.Op.Body)
 	if err == nil {
 		err = c.gw.Ask(ctx, out, digest)

@@ -131,7 +131,7 @@ func (p *play) correct(ctx context.Context) error {
 		return err
 	}
 	if slices.Contains(p.wall.Untold, gateway.FeatureEdit) {
-		_, err = p.hear(ctx, p.alias, "a notice of the correction", func(s *user.Stanza) bool { return strings.Contains(s.Body, "not supported here") }, 0)
+		_, err = p.hear(ctx, p.alias, "a notice of the correction", func(s *user.Stanza) bool { return strings.Contains(s.Body, "An earlier message was changed") }, 0)
 		return err
 	}
 	_, err = p.see(ctx, "Anna's correction (XEP-0308)", func(s *user.Stanza) bool {
