@@ -97,7 +97,7 @@ func (g *Gateway) letterPartitions() []Partition {
 func (g *Gateway) letter(ctx context.Context, p Partition, d DeadLetter) Letter {
 	l := Letter{ID: letterID(p, d.ID), Account: d.Account, Where: direction(d.From), Chat: d.Lane, Why: d.Why, At: d.At, Died: d.Died}
 	switch d.Kind {
-	case EntryOp:
+	case EntryOp, EntryAgain:
 		if out, err := openEntry[Outbound](ctx, g.identity, d.Entry); err == nil {
 			l.Adapter, l.What = out.Adapter, OpKind(out.Op.Body)
 		}

@@ -19,16 +19,20 @@ func fill(v reflect.Value, n *int) {
 		v.Set(reflect.ValueOf(someTime.Add(time.Duration(*n) * time.Second)))
 		return
 	}
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // what payloads have no field of is a mistake in the test
 	case reflect.String:
 		v.SetString("é" + strconv.Itoa(*n))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n))
+	case reflect.Uint8:
+		v.SetUint(uint64(1 + *n%7)) // also a Class
+	case reflect.Float64:
+		v.SetFloat(float64(*n) / 8)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), n)
+		for _, f := range v.Fields() {
+			fill(f, n)
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
@@ -39,6 +43,9 @@ func fill(v reflect.Value, n *int) {
 			fill(v.Index(0), n)
 			fill(v.Index(1), n)
 		}
+	case reflect.Interface:
+	default:
+		panic("no value for a " + v.Kind().String())
 	}
 }
 

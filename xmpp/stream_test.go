@@ -302,7 +302,7 @@ func TestBarrierOfABusyServer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, func(context.Context, *Element) { time.Sleep(c.hold) })
+				r := newRig(t, func(context.Context, *Element) { <-time.After(c.hold) })
 				r.server.MutePings(true)
 				began := time.Now()
 				result := make(chan error, 1)
@@ -311,7 +311,7 @@ func TestBarrierOfABusyServer(t *testing.T) {
 				talk, quiet := context.WithCancel(t.Context())
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					for time.Sleep(c.every); talk.Err() == nil; time.Sleep(c.every) {
+					for <-time.After(c.every); talk.Err() == nil; <-time.After(c.every) {
 						r.server.Send(t, "<message from='u@example' to='c@gw.example' id='other'/>")
 						if c.answered != 0 && time.Since(began) >= c.answered {
 							r.server.Send(t, "<iq type='result' from='example' to='gw.example' id='"+ping.Attr["id"]+"'/>")

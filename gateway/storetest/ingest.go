@@ -73,11 +73,11 @@ func (k *kit) readQueues() {
 	k.check("read queues", err)
 	var text []string
 	for _, entries := range got {
-		names := ""
+		var names []byte
 		for _, e := range entries {
-			names += string(e.Payload)
+			names = append(names, e.Payload...)
 		}
-		text = append(text, names)
+		text = append(text, string(names))
 	}
 	if got, want := strings.Join(text, ","), "x,bc,"; got != want {
 		k.Errorf("read queues: got %q, want %q", got, want)

@@ -38,7 +38,7 @@ func (q laneQueue[Load]) Less(i, j int) bool {
 	return q[i].Queue[0].NotBefore.Before(q[j].Queue[0].NotBefore)
 }
 func (q laneQueue[Load]) Swap(i, j int) { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
-func (q *laneQueue[Load]) Push(x any) { l := x.(*Lane[Load]); l.index = len(*q); *q = append(*q, l) }
+func (q *laneQueue[Load]) Push(x any)   { l := x.(*Lane[Load]); l.index = len(*q); *q = append(*q, l) }
 
 func (q *laneQueue[Load]) Pop() any {
 	old := *q

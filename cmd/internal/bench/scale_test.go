@@ -55,7 +55,7 @@ func (r *rig) measureScale(contacts int) Scale {
 		r.t.Fatal(err)
 	}
 	began := time.Now()
-	r.start(p)
+	r.start(p) //nolint:contextcheck // it has one of its own, which outlives the call
 	s.Start = milliseconds(time.Since(began))
 	if use, err := p.Use(); err == nil {
 		s.IdleRSS = use.RSS
@@ -167,7 +167,7 @@ func (r *rig) seed(ctx context.Context, contacts int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // nothing is under way
 	keys, err := gateway.OpenKeyring(ctx, store, kek)
 	if err != nil {
 		return nil, err
