@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxBody is the most bytes of a webhook.
-	maxBody = 1 << 20
+	// maxBody is the most bytes of a webhook: Meta posts up to 3 MB, in batches of up to 1000 updates.
+	maxBody = 4 << 20
 	// maxHeld is the most bytes of all webhooks together, read and not yet answered: callers need no credentials to send some.
 	maxHeld = 256 << 20
 	// slotPatience is how long a webhook that was read waits for its turn.

@@ -221,10 +221,10 @@ func TestBodiesOnTheWire(t *testing.T) {
 		status        int
 		calls         int
 	}{
-		{"honest length over the limit", "Content-Length: 1048577\r\n\r\n", 413, 0},
+		{"honest length over the limit", fmt.Sprintf("Content-Length: %d\r\n\r\n", maxBody+1), 413, 0},
 		{"absurd length", "Content-Length: 9223372036854775807\r\n\r\n", 413, 0},
-		{"chunked over the limit", "Transfer-Encoding: chunked\r\n\r\n100001\r\n" + big + "\r\n0\r\n\r\n", 413, 0},
-		{"at the limit", "Content-Length: 1048576\r\n\r\n" + big[1:], 200, 1},
+		{"chunked over the limit", fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", maxBody+1) + big + "\r\n0\r\n\r\n", 413, 0},
+		{"at the limit", fmt.Sprintf("Content-Length: %d\r\n\r\n", maxBody) + big[1:], 200, 1},
 		{"chunked", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 200, 1},
 		{"slow body", "Content-Length: 10\r\n\r\nabc", 408, 0},
 		{"broken chunk", "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, 0},

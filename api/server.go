@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Timeouts of both servers. A webhook is at most 1 MiB: who needs longer than that to send one is not a platform.
+// Timeouts of both servers. A webhook is at most 4 MiB: who needs longer than that to send one is not a platform.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second

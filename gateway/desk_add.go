@@ -114,7 +114,7 @@ func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.cfg.Identity.connect(ctx, t.account, p.ID, false); err != nil {
+	if err := d.cfg.Identity.connect(ctx, t.account, p.ID, false, time.Now()); err != nil {
 		return nil, err
 	}
 	known, err := d.cfg.Identity.Revise(ctx, t.account, alias, func(c *Contact) {

@@ -59,10 +59,13 @@ func (i *Identity) guest(ctx context.Context, adapter AdapterID, e Endpoint, per
 // from now on.
 func (i *Identity) guestUnder(ctx context.Context, adapter AdapterID, e Endpoint, person ContactID, also []ContactID) (guest, error) {
 	g, err := i.guest(ctx, adapter, e, person)
-	if err != nil || len(g.Accounts) > 0 {
+	if err != nil {
 		return g, err
 	}
 	for _, id := range also {
+		if id == person {
+			continue
+		}
 		before, err := i.guest(ctx, adapter, e, id)
 		if err != nil {
 			return guest{}, err
@@ -70,18 +73,32 @@ func (i *Identity) guestUnder(ctx context.Context, adapter AdapterID, e Endpoint
 		if len(before.Accounts) == 0 {
 			continue
 		}
-		g, err := i.reviseGuest(ctx, adapter, e, person, func(g *guest) {
-			if len(g.Accounts) == 0 {
-				*g = before
-			}
-		})
-		if err != nil {
+		if g, err = i.reviseGuest(ctx, adapter, e, person, func(g *guest) { g.merge(before) }); err != nil {
 			return guest{}, err
 		}
-		_, err = i.reviseGuest(ctx, adapter, e, id, func(g *guest) { *g = guest{} })
-		return g, err
+		if _, err = i.reviseGuest(ctx, adapter, e, id, func(g *guest) { *g = guest{} }); err != nil {
+			return guest{}, err
+		}
 	}
 	return g, nil
+}
+
+// merge takes in what was known of the same person under another id. Whom they turned to last, they write to.
+func (g *guest) merge(other guest) {
+	if len(g.Accounts) == 0 {
+		*g = other
+		return
+	}
+	for _, c := range other.Accounts {
+		if !g.knows(c.Account) {
+			g.Accounts = append(g.Accounts, c)
+		}
+	}
+	slices.SortStableFunc(g.Accounts, func(a, b connection) int { return a.Since.Compare(b.Since) })
+	g.Accounts = g.Accounts[max(0, len(g.Accounts)-maxConnections):]
+	if other.Switched.After(g.Switched) {
+		g.Active, g.Before, g.Switched = other.Active, other.Before, other.Switched
+	}
 }
 
 // reviseGuest changes what a line knows of a person. Of two changes in one process none is lost.
@@ -111,13 +128,13 @@ func (i *Identity) reviseGuest(ctx context.Context, adapter AdapterID, e Endpoin
 	return g, nil
 }
 
-// connect makes a person on a line a contact of an account. With turn they write to it from now on; without, only when they
-// write to nobody yet.
-func (i *Identity) connect(ctx context.Context, a *Account, person ContactID, turn bool) error {
+// connect makes a person on a line a contact of an account. With turn they write to it from a time on, which is that of what
+// they did: what they wrote after it may come long after it too. Without, they do only when they write to nobody yet.
+func (i *Identity) connect(ctx context.Context, a *Account, person ContactID, turn bool, at time.Time) error {
 	if !a.Shared {
 		return nil
 	}
-	_, err := i.reviseGuest(ctx, a.Adapter, a.Endpoint, person, func(g *guest) { g.connect(a.ID, turn, time.Now().UTC()) })
+	_, err := i.reviseGuest(ctx, a.Adapter, a.Endpoint, person, func(g *guest) { g.connect(a.ID, turn, at.UTC()) })
 	return err
 }
 
@@ -133,8 +150,12 @@ func (g *guest) connect(a AccountID, turn bool, now time.Time) {
 	}
 }
 
-// turn lets the person write to another account.
+// turn lets the person write to another account from a time on. What is older than their last turn comes again, and changes
+// nothing.
 func (g *guest) turn(a AccountID, now time.Time) {
+	if now.Before(g.Switched) && g.knows(g.Active) {
+		return
+	}
 	if g.Active != a {
 		g.Before, g.Active, g.Switched = g.Active, a, now
 	}

@@ -17,11 +17,11 @@ func (g *Gateway) takeOnLine(ctx context.Context, inst Instance, line *Account, 
 	if who == "" || ev.Chat.Kind == ChatGroup {
 		return g.lineNews(ctx, inst, line, ev)
 	}
-	if invited, err := g.invited(ctx, inst, line, ev); invited != nil || err != nil {
-		return err
-	}
 	known, err := g.identity.guestUnder(ctx, inst.ID, line.Endpoint, who, ev.Also)
 	if err != nil {
+		return err
+	}
+	if invited, err := g.invited(ctx, inst, line, ev); invited != nil || err != nil {
 		return err
 	}
 	users, err := g.identity.connected(ctx, known)
@@ -34,7 +34,7 @@ func (g *Gateway) takeOnLine(ctx context.Context, inst Instance, line *Account, 
 	if said, ok := command(ev); ok && len(users) > 0 {
 		return g.steer(ctx, inst, line, ev, users, said)
 	}
-	to, err := g.meant(ctx, known, users, ev)
+	to, err := g.meant(ctx, inst, known, users, ev)
 	if err != nil {
 		return err
 	}
@@ -89,17 +89,17 @@ func (g *Gateway) invited(ctx context.Context, inst Instance, line *Account, ev 
 	if err != nil {
 		return nil, err
 	}
-	if err := g.identity.connect(ctx, a, ev.Chat.Contact, true); err != nil {
+	if err := g.identity.connect(ctx, a, ev.Chat.Contact, true, ev.happened()); err != nil {
 		return nil, err
 	}
 	g.metrics.guests.WithLabelValues(string(inst.ID), "invited").Inc()
 	return a, g.takeFor(ctx, inst, a, ev)
 }
 
-// stranger answers a person who is nobody's contact: once a day, and only one who wrote. Where the operator has named somebody
+// stranger answers a person who is nobody's contact: once a day, and only one who wrote, not one whom our side wrote to. Where the operator has named somebody
 // to take such messages, the person becomes theirs.
 func (g *Gateway) stranger(ctx context.Context, inst Instance, line *Account, ev Event) error {
-	if _, wrote := ev.Body.(Message); !wrote && ev.Invite == "" {
+	if _, wrote := ev.Body.(Message); ev.FromMe || !wrote && ev.Invite == "" {
 		g.metrics.guests.WithLabelValues(string(inst.ID), "stranger").Inc()
 		return nil
 	}
@@ -107,7 +107,7 @@ func (g *Gateway) stranger(ctx context.Context, inst Instance, line *Account, ev
 		all, err := g.identity.Of(ctx, inst.ID, inst.Strangers)
 		switch {
 		case err == nil && all[0].Shared:
-			if err := g.identity.connect(ctx, all[0], ev.Chat.Contact, true); err != nil {
+			if err := g.identity.connect(ctx, all[0], ev.Chat.Contact, true, ev.happened()); err != nil {
 				return err
 			}
 			return g.takeFor(ctx, inst, all[0], ev)
@@ -165,7 +165,7 @@ func (g *Gateway) steer(ctx context.Context, inst Instance, line *Account, ev Ev
 		n, err := strconv.Atoi(words[1])
 		if err == nil && n >= 1 && n <= len(users) {
 			to := users[n-1].ID
-			known, err = g.identity.reviseGuest(ctx, inst.ID, line.Endpoint, ev.Chat.Contact, func(known *guest) { known.turn(to, ev.when().UTC()) })
+			known, err = g.identity.reviseGuest(ctx, inst.ID, line.Endpoint, ev.Chat.Contact, func(known *guest) { known.turn(to, ev.happened().UTC()) })
 			if err != nil {
 				return err
 			}
@@ -193,17 +193,20 @@ func (a *Account) called() string {
 }
 
 // meant returns the accounts that something is for. Mostly that is the one that the person writes to; what is about an earlier
-// message is for the account that has it, and a watermark is for all.
-func (g *Gateway) meant(ctx context.Context, known guest, users []*Account, ev Event) ([]*Account, error) {
+// message is for the account that has it; a watermark is for all, and so is another id of the person.
+func (g *Gateway) meant(ctx context.Context, inst Instance, known guest, users []*Account, ev Event) ([]*Account, error) {
 	if len(users) == 1 {
 		return users, nil
 	}
 	if s, ok := ev.Body.(Status); ok && !s.Through.IsZero() {
 		return users, nil
 	}
+	if _, ok := ev.Body.(ContactUpdate); ok && len(ev.Also) > 0 {
+		return users, nil // the platform may tell of the old id this once
+	}
 	about := aboutIDs(ev.Body)
 	for _, a := range users {
-		has, err := g.hasAny(ctx, a, ev.Chat.Contact, about)
+		has, err := g.hasAny(ctx, inst, a, ev, about)
 		if err != nil {
 			return nil, err
 		}
@@ -253,9 +256,16 @@ func aboutIDs(b EventBody) map[string][]string {
 	return nil
 }
 
-// hasAny reports whether an account's chat with a person knows one of some messages, by the fields of its id map.
-func (g *Gateway) hasAny(ctx context.Context, a *Account, person ContactID, about map[string][]string) (bool, error) {
-	key := a.Lane(a.Keys.Alias(person))
+// hasAny reports whether an account's chat with the person of an event knows one of some messages, by the fields of its id map.
+func (g *Gateway) hasAny(ctx context.Context, inst Instance, a *Account, ev Event, about map[string][]string) (bool, error) {
+	if len(about) == 0 {
+		return false, nil
+	}
+	alias, err := g.identity.aliasOf(ctx, inst, a, ev.Chat.Contact, ev.Also...)
+	if err != nil {
+		return false, err
+	}
+	key := a.Lane(alias)
 	lane := g.keys.Lane(key)
 	for kind, ids := range about {
 		got, err := g.lookup(ctx, key.Shard(), a, lane, kind, ids...)

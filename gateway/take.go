@@ -141,3 +141,11 @@ func (ev *Event) when() time.Time {
 	}
 	return ev.At
 }
+
+// happened is when it happened, but never in time to come: a platform's clock may be ahead of ours.
+func (ev *Event) happened() time.Time {
+	if now := time.Now(); ev.when().After(now) {
+		return now
+	}
+	return ev.when()
+}
