@@ -107,6 +107,16 @@ func TestInbox(t *testing.T) {
 	if se, ok := errors.AsType[*gateway.SendError](err); !ok || se.Class != gateway.Permanent || se.Code != "10/2018300" {
 		t.Errorf("without take_thread: got %v, want 10/2018300", err)
 	}
+	down := &http.Client{Transport: sandboxtest.RoundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/take_thread_control") {
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	_, err = b.open(config(t, simulator.Messenger, b.URL), down).Send(t.Context(), account, say(chat, "here"))
+	if class := gateway.ClassOf(err); class != gateway.Retryable {
+		t.Errorf("while taking over fails for a moment: got %v, want class retryable", err)
+	}
 	if _, err := a.Send(t.Context(), account, say(chat, "here")); err != nil {
 		t.Errorf("with take_thread: %v", err)
 	}

@@ -283,7 +283,7 @@ func (a *Adapter) make(ctx context.Context, who secret, from gateway.Endpoint, r
 			r = r.tagged()
 		case fault == faultControl && a.cfg.TakeThread:
 			if err := a.client.takeThread(ctx, who, from, r.Recipient); err != nil {
-				return taken{}, se
+				return taken{}, notTaken(a.sendError(err), se)
 			}
 		case fetchFailed(fault) && r.link && body != nil:
 			r.link = false // "failures 100/2018008 ...: once more by multipart"
@@ -294,4 +294,19 @@ func (a *Adapter) make(ctx context.Context, who secret, from gateway.Endpoint, r
 			return taken{}, se
 		}
 	}
+}
+
+// notTaken is how a send failed whose conversation could not be taken over: what passes is waited for, and nothing was sent. Else the
+// platform's answer to the send says what is the matter.
+func notTaken(taking, sending *gateway.SendError) *gateway.SendError {
+	switch taking.Class {
+	case gateway.RateLimited, gateway.ReauthNeeded:
+		return taking
+	case gateway.Retryable, gateway.Uncertain: // taking over twice is taking over once
+		again := *taking
+		again.Class = gateway.Retryable
+		return &again
+	case gateway.WindowClosed, gateway.Unsupported, gateway.NotReachable, gateway.Permanent:
+	}
+	return sending
 }

@@ -26,9 +26,10 @@ var codeClasses = map[int]gateway.Class{
 	3: gateway.ReauthNeeded, 131005: gateway.ReauthNeeded, // permission, access denied
 	33: gateway.ReauthNeeded, // the number is gone, or no longer shared with us
 	// What only the operator or Meta can mend holds for every message until then: the account waits, its user hears so.
-	131031: gateway.ReauthNeeded, 131045: gateway.ReauthNeeded, 133010: gateway.ReauthNeeded, 131037: gateway.Permanent, 131042: gateway.Permanent,
-	134011: gateway.Permanent,
-	368:    gateway.RateLimited, 131048: gateway.RateLimited, // policy block, spam limit
+	131031: gateway.ReauthNeeded, 131045: gateway.ReauthNeeded, 133010: gateway.ReauthNeeded,
+	// No name yet, no means of payment, terms not signed: the token is good, and each message is refused for itself.
+	131037: gateway.Permanent, 131042: gateway.Permanent, 134011: gateway.Permanent,
+	368: gateway.RateLimited, 131048: gateway.RateLimited, // policy block, spam limit
 	4: gateway.RateLimited, 80007: gateway.RateLimited, 130429: gateway.RateLimited, 133016: gateway.RateLimited, 131208: gateway.RateLimited,
 	132069:        gateway.RateLimited,
 	codePairLimit: gateway.RateLimited,
