@@ -45,7 +45,8 @@ type Webhook interface {
 	Challenge(r Request) (answer []byte, ok bool)
 	// Verify checks the signature on the raw bytes in constant time, and the age. Any error is answered 401.
 	Verify(r Request) error
-	// Parse turns a verified body into events: pure, the same bytes give the same events. An error is a dead letter.
+	// Parse turns a verified body into events: pure, the same bytes give the same events. With an error the
+	// body is a dead letter, besides the events that there are: of a batch that is broken in part the rest counts.
 	Parse(r Request) ([]Event, error)
 }
 

@@ -122,6 +122,22 @@ func TestTwoIDsOfOnePerson(t *testing.T) {
 	})
 }
 
+// A bot that somebody has linked as their own does not become a line by the configuration alone: nobody's mail is given to them.
+func TestLineThatIsSomebodysOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLineRig(t, textCaps(), "")
+		defer func() { l.stop() }()
+		_, err := l.identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "bot", User: romeo, Standing: gateway.AccountActive})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.event(writes("peter", "p1", "to whoever serves the line")); err == nil {
+			t.Error("got no error, want the platform to keep it")
+		}
+		diff(t, "shown", l.toldTo(romeo), []string(nil))
+	})
+}
+
 // What our own side writes in the platform's app to somebody who is nobody's contact is no reason to answer them.
 func TestOwnSideIsNoStranger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

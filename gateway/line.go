@@ -12,6 +12,9 @@ import (
 // it, with keys, contacts and queues as any other; what they share is the endpoint and its secret, which stand in the
 // configuration and nowhere else. The line has an account too, in nobody's name: it answers people who are nobody's contact.
 
+// errLineTaken: somebody has linked the bot, number or page of a line as their own, before it became one.
+var errLineTaken = errors.New("the line's bot, number or page is a user's own account: unregister that first, or take the line out of the configuration")
+
 // learnLines notes the lines of the configured instances.
 func (i *Identity) learnLines(instances []Instance) {
 	for _, inst := range instances {
@@ -35,7 +38,11 @@ func (i *Identity) Line(ctx context.Context, adapter AdapterID) (*Account, error
 		return nil, ErrNoAccount
 	}
 	a, err := i.ByEndpoint(ctx, adapter, line.Endpoint)
-	if !errors.Is(err, ErrNoAccount) {
+	switch {
+	case err == nil && !a.isLine():
+		// Everybody's mail would be that user's, and no invite would be redeemed.
+		return nil, fmt.Errorf("%w: account %s", errLineTaken, a.ID)
+	case !errors.Is(err, ErrNoAccount):
 		return a, err
 	}
 	if err := i.createLine(ctx, adapter, line); err != nil && !errors.Is(err, ErrExists) {

@@ -26,7 +26,8 @@ func (g *Gateway) Challenge(a AdapterID, r Request) (answer []byte, ok bool) {
 	return hook.Challenge(r)
 }
 
-// Receive takes one webhook call: verified on its raw bytes, parsed, and every event in it durable when it returns nil.
+// Receive takes one webhook call: verified on its raw bytes, parsed, and every event in it durable when it returns nil. Of one that
+// is understood in part the events are taken, and the whole is kept as a dead letter besides.
 // Any other error than those above means that the platform shall try again (503).
 func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	inst, ok := g.instance(a)
@@ -38,14 +39,7 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 		g.metrics.Webhook(a, "unverified")
 		return fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
-	events, err := parse(hook, r)
-	if err != nil {
-		g.metrics.Webhook(a, "malformed")
-		if lost := g.buryRaw(ctx, a, rawCall{Token: r.token(), Body: r.Body}); lost != nil {
-			return lost // not kept: the platform shall try again
-		}
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
+	events, bad := parse(hook, r)
 	for _, ev := range events {
 		if err := g.take(ctx, inst, ev); err != nil {
 			result := "store_down"
@@ -58,6 +52,13 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 			g.metrics.Webhook(a, result)
 			return err
 		}
+	}
+	if bad != nil {
+		g.metrics.Webhook(a, "malformed")
+		if lost := g.buryRaw(ctx, a, rawCall{Token: r.token(), Body: r.Body}); lost != nil {
+			return lost // not kept: the platform shall try again
+		}
+		return fmt.Errorf("%w: %w", ErrMalformed, bad)
 	}
 	g.metrics.Webhook(a, "ok")
 	return nil
@@ -127,13 +128,13 @@ func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
 		events, err := parse(hook, Request{
 			Method: http.MethodPost, Query: map[string][]string{"token": {kept.Token}}, Body: kept.Body, Now: it.At.Unix(),
 		})
-		if err != nil {
-			return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "malformed"})
-		}
 		for _, ev := range events {
 			if err := o.g.take(ctx, inst, ev); err != nil {
 				return o.storeFailed(ctx, err)
 			}
+		}
+		if err != nil {
+			return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "malformed"})
 		}
 		if err := o.g.store.Finish(ctx, o.lease, q, []EntryID{it.ID}, nil); err != nil {
 			return o.storeFailed(ctx, err)

@@ -48,6 +48,36 @@ func TestReplayOfAMalformedWebhook(t *testing.T) {
 	})
 }
 
+// Of a webhook that is understood in part the events count, and the whole is kept, at once and when it is replayed.
+func TestWebhookBrokenInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer r.stop()
+		r.platform.hook = func(gateway.Request) ([]gateway.Event, error) {
+			return []gateway.Event{said("juliet", "n1", "the good part", 0)}, errors.New("not all understood")
+		}
+		call := gateway.Request{Header: map[string][]string{"Signature": {"good"}}, Body: []byte("{}")}
+		if err := r.gw.Receive(t.Context(), wall, call); !errors.Is(err, gateway.ErrMalformed) {
+			t.Fatalf("got %v, want malformed", err)
+		}
+		gatewaytest.Advance(3 * time.Second)
+		part := gateway.LaneKey{Adapter: wall}.Shard()
+		for range 2 {
+			if got := texts(r.wire.lines()); len(got) != 2 || !strings.HasSuffix(got[1], `"the good part"`) {
+				t.Errorf("got %q, want the part that is understood, once", got)
+			}
+			dead := r.dead(part)
+			if len(dead) != 1 || dead[0].Kind != gateway.EntryRaw {
+				t.Fatalf("got %v, want the body kept", dead)
+			}
+			if _, err := r.store.Replay(t.Context(), part, dead[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(3 * time.Second)
+		}
+	})
+}
+
 // What a platform that is asked says, and nobody understands, is kept like a webhook, and understood later as that account's.
 func TestReplayOfAMalformedUpdate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

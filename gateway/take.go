@@ -25,12 +25,17 @@ func (g *Gateway) take(ctx context.Context, inst Instance, ev Event) error {
 
 // addressee returns whose endpoint it is: nil where it is nobody's, an error where it may be somebody's in a moment.
 func (g *Gateway) addressee(ctx context.Context, inst Instance, e Endpoint) (*Account, error) {
+	if line, ok := g.identity.lines[inst.ID]; ok && line.Endpoint == e {
+		a, err := g.identity.Line(ctx, inst.ID)
+		if _, said := g.told.load("taken " + string(inst.ID)); errors.Is(err, errLineTaken) && !said {
+			g.told.store("taken "+string(inst.ID), true)
+			g.log.Error("nothing is taken on the line", "adapter", string(inst.ID), "err", err)
+		}
+		return a, err
+	}
 	a, err := g.identity.ByEndpoint(ctx, inst.ID, e)
 	if !errors.Is(err, ErrNoAccount) {
 		return a, err
-	}
-	if line, ok := g.identity.lines[inst.ID]; ok && line.Endpoint == e {
-		return g.identity.Line(ctx, inst.ID)
 	}
 	if err := g.unknown(ctx, inst.ID); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,24 +68,34 @@ func (g golden) name() string {
 // input is the first file, without the line feed that ends it.
 func (g golden) input() []byte { return bytes.TrimSuffix(g.archive.Files[0].Data, []byte("\n")) }
 
-// compare holds got against the golden's file of that name, and that against all files but the first.
+// compare holds what came of the input against all files of the golden but the first: the same names, and the same in each.
 func (g golden) compare(t *testing.T, name string, got []byte) {
 	t.Helper()
-	if n := len(got); n > 0 && got[n-1] != '\n' {
-		got = append(got, '\n')
+	g.compareAll(t, txtar.File{Name: name, Data: got})
+}
+
+func (g golden) compareAll(t *testing.T, got ...txtar.File) {
+	t.Helper()
+	for i, f := range got {
+		if n := len(f.Data); n > 0 && f.Data[n-1] != '\n' {
+			got[i].Data = append(f.Data, '\n')
+		}
 	}
 	if *update {
-		g.archive.Files = append(g.archive.Files[:1], txtar.File{Name: name, Data: got})
+		g.archive.Files = append(g.archive.Files[:1], got...)
 		if err := os.WriteFile(g.path, txtar.Format(g.archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if len(g.archive.Files) != 2 || g.archive.Files[1].Name != name {
-		t.Fatalf("%s: want a file %q after the input and no other; got:\n%s", g.path, name, got)
+	want := g.archive.Files[1:]
+	if !slices.EqualFunc(want, got, func(a, b txtar.File) bool { return a.Name == b.Name }) {
+		t.Fatalf("%s: want after the input these files and no other; got:\n%s", g.path, txtar.Format(&txtar.Archive{Files: got}))
 	}
-	if diff := cmp.Diff(string(g.archive.Files[1].Data), string(got)); diff != "" {
-		t.Errorf("%s: -want +got:\n%s", g.path, diff)
+	for i, f := range want {
+		if diff := cmp.Diff(string(f.Data), string(got[i].Data)); diff != "" {
+			t.Errorf("%s: %s: -want +got:\n%s", g.path, f.Name, diff)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
 
 	"postern/gateway"
 )
@@ -33,11 +34,15 @@ func (h Harness) parse(t *testing.T) {
 	var all []gateway.Event
 	for _, g := range corpus {
 		t.Run(g.name(), func(t *testing.T) {
-			events, err := h.parseTwice(t, w, g.input())
-			if err != nil {
-				b.tellError(err)
-				g.compare(t, "error", []byte(err.Error()))
-				return
+			events, bad := h.parseTwice(t, w, g.input())
+			var broken []txtar.File // in part, or as a whole
+			if bad != nil {
+				b.tellError(bad)
+				broken = []txtar.File{{Name: "error", Data: []byte(bad.Error())}}
+				if len(events) == 0 {
+					g.compareAll(t, broken...)
+					return
+				}
 			}
 			raw, err := json.MarshalIndent(events, "", "  ")
 			if err != nil {
@@ -54,7 +59,7 @@ func (h Harness) parse(t *testing.T) {
 			if diff := cmp.Diff(string(raw), string(again)); diff != "" {
 				t.Errorf("events changed on their way through a queue:\n%s", diff)
 			}
-			g.compare(t, "events.json", raw)
+			g.compareAll(t, append([]txtar.File{{Name: "events.json", Data: raw}}, broken...)...)
 			for i, e := range events {
 				h.checkEvent(t, e)
 				key := fmt.Sprintf("%s|%s", e.Endpoint, e.Dedupe)

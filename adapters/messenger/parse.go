@@ -38,7 +38,7 @@ func (a *Adapter) Challenge(r gateway.Request) ([]byte, bool) {
 func (a *Adapter) Verify(r gateway.Request) error { return a.secrets.Verify(r.Header, r.Body) }
 
 // Parse turns one webhook body, which may carry up to a thousand updates, into events in the order of their times: "the order is not
-// guaranteed". Where nothing in it can be read it is an error, else what can be read counts.
+// guaranteed". Where something in it cannot be read it is an error as well.
 func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
 	var e envelope
 	object := "page"
@@ -52,10 +52,10 @@ func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
 	for _, entry := range e.Entry {
 		p.entry(entry)
 	}
-	if len(p.events) == 0 && p.bad {
-		return nil, errBadJSON
-	}
 	slices.SortStableFunc(p.events, func(a, b gateway.Event) int { return a.At.Compare(b.At) })
+	if p.bad {
+		return p.events, errBadJSON
+	}
 	return p.events, nil
 }
 

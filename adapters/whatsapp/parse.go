@@ -40,8 +40,8 @@ func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
 			p.change(entry, c)
 		}
 	}
-	if len(p.events) == 0 && p.bad {
-		return nil, errBadJSON
+	if p.bad {
+		return p.events, errBadJSON
 	}
 	return p.events, nil
 }
