@@ -23,7 +23,7 @@ import (
 
 var badWebhooks = []badInput{
 	{"webhook too large", func(s *scene) {
-		body := `{"pad": "` + strings.Repeat("x", 1<<20) + `"}`
+		body := `{"pad": "` + strings.Repeat("x", 4<<20) + `"}`
 		s.hooked(http.StatusRequestEntityTooLarge, s.signed("big", time.Now(), body), body)
 	}},
 	{"webhook without a signature", func(s *scene) {
