@@ -9,6 +9,9 @@ VCS     := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
 LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Where tests write what they have proved.
 PROOFS  := $(CURDIR)/bin/proofs
+# The packages whose tests start servers, and all others.
+SERVED   = $(shell grep -rl --include='*.go' '^//go:build servers' . | xargs -n1 dirname | sort -u)
+ALONE    = $(filter-out $(SERVED:./%=postern/%),$(shell $(GO) list ./...))
 # Time for one fuzz target.
 FUZZTIME ?= 30s
 # Schedules of faults, the first of them, and messages of each; one schedule alone.
@@ -31,11 +34,15 @@ test: ## install what is missing, then run every test, also on the real servers
 	@deploy/dev/install.sh test
 	$(GO) vet ./...
 	$(GO) vet -tags servers ./...
-	@mkdir -p bin && rm -f $(PROOFS)
-	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -shuffle=on ./...
-	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -tags servers -p 1 -shuffle=on -timeout 15m ./...
+	@$(MAKE) --no-print-directory prove
 	$(GO) run ./xmpp/conformance/table -check -proofs $(PROOFS)
 	@echo "all tests passed, those on Prosody, ejabberd, Redis and Redis Cluster included"
+
+# prove runs each package's tests once: those that start servers one after the other, since a server wants its port and its share.
+prove:
+	@mkdir -p bin && rm -f $(PROOFS)
+	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -shuffle=on $(ALONE)
+	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -tags servers -p 1 -shuffle=on -timeout 15m $(SERVED)
 
 check: ## vet, lint and the race detector, without the servers
 	$(GO) vet ./...
@@ -68,13 +75,11 @@ soak: ## steady load for DURATION (30m); samples and their graph go to bin/artef
 
 conformance: ## run every test and write xmpp/CONFORMANCE.md from what they prove
 	@deploy/dev/install.sh test
-	@mkdir -p bin && rm -f $(PROOFS)
-	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -shuffle=on ./...
-	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -tags servers -p 1 -shuffle=on -timeout 15m ./...
+	@$(MAKE) --no-print-directory prove
 	$(GO) run ./xmpp/conformance/table -proofs $(PROOFS)
 
 clean: ## delete what the other verbs made in the checkout
 	rm -rf bin .run .cache
 	$(GO) clean -testcache
 
-.PHONY: help demo test check build lint fuzz bench chaos soak conformance clean
+.PHONY: help demo test prove check build lint fuzz bench chaos soak conformance clean
