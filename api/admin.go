@@ -22,15 +22,18 @@ type Check struct {
 	Probe func(context.Context) error
 }
 
-// AdminConfig is what the operator's side works with. All fields are required.
+// AdminConfig is what the operator's side works with. All fields but Control are required.
 type AdminConfig struct {
 	// Checks decide /readyz. Who leads is not among them: a standby replica is ready too.
 	Checks  []Check
 	Metrics prometheus.Gatherer
+	// Control is served below /v1; nil: nothing is.
+	Control *Control
 	Log     *slog.Logger
 }
 
-// Admin returns the handler for the operator's tools. It has no authentication and belongs on a loopback address.
+// Admin returns the handler for the operator's tools. Health and metrics have no authentication, so that it belongs on a loopback
+// address; what is below /v1 wants a token.
 func Admin(cfg AdminConfig) http.Handler {
 	r := chi.NewRouter()
 	r.Use(harden, contain(cfg.Log))
@@ -41,6 +44,9 @@ func Admin(cfg AdminConfig) http.Handler {
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}))
+	if cfg.Control != nil {
+		r.Route("/v1", v1{*cfg.Control, cfg.Log}.routes)
+	}
 	return r
 }
 

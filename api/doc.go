@@ -5,6 +5,7 @@
 //	        GET /.well-known/...                    documents that adapters publish
 //	        GET, HEAD /m/{token}/{name}             files of the own store
 //	Admin:  GET /healthz /readyz /metrics
+//	        /v1/...                                 the operator's tools, with a bearer token
 //
 // Errors are problem details (RFC 9457). Nothing of a request's content, query or credentials is logged.
 package api

@@ -35,7 +35,7 @@ func TestDocumentMatchesRoutes(t *testing.T) {
 			documented = append(documented, strings.ToUpper(method)+" "+path)
 		}
 	}
-	admin := Admin(AdminConfig{Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)})
+	admin := Admin(AdminConfig{Metrics: prometheus.NewRegistry(), Control: &Control{}, Log: slog.New(slog.DiscardHandler)})
 	for _, h := range []http.Handler{public(&receiver{}, io.Discard), admin} {
 		err := chi.Walk(h.(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 			served = append(served, method+" "+strings.Replace(route, "/*", "/{document}", 1))

@@ -14,17 +14,24 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
+	// Field names the parameter or member that is wrong; a member of ours (RFC 9457 §3.2).
+	Field string `json:"field,omitempty"`
 }
 
 // refuse writes a problem. Detail is a fixed text of ours, never a part of the request.
 func refuse(w http.ResponseWriter, status int, detail string) {
-	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, detail})
+	tell(w, problem{Status: status, Detail: detail})
+}
+
+func tell(w http.ResponseWriter, p problem) {
+	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
+	body, err := json.Marshal(p)
 	if err != nil {
-		http.Error(w, http.StatusText(status), status)
+		http.Error(w, p.Title, p.Status)
 		return
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
+	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n')) // a caller that is gone hears nothing
 }
 

@@ -26,6 +26,8 @@ const (
 	RecordFile     RecordKind = "file"     // owner a:<account>: where a file that was moved already has been put
 	RecordSent     RecordKind = "sent"     // owner a:<account>: an op that the platform has taken but may still refuse by its window
 	RecordLate     RecordKind = "late"     // owner a:<account>: whether its user was asked about messages that are late, and the answer
+	RecordToken    RecordKind = "token"    // owner g: a bearer token of the operator's side, by an HMAC of its name
+	RecordAudit    RecordKind = "audit"    // owner audit: the operator's audit log, by number
 	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -76,6 +78,8 @@ func RetentionTable() []Retention {
 		{RecordBrowser, SessionTTL, "a registration that goes on in a browser"},
 		{RecordRedirect, 0, "the account, until it is unlinked"},
 		{RecordLinking, LinkingTTL, "so that a platform keeps what it sends for an account that is about to exist"},
+		{RecordToken, 0, "the operator; hashes of secrets"},
+		{RecordAudit, 0, "the operator; proof of what was done, which names no user"},
 		{RecordUnlink, 0, "a withdrawal under way"},
 		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},

@@ -1,0 +1,278 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"postern/gateway"
+)
+
+// Operations is what the operator's side may look at and do; *gateway.Gateway is one.
+type Operations interface {
+	Queues(ctx context.Context) ([]gateway.QueueState, []gateway.ParkedLanes, error)
+	Letters(ctx context.Context, f gateway.LetterFilter, after gateway.LetterID, n int) (page []gateway.Letter, next gateway.LetterID, err error)
+	ReplayLetter(ctx context.Context, id gateway.LetterID) error
+	DropLetter(ctx context.Context, id gateway.LetterID) error
+	ReplayLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
+	DropLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
+}
+
+// Audit is where every change is written down before it is made; *gateway.Audit is one.
+type Audit interface {
+	Add(ctx context.Context, actor, action, object string) (gateway.AuditEntry, error)
+	Lines(ctx context.Context, after int64, n int) ([]gateway.AuditEntry, error)
+}
+
+// Control is the operator's side of the API. All fields are required.
+type Control struct {
+	Tokens     Tokens
+	Operations Operations
+	Audit      Audit
+	Instances  []gateway.Instance
+}
+
+//go:embed openapi.yaml
+var document []byte
+
+const (
+	// maxAsked bounds the body of a request of the operator's side.
+	maxAsked = 64 << 10
+	// defaultPage and maxPage are how many entries one answer lists.
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// v1 is the operator's side, below /v1.
+type v1 struct {
+	Control
+	log *slog.Logger
+}
+
+func (v v1) routes(r chi.Router) {
+	g := newGuard(v.Tokens, v.log)
+	r.Get("/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(document) // a caller that is gone hears nothing
+	})
+	viewer := r.With(g.needs(gateway.RoleViewer))
+	viewer.Get("/whoami", v.answer(v.whoami))
+	viewer.Get("/adapters", v.answer(v.adapters))
+	viewer.Get("/queues", v.answer(v.queues))
+	viewer.Get("/dead-letters", v.answer(v.letters))
+	operator := r.With(g.needs(gateway.RoleOperator))
+	operator.Post("/dead-letters/replay", v.answer(v.replayLetters))
+	operator.Post("/dead-letters/drop", v.answer(v.dropLetters))
+	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
+	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
+	r.With(g.needs(gateway.RoleAdmin)).Get("/audit", v.answer(v.audit))
+}
+
+// wrong is a request that asks for what cannot be; Field names the parameter or member.
+type wrong struct {
+	field, detail string
+	// unread: the request could not even be read.
+	unread bool
+}
+
+func (w *wrong) Error() string { return w.field + ": " + w.detail }
+
+// answer turns what a handler returns into JSON, nil into 204, and errors into problems.
+func (v v1) answer(h func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		got, err := h(r)
+		if err != nil {
+			v.refuse(w, err)
+			return
+		}
+		if got == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		body, err := json.Marshal(got)
+		if err != nil {
+			v.refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(append(body, '\n')) // a caller that is gone hears nothing
+	}
+}
+
+func (v v1) refuse(w http.ResponseWriter, err error) {
+	if bad, ok := errors.AsType[*wrong](err); ok {
+		status := http.StatusUnprocessableEntity
+		if bad.unread {
+			status = http.StatusBadRequest
+		}
+		tell(w, problem{Status: status, Detail: bad.detail, Field: bad.field})
+		return
+	}
+	if errors.Is(err, gateway.ErrNotFound) {
+		refuse(w, http.StatusNotFound, "It is not there, or not there any more.")
+		return
+	}
+	v.log.Warn("operator's request not answered", "err", err)
+	refuseForNow(w, retrySoon, "The gateway cannot answer this now.")
+}
+
+// note writes down who is about to do what.
+func (v v1) note(r *http.Request, action, object string) error {
+	_, err := v.Audit.Add(r.Context(), token(r).Name, action, object)
+	return err
+}
+
+// decode reads a body strictly.
+func decode(r *http.Request, into any) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAsked+1))
+	switch {
+	case err != nil:
+		return &wrong{"body", "The body could not be read.", true}
+	case len(body) > maxAsked:
+		return &wrong{"body", fmt.Sprintf("A body has at most %d bytes.", maxAsked), true}
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
+			return &wrong{t.Field, "It is of another type.", true}
+		}
+		return &wrong{"body", "The body is not the JSON object that openapi.yaml describes.", true}
+	}
+	if d.More() {
+		return &wrong{"body", "There is more than one JSON value.", true}
+	}
+	return nil
+}
+
+// query reads the parameters that a route knows, and refuses any other.
+func query(r *http.Request, known ...string) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &wrong{"query", "The query is not of the form a=b&c=d.", true}
+	}
+	left := len(values)
+	for _, name := range known {
+		if n := len(values[name]); n > 1 {
+			return nil, &wrong{name, "It is there more than once.", false}
+		} else if n == 1 {
+			left--
+		}
+	}
+	if left > 0 {
+		return nil, &wrong{"query", "There is a parameter that this address does not know.", false}
+	}
+	return values, nil
+}
+
+// pageSize reads the parameter limit.
+func pageSize(q url.Values) (int, error) {
+	if !q.Has("limit") {
+		return defaultPage, nil
+	}
+	n, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || n < 1 || n > maxPage {
+		return 0, &wrong{"limit", fmt.Sprintf("It is a number from 1 to %d.", maxPage), false}
+	}
+	return n, nil
+}
+
+type tokenView struct {
+	Name  string       `json:"name"`
+	Role  gateway.Role `json:"role"`
+	Until time.Time    `json:"until,omitzero"`
+}
+
+func (v v1) whoami(r *http.Request) (any, error) {
+	t := token(r)
+	return tokenView{t.Name, t.Role, t.Until}, nil
+}
+
+type adapterView struct {
+	ID       gateway.AdapterID `json:"id"`
+	Name     string            `json:"name"`
+	Platform string            `json:"platform"`
+	JID      string            `json:"jid"`
+}
+
+func (v v1) adapters(*http.Request) (any, error) {
+	out := struct {
+		Items []adapterView `json:"items"`
+	}{[]adapterView{}}
+	for _, i := range v.Instances {
+		out.Items = append(out.Items, adapterView{i.ID, i.Name, i.Adapter.Descriptor().Platform, i.Component})
+	}
+	return out, nil
+}
+
+type queueView struct {
+	Where   string            `json:"where"`
+	Adapter gateway.AdapterID `json:"adapter,omitempty"`
+	Entries int               `json:"entries"`
+	Oldest  time.Time         `json:"oldest,omitzero"`
+}
+
+type parkedView struct {
+	Where  string             `json:"where"`
+	Reason gateway.ParkReason `json:"reason"`
+	Chats  int                `json:"chats"`
+	Next   time.Time          `json:"next"`
+}
+
+func (v v1) queues(r *http.Request) (any, error) {
+	queues, parked, err := v.Operations.Queues(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := struct {
+		Queues []queueView  `json:"queues"`
+		Parked []parkedView `json:"parked"`
+	}{[]queueView{}, []parkedView{}}
+	for _, q := range queues {
+		out.Queues = append(out.Queues, queueView(q))
+	}
+	for _, p := range parked {
+		out.Parked = append(out.Parked, parkedView{p.Where, p.Reason, p.Lanes, p.Next})
+	}
+	return out, nil
+}
+
+func (v v1) audit(r *http.Request) (any, error) {
+	q, err := query(r, "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	n, err := pageSize(q)
+	if err != nil {
+		return nil, err
+	}
+	var after int64
+	if q.Has("after") {
+		if after, err = strconv.ParseInt(q.Get("after"), 10, 64); err != nil || after < 0 {
+			return nil, &wrong{"after", "It is the number of a line.", false}
+		}
+	}
+	lines, err := v.Audit.Lines(r.Context(), after, n)
+	if err != nil {
+		return nil, err
+	}
+	out := struct {
+		Items []gateway.AuditEntry `json:"items"`
+		Next  int64                `json:"next,omitempty"`
+	}{Items: append([]gateway.AuditEntry{}, lines...)}
+	if len(lines) == n {
+		out.Next = lines[n-1].Seq
+	}
+	return out, nil
+}

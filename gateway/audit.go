@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// AuditEntry is one line of the audit log: who did what, when. Each carries the hash of the one before it, so that no line can be
+// changed, taken out or put in between without every later hash showing it; that the last ones were cut off shows only to who has kept
+// a later hash. It names no user.
+type AuditEntry struct {
+	Seq int64     `json:"seq"`
+	At  time.Time `json:"at"`
+	// Actor is the name of a token, "cli" for the command line beside the store, or "gateway".
+	Actor string `json:"actor"`
+	// Action is a noun and a verb, such as dead-letter.replay.
+	Action string `json:"action"`
+	// Object is what it was done to, where that is nobody: an id of a dead letter, the name of a token.
+	Object string `json:"object,omitempty"`
+	// Prev is the Hash of the line before, empty in the first; Hash is over this line with an empty Hash, as JSON.
+	Prev string `json:"prev"`
+	Hash string `json:"hash"`
+}
+
+// sum is the hash of a line.
+func (e AuditEntry) sum() string {
+	e.Hash = ""
+	plain, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings, numbers and a time
+	}
+	h := sha256.Sum256(plain)
+	return hex.EncodeToString(h[:])
+}
+
+// ErrAudit: the audit log does not hold together.
+var ErrAudit = errors.New("audit log broken")
+
+// VerifyAudit checks that a line follows the one before it, the zero AuditEntry for the first.
+func VerifyAudit(before, e AuditEntry) error {
+	switch {
+	case e.Seq != before.Seq+1:
+		return fmt.Errorf("%w: line %d follows line %d", ErrAudit, e.Seq, before.Seq)
+	case e.Prev != before.Hash:
+		return fmt.Errorf("%w: line %d follows another line %d than the one before it", ErrAudit, e.Seq, before.Seq)
+	case e.Hash != e.sum():
+		return fmt.Errorf("%w: line %d was changed", ErrAudit, e.Seq)
+	}
+	return nil
+}
+
+// Audit is the operator's audit log, shared by all replicas.
+type Audit struct {
+	store Records
+	keys  *Keyring
+}
+
+// NewAudit returns the log that a store holds.
+func NewAudit(store Records, keys *Keyring) *Audit { return &Audit{store, keys} }
+
+const (
+	ownerAudit Owner = "audit"
+	// auditHead is the name of the record that says how long the log is.
+	auditHead = "head"
+	// auditTries is how often an entry looks for its place while others find theirs.
+	auditTries = 64
+)
+
+func auditName(seq int64) string { return fmt.Sprintf("%012d", seq) }
+
+// Add writes one line and returns it.
+func (a *Audit) Add(ctx context.Context, actor, action, object string) (AuditEntry, error) {
+	for range auditTries {
+		last, err := a.last(ctx)
+		if err != nil {
+			return AuditEntry{}, err
+		}
+		e := AuditEntry{Seq: last.Seq + 1, At: time.Now().UTC().Truncate(time.Millisecond), Actor: actor, Action: action, Object: object, Prev: last.Hash}
+		e.Hash = e.sum()
+		plain, err := json.Marshal(e)
+		if err != nil {
+			return AuditEntry{}, err
+		}
+		name := auditName(e.Seq)
+		err = a.store.Save(ctx, ownerAudit,
+			Change{Kind: RecordAudit, Name: name, Value: a.keys.operator.Seal("audit/"+name, plain), IfAbsent: true},
+			Change{Kind: RecordAudit, Name: auditHead, Value: strconv.AppendInt(nil, e.Seq, 10)})
+		switch {
+		case err == nil:
+			return e, nil
+		case !errors.Is(err, ErrExists): // somebody else's line: the next place is ours
+			return AuditEntry{}, fmt.Errorf("gateway: audit: %w", err)
+		}
+	}
+	return AuditEntry{}, errors.New("gateway: audit: too many others write at once")
+}
+
+// last returns the newest line, the zero AuditEntry of an empty log.
+func (a *Audit) last(ctx context.Context) (AuditEntry, error) {
+	got, err := a.store.Load(ctx, RecordKey{ownerAudit, RecordAudit, auditHead})
+	if err != nil || got[0] == nil {
+		return AuditEntry{}, err
+	}
+	n, err := strconv.ParseInt(string(got[0]), 10, 64)
+	if err != nil {
+		return AuditEntry{}, fmt.Errorf("gateway: audit: %w", err)
+	}
+	page, err := a.Lines(ctx, n-1, 1)
+	if err != nil || len(page) == 0 {
+		return AuditEntry{}, err
+	}
+	return page[0], nil
+}
+
+// Lines returns up to n lines behind one, oldest first, and checks that they hold together; the first is held against the one before
+// it too. ErrAudit when they do not.
+func (a *Audit) Lines(ctx context.Context, after int64, n int) ([]AuditEntry, error) {
+	var before AuditEntry
+	from := max(after, 1)
+	keys := make([]RecordKey, 0, n+1)
+	for seq := from; seq <= max(after, 0)+int64(n); seq++ {
+		keys = append(keys, RecordKey{ownerAudit, RecordAudit, auditName(seq)})
+	}
+	got, err := a.store.Load(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: audit: %w", err)
+	}
+	var out []AuditEntry
+	for i, sealed := range got {
+		if sealed == nil {
+			break
+		}
+		plain, err := a.keys.operator.Open("audit/"+keys[i].Name, sealed)
+		if err != nil {
+			return nil, fmt.Errorf("%w: line %s does not open", ErrAudit, keys[i].Name)
+		}
+		var e AuditEntry
+		if err := json.Unmarshal(plain, &e); err != nil {
+			return nil, fmt.Errorf("%w: line %s: %w", ErrAudit, keys[i].Name, err)
+		}
+		if i > 0 || after < 1 {
+			if err := VerifyAudit(before, e); err != nil {
+				return nil, err
+			}
+		}
+		if before = e; e.Seq > after {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
