@@ -42,7 +42,13 @@ type cli struct {
 	Init    initCmd    `cmd:"" help:"Write a configuration, its secrets and the lines for the XMPP server."`
 	Demo    demoCmd    `cmd:"" help:"Play a conversation on real servers, then stay up to join in."`
 	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe platform with a web page, to try the gateway with."`
-	Version versionCmd `cmd:"" help:"Say which build this is."`
+
+	Token       tokenCmd       `cmd:"" help:"Make, list and end the tokens of the operator's tools."`
+	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway."`
+	Queues      queuesCmd      `cmd:"" help:"Say what waits in a running gateway, and for what."`
+	DeadLetters deadLettersCmd `cmd:"" help:"List, replay and drop messages that were given up on."`
+	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
+	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }
 
 const description = `Postern lets the users of an XMPP server talk with people on other messengers.

@@ -108,6 +108,7 @@ type builder struct {
 	secrets   []string
 	documents []gateway.Publisher
 	metrics   *gateway.Metrics
+	control   *api.Control
 }
 
 // instances opens every adapter, in the order of their names.
@@ -267,6 +268,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
+	b.control = &api.Control{Tokens: gateway.NewTokens(a.store, keys), Operations: a.gateway, Audit: gateway.NewAudit(a.store, keys), Instances: b.made}
 	return b.components(a, texts)
 }
 
@@ -362,7 +364,7 @@ func (b *builder) listeners(a *App) error {
 	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a, proxies), b.o.Log)}
 	a.admin = &listener{name: "admin", addr: h.Admin, server: api.NewServer(api.Admin(api.AdminConfig{
 		Checks:  []api.Check{{Name: "store", Probe: a.store.Ready}, {Name: "running", Probe: a.running}},
-		Metrics: b.registry, Log: b.o.Log,
+		Metrics: b.registry, Control: b.control, Log: b.o.Log,
 	}), b.o.Log)}
 	if h.TLS.CertFile == "" {
 		return nil
