@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -188,46 +187,17 @@ func pageSize(q url.Values) (int, error) {
 	return n, nil
 }
 
-type tokenView struct {
-	Name  string       `json:"name"`
-	Role  gateway.Role `json:"role"`
-	Until time.Time    `json:"until,omitzero"`
-}
-
 func (v v1) whoami(r *http.Request) (any, error) {
 	t := token(r)
-	return tokenView{t.Name, t.Role, t.Until}, nil
-}
-
-type adapterView struct {
-	ID       gateway.AdapterID `json:"id"`
-	Name     string            `json:"name"`
-	Platform string            `json:"platform"`
-	JID      string            `json:"jid"`
+	return TokenView{t.Name, t.Role, t.Until}, nil
 }
 
 func (v v1) adapters(*http.Request) (any, error) {
-	out := struct {
-		Items []adapterView `json:"items"`
-	}{[]adapterView{}}
+	out := AdaptersView{[]AdapterView{}}
 	for _, i := range v.Instances {
-		out.Items = append(out.Items, adapterView{i.ID, i.Name, i.Adapter.Descriptor().Platform, i.Component})
+		out.Items = append(out.Items, AdapterView{i.ID, i.Name, i.Adapter.Descriptor().Platform, i.Component})
 	}
 	return out, nil
-}
-
-type queueView struct {
-	Where   string            `json:"where"`
-	Adapter gateway.AdapterID `json:"adapter,omitempty"`
-	Entries int               `json:"entries"`
-	Oldest  time.Time         `json:"oldest,omitzero"`
-}
-
-type parkedView struct {
-	Where  string             `json:"where"`
-	Reason gateway.ParkReason `json:"reason"`
-	Chats  int                `json:"chats"`
-	Next   time.Time          `json:"next"`
 }
 
 func (v v1) queues(r *http.Request) (any, error) {
@@ -235,15 +205,12 @@ func (v v1) queues(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Queues []queueView  `json:"queues"`
-		Parked []parkedView `json:"parked"`
-	}{[]queueView{}, []parkedView{}}
+	out := QueuesView{[]QueueView{}, []ParkedView{}}
 	for _, q := range queues {
-		out.Queues = append(out.Queues, queueView(q))
+		out.Queues = append(out.Queues, QueueView(q))
 	}
 	for _, p := range parked {
-		out.Parked = append(out.Parked, parkedView{p.Where, p.Reason, p.Lanes, p.Next})
+		out.Parked = append(out.Parked, ParkedView{p.Where, p.Reason, p.Lanes, p.Next})
 	}
 	return out, nil
 }
@@ -267,10 +234,7 @@ func (v v1) audit(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Items []gateway.AuditEntry `json:"items"`
-		Next  int64                `json:"next,omitempty"`
-	}{Items: append([]gateway.AuditEntry{}, lines...)}
+	out := AuditView{Items: append([]gateway.AuditEntry{}, lines...)}
 	if len(lines) == n {
 		out.Next = lines[n-1].Seq
 	}
