@@ -31,6 +31,8 @@ type Operations interface {
 // Audit is where every change is written down before it is made; *gateway.Audit is one.
 type Audit interface {
 	Add(ctx context.Context, actor, action, object string) (gateway.AuditEntry, error)
+	// AddAbout returns the salt by which alone the line can be shown to be about the user.
+	AddAbout(ctx context.Context, actor, action, object string, user gateway.UserID) (e gateway.AuditEntry, salt string, err error)
 	Lines(ctx context.Context, after int64, n int) ([]gateway.AuditEntry, error)
 }
 
@@ -38,8 +40,11 @@ type Audit interface {
 type Control struct {
 	Tokens     Tokens
 	Operations Operations
+	Users      Users
 	Audit      Audit
 	Instances  []gateway.Instance
+	// ParseUser reads a bare JID (RFC 7622).
+	ParseUser func(string) (gateway.UserID, error)
 }
 
 //go:embed openapi.yaml
@@ -75,7 +80,11 @@ func (v v1) routes(r chi.Router) {
 	operator.Post("/dead-letters/drop", v.answer(v.dropLetters))
 	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
 	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
-	r.With(g.needs(gateway.RoleAdmin)).Get("/audit", v.answer(v.audit))
+	operator.Get("/users/{jid}/accounts", v.answer(v.accounts))
+	admin := r.With(g.needs(gateway.RoleAdmin))
+	admin.Get("/users/{jid}/export", v.answer(v.export))
+	admin.Delete("/users/{jid}", v.answer(v.erase))
+	admin.Get("/audit", v.answer(v.audit))
 }
 
 // wrong is a request that asks for what cannot be; Field names the parameter or member.

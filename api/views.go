@@ -92,3 +92,33 @@ type AuditView struct {
 	Items []gateway.AuditEntry `json:"items"`
 	Next  int64                `json:"next,omitempty"`
 }
+
+// AccountsView lists a user's accounts.
+type AccountsView struct {
+	Items []AccountView `json:"items"`
+}
+
+// AccountView is one of them.
+type AccountView struct {
+	ID       gateway.AccountID       `json:"id"`
+	Adapter  gateway.AdapterID       `json:"adapter"`
+	Standing gateway.AccountStanding `json:"standing"`
+	Shared   bool                    `json:"shared,omitempty"`
+	Created  time.Time               `json:"created"`
+	Paused   time.Time               `json:"paused_until,omitzero"`
+}
+
+// ExportView is a page of what is held of a user.
+type ExportView struct {
+	Schema string             `json:"schema"`
+	Items  []gateway.Exported `json:"items"`
+	Next   string             `json:"next,omitempty"`
+}
+
+// ErasedView is what an erasure came to. Line is of the audit log; Salt proves that it is about this user, and is kept nowhere else.
+type ErasedView struct {
+	Accounts int    `json:"accounts"`
+	Pending  int    `json:"pending"`
+	Line     int64  `json:"line"`
+	Salt     string `json:"salt"`
+}
