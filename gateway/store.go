@@ -33,6 +33,8 @@ var (
 	ErrFenced = errors.New("lease lost")
 	// ErrExists: a record that should be new is there already.
 	ErrExists = errors.New("record exists")
+	// ErrChanged: a record is not any more what its change was made from.
+	ErrChanged = errors.New("record changed meanwhile")
 	// ErrNotFound: there is no such dead letter.
 	ErrNotFound = errors.New("not found")
 )
@@ -221,13 +223,15 @@ type RecordKey struct {
 type RecordKind string
 
 // Change is one write to an owner's records. A nil Value deletes. IfAbsent fails the whole Save with ErrExists when the
-// record is there. TTL > 0 makes a record that expires; such a record is not listed. The retention table says which kinds
-// expire: a Save that disagrees with it is refused.
+// record is there; Was, unless it is nil, fails it with ErrChanged when the record holds neither that nor Value already, so that of
+// two changes made from the same state only one is written. TTL > 0 makes a record that expires; such a record is not listed. The
+// retention table says which kinds expire: a Save that disagrees with it is refused.
 type Change struct {
 	Kind     RecordKind
 	Name     string
 	Value    []byte
 	IfAbsent bool
+	Was      []byte
 	TTL      time.Duration
 }
 
