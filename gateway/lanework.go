@@ -80,6 +80,9 @@ func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict
 
 // handle runs the walk of one entry in a slot, and keeps a panic to that entry.
 func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v verdict) {
+	if ctx.Err() != nil { // a place that is free would be taken half the time all the same
+		return verdict{end: stop}
+	}
 	slots := o.g.slotsOut
 	if l.id.queue == QueueIn {
 		slots = o.g.slotsIn

@@ -165,19 +165,30 @@ func askAgain(wait time.Duration) *verdict {
 }
 
 // pieceTurn waits for the turn of a further piece of a message that is being sent: in place, since a message is not left half said.
-// Without the store it goes on: the platform knows its limits as well.
-func (w *outWalk) pieceTurn(ctx context.Context, n int) bool {
+// Without the store it goes on: the platform knows its limits as well. Whoever has waited asks whether the shard is still theirs: the
+// next owner may have said the piece meanwhile.
+func (w *outWalk) pieceTurn(ctx context.Context, n int) *verdict {
+	waited := false
 	for n > 0 {
 		got, err := w.o.g.tokens(ctx, w.inst, w.account, w.contact, time.Minute)
-		if err != nil {
-			return !fatal(ctx, err)
+		if err != nil && fatal(ctx, err) {
+			return &verdict{end: stop}
 		}
-		if !sleep(ctx, got.Wait) {
-			return false
+		if err != nil {
+			break
+		}
+		if waited = waited || got.Wait > 0; !sleep(ctx, got.Wait) {
+			return &verdict{end: stop}
 		}
 		if got.OK {
-			return true
+			break
 		}
 	}
-	return true
+	if !waited {
+		return nil
+	}
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
 }

@@ -151,8 +151,8 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 			return sent, v
 		}
 	}
-	if !w.pieceTurn(ctx, n) {
-		return Sent{}, &verdict{end: stop}
+	if v := w.pieceTurn(ctx, n); v != nil {
+		return Sent{}, v
 	}
 	start := time.Now()
 	sent, err := w.call(ctx, op)
