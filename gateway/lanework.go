@@ -54,18 +54,11 @@ func (o *ownership) work(ctx context.Context, l *lane) {
 // try works on one entry, waiting in place between tries while the waits are short.
 func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict {
 	for {
-		v := o.handle(ctx, l, q, it)
-		for v.turn != nil { // others' files come first: outside the slots of lanes
-			select {
-			case <-v.turn.ready:
-				mine := v.turn
-				v = o.handle(withTurn(ctx, mine), l, q, it)
-				mine.end()
-			case <-ctx.Done():
-				v.turn.end()
-				v = verdict{end: stop}
-			}
+		step := o.once
+		if it.found {
+			step = o.found
 		}
+		v := step(ctx, l, q, it)
 		if v.end == stop {
 			o.lose()
 		}
@@ -76,6 +69,23 @@ func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict
 			return verdict{end: stop}
 		}
 	}
+}
+
+// once works on one entry, and waits where others' files come first: outside the slots of lanes.
+func (o *ownership) once(ctx context.Context, l *lane, q Queue, it *item) verdict {
+	v := o.handle(ctx, l, q, it)
+	for v.turn != nil {
+		select {
+		case <-v.turn.ready:
+			mine := v.turn
+			v = o.handle(withTurn(ctx, mine), l, q, it)
+			mine.end()
+		case <-ctx.Done():
+			v.turn.end()
+			v = verdict{end: stop}
+		}
+	}
+	return v
 }
 
 // handle runs the walk of one entry in a slot, and keeps a panic to that entry.
@@ -214,6 +224,9 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 		if err != nil {
 			o.lose()
 			return false
+		}
+		if len(items) > 0 {
+			items[0].found, l.inherited = l.inherited, false
 		}
 		for _, it := range items {
 			v := o.try(ctx, l, q, it)

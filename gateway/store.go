@@ -140,6 +140,11 @@ type Worker interface {
 	Begin(ctx context.Context, l Lease, q Queue, id EntryID, maps []MapEntry) (Attempt, error)
 	// Fail marks that a try ended without effect: the attempt number and the age stay, the uncertainty goes.
 	Fail(ctx context.Context, l Lease, q Queue, id EntryID) error
+	// Start counts that somebody begins with an entry of whose last owner nothing is known, unless that was counted so many times
+	// already; it returns how often it was before. Survived, Park, Finish and Dead forget it.
+	Start(ctx context.Context, l Lease, q Queue, id EntryID, most int) (before int, err error)
+	// Survived forgets an entry's starts.
+	Survived(ctx context.Context, l Lease, q Queue, id EntryID) error
 	// Finish removes entries that are done and writes id maps, in one step. Unknown ids are no error.
 	Finish(ctx context.Context, l Lease, q Queue, ids []EntryID, maps []MapEntry) error
 	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked until a time.
