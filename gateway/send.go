@@ -39,6 +39,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
 		}
+		if n < len(w.planned.Ops)-1 {
+			continue
+		}
 		if v := w.awaits(ctx, sent); v != nil {
 			return v
 		}
@@ -67,16 +70,11 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 	if w.try.Number > 0 {
 		return nil
 	}
-	var before []MapEntry
-	if w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo && w.out.Stanza != "" {
-		// A status may overtake the answer to Send: what it needs stands before.
-		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
-	}
 	if err := w.keep(ctx); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	var err error
-	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before); err != nil {
+	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, w.awaited()); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	// A first try is made at any age: an operator who replays what was given up on means it.
@@ -88,6 +86,18 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 		return w.giveUp(ctx, old)
 	}
 	return nil
+}
+
+// awaited is what a status needs that overtakes the answer to Send: it stands before. Of a message of several pieces it says which is the last.
+func (w *outWalk) awaited() []MapEntry {
+	if !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo || w.out.Stanza == "" {
+		return nil
+	}
+	var last []MessageID
+	if n := len(w.planned.Ops); n > 1 {
+		last = []MessageID{MessageID(w.planned.Ops[n-1].ID)}
+	}
+	return []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(last))}
 }
 
 // mine is the id-map line of a message that our user wrote.
@@ -109,8 +119,12 @@ func (w *outWalk) remember(ids []MessageID) {
 		return
 	}
 	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), mapped{IDs: ids, Mine: true, At: w.out.Op.At}))
-	for _, id := range ids {
-		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), w.mine(nil)))
+	for n, id := range ids {
+		line := w.mine(nil)
+		if n < len(ids)-1 { // it has arrived, or was read, when its last piece was
+			line.Receipt, line.Markable = false, false
+		}
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), line))
 	}
 }
 
