@@ -23,7 +23,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	}
 	var ids []MessageID
 	for n := 0; n < len(w.planned.Ops); n++ {
-		sent, v := w.sendPiece(ctx, w.planned.Ops[n], n, w.try, caps)
+		sent, v := w.sendPiece(ctx, w.planned.Ops[n], n, ids, caps)
 		if v != nil {
 			return v
 		}
@@ -144,9 +144,9 @@ func (w *outWalk) rememberOrigin(ids []MessageID) {
 	}
 }
 
-// sendPiece sends one op of a plan. A step that an earlier try finished is read from the id map instead.
-func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps Caps) (Sent, *verdict) {
-	step := string(op.ID)
+// sendPiece sends one op of a plan, after those that became before. A step that an earlier try finished is read from the id map instead.
+func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageID, caps Caps) (Sent, *verdict) {
+	try, step := w.try, string(op.ID)
 	if len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
 		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
 		if err != nil {
@@ -157,9 +157,9 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 	}
 	if try.Unfinished && !caps.Idempotent {
-		ask := w.reconcile
-		if caps.Echo {
-			ask = w.echoedSend
+		ask := w.echoedSend
+		if !caps.Echo {
+			ask = func(ctx context.Context, op Op) (Sent, bool, *verdict) { return w.reconcile(ctx, op, before) }
 		}
 		if sent, found, v := ask(ctx, op); found || v != nil {
 			return sent, v
@@ -194,20 +194,40 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 	return sent, nil
 }
 
-// reconcile asks the platform whether an op whose answer was lost took effect.
-func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
+// reconcile asks the platform whether an op whose answer was lost took effect. What is known as another message already is not this one,
+// though it says the same.
+func (w *outWalk) reconcile(ctx context.Context, op Op, before []MessageID) (Sent, bool, *verdict) {
 	r, ok := w.inst.Adapter.(Reconciler)
 	if !ok {
 		return Sent{}, false, nil
 	}
 	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
 	defer cancel()
-	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
+	maybe, err := r.Reconcile(call, w.account.Credentials(), op)
 	w.answered(endOf(err))
 	if err != nil {
 		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}
-	return sent, found, nil
+	var all []MessageID
+	for _, sent := range maybe {
+		all = append(all, sent.IDs...)
+	}
+	if len(all) == 0 {
+		return Sent{}, false, nil
+	}
+	known, err := w.o.lookup(ctx, w.account, w.entry.Lane, byNative, nativeIDs(all)...)
+	if err != nil {
+		return Sent{}, false, new(w.o.storeFailed(ctx, err))
+	}
+	for _, sent := range maybe {
+		if !slices.ContainsFunc(sent.IDs, func(id MessageID) bool {
+			_, other := known[string(id)]
+			return other || slices.Contains(before, id)
+		}) {
+			return sent, true, nil
+		}
+	}
+	return Sent{}, false, nil
 }
 
 // record counts and logs the one line of a message's fate.
