@@ -115,6 +115,7 @@ type Gateway struct {
 	filesOut  *transfers                    // files on their way to platforms
 	fleeting  []chan fleeting               // typing on its way out, by contact
 	held      *cache[AdapterID, time.Time]  // until when platforms want to be left alone, in part at least
+	reviewed  *cache[AdapterID, time.Time]  // when the store was asked whether they do
 	spent     *cache[string, emptyUntil]    // users' limits that have no token to give
 	looks     []chan look                   // contacts to look at, by contact
 	looking   *cache[string, bool]          // contacts that are in looks
@@ -141,7 +142,7 @@ func New(cfg Config, d Deps) *Gateway {
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
-		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
+		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), reviewed: newCache[AdapterID, time.Time](1000, time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
 		healing: newCache[string, bool](100_000, healingLife),
 	}
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
