@@ -113,6 +113,11 @@ func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v v
 			v = o.panicked(ctx, q, it, r)
 		}
 	}()
+	if it.found {
+		if v := o.counted(ctx, q, it); v != nil {
+			return *v
+		}
+	}
 	// A walk that has begun goes to its end, also when the process stops or the lease is lost: cut off in a call to the
 	// platform, its effect would be uncertain. What it writes is fenced, and its calls are bounded (Config.SendTimeout).
 	// Only the transfer of a file ends with the lease: it has no effect that anybody sees.

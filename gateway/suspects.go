@@ -15,29 +15,45 @@ const startsMost = 4
 // An entry that was there once when a process died becomes a suspect: suspects are tried one by one, over all shards, so that those who
 // only stood beside the one that kills get through.
 func (o *ownership) found(ctx context.Context, l *lane, q Queue, it *item) verdict {
-	before, err := o.g.store.Start(ctx, o.lease, q, it.ID, 1)
-	if err == nil && before > 0 {
+	var v verdict
+	if !it.suspect {
+		v = o.once(ctx, l, q, it)
+	}
+	if it.suspect && it.found {
 		select {
 		case o.g.suspects <- struct{}{}:
 			defer func() { <-o.g.suspects }()
 		case <-ctx.Done():
 			return verdict{end: stop}
 		}
-		before, err = o.g.store.Start(ctx, o.lease, q, it.ID, startsMost)
+		v = o.once(ctx, l, q, it)
 	}
-	if err != nil {
-		return o.storeFailed(ctx, err)
-	}
-	it.found = false
-	if before >= startsMost {
-		o.g.log.Error("entry set aside: the process ended each time it was worked on", "partition", o.part, "queue", direction(q), "entry", it.ID)
-		return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "kills"})
-	}
-	v := o.once(ctx, l, q, it)
-	if v.end != done {
+	if v.end != done && !it.found {
 		o.survived(ctx, q, it)
 	}
 	return v
+}
+
+// counted counts the start of an entry that was found, once it has its place to work in. A verdict ends the try before it began: a suspect's
+// because its turn is another.
+func (o *ownership) counted(ctx context.Context, q Queue, it *item) *verdict {
+	most := 1
+	if it.suspect {
+		most = startsMost
+	}
+	before, err := o.g.store.Start(ctx, o.lease, q, it.ID, most)
+	switch {
+	case err != nil:
+		return new(o.storeFailed(ctx, err))
+	case before < most:
+		it.found = false
+		return nil
+	case !it.suspect:
+		it.suspect = true
+		return &verdict{end: again, why: ParkRetry}
+	}
+	o.g.log.Error("entry set aside: the process ended each time it was worked on", "partition", o.part, "queue", direction(q), "entry", it.ID)
+	return new(o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "kills"}))
 }
 
 // survived forgets the starts of an entry that is not done. Should that fail, the next owner counts one too many.
