@@ -249,7 +249,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		ids = append(ids, i.ID)
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
-	breakers(b.registry, b.made)
+	breakers(b.registry, b.made, b.hostOf)
 	if err := b.media(a, keys); err != nil {
 		return err
 	}
