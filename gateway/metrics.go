@@ -47,6 +47,12 @@ var fileResults = []string{
 // webhookResults are the ends that a webhook call can come to.
 var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled", "busy"}
 
+// conditions are those that the gateway refuses stanzas with.
+var conditions = []Condition{
+	ItemNotFound, RegistrationRequired, NotAuthorized, Forbidden, NotAllowed, NotAcceptable, BadRequest, Conflict, ServiceUnavailable,
+	RecipientUnavailable, ResourceConstraint, RemoteServerTimeout, PolicyViolation, InternalServerError, UndefinedCondition,
+}
+
 // parkReasons, accountStandings and places are the other closed sets.
 var (
 	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker}
@@ -133,6 +139,9 @@ func (m *Metrics) start(adapters []AdapterID) {
 		}
 		for _, c := range Classes() {
 			m.pollFails.WithLabelValues(id, c.String())
+		}
+		for _, c := range conditions {
+			m.refused.WithLabelValues(id, string(c))
 		}
 		for _, s := range accountStandings {
 			m.standings.WithLabelValues(id, string(s))

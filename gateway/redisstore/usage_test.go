@@ -9,7 +9,7 @@ import (
 )
 
 // How full Redis is is told beside how full it may be.
-func TestMemory(t *testing.T) {
+func TestMemoryUse(t *testing.T) {
 	r, err := lab.ForTest(t).StartRedis(t.Context(), lab.RedisConfig{})
 	if err != nil {
 		t.Fatal(err)
