@@ -74,14 +74,15 @@ func TestSurvey(t *testing.T) {
 		juliet, nurse := r.contact("juliet"), r.contact("nurse")
 		value := r.measured()
 		defer func() { r.stop() }()
-		r.mustAsk(nurse, "n", "limited")
 		for n := range 3 {
 			r.mustAsk(juliet, fmt.Sprint("j", n), "text")
 		}
+		<-time.After(time.Second) // the first is on its way before the platform says that it is too much
+		r.mustAsk(nurse, "n", "limited")
 		if err := r.event(said("juliet", "m1", "hello", 0)); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(31 * time.Second)
+		<-time.After(30 * time.Second)
 		for _, want := range []struct {
 			name   string
 			labels []string
@@ -172,6 +173,22 @@ func TestCensus(t *testing.T) {
 		}
 		if got := value("postern_account_changes_total", "adapter=wall", "standing=reauth_needed"); got != 1 {
 			t.Errorf("changes: got %v, want 1", got)
+		}
+	})
+}
+
+// Asking that fails is counted by the class of the error.
+func TestPollFailuresAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &asked{platform: &platform{caps: textCaps()}, feed: make(chan []gateway.Event), runs: make(chan string, 10)}
+		r := newRig(t, a.platform, gateway.Config{})
+		r.adapter = a
+		value := r.measured()
+		defer func() { r.stop() }()
+		a.feed <- nil // it fails
+		<-time.After(10 * time.Second)
+		if got := value("postern_poll_failures_total", "adapter=wall", "class=retryable"); got != 1 {
+			t.Errorf("retryable: got %v, want 1", got)
 		}
 	})
 }
