@@ -125,7 +125,7 @@ func (p panel) object(id int, at object) object {
 	switch p.kind {
 	case number:
 		defaults = object{"unit": p.unit, "color": object{"mode": "thresholds"}, "thresholds": p.thresholds()}
-		options = object{"colorMode": "background", "graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}}}
+		options = object{"colorMode": "background", "graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}}
 	case grid:
 		defaults, options = object{}, object{"showHeader": true}
 	case lines:
