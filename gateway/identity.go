@@ -188,15 +188,6 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 	if a, ok := i.accounts.load(id); ok {
 		return a, nil
 	}
-	a, err := i.fetch(ctx, id)
-	if err == nil {
-		i.accounts.store(id, a)
-	}
-	return a, err
-}
-
-// fetch is ByID past what is cached.
-func (i *Identity) fetch(ctx context.Context, id AccountID) (*Account, error) {
 	owner := accountOwner(id)
 	got, err := i.store.Load(ctx, RecordKey{owner, RecordDataKey, "key"}, RecordKey{owner, RecordAccount, "account"})
 	if err != nil {
@@ -230,6 +221,7 @@ func (i *Identity) fetch(ctx context.Context, id AccountID) (*Account, error) {
 		return nil, fmt.Errorf("gateway: identity: account: %w", err)
 	}
 	i.onLine(a)
+	i.accounts.store(id, a)
 	return a, nil
 }
 

@@ -192,7 +192,7 @@ func (g *Gateway) tellAccounts(a AdapterID, counts map[AccountStanding]int) {
 	}
 }
 
-// countAccounts looks at each account once, past the cache: that is for those in use.
+// countAccounts looks at each account once.
 func (g *Gateway) countAccounts(ctx context.Context, a AdapterID) (map[AccountStanding]int, error) {
 	d := g.instances[a].Adapter.Descriptor()
 	counts := map[AccountStanding]int{}
@@ -203,7 +203,8 @@ func (g *Gateway) countAccounts(ctx context.Context, a AdapterID) (map[AccountSt
 				return ctx.Err()
 			}
 			var err error
-			account, err = g.identity.fetch(ctx, id)
+			account, err = g.identity.ByID(ctx, id)
+			g.identity.accounts.forget(id) // it is not in use
 			if errors.Is(err, ErrNoAccount) {
 				return nil
 			}

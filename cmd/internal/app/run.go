@@ -38,11 +38,11 @@ type listener struct {
 //	Run ── two listeners
 //	    ├─ gateway.Run
 //	    ├─ upload slots asked between replicas, and old files
+//	    ├─ how the store does, for metrics
 //	    ├─ one per component: Component.Run
 //	    ├─ one per platform that is told our webhook's address
 //	    ├─ one per platform whose accounts are looked after
-//	    ├─ withdrawals that platforms have not confirmed
-//	    └─ how the store does, for metrics
+//	    └─ withdrawals that platforms have not confirmed
 //
 // The order of the stop follows the mail: first no more stanzas (the components say goodbye, end their streams and take
 // what was on its way), then no more webhooks, then the lanes finish what they can, then the store, then the admin side.
@@ -158,6 +158,7 @@ func (a *App) start(ctx context.Context) working {
 	w.gateway.start(ctx, a.gateway.Run)
 	w.gateway.start(ctx, a.slots.Run)
 	w.errands.start(ctx, a.sweep)
+	w.errands.start(ctx, a.watchStore)
 	for _, l := range a.links {
 		w.components.start(ctx, l.component.Run)
 		if r, ok := l.Adapter.(gateway.Registrar); ok {
@@ -168,7 +169,6 @@ func (a *App) start(ctx context.Context) working {
 		}
 	}
 	w.errands.start(ctx, a.retryUnlinks)
-	w.errands.start(ctx, a.watchStore)
 	return w
 }
 
