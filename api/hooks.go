@@ -82,7 +82,7 @@ func (h *hooks) receive(w http.ResponseWriter, r *http.Request) {
 	select {
 	case h.reading <- struct{}{}:
 	default:
-		refuseForNow(w, retrySoon, "Too many webhooks at once.")
+		h.busy(w, a)
 		return
 	}
 	in := &counted{Reader: http.MaxBytesReader(w, r.Body, maxBody), held: &h.held}
@@ -96,11 +96,19 @@ func (h *hooks) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !h.turn(r.Context()) {
-		refuseForNow(w, retrySoon, "Too many webhooks at once.")
+		h.busy(w, a)
 		return
 	}
 	defer func() { <-h.working }()
 	h.answer(w, r, a, h.cfg.Receiver.Receive(r.Context(), a, request(r, body)))
+}
+
+// busy refuses a webhook for now: the platform keeps it.
+func (h *hooks) busy(w http.ResponseWriter, a gateway.AdapterID) {
+	if h.cfg.Busy != nil {
+		h.cfg.Busy(a)
+	}
+	refuseForNow(w, retrySoon, "Too many webhooks at once.")
 }
 
 // read returns the body, whatever the header says about its length.
@@ -117,7 +125,7 @@ func (h *hooks) unread(w http.ResponseWriter, a gateway.AdapterID, err error) {
 	switch {
 	case errors.Is(err, errBusy):
 		w.Header().Set("Connection", "close")
-		refuseForNow(w, retrySoon, "Too many webhooks at once.")
+		h.busy(w, a)
 	case tooLarge:
 		if h.cfg.TooLarge != nil {
 			h.cfg.TooLarge(a)

@@ -16,8 +16,9 @@ import (
 
 // TestHeldBytesAreBounded: bodies that wait are counted together, and what was answered is given back.
 func TestHeldBytesAreBounded(t *testing.T) {
+	busy := 0
 	h := &hooks{
-		cfg: PublicConfig{Receiver: &receiver{}, Log: slog.New(slog.DiscardHandler)}, known: map[gateway.AdapterID]bool{"one": true},
+		cfg: PublicConfig{Receiver: &receiver{}, Log: slog.New(slog.DiscardHandler), Busy: func(gateway.AdapterID) { busy++ }}, known: map[gateway.AdapterID]bool{"one": true},
 		reading: make(chan struct{}, 2), working: make(chan struct{}, 2), loud: &rate.Sometimes{Interval: time.Hour},
 	}
 	router := chi.NewRouter()
@@ -35,5 +36,8 @@ func TestHeldBytesAreBounded(t *testing.T) {
 		if got := h.held.Load(); got != tt.held {
 			t.Errorf("afterwards: got %d bytes held, want %d", got, tt.held)
 		}
+	}
+	if busy != 1 {
+		t.Errorf("told of %d webhooks that were refused for now, want 1", busy)
 	}
 }

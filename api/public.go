@@ -40,7 +40,9 @@ type PublicConfig struct {
 	TrustedProxies []netip.Prefix
 	// TooLarge is told of a body over the limit; nil is allowed.
 	TooLarge func(gateway.AdapterID)
-	Log      *slog.Logger
+	// Busy is told of a webhook that was refused because there are too many at once; nil is allowed.
+	Busy func(gateway.AdapterID)
+	Log  *slog.Logger
 }
 
 // Public returns the handler for what platforms call, and users' clients where they fetch files from here.

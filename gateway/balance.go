@@ -253,6 +253,13 @@ func (b *balance) holds(p Partition, on bool) {
 	b.hintAll()
 }
 
+// carries reports whether a component is held here.
+func (b *balance) carries(a AdapterID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held[OutboxPartition(a)]
+}
+
 // decline notes whether the server of a component is out of reach from here.
 func (b *balance) decline(p Partition, on bool) {
 	b.mu.Lock()

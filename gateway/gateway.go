@@ -131,6 +131,7 @@ type Gateway struct {
 	failed    atomic.Int64                  // when the store did not take an op, in Unix nanoseconds
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
+	owners    sync.Map                      // partition -> *ownership, for the survey
 }
 
 // New returns a Gateway that does nothing yet.

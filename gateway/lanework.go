@@ -175,7 +175,7 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 	}
 	it := l.waiting[0]
 	l.waiting[0] = nil
-	l.waiting = l.waiting[1:]
+	l.waiting, l.now = l.waiting[1:], it
 	o.pending[l.id.queue]--
 	o.parts(l, it.Entry)
 	if o.pending[l.id.queue] == readResume {

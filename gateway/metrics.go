@@ -29,6 +29,14 @@ type Metrics struct {
 	files      *prometheus.CounterVec // direction, adapter, result
 	limited    *prometheus.CounterVec // adapter, scope
 	panics     prometheus.Counter
+
+	hookTime  *prometheus.HistogramVec // adapter
+	pollFails *prometheus.CounterVec   // adapter, class
+	standings *prometheus.CounterVec   // adapter, standing
+	queued    *prometheus.GaugeVec     // where, adapter
+	oldest    *prometheus.GaugeVec     // where, adapter
+	parked    *prometheus.GaugeVec     // where, reason
+	accounts  *prometheus.GaugeVec     // adapter, standing
 }
 
 // fileResults are the ends that a file can come to.
@@ -37,7 +45,22 @@ var fileResults = []string{
 }
 
 // webhookResults are the ends that a webhook call can come to.
-var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled"}
+var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled", "busy"}
+
+// conditions are those that the gateway refuses stanzas with.
+var conditions = []Condition{
+	ItemNotFound, RegistrationRequired, NotAuthorized, Forbidden, NotAllowed, NotAcceptable, BadRequest, Conflict, ServiceUnavailable,
+	RecipientUnavailable, ResourceConstraint, RemoteServerTimeout, PolicyViolation, InternalServerError, UndefinedCondition,
+}
+
+// parkReasons, accountStandings and places are the other closed sets.
+var (
+	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker}
+	accountStandings = []AccountStanding{
+		AccountActive, AccountExpiring, AccountReauthNeeded, AccountReconsentNeeded, AccountSuspended, AccountWithdrawn, AccountWithdrawalQueued,
+	}
+	places = []string{"in", "out", "outbox"}
+)
 
 // guestResults are what can come of somebody on a line who is nobody's contact, or of what is the line's own.
 var guestResults = []string{"stranger", "invited", "invite_unknown", "switched", "line"}
@@ -68,6 +91,14 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
 		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
 		replicas:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_replicas", Help: "Replicas that work, as this one knows them, itself included."}),
+
+		hookTime:  histogram(r, "postern_webhook_seconds", "From a webhook that was read to its answer.", seconds, "adapter"),
+		pollFails: counter(r, "postern_poll_failures_total", "Times that asking a platform for its events ended, by the class of the error.", "adapter", "class"),
+		standings: counter(r, "postern_account_changes_total", "Times that the gateway found an account in another standing; of an operator's line each time that it is refused.", "adapter", "standing"),
+		queued:    gauge(r, "postern_queue_entries", "Entries that wait or are worked on in what this replica owns, without parked ones; adapter is empty for what was not read yet.", "where", "adapter"),
+		oldest:    gauge(r, "postern_queue_oldest_age_seconds", "Age of the oldest of these entries; 0 where there is none.", "where", "adapter"),
+		parked:    gauge(r, "postern_parked_chats", "Chats that wait in a queue of their own, in what this replica owns.", "where", "reason"),
+		accounts:  gauge(r, "postern_accounts", "Accounts by standing, as the replica that carries the adapter's component counts them every few minutes.", "adapter", "standing"),
 	}
 	r.MustRegister(m.fenced, m.panics, m.shards, m.replicas)
 	m.start(adapters)
@@ -106,13 +137,31 @@ func (m *Metrics) start(adapters []AdapterID) {
 		for _, scope := range append(LimitScopes(), "pause") {
 			m.limited.WithLabelValues(id, string(scope))
 		}
+		for _, c := range Classes() {
+			m.pollFails.WithLabelValues(id, c.String())
+		}
+		for _, c := range conditions {
+			m.refused.WithLabelValues(id, string(c))
+		}
+		for _, s := range accountStandings {
+			m.standings.WithLabelValues(id, string(s))
+			m.accounts.WithLabelValues(id, string(s))
+		}
+		for _, where := range places {
+			m.queued.WithLabelValues(where, id)
+			m.oldest.WithLabelValues(where, id)
+		}
+		m.hookTime.WithLabelValues(id)
 		m.sendTime.WithLabelValues(id)
 		m.leads.WithLabelValues(id)
 		m.stanzas.WithLabelValues(id)
 		m.barrier.WithLabelValues(id)
 	}
-	for _, p := range []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker} {
+	for _, p := range parkReasons {
 		m.parks.WithLabelValues(string(p))
+		for _, dir := range []string{"in", "out"} {
+			m.parked.WithLabelValues(dir, string(p))
+		}
 	}
 	for _, where := range []string{"in", "out", "outbox", "webhook"} {
 		m.dead.WithLabelValues(where)

@@ -35,6 +35,8 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 	if !ok || !is {
 		return ErrUnknownAdapter
 	}
+	began := time.Now()
+	defer func() { g.metrics.hookTime.WithLabelValues(string(a)).Observe(time.Since(began).Seconds()) }()
 	if err := verify(hook, r); err != nil {
 		g.metrics.Webhook(a, "unverified")
 		return fmt.Errorf("%w: %w", ErrUnverified, err)

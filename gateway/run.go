@@ -20,7 +20,8 @@ const handOverMost = 2 * time.Minute
 //	    ├─ fleetingWorkers: typing towards platforms, and that something has arrived
 //	    ├─ lookWorkers: how contacts look
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
-//	    └─ listen: account changes and wake-ups from other replicas
+//	    ├─ listen: account changes and wake-ups from other replicas
+//	    └─ survey, census: tell in metrics what waits here, and how accounts stand
 func (g *Gateway) Run(ctx context.Context) {
 	g.crew = newCrew()
 	defer g.crew.dismiss()
@@ -39,6 +40,8 @@ func (g *Gateway) Run(ctx context.Context) {
 		wg.Go(func() { s.carry(ctx) })
 	}
 	wg.Go(func() { g.listen(ctx) })
+	wg.Go(func() { g.survey(ctx) })
+	wg.Go(func() { g.census(ctx) })
 	wg.Wait()
 }
 

@@ -35,6 +35,8 @@ type lane struct {
 	inherited bool          // it was parked when this replica became the owner, and was not worked on since
 	more      chan struct{} // hints that waiting grew
 	crowded   bool          // it is to step back before its next entry (share.go)
+
+	now *item // what it works on, for the survey
 }
 
 // item is an entry with what the lane has learnt of it.
@@ -93,6 +95,8 @@ func (o *ownership) read(ctx context.Context) {
 	}
 	o.g.replugged.Store(o.part, o.dueNow)
 	defer o.g.replugged.Delete(o.part)
+	o.g.owners.Store(o.part, o)
+	defer o.g.owners.Delete(o.part)
 	hint := o.g.store.Watch(ctx, o.part)
 	cursor := map[Queue]EntryID{}
 	for ctx.Err() == nil {

@@ -46,6 +46,7 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	if !ok || a.Standing == s {
 		return nil
 	}
+	g.metrics.standings.WithLabelValues(string(a.Adapter), string(s)).Inc()
 	if a.isLine() { // what it may do depends on the operator's configuration alone: nothing of it is kept
 		g.log.Error("the line's standing changed: see to its token", "adapter", string(a.Adapter), "standing", string(s))
 		return nil

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -120,6 +121,36 @@ func (s *Store) Warnings(ctx context.Context) []string {
 		return nil
 	})
 	return out
+}
+
+// Memory returns how much memory Redis uses, and how much it may (maxmemory; 0 for no limit): of the master that is fullest.
+func (s *Store) Memory(ctx context.Context) (used, limit int64, err error) {
+	var mu sync.Mutex
+	err = s.masters(ctx, func(ctx context.Context, c *redis.Client) error {
+		text, err := c.Info(ctx, "memory").Result()
+		if err != nil {
+			return err
+		}
+		u, m := infoNumber(text, "used_memory"), infoNumber(text, "maxmemory")
+		mu.Lock()
+		defer mu.Unlock()
+		if share := func(u, m int64) float64 { return float64(u) / float64(max(m, 1)) }; share(u, m) >= share(used, limit) {
+			used, limit = u, m
+		}
+		return nil
+	})
+	return used, limit, failed("memory", err)
+}
+
+// infoNumber returns a field of what INFO answers, 0 when it is not there.
+func infoNumber(text, field string) int64 {
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(line, field+":"); ok {
+			n, _ := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+			return n
+		}
+	}
+	return 0
 }
 
 // masters runs f on the server, or on every master of the cluster, concurrently.

@@ -56,6 +56,9 @@ type App struct {
 	public  *listener
 	admin   *listener
 	ready   atomic.Bool
+
+	storeStats *storeMetrics
+	storeUsage func(context.Context) (used, limit int64, err error) // nil for a store in memory
 }
 
 // link is one adapter instance with its component.
@@ -189,8 +192,9 @@ func newClient() *http.Client {
 
 // open connects to the store.
 func (b *builder) open(ctx context.Context, a *App) error {
+	a.storeStats = newStoreMetrics(b.registry)
 	if b.cfg.Store.Memory {
-		a.store = b.faults.onStore(memstore.New())
+		a.store = a.storeStats.watch(b.faults.onStore(memstore.New()))
 		a.log.Warn("the store is in memory: a restart loses every registration and every message in transit")
 		return nil
 	}
@@ -198,7 +202,7 @@ func (b *builder) open(ctx context.Context, a *App) error {
 	if err != nil {
 		return fmt.Errorf("app: store.redis: %w", err)
 	}
-	a.store = b.faults.onStore(s)
+	a.store, a.storeUsage = a.storeStats.watch(b.faults.onStore(s)), s.Memory
 	for _, w := range s.Warnings(ctx) {
 		a.log.Warn("redis may lose data", "warning", w)
 	}
@@ -390,6 +394,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 	return api.Public(api.PublicConfig{
 		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
+		Busy:     func(id gateway.AdapterID) { b.metrics.Webhook(id, "busy") },
 	})
 }
 
