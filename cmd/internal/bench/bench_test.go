@@ -244,11 +244,7 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	var env []string
-	if *cpus != "" {
-		env = append(env, "POSTERN_PROFILE="+filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-")))
-	}
-	r.start(p, env...)
+	r.start(p, profiles(name)...)
 	r.Hook(p)
 	defer p.Kill()
 	addresses := r.introduce(ctx, p, chats, hello)
@@ -332,10 +328,16 @@ func (r *rig) measure(name string, g process, both bool) System {
 		s.FloodReceipt = r.receipts(g, hook)
 	}
 	s.Idle = r.idle(g)
-	if use, err := g.Use(); err == nil {
-		s.RSS = use.RSS
-	}
+	s.Memory = memoryOf(r.t.Context(), g)
 	return s
+}
+
+// profiles is the environment of a Postern that takes profiles.
+func profiles(name string) []string {
+	if *cpus == "" {
+		return nil
+	}
+	return []string{"POSTERN_PROFILE=" + filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-"))}
 }
 
 type loading = func(m *Meter, ctx context.Context, send func(chat int, text string) error) error
@@ -395,7 +397,7 @@ func (r *rig) load(g process, way Way, length time.Duration, run loading, send f
 func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, send func(int, string) error) *Load {
 	r.t.Helper()
 	r.meter.Store(m)
-	heap := heapOf(r.t.Context(), g)
+	heap := metricsOf(r.t.Context(), g)
 	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
 	before := use(pids)
 	began := time.Now()
@@ -414,8 +416,8 @@ func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, sen
 		Messages: int(m.sent.Load()), Rate: float64(seen) / took.Seconds(), P50: milliseconds(m.percentile(0.5)), P99: milliseconds(m.percentile(0.99)),
 		P999: milliseconds(m.percentile(0.999)), CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),
 	}
-	now, count := heapOf(r.t.Context(), g), float64(max(l.Messages, 1))
-	l.Allocs, l.AllocBytes = (now.objects-heap.objects)/count, (now.bytes-heap.bytes)/count
+	now, count := metricsOf(r.t.Context(), g), float64(max(l.Messages, 1))
+	l.Allocs, l.AllocBytes = (now[mallocs]-heap[mallocs])/count, (now[allocBytes]-heap[allocBytes])/count
 	for name := range pids {
 		l.CPU[name] = milliseconds(after[name]-before[name]) / float64(max(l.Messages, 1))
 	}
