@@ -117,24 +117,30 @@ func (i *Identity) alone(record string) (done func()) {
 // Contacts calls f for each contact of an account, page by page, in no particular order.
 func (i *Identity) Contacts(ctx context.Context, a *Account, f func(*Contact) error) error {
 	for cursor := ""; ; {
-		page, next, err := i.store.List(ctx, accountOwner(a.ID), RecordContact, cursor, 200)
-		if err != nil {
-			return fmt.Errorf("gateway: identity: list contacts: %w", err)
-		}
-		for name, sealed := range page {
-			c, err := openContact(a, Alias(name), sealed)
-			if err != nil {
-				return err
-			}
-			if err := f(c); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
+		next, err := i.contactPage(ctx, a, cursor, 200, f)
+		if err != nil || next == "" {
+			return err
 		}
 		cursor = next
 	}
+}
+
+// contactPage calls f for about n contacts from a cursor on, and returns where to go on; empty at the end.
+func (i *Identity) contactPage(ctx context.Context, a *Account, cursor string, n int, f func(*Contact) error) (next string, err error) {
+	page, next, err := i.store.List(ctx, accountOwner(a.ID), RecordContact, cursor, n)
+	if err != nil {
+		return "", fmt.Errorf("gateway: identity: list contacts: %w", err)
+	}
+	for name, sealed := range page {
+		c, err := openContact(a, Alias(name), sealed)
+		if err != nil {
+			return "", err
+		}
+		if err := f(c); err != nil {
+			return "", err
+		}
+	}
+	return next, nil
 }
 
 func openContact(a *Account, alias Alias, sealed []byte) (*Contact, error) {
