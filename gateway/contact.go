@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 )
 
@@ -29,8 +30,27 @@ func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Conta
 	if err != nil {
 		return nil, err
 	}
-	i.contacts.store(slot, c)
+	i.keepContact(a, c)
 	return c, nil
+}
+
+// keepContact caches a contact with strings of its own: those that it came with are parts of a stanza or a payload, and would keep the
+// whole of that.
+func (i *Identity) keepContact(a *Account, c *Contact) {
+	own := c.own()
+	i.contacts.store(contactSlot(a, own.Alias), own)
+}
+
+// own returns a copy that shares no memory with where the contact's strings came from.
+func (c *Contact) own() *Contact {
+	o := *c
+	for _, s := range []*string{
+		(*string)(&o.Alias), (*string)(&o.ID), &o.Name, (*string)(&o.Chat), (*string)(&o.LastMessage), &o.Avatar.SHA1, &o.Avatar.MIME, &o.Avatar.Of, &o.ListedAs,
+		&o.Intro, &o.Told,
+	} {
+		*s = strings.Clone(*s)
+	}
+	return &o
 }
 
 // Find returns the contact behind an alias, or behind the localpart that it is shown under, among a user's accounts, with
@@ -72,20 +92,29 @@ func contactSlot(a *Account, alias Alias) contactKey { return contactKey{a.ID, a
 // PutContact writes a contact; its alias is computed from its first id, so the write is idempotent. One who has come under
 // another id since keeps theirs.
 func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Contact, error) {
+	owner, change, err := SealContact(a, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.store.Save(ctx, owner, change); err != nil {
+		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
+	}
+	c.Alias = Alias(change.Name)
+	i.keepContact(a, &c)
+	return &c, nil
+}
+
+// SealContact returns the record of a contact, named by its alias, and whose it is: many of one account may be saved at once.
+func SealContact(a *Account, c Contact) (Owner, Change, error) {
 	if c.Alias == "" {
 		c.Alias = a.Keys.Alias(c.ID)
 	}
 	plain, err := json.Marshal(c)
 	if err != nil {
-		return nil, err
+		return "", Change{}, err
 	}
-	owner := accountOwner(a.ID)
 	sealed := a.Keys.Data.Seal(contactPlace(a.ID, c.Alias), plain)
-	if err := i.store.Save(ctx, owner, Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed}); err != nil {
-		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
-	}
-	i.contacts.store(contactSlot(a, c.Alias), &c)
-	return &c, nil
+	return accountOwner(a.ID), Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed}, nil
 }
 
 // Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.

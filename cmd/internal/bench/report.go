@@ -69,8 +69,10 @@ type Slow struct {
 // Scale is Postern with so many contacts mapped.
 type Scale struct {
 	Contacts int `json:"contacts"`
-	// ContactBytes is what each contact takes in Redis, Start the milliseconds until the process is ready.
+	// ContactBytes is what each contact takes in Redis, Seeding the milliseconds to register the users and write them all, Start those until the
+	// process is ready.
 	ContactBytes float64 `json:"redis_bytes_per_contact"`
+	Seeding      float64 `json:"seeding_ms"`
 	Start        float64 `json:"start_ms"`
 	// Idle is a moment after the start, Flooded right after a flood to all contacts in turn, Rested when nothing was done for
 	// restTime since.

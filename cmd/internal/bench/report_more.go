@@ -23,7 +23,7 @@ func (r Report) more(w io.Writer) {
 		fmt.Fprintf(w, "MB RSS (no file's; live, heap, stacks; goroutines)\t%s\n", s.Memory)
 	}
 	if len(r.Scale) > 0 {
-		fmt.Fprintln(w, "\ncontacts\tRedis bytes each\tstart ms\tx->p msg/s (of the first)\tp50 / p99 / p99.9 ms\tCPU ms/msg\tMB RSS idle (no file's; live, heap, stacks; goroutines)\tafter the flood\tat rest")
+		fmt.Fprintln(w, "\ncontacts\tRedis bytes each\tseeding s\tstart ms\tx->p msg/s (of the first)\tp50 / p99 / p99.9 ms\tCPU ms/msg\tMB RSS idle (no file's; live, heap, stacks; goroutines)\tafter the flood\tat rest")
 	}
 	for _, s := range r.Scale {
 		rate := "-"
@@ -33,7 +33,7 @@ func (r Report) more(w io.Writer) {
 				rate += fmt.Sprintf(" (%.2f)", s.Flood.Rate/first.Rate)
 			}
 		}
-		fmt.Fprintf(w, "%d\t%.0f\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Contacts, s.ContactBytes, s.Start, rate,
+		fmt.Fprintf(w, "%d\t%.0f\t%.1f\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Contacts, s.ContactBytes, s.Seeding/1e3, s.Start, rate,
 			times(s.Flood), cpu(s.Flood, gatewayCPU), s.Idle, s.Flooded, s.Rested)
 	}
 }
