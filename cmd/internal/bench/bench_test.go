@@ -61,6 +61,7 @@ func TestBench(t *testing.T) {
 		report.Systems = append(report.Systems, r.measureFloor("floor: relay, no store"))
 		report.Systems = append(report.Systems, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
 		report.Systems = append(report.Systems, r.measurePostern("postern"))
+		report.Systems = append(report.Systems, r.measureScripted("postern, scripted server"))
 		report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
 	}
 	if strings.Contains(*parts, "slow") {
@@ -146,6 +147,8 @@ type process struct {
 	hook     string                // path of webhooks
 	address  func(chat int) string // of a chat's contact
 	confirms bool                  // it passes receipts on
+	// speak has the user of a chat say something, where that is not done by the user's client.
+	speak func(chat int, text, extra string) error
 }
 
 func (r *rig) measureFloor(name string, args ...string) System {
@@ -160,7 +163,7 @@ func (r *rig) measureFloor(name string, args ...string) System {
 	defer p.Kill()
 	r.login(ctx)
 	defer r.logout()
-	return r.measure(name, process{p, "/", func(chat int) string { _, p := place(chat); return fmt.Sprintf("p%d@%s", p, stand.Domain) }, false}, true)
+	return r.measure(name, process{p, "/", func(chat int) string { _, p := place(chat); return fmt.Sprintf("p%d@%s", p, stand.Domain) }, false, nil}, true)
 }
 
 func (r *rig) start(p *stand.Process, env ...string) {
@@ -250,7 +253,7 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	addresses := r.introduce(ctx, p, chats, hello)
 	r.login(ctx)
 	defer r.logout()
-	s := r.measure(name, process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}, both)
+	s := r.measure(name, posternOf(p, addresses), both)
 	if r.t.Failed() {
 		r.t.Logf("%s", p.Tail())
 	}
@@ -371,7 +374,7 @@ func (r *rig) receipts(g process, hook Hook) *Load {
 		r.stub.Arrived = r.arrived
 	}()
 	l := r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), func(chat int, text string) error {
-		return r.clients[chat%users].send(message(g.address(chat), text, wantsReceipt))
+		return r.say(g, chat, text, wantsReceipt)
 	})
 	l.Disorder = 0 // the stub confirms in any order
 	return l

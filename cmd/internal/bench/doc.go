@@ -13,6 +13,7 @@
 // Towards users the load itself, one signed HTTP request per message from the measuring process, is what limits the floor.
 //
 //	load.go       users at their clients and people at the platform, sending and timing
+//	scripted.go   an XMPP server that costs next to nothing
 //	platform.go   the platform: a stub that answers the calls of the gatekeeper adapter and signs webhooks
 //	report.go     the table and the JSON file
 //	compare.go    what became of an earlier run's figures

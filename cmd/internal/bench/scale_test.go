@@ -231,12 +231,17 @@ func person(chat int) gateway.Contact {
 
 // posternOf is a Postern with its contacts.
 func posternOf(p *stand.Process, addresses []string) process {
-	return process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}
+	return process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true, nil}
 }
 
 // writer sends a chat's message from its user's client.
 func (r *rig) writer(g process) func(int, string) error {
-	return func(chat int, text string) error {
-		return r.clients[chat%users].send(message(g.address(chat), text, ""))
+	return func(chat int, text string) error { return r.say(g, chat, text, "") }
+}
+
+func (r *rig) say(g process, chat int, text, extra string) error {
+	if g.speak != nil {
+		return g.speak(chat, text, extra)
 	}
+	return r.clients[chat%users].send(message(g.address(chat), text, extra))
 }
