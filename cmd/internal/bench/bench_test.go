@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -401,7 +402,7 @@ func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, sen
 	r.t.Helper()
 	r.meter.Store(m)
 	heap := metricsOf(r.t.Context(), g)
-	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
+	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID(), benchCPU: os.Getpid()}
 	before := use(pids)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(r.t.Context(), length)

@@ -72,6 +72,20 @@ func TestTextOf(t *testing.T) {
 	}
 }
 
+func TestReportMore(t *testing.T) {
+	m := Memory{RSS: 40e6, Anon: 18e6, Live: 5e6, Heap: 9e6, Stacks: 2e6, Goroutines: 300}
+	r := Report{
+		Slow:  &Slow{Delay: 20, Chats: 1000, Calls: []int64{9, 5, 7}, Load: &Load{Rate: 2000, CPU: map[string]float64{gatewayCPU: 0.25, benchCPU: 0.5}}, Memory: m},
+		Scale: []Scale{{Contacts: 10, Flood: &Load{Rate: 1000}, Idle: m}, {Contacts: 100_000, Seeding: 1500, Flood: &Load{Rate: 970}}, {Contacts: 1_000_000}},
+	}
+	got := r.String()
+	for _, want := range []string{"5 / 7 / 7", " 1.5 ", "970 (0.97)", "40.0 (18.0; 5.0, 9.0, 2.0; 300)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("report: %q is not in it:\n%s", want, got)
+		}
+	}
+}
+
 func TestReportRatios(t *testing.T) {
 	r := Report{Systems: []System{
 		{Name: "floor", FloodOut: &Load{Rate: 1000}, Memory: Memory{RSS: 18e6}},

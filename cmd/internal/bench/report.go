@@ -176,6 +176,7 @@ const (
 	gatewayCPU = "gateway"
 	serverCPU  = "prosody"
 	redisCPU   = "redis"
+	benchCPU   = "bench" // users, people and the platform
 )
 
 func (r Report) rate(l *Load, same func(System) *Load) string {

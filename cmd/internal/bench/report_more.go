@@ -18,8 +18,8 @@ func (r Report) more(w io.Writer) {
 		}
 	}
 	if s := r.Slow; s != nil {
-		fmt.Fprintf(w, "\nplatform takes %.0f ms, %d chats\tmsg/s\tp50 / p99 / p99.9 ms\tCPU ms/msg\tcalls in hand p10 / p50 / p90\tRedis bytes per message in flight (of %d)\n", s.Delay, s.Chats, s.InFlight)
-		fmt.Fprintf(w, "postern\t%.0f\t%s\t%s\t%s\t%.0f\n", s.Load.Rate, times(s.Load), cpu(s.Load, gatewayCPU), spread(s.Calls), s.InFlightBytes)
+		fmt.Fprintf(w, "\nplatform takes %.0f ms, %d chats\tmsg/s\tp50 / p99 / p99.9 ms\tCPU ms/msg\tcores in use by all\tcalls in hand p10 / p50 / p90\tRedis bytes per message in flight (of %d)\n", s.Delay, s.Chats, s.InFlight)
+		fmt.Fprintf(w, "postern\t%.0f\t%s\t%s\t%.1f\t%s\t%.0f\n", s.Load.Rate, times(s.Load), cpu(s.Load, gatewayCPU), s.Load.cores(), spread(s.Calls), s.InFlightBytes)
 		fmt.Fprintf(w, "MB RSS (no file's; live, heap, stacks; goroutines)\t%s\n", s.Memory)
 	}
 	if len(r.Scale) > 0 {
@@ -36,6 +36,15 @@ func (r Report) more(w io.Writer) {
 		fmt.Fprintf(w, "%d\t%.0f\t%.1f\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Contacts, s.ContactBytes, s.Seeding/1e3, s.Start, rate,
 			times(s.Flood), cpu(s.Flood, gatewayCPU), s.Idle, s.Flooded, s.Rested)
 	}
+}
+
+// cores is how many processors all that was measured kept busy: where that is all of the machine's, nothing but a faster processor
+// makes more of it.
+func (l *Load) cores() (busy float64) {
+	for _, ms := range l.CPU {
+		busy += ms * l.Rate / 1000
+	}
+	return busy
 }
 
 // spread is three percentiles of samples.
