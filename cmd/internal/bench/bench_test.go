@@ -160,16 +160,16 @@ func (r *rig) measureFloor(name string, args ...string) System {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p)
+	r.start(ctx, p)
 	defer p.Kill()
 	r.login(ctx)
 	defer r.logout()
 	return r.measure(name, process{p, "/", func(chat int) string { _, p := place(chat); return fmt.Sprintf("p%d@%s", p, stand.Domain) }, false, nil}, true)
 }
 
-func (r *rig) start(p *stand.Process, env ...string) {
+func (r *rig) start(ctx context.Context, p *stand.Process, env ...string) {
 	r.t.Helper()
-	if err := p.Start(r.t.Context(), env...); err != nil {
+	if err := p.Start(ctx, env...); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(p.Kill)
@@ -248,7 +248,7 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p, profiles(name)...)
+	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
 	defer p.Kill()
 	addresses := r.introduce(ctx, p, chats, hello)

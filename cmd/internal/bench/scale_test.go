@@ -59,7 +59,7 @@ func (r *rig) measureScale(contacts int) Scale {
 		r.t.Fatal(err)
 	}
 	began = time.Now()
-	r.start(p, profiles(name)...) //nolint:contextcheck // it has one of its own, which outlives the call
+	r.start(ctx, p, profiles(name)...)
 	s.Start = milliseconds(time.Since(began))
 	r.Hook(p)
 	g := posternOf(p, addresses)
@@ -156,7 +156,7 @@ func (r *rig) populate(ctx context.Context, name string, contacts int) (*stand.P
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p, profiles(name)...)
+	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
 	r.introduce(ctx, p, users, func(p *stand.Process, chat int) error {
 		return r.stub.Say(ctx, r.hook(p, "/hooks/"+stand.Adapter), chat, fmt.Sprintf("hello %d", chat))

@@ -35,7 +35,7 @@ func (r *rig) measureScripted(name string) System {
 	if err := os.WriteFile(p.Config(), []byte(other), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p, profiles(name)...) //nolint:contextcheck // it has one of its own, which outlives the call
+	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
 	if err := stand.Poll(ctx, func() error { return server.write(" ") }); err != nil { // the component connects by itself
 		r.t.Fatal(err)
