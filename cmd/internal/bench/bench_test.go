@@ -50,6 +50,7 @@ type rig struct {
 	meter    atomic.Pointer[Meter]
 	clients  []*client
 	floor    string // the program
+	program  func(*stand.Process) // makes a Postern one of another build; nil for this one
 	dir      string // with the secrets
 }
 
@@ -62,6 +63,9 @@ func TestBench(t *testing.T) {
 		report.Systems = append(report.Systems, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
 		report.Systems = append(report.Systems, r.measurePostern("postern"))
 		report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
+	}
+	if strings.Contains(*parts, "pairs") {
+		report.Systems = append(report.Systems, r.measurePairs()...)
 	}
 	if strings.Contains(*parts, "slow") {
 		report.Slow = r.measureSlow()
@@ -244,6 +248,9 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	if r.program != nil {
+		r.program(p)
+	}
 	var env []string
 	if *cpus != "" {
 		env = append(env, "POSTERN_PROFILE="+filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-")))
@@ -320,18 +327,24 @@ func (r *rig) measure(name string, g process, both bool) System {
 	}
 	s := System{Name: name}
 	s.FloodOut = r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), write)
-	drip, brisk := dripping(dripRate), dripping(briskRate)
-	s.DripOut = r.load(g, ToPlatform, *length, drip, write)
-	s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
 	if both {
 		s.FloodIn = r.load(g, ToUser, *length, r.profiled(g, (*Meter).flood), say)
-		s.DripIn = r.load(g, ToUser, *length, drip, say)
-		s.BriskIn = r.load(g, ToUser, *length, brisk, say)
+	}
+	if !strings.Contains(*parts, "pairs") {
+		drip, brisk := dripping(dripRate), dripping(briskRate)
+		s.DripOut = r.load(g, ToPlatform, *length, drip, write)
+		s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
+		if both {
+			s.DripIn = r.load(g, ToUser, *length, drip, say)
+			s.BriskIn = r.load(g, ToUser, *length, brisk, say)
+		}
 	}
 	if both && g.confirms {
 		s.FloodReceipt = r.receipts(g, hook)
 	}
-	s.Idle = r.idle(g)
+	if !strings.Contains(*parts, "pairs") {
+		s.Idle = r.idle(g)
+	}
 	if use, err := g.Use(); err == nil {
 		s.RSS = use.RSS
 	}

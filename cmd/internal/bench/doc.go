@@ -10,6 +10,10 @@
 //
 // -parts and -contacts pick what to measure, -length says how long each load lasts, -profiles takes CPU profiles of Postern.
 //
+// Two builds beside each other, floods only, three times in turn; -beside is a program built with the tag bench:
+//
+//	go test -tags servers,bench -run '^TestBench' -v ./cmd/internal/bench -args -parts pairs -contacts "" -beside old -rounds 3
+//
 // Towards users the load itself, one signed HTTP request per message from the measuring process, is what limits the floor.
 //
 //	load.go       users at their clients and people at the platform, sending and timing
