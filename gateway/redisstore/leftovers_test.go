@@ -45,7 +45,7 @@ func TestLeftovers(t *testing.T) {
 		check(err)
 		ids = append(ids, id)
 	}
-	check(s.Finish(ctx, l, gateway.QueueIn, ids[:1], nil))
+	check(s.Finish(ctx, l, gateway.QueueIn, []gateway.Entry{{ID: ids[0], Lane: entry("").Lane}}, nil))
 	check(s.Dead(ctx, l, gateway.QueueIn, ids[1], gateway.DeadReason{}))
 	check(s.Park(ctx, l, gateway.QueueIn, "l", ids[2:], time.Now(), gateway.ParkRetry))
 	want := []string{
@@ -60,7 +60,7 @@ func TestLeftovers(t *testing.T) {
 
 	es, err := s.Read(ctx, shard, park, "", 1)
 	check(err)
-	check(s.Finish(ctx, l, park, []gateway.EntryID{es[0].ID}, nil))
+	check(s.Finish(ctx, l, park, es, nil))
 	if done, err := s.Unpark(ctx, l, gateway.QueueIn, "l"); err != nil || !done {
 		t.Errorf("unpark: got %v and error %v, want done", done, err)
 	}

@@ -46,12 +46,12 @@ func (s *Store) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id g
 }
 
 // Finish implements gateway.Worker.
-func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
 	p := l.Partition
-	args := make([]any, 0, 4+len(ids)+2*len(maps))
-	args = append(args, token(l), s.mapsEnd(), mapLines, len(ids))
-	for _, id := range ids {
-		args = append(args, string(id))
+	args := make([]any, 0, 4+2*len(done)+2*len(maps))
+	args = append(args, token(l), s.mapsEnd(), mapLines, len(done))
+	for _, e := range done {
+		args = append(args, string(e.ID), e.Lane)
 	}
 	keys, args := s.withMaps(p, []string{s.own(p), s.stream(p, q), s.tries(p, q), s.counts(p, q)}, args, maps)
 	_, err := s.eval(ctx, "finish", again, keys, args...)

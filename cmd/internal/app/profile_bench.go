@@ -11,7 +11,7 @@ import (
 )
 
 // profiled lets the benchmark take CPU profiles: with POSTERN_PROFILE=prefix, one SIGUSR1 begins prefix.1 and the next ends it,
-// and so on.
+// and so on. What was allocated until then goes to prefix.1.allocs.
 func profiled() {
 	prefix := os.Getenv("POSTERN_PROFILE")
 	if prefix == "" {
@@ -31,6 +31,10 @@ func profiled() {
 				pprof.StopCPUProfile()
 			}
 			_ = f.Close() // a profile that is cut short shows itself
+			if f, err = os.Create(fmt.Sprintf("%s.%d.allocs", prefix, n)); err == nil {
+				_ = pprof.Lookup("allocs").WriteTo(f, 0)
+				_ = f.Close()
+			}
 		}
 	}()
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -339,7 +340,7 @@ func (r *rig) measure(name string, g process, both bool) System {
 			s.BriskIn = r.load(g, ToUser, *length, brisk, say)
 		}
 	}
-	if both && g.confirms {
+	if both && g.confirms && !strings.Contains(*parts, "pairs") {
 		s.FloodReceipt = r.receipts(g, hook)
 	}
 	if !strings.Contains(*parts, "pairs") {
@@ -408,6 +409,7 @@ func (r *rig) load(g process, way Way, length time.Duration, run loading, send f
 func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, send func(int, string) error) *Load {
 	r.t.Helper()
 	r.meter.Store(m)
+	r.statsReset()
 	heap := heapOf(r.t.Context(), g)
 	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
 	before := use(pids)
@@ -423,6 +425,9 @@ func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, sen
 	missing := m.settle(drain)
 	cancel()
 	after := use(pids)
+	if g.confirms && os.Getenv("STATS") != "" {
+		r.statsShow(int(m.sent.Load()))
+	}
 	l := &Load{
 		Messages: int(m.sent.Load()), Rate: float64(seen) / took.Seconds(), P50: milliseconds(m.percentile(0.5)), P99: milliseconds(m.percentile(0.99)),
 		P999: milliseconds(m.percentile(0.999)), CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),

@@ -5,12 +5,13 @@ package bench
 import (
 	"flag"
 	"path/filepath"
+	"strings"
 
 	"postern/cmd/internal/chaos/stand"
 )
 
 var (
-	beside = flag.String("beside", "", "program of another build, which the part pairs measures in turn with this one")
+	beside = flag.String("beside", "", "programs of other builds, which the part pairs measures in turn with this one")
 	rounds = flag.Int("rounds", 2, "how often the part pairs measures each")
 )
 
@@ -21,8 +22,8 @@ func (r *rig) measurePairs() (all []System) {
 	for range *rounds {
 		all = append(all, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
 		all = append(all, r.measurePostern("postern"))
-		if *beside != "" {
-			all = append(all, r.withOther(*beside, func() System { return r.measurePostern("beside: " + filepath.Base(*beside)) }))
+		for _, program := range strings.Fields(*beside) {
+			all = append(all, r.withOther(program, func() System { return r.measurePostern("beside: " + filepath.Base(program)) }))
 		}
 	}
 	return all
