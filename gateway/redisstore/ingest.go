@@ -25,7 +25,7 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 		wake = ""
 	}
 	got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, max(1, o.DedupeFor.Milliseconds()), wake,
-		e.Lane, string(e.Kind), string(e.Account), s.millis(e.At), e.Payload)
+		&e.Lane, (*string)(&e.Kind), (*string)(&e.Account), s.millis(e.At), e.Payload)
 	if err != nil {
 		return "", false, failed("ingest", err)
 	}
@@ -60,9 +60,10 @@ func (s *Store) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, 
 
 // ReadQueues implements gateway.Ingester, in one round trip.
 func (s *Store) ReadQueues(ctx context.Context, p gateway.Partition, from ...gateway.Cursor) ([][]gateway.Entry, error) {
-	cmds := make([][]any, len(from))
+	cmds, texts := make([][]any, len(from)), make([]string, 2*len(from))
 	for i, c := range from {
-		cmds[i] = []any{"xrange", s.stream(p, c.Queue), behind(c.After), "+", "count", max(c.N, 0)}
+		texts[2*i], texts[2*i+1] = s.stream(p, c.Queue), behind(c.After)
+		cmds[i] = []any{"xrange", &texts[2*i], &texts[2*i+1], "+", "count", max(c.N, 0)}
 	}
 	all := make([][]gateway.Entry, len(from))
 	if len(from) == 0 {
