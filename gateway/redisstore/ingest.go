@@ -10,6 +10,9 @@ import (
 	"postern/gateway"
 )
 
+// uncounted is the lane max of an outbox: it is full as a whole or not at all, and nobody asks how much of a lane is in it.
+const uncounted = -1
+
 // Ingest implements gateway.Ingester. Without a dedupe key it is sent once only: after a lost connection the caller cannot
 // know whether the entry is there.
 func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
@@ -18,6 +21,9 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 	twice := once
 	if o.Dedupe != "" {
 		keys, twice = append(keys, s.dedupe(p, q, o.Dedupe)), again
+	}
+	if q == gateway.QueueXMPP && o.LaneMax == 0 {
+		o.LaneMax = uncounted
 	}
 	wake := s.wake(p)
 	local := s.ears.has(wake)

@@ -102,3 +102,32 @@ func TestEraseRace(t *testing.T) {
 		t.Errorf("erase: got error %v and %d records, want none and 0", err, left())
 	}
 }
+
+// TestOutboxIsNotCounted: nobody bounds the lanes of an outbox, so that its entries leave no counters, and take those with them that an
+// earlier build made.
+func TestOutboxIsNotCounted(t *testing.T) {
+	r := startRedis(t, lab.RedisConfig{})
+	s := open(t, r.URL(), "o:", Options{})
+	ctx, part := t.Context(), gateway.OutboxPartition("a")
+	counters := func() int64 { return s.client.HLen(ctx, s.counts(part, gateway.QueueXMPP)).Val() }
+	l, err := s.Acquire(ctx, part, "r1", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, _, err := s.Ingest(ctx, part, gateway.QueueXMPP, entry(name), gateway.IngestOptions{QueueMax: 9}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := counters(); got != 0 {
+		t.Errorf("counters of what came: got %d, want none", got)
+	}
+	s.client.HSet(ctx, s.counts(part, gateway.QueueXMPP), entry("").Lane, 2)
+	es, err := s.Read(ctx, part, gateway.QueueXMPP, "", 9)
+	if err == nil {
+		err = s.Finish(ctx, l, gateway.QueueXMPP, es, nil)
+	}
+	if err != nil || len(es) != 2 || counters() != 0 {
+		t.Errorf("the end of both: got %d entries, error %v and %d counters, want 2, none and none", len(es), err, counters())
+	}
+}

@@ -10,7 +10,12 @@ for _ = 1, ARGV[4] do
   at = at + 2
   if redis.call('XDEL', KEYS[2], id) == 1 then
     redis.call('HDEL', KEYS[3], id)
-    if redis.call('HINCRBY', KEYS[4], lane, -1) <= 0 then redis.call('HDEL', KEYS[4], lane) end
+    local n = redis.call('HGET', KEYS[4], lane)
+    if n and n + 0 > 1 then
+      redis.call('HINCRBY', KEYS[4], lane, -1)
+    elseif n then
+      redis.call('HDEL', KEYS[4], lane)
+    end
     removed = removed + 1
   end
 end
