@@ -12,7 +12,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -50,9 +49,9 @@ type rig struct {
 	stub     *Stub
 	meter    atomic.Pointer[Meter]
 	clients  []*client
-	floor    string // the program
+	floor    string               // the program
 	program  func(*stand.Process) // makes a Postern one of another build; nil for this one
-	dir      string // with the secrets
+	dir      string               // with the secrets
 }
 
 // TestBench measures the floor and Postern in one run and prints the figures.
@@ -409,7 +408,6 @@ func (r *rig) load(g process, way Way, length time.Duration, run loading, send f
 func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, send func(int, string) error) *Load {
 	r.t.Helper()
 	r.meter.Store(m)
-	r.statsReset()
 	heap := heapOf(r.t.Context(), g)
 	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
 	before := use(pids)
@@ -425,9 +423,6 @@ func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, sen
 	missing := m.settle(drain)
 	cancel()
 	after := use(pids)
-	if g.confirms && os.Getenv("STATS") != "" {
-		r.statsShow(int(m.sent.Load()))
-	}
 	l := &Load{
 		Messages: int(m.sent.Load()), Rate: float64(seen) / took.Seconds(), P50: milliseconds(m.percentile(0.5)), P99: milliseconds(m.percentile(0.99)),
 		P999: milliseconds(m.percentile(0.999)), CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),
