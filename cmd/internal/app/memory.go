@@ -9,9 +9,9 @@ import (
 
 // How memory is kept small.
 //
-// What the process holds has ceilings everywhere (gateway.TestCeilings), so that there is nothing for a limit of the runtime to do:
-// GOGC is Go's own 100: 50 saves 5 MB of 50 while thousands of messages a second pass, for a tenth more processor time. An operator may
-// set GOGC and GOMEMLIMIT in the environment all the same.
+// What the process holds has ceilings everywhere (gateway.TestCeilings), so that there is nothing for a limit of the runtime to do. How
+// much garbage may lie beside it is pace.go's: little at rest, more under load. An operator may set GOGC and GOMEMLIMIT in the
+// environment all the same.
 //
 // The runtime keeps what a rush needed for minutes, and the kernel keeps every page of the program that was ever run. Once a rush is
 // over both are given back: a gateway that has carried thousands of messages a second is as small afterwards as one that has not.

@@ -12,7 +12,7 @@ import (
 )
 
 // profiled lets the benchmark take profiles: with POSTERN_PROFILE=prefix, one SIGUSR1 begins a CPU profile, prefix.1, and the next
-// ends it, and so on; SIGUSR2 writes what is live on the heap, prefix.heap.1, and every stack, prefix.stacks.1.
+// ends it, and so on, with what was allocated until then in prefix.1.allocs; SIGUSR2 writes what is live on the heap, prefix.heap.1, and every stack, prefix.stacks.1.
 func profiled() {
 	prefix := os.Getenv("POSTERN_PROFILE")
 	if prefix == "" {
@@ -32,6 +32,10 @@ func profiled() {
 				pprof.StopCPUProfile()
 			}
 			_ = f.Close() // a profile that is cut short shows itself
+			if f, err = os.Create(fmt.Sprintf("%s.%d.allocs", prefix, n)); err == nil {
+				_ = pprof.Lookup("allocs").WriteTo(f, 0)
+				_ = f.Close()
+			}
 		}
 	}()
 	live := make(chan os.Signal, 4)

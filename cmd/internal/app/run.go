@@ -42,7 +42,8 @@ type listener struct {
 //	    ├─ one per platform that is told our webhook's address
 //	    ├─ one per platform whose accounts are looked after
 //	    ├─ withdrawals that platforms have not confirmed
-//	    └─ who gives memory back after a rush
+//	    ├─ who gives memory back after a rush
+//	    └─ how much garbage may lie
 //
 // The order of the stop follows the mail: first no more stanzas (the components say goodbye, end their streams and take
 // what was on its way), then no more webhooks, then the lanes finish what they can, then the store, then the admin side.
@@ -169,6 +170,7 @@ func (a *App) start(ctx context.Context) working {
 	}
 	w.errands.start(ctx, a.retryUnlinks)
 	w.errands.start(ctx, keepSmall)
+	w.errands.start(ctx, keepPace)
 	return w
 }
 

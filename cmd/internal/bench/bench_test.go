@@ -50,8 +50,9 @@ type rig struct {
 	stub     *Stub
 	meter    atomic.Pointer[Meter]
 	clients  []*client
-	floor    string // the program
-	dir      string // with the secrets
+	floor    string               // the program
+	program  func(*stand.Process) // makes a Postern one of another build; nil for this one
+	dir      string               // with the secrets
 }
 
 // TestBench measures the floor and Postern in one run and prints the figures.
@@ -64,6 +65,9 @@ func TestBench(t *testing.T) {
 		report.Systems = append(report.Systems, r.measurePostern("postern"))
 		report.Systems = append(report.Systems, r.measureScripted("postern, scripted server"))
 		report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
+	}
+	if strings.Contains(*parts, "pairs") {
+		report.Systems = append(report.Systems, r.measurePairs()...)
 	}
 	if strings.Contains(*parts, "slow") {
 		report.Slow = r.measureSlow()
@@ -248,6 +252,9 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	if r.program != nil {
+		r.program(p)
+	}
 	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
 	defer p.Kill()
@@ -320,19 +327,25 @@ func (r *rig) measure(name string, g process, both bool) System {
 	}
 	s := System{Name: name}
 	s.FloodOut = r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), write)
-	drip, brisk := dripping(dripRate), dripping(briskRate)
-	s.DripOut = r.load(g, ToPlatform, *length, drip, write)
-	s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
 	if both {
 		s.FloodIn = r.load(g, ToUser, *length, r.profiled(g, (*Meter).flood), say)
-		s.DripIn = r.load(g, ToUser, *length, drip, say)
-		s.BriskIn = r.load(g, ToUser, *length, brisk, say)
 	}
-	if both && g.confirms {
+	if !strings.Contains(*parts, "pairs") {
+		drip, brisk := dripping(dripRate), dripping(briskRate)
+		s.DripOut = r.load(g, ToPlatform, *length, drip, write)
+		s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
+		if both {
+			s.DripIn = r.load(g, ToUser, *length, drip, say)
+			s.BriskIn = r.load(g, ToUser, *length, brisk, say)
+		}
+	}
+	if both && g.confirms && !strings.Contains(*parts, "pairs") {
 		s.FloodReceipt = r.receipts(g, hook)
 	}
-	s.Idle = r.idle(g)
-	s.Memory = memoryOf(r.t.Context(), g)
+	if !strings.Contains(*parts, "pairs") {
+		s.Idle = r.idle(g)
+		s.Memory = memoryOf(r.t.Context(), g)
+	}
 	return s
 }
 
