@@ -215,7 +215,8 @@ func TestBreakerOfAHost(t *testing.T) {
 // What a platform says about a message is an answer: it is not left alone for that.
 func TestRefusalsOpenNoBreaker(t *testing.T) {
 	for _, refusal := range []*gateway.SendError{
-		{Class: gateway.NotReachable}, {Class: gateway.Retryable, Code: "account busy", RetryAfter: time.Minute, Err: said(400)},
+		{Class: gateway.NotReachable},
+		{Class: gateway.Retryable, Code: "account busy", RetryAfter: time.Minute, Err: said(400)},
 		{Class: gateway.Uncertain, Code: "unknown", RetryAfter: time.Minute, Err: fmt.Errorf("wall: %w", said(409))},
 	} {
 		t.Run(refusal.Class.String(), func(t *testing.T) { refusalOpensNoBreaker(t, refusal) })
