@@ -26,8 +26,13 @@ type Type struct {
 	New func(Config, Deps) (gateway.Adapter, error)
 }
 
-// Config is the part of an adapter's configuration that is its own. Validate does no I/O.
-type Config interface{ Validate() error }
+// Config is the part of an adapter's configuration that is its own.
+type Config interface {
+	// Validate does no I/O.
+	Validate() error
+	// Origin is the address of the API that is called: instances of one type with the same host leave it alone together while it fails.
+	Origin() string
+}
 
 type (
 	// Guide tells an operator what there is to know, to make and to fetch for an adapter.

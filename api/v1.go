@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -32,6 +31,8 @@ type Operations interface {
 // Audit is where every change is written down before it is made; *gateway.Audit is one.
 type Audit interface {
 	Add(ctx context.Context, actor, action, object string) (gateway.AuditEntry, error)
+	// AddAbout returns the salt by which alone the line can be shown to be about the user.
+	AddAbout(ctx context.Context, actor, action, object string, user gateway.UserID) (e gateway.AuditEntry, salt string, err error)
 	Lines(ctx context.Context, after int64, n int) ([]gateway.AuditEntry, error)
 }
 
@@ -39,8 +40,11 @@ type Audit interface {
 type Control struct {
 	Tokens     Tokens
 	Operations Operations
+	Users      Users
 	Audit      Audit
 	Instances  []gateway.Instance
+	// ParseUser reads a bare JID (RFC 7622).
+	ParseUser func(string) (gateway.UserID, error)
 }
 
 //go:embed openapi.yaml
@@ -76,7 +80,11 @@ func (v v1) routes(r chi.Router) {
 	operator.Post("/dead-letters/drop", v.answer(v.dropLetters))
 	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
 	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
-	r.With(g.needs(gateway.RoleAdmin)).Get("/audit", v.answer(v.audit))
+	operator.Get("/users/{jid}/accounts", v.answer(v.accounts))
+	admin := r.With(g.needs(gateway.RoleAdmin))
+	admin.Get("/users/{jid}/export", v.answer(v.export))
+	admin.Delete("/users/{jid}", v.answer(v.erase))
+	admin.Get("/audit", v.answer(v.audit))
 }
 
 // wrong is a request that asks for what cannot be; Field names the parameter or member.
@@ -188,46 +196,17 @@ func pageSize(q url.Values) (int, error) {
 	return n, nil
 }
 
-type tokenView struct {
-	Name  string       `json:"name"`
-	Role  gateway.Role `json:"role"`
-	Until time.Time    `json:"until,omitzero"`
-}
-
 func (v v1) whoami(r *http.Request) (any, error) {
 	t := token(r)
-	return tokenView{t.Name, t.Role, t.Until}, nil
-}
-
-type adapterView struct {
-	ID       gateway.AdapterID `json:"id"`
-	Name     string            `json:"name"`
-	Platform string            `json:"platform"`
-	JID      string            `json:"jid"`
+	return TokenView{t.Name, t.Role, t.Until}, nil
 }
 
 func (v v1) adapters(*http.Request) (any, error) {
-	out := struct {
-		Items []adapterView `json:"items"`
-	}{[]adapterView{}}
+	out := AdaptersView{[]AdapterView{}}
 	for _, i := range v.Instances {
-		out.Items = append(out.Items, adapterView{i.ID, i.Name, i.Adapter.Descriptor().Platform, i.Component})
+		out.Items = append(out.Items, AdapterView{i.ID, i.Name, i.Adapter.Descriptor().Platform, i.Component})
 	}
 	return out, nil
-}
-
-type queueView struct {
-	Where   string            `json:"where"`
-	Adapter gateway.AdapterID `json:"adapter,omitempty"`
-	Entries int               `json:"entries"`
-	Oldest  time.Time         `json:"oldest,omitzero"`
-}
-
-type parkedView struct {
-	Where  string             `json:"where"`
-	Reason gateway.ParkReason `json:"reason"`
-	Chats  int                `json:"chats"`
-	Next   time.Time          `json:"next"`
 }
 
 func (v v1) queues(r *http.Request) (any, error) {
@@ -235,15 +214,12 @@ func (v v1) queues(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Queues []queueView  `json:"queues"`
-		Parked []parkedView `json:"parked"`
-	}{[]queueView{}, []parkedView{}}
+	out := QueuesView{[]QueueView{}, []ParkedView{}}
 	for _, q := range queues {
-		out.Queues = append(out.Queues, queueView(q))
+		out.Queues = append(out.Queues, QueueView(q))
 	}
 	for _, p := range parked {
-		out.Parked = append(out.Parked, parkedView{p.Where, p.Reason, p.Lanes, p.Next})
+		out.Parked = append(out.Parked, ParkedView{p.Where, p.Reason, p.Lanes, p.Next})
 	}
 	return out, nil
 }
@@ -267,10 +243,7 @@ func (v v1) audit(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Items []gateway.AuditEntry `json:"items"`
-		Next  int64                `json:"next,omitempty"`
-	}{Items: append([]gateway.AuditEntry{}, lines...)}
+	out := AuditView{Items: append([]gateway.AuditEntry{}, lines...)}
 	if len(lines) == n {
 		out.Next = lines[n-1].Seq
 	}

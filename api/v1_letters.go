@@ -3,29 +3,14 @@ package api
 import (
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"postern/gateway"
 )
 
-type letterView struct {
-	ID      gateway.LetterID  `json:"id"`
-	Adapter gateway.AdapterID `json:"adapter,omitempty"`
-	Account gateway.AccountID `json:"account,omitempty"`
-	Where   string            `json:"where"`
-	What    string            `json:"what,omitempty"`
-	Chat    string            `json:"chat,omitempty"`
-	Class   string            `json:"class"`
-	Code    string            `json:"code,omitempty"`
-	Reason  string            `json:"reason,omitempty"`
-	Taken   time.Time         `json:"taken"`
-	Died    time.Time         `json:"died"`
-}
-
-func viewLetter(l gateway.Letter) letterView {
-	return letterView{
+func viewLetter(l gateway.Letter) DeadLetterView {
+	return DeadLetterView{
 		l.ID, l.Adapter, l.Account, l.Where, l.What, l.Chat, l.Why.Class.String(), l.Why.Code, l.Why.Text, l.At.UTC(), l.Died.UTC(),
 	}
 }
@@ -47,10 +32,7 @@ func (v v1) letters(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Items []letterView     `json:"items"`
-		Next  gateway.LetterID `json:"next,omitempty"`
-	}{[]letterView{}, next}
+	out := DeadLettersView{[]DeadLetterView{}, next}
 	for _, l := range page {
 		out.Items = append(out.Items, viewLetter(l))
 	}
@@ -100,21 +82,6 @@ func (v v1) dropLetter(r *http.Request) (any, error) {
 	return nil, v.Operations.DropLetter(r.Context(), id)
 }
 
-// letterOrder is a change of many dead letters at once.
-type letterOrder struct {
-	Adapter string `json:"adapter"`
-	Account string `json:"account"`
-	Where   string `json:"where"`
-	Chat    string `json:"chat"`
-	Code    string `json:"code"`
-	// All must be true where nothing else is said: a forgotten filter is no order for everything.
-	All bool `json:"all"`
-}
-
-type countView struct {
-	Count int `json:"count"`
-}
-
 func (v v1) replayLetters(r *http.Request) (any, error) {
 	f, object, err := v.order(r)
 	if err != nil {
@@ -124,7 +91,7 @@ func (v v1) replayLetters(r *http.Request) (any, error) {
 		return nil, err
 	}
 	n, err := v.Operations.ReplayLetters(r.Context(), f)
-	return countView{n}, err
+	return CountView{n}, err
 }
 
 func (v v1) dropLetters(r *http.Request) (any, error) {
@@ -136,12 +103,12 @@ func (v v1) dropLetters(r *http.Request) (any, error) {
 		return nil, err
 	}
 	n, err := v.Operations.DropLetters(r.Context(), f)
-	return countView{n}, err
+	return CountView{n}, err
 }
 
 // order reads which dead letters are meant, and how the audit log names them.
 func (v v1) order(r *http.Request) (gateway.LetterFilter, string, error) {
-	var o letterOrder
+	var o DeadLetterOrder
 	if err := decode(r, &o); err != nil {
 		return gateway.LetterFilter{}, "", err
 	}

@@ -69,6 +69,35 @@ func (o *operations) DropLetters(_ context.Context, f gateway.LetterFilter) (int
 	return 5, o.err
 }
 
+// users are a desk that holds something of romeo alone.
+type users struct{ *operations }
+
+const romeo gateway.UserID = "romeo@example.org"
+
+func (u users) Holdings(_ context.Context, user gateway.UserID) ([]*gateway.Account, error) {
+	if user != romeo {
+		return nil, u.err
+	}
+	return []*gateway.Account{{ID: "01A", Adapter: "one", User: user, Secret: []byte("hush"), Shown: "+39 333", Standing: gateway.AccountActive}}, u.err
+}
+
+func (u users) Export(_ context.Context, user gateway.UserID, after string) ([]gateway.Exported, string, error) {
+	switch {
+	case user != romeo:
+		return nil, "", gateway.ErrNoAccount
+	case after == "":
+		return []gateway.Exported{{Kind: "account", Account: &gateway.ExportedAccount{ID: "01A"}}}, "more", u.err
+	case after == "more":
+		return []gateway.Exported{{Kind: "contact", Contact: &gateway.ExportedContact{ID: "anna"}}}, "", u.err
+	}
+	return nil, "", gateway.ErrCursor
+}
+
+func (u users) Erase(_ context.Context, user gateway.UserID) (gateway.Erased, error) {
+	u.did = append(u.did, "erase "+string(user))
+	return gateway.Erased{Accounts: 2, Pending: 1}, u.err
+}
+
 // control is the operator's side over a store in memory, with a token of each role.
 type control struct {
 	*testing.T
@@ -109,7 +138,7 @@ func newControl(t *testing.T) *control {
 	}
 	c.Handler = Admin(AdminConfig{
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-		Control: &Control{Tokens: c.tokens, Operations: c.ops, Audit: c.audit, Instances: []gateway.Instance{
+		Control: &Control{Tokens: c.tokens, Operations: c.ops, Users: users{c.ops}, Audit: c.audit, ParseUser: parseUser, Instances: []gateway.Instance{
 			{ID: "one", Name: "One", Component: "one.example.org", Adapter: &gatewaytest.Adapter{}},
 		}},
 	})
@@ -123,6 +152,13 @@ func newControl(t *testing.T) *control {
 	}
 	c.check = check
 	return c
+}
+
+func parseUser(s string) (gateway.UserID, error) {
+	if strings.Count(s, "@") != 1 {
+		return "", errors.New("no JID")
+	}
+	return gateway.UserID(strings.ToLower(s)), nil
 }
 
 // ask sends a request and holds the answer against the document.
@@ -181,6 +217,18 @@ func TestControlAnswers(t *testing.T) {
 			name: "drop all", method: "POST", path: "/v1/dead-letters/drop", body: `{"all":true}`, role: gateway.RoleOperator, status: 200, want: `{"count":5}`,
 			did: "drop {Adapter: Account: Where: Chat: Code:}", audited: "operator dead-letters.drop all",
 		},
+		{name: "accounts", path: "/v1/users/Romeo%40example.org/accounts", role: gateway.RoleOperator, status: 200, want: `"id":"01A","adapter":"one","standing":"active"`},
+		{name: "accounts of nobody", path: "/v1/users/eve@example.org/accounts", role: gateway.RoleOperator, status: 200, want: `{"items":[]}`},
+		{name: "export", path: "/v1/users/romeo@example.org/export", role: gateway.RoleAdmin, status: 200, want: `"next":"more"`, audited: "admin user.export "},
+		{name: "more of it", path: "/v1/users/romeo@example.org/export?after=more", role: gateway.RoleAdmin, status: 200, want: `"anna"`},
+		{name: "export of nobody", path: "/v1/users/eve@example.org/export", role: gateway.RoleAdmin, status: 404},
+		{name: "export from nowhere", path: "/v1/users/romeo@example.org/export?after=x", role: gateway.RoleAdmin, status: 422, want: `"field":"after"`},
+		{name: "erase", method: "DELETE", path: "/v1/users/romeo@example.org", role: gateway.RoleAdmin, status: 200, want: `{"accounts":2,"pending":1,"line":1,"salt":"`, did: "erase romeo@example.org", audited: "admin user.erase "},
+		{name: "erase nobody", method: "DELETE", path: "/v1/users/eve@example.org", role: gateway.RoleAdmin, status: 404},
+		{name: "erase nonsense", method: "DELETE", path: "/v1/users/eve", role: gateway.RoleAdmin, status: 422, want: `"field":"jid"`},
+		{name: "operator erases", method: "DELETE", path: "/v1/users/romeo@example.org", role: gateway.RoleOperator, status: 403},
+		{name: "operator exports", path: "/v1/users/romeo@example.org/export", role: gateway.RoleOperator, status: 403},
+		{name: "viewer looks at a user", path: "/v1/users/romeo@example.org/accounts", role: gateway.RoleViewer, status: 403},
 		{name: "audit", path: "/v1/audit?limit=10", role: gateway.RoleAdmin, status: 200, want: `{"items":[]}`},
 		{name: "document", path: "/v1/openapi.yaml", status: 200, want: "openapi: 3.1.0"},
 
@@ -262,6 +310,23 @@ func TestControlPages(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int64{1, 2, 3, 4, 5}, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// The audit log proves an erasure to who has its salt, and names nobody.
+func TestControlErasureProved(t *testing.T) {
+	c := newControl(t)
+	w := c.ask(c.secret[gateway.RoleAdmin], http.MethodDelete, "/v1/users/romeo@example.org", "")
+	var got ErasedView
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := c.audit.Lines(t.Context(), got.Line-1, 1)
+	if err != nil || len(lines) != 1 {
+		t.Fatalf("line %d: got %v, %v", got.Line, lines, err)
+	}
+	if lines[0].Subject != gateway.Commitment(got.Salt, romeo) || strings.Contains(fmt.Sprint(lines), "romeo") {
+		t.Errorf("got %+v, which the salt %s does not open", lines[0], got.Salt)
 	}
 }
 

@@ -76,12 +76,15 @@ func (i *Identity) claimEndpoint(ctx context.Context, a *Account) error {
 }
 
 // Update writes an account's changed fields and tells the other replicas to forget the old ones by the caller's signal.
-func (i *Identity) Update(ctx context.Context, a Account) error {
+func (i *Identity) Update(ctx context.Context, a Account) error { return i.update(ctx, a, nil) }
+
+// update is Update over what the record was, nil for whatever it is.
+func (i *Identity) update(ctx context.Context, a Account, was []byte) error {
 	sealed, err := sealAccount(&a)
 	if err != nil {
 		return err
 	}
-	err = i.store.Save(ctx, accountOwner(a.ID), Change{Kind: RecordAccount, Name: "account", Value: sealed})
+	err = i.store.Save(ctx, accountOwner(a.ID), Change{Kind: RecordAccount, Name: "account", Value: sealed, Was: was})
 	if err != nil {
 		return fmt.Errorf("gateway: identity: save account: %w", err)
 	}
@@ -89,16 +92,24 @@ func (i *Identity) Update(ctx context.Context, a Account) error {
 	return nil
 }
 
-// Amend changes an account as it stands in the store. Of two changes in one process none is lost; ErrNoAccount when it is gone.
+// Amend changes an account as it stands in the store. Of two changes none is lost; ErrNoAccount when it is gone.
 func (i *Identity) Amend(ctx context.Context, id AccountID, change func(*Account)) (*Account, error) {
 	defer i.alone(string(id))()
-	now, err := i.reload(ctx, id)
+	var changed Account
+	err := settled(func() error {
+		i.Forget(id)
+		now, was, err := i.loadAccount(ctx, id)
+		if err != nil {
+			return err
+		}
+		changed = *now
+		change(&changed)
+		return i.update(ctx, changed, was)
+	})
 	if err != nil {
 		return nil, err
 	}
-	changed := *now
-	change(&changed)
-	return &changed, i.Update(ctx, changed)
+	return &changed, nil
 }
 
 // Remove unlinks an account and destroys its key and records. Doing it twice is no error.

@@ -225,7 +225,9 @@ const (
 
 // Reconciler answers whether an op whose Send was Uncertain took effect.
 type Reconciler interface {
-	Reconcile(ctx context.Context, account Credentials, op Op) (sent Sent, found bool, err error)
+	// Reconcile returns what the platform has that may be the op, likeliest first, nothing where the op took no effect. Where the platform
+	// cannot tell an op from another that says the same, both are returned: the core takes the first that it does not know already.
+	Reconcile(ctx context.Context, account Credentials, op Op) ([]Sent, error)
 }
 
 // Acknowledger tells a platform that something has arrived, where a person's app waits for that, as for a button that was pressed.

@@ -23,24 +23,33 @@ func (l lateness) open() bool { return l.Asked.After(l.Decided) }
 
 func lateKey(a AccountID) RecordKey { return RecordKey{accountOwner(a), RecordLate, "late"} }
 
-// lateness reads what is known of an account; nothing known is the zero value.
-func readLateness(ctx context.Context, s Records, a AccountID) (l lateness, err error) {
+// readLateness returns what is known of an account, and its record as it stands; nothing known is the zero value.
+func readLateness(ctx context.Context, s Records, a AccountID) (l lateness, raw []byte, err error) {
 	got, err := s.Load(ctx, lateKey(a))
 	if err != nil || got[0] == nil {
-		return l, err
+		return l, nil, err
 	}
 	if json.Unmarshal(got[0], &l) != nil {
-		return lateness{}, nil // of a version that this one does not know: ask again
+		return lateness{}, got[0], nil // of a version that this one does not know: ask again
 	}
-	return l, nil
+	return l, got[0], nil
 }
 
-func writeLateness(ctx context.Context, s Records, a AccountID, l lateness) error {
-	raw, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	return s.Save(ctx, accountOwner(a), Change{Kind: RecordLate, Name: "late", Value: raw, TTL: LateTTL})
+// reviseLateness changes what is known of an account. The question is put by any lane on any replica, and answered on another: no
+// change writes over one that it has not seen. With false nothing is changed.
+func reviseLateness(ctx context.Context, s Records, a AccountID, change func(*lateness) bool) (l lateness, err error) {
+	err = settled(func() error {
+		now, was, err := readLateness(ctx, s, a)
+		if l = now; err != nil || !change(&l) {
+			return err
+		}
+		raw, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		return s.Save(ctx, accountOwner(a), Change{Kind: RecordLate, Name: "late", Value: raw, Was: was, IfAbsent: was == nil, TTL: LateTTL})
+	})
+	return l, err
 }
 
 // late asks the user before something goes out that they wrote long ago, once a day for each chat, and waits for their word. What
@@ -51,11 +60,19 @@ func (w *outWalk) late(ctx context.Context) *verdict {
 	if w.o.g.cfg.AskAfter < 0 || age < w.o.g.cfg.AskAfter || w.account.isLine() || !speaks(w.out.Op.Body) || w.contact.LastInbound > w.entry.At.Unix() {
 		return nil
 	}
-	l, err := readLateness(ctx, w.o.g.store, w.account.ID)
+	old := age > w.o.g.cfg.GiveUp
+	// The question stands before it is put: an answer that comes at once finds it.
+	l, err := reviseLateness(ctx, w.o.g.store, w.account.ID, func(l *lateness) bool {
+		if old || l.open() || l.Decided.After(w.entry.At) {
+			return false
+		}
+		l.Asked = time.Now().UTC()
+		return true
+	})
 	if err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	switch old := age > w.o.g.cfg.GiveUp; {
+	switch {
 	case l.Decided.After(w.entry.At) && l.Send:
 		return nil
 	case l.Decided.After(w.entry.At):
@@ -67,12 +84,6 @@ func (w *outWalk) late(ctx context.Context) *verdict {
 	}
 	if v := w.askLate(ctx, age); v != nil {
 		return v
-	}
-	if !l.open() {
-		l.Asked = time.Now().UTC()
-		if err := writeLateness(ctx, w.o.g.store, w.account.ID, l); err != nil {
-			return new(w.o.storeFailed(ctx, err))
-		}
 	}
 	return &verdict{end: again, after: backoffMost, why: ParkLate}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,7 +14,7 @@ import (
 
 // AuditEntry is one line of the audit log: who did what, when. Each carries the hash of the one before it, so that no line can be
 // changed, taken out or put in between without every later hash showing it; that the last ones were cut off shows only to who has kept
-// a later hash. It names no user.
+// a later hash. It names no user: one stands in it as a salted commitment, and with the salt goes the link.
 type AuditEntry struct {
 	Seq int64     `json:"seq"`
 	At  time.Time `json:"at"`
@@ -23,6 +24,8 @@ type AuditEntry struct {
 	Action string `json:"action"`
 	// Object is what it was done to, where that is nobody: an id of a dead letter, the name of a token.
 	Object string `json:"object,omitempty"`
+	// Subject is the Commitment to the user concerned.
+	Subject string `json:"subject,omitempty"`
 	// Prev is the Hash of the line before, empty in the first; Hash is over this line with an empty Hash, as JSON.
 	Prev string `json:"prev"`
 	Hash string `json:"hash"`
@@ -74,14 +77,34 @@ const (
 
 func auditName(seq int64) string { return fmt.Sprintf("%012d", seq) }
 
-// Add writes one line and returns it.
+// Commitment binds a line to a user: the SHA-256 of a salt and their JID, in hex. Who has the salt can prove whom the line is about;
+// without it nobody can tell.
+func Commitment(salt string, user UserID) string {
+	sum := sha256.Sum256([]byte(salt + "\x00" + string(user)))
+	return hex.EncodeToString(sum[:])
+}
+
+// AddAbout writes one line about a user, and returns the salt of its commitment, which is kept nowhere else.
+func (a *Audit) AddAbout(ctx context.Context, actor, action, object string, user UserID) (e AuditEntry, salt string, err error) {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	salt = lowerBase32.EncodeToString(raw)
+	e, err = a.add(ctx, AuditEntry{Actor: actor, Action: action, Object: object, Subject: Commitment(salt, user)})
+	return e, salt, err
+}
+
+// Add writes one line about nobody, and returns it.
 func (a *Audit) Add(ctx context.Context, actor, action, object string) (AuditEntry, error) {
+	return a.add(ctx, AuditEntry{Actor: actor, Action: action, Object: object})
+}
+
+func (a *Audit) add(ctx context.Context, e AuditEntry) (AuditEntry, error) {
 	for range auditTries {
 		last, err := a.last(ctx)
 		if err != nil {
 			return AuditEntry{}, err
 		}
-		e := AuditEntry{Seq: last.Seq + 1, At: time.Now().UTC().Truncate(time.Millisecond), Actor: actor, Action: action, Object: object, Prev: last.Hash}
+		e.Seq, e.At, e.Prev = last.Seq+1, time.Now().UTC().Truncate(time.Millisecond), last.Hash
 		e.Hash = e.sum()
 		plain, err := json.Marshal(e)
 		if err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -28,9 +29,17 @@ const (
 	CallFailed
 )
 
-// endOf is what an answer tells of the host: what the platform decided about a message, a user or a rate it was there to decide.
+// answer is an error by which the host may have said no itself.
+type answer interface {
+	error
+	Answered() bool
+}
+
+// endOf is what an answer tells of the host: what the platform decided about a message, an account or a rate it was there to decide. An
+// error may know better than its class (Answered): an account that the platform does not want just now says nothing about the host, which
+// other accounts use as well.
 func endOf(err error) CallEnd {
-	if err == nil {
+	if said, ok := errors.AsType[answer](err); err == nil || ok && said.Answered() {
 		return CallAnswered
 	}
 	switch ClassOf(err) {

@@ -18,19 +18,25 @@ func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Conta
 	if c, ok := i.contacts.load(slot); ok {
 		return c, nil
 	}
-	got, err := i.store.Load(ctx, RecordKey{accountOwner(a.ID), RecordContact, string(alias)})
-	if err != nil {
-		return nil, fmt.Errorf("gateway: identity: load contact: %w", err)
-	}
-	if got[0] == nil {
-		return nil, ErrNoContact
-	}
-	c, err := openContact(a, alias, got[0])
+	c, _, err := i.loadContact(ctx, a, alias)
 	if err != nil {
 		return nil, err
 	}
 	i.contacts.store(slot, c)
 	return c, nil
+}
+
+// loadContact returns a contact and its record as the store has them.
+func (i *Identity) loadContact(ctx context.Context, a *Account, alias Alias) (c *Contact, sealed []byte, err error) {
+	got, err := i.store.Load(ctx, RecordKey{accountOwner(a.ID), RecordContact, string(alias)})
+	if err != nil {
+		return nil, nil, fmt.Errorf("gateway: identity: load contact: %w", err)
+	}
+	if got[0] == nil {
+		return nil, nil, ErrNoContact
+	}
+	c, err = openContact(a, alias, got[0])
+	return c, got[0], err
 }
 
 // Find returns the contact behind an alias, or behind the localpart that it is shown under, among a user's accounts, with
@@ -72,6 +78,11 @@ func contactSlot(a *Account, alias Alias) contactKey { return contactKey{a.ID, a
 // PutContact writes a contact; its alias is computed from its first id, so the write is idempotent. One who has come under
 // another id since keeps theirs.
 func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Contact, error) {
+	return i.putContact(ctx, a, c, nil)
+}
+
+// putContact is PutContact over what the record was, nil for whatever it is.
+func (i *Identity) putContact(ctx context.Context, a *Account, c Contact, was []byte) (*Contact, error) {
 	if c.Alias == "" {
 		c.Alias = a.Keys.Alias(c.ID)
 	}
@@ -81,28 +92,33 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 	}
 	owner := accountOwner(a.ID)
 	sealed := a.Keys.Data.Seal(contactPlace(a.ID, c.Alias), plain)
-	if err := i.store.Save(ctx, owner, Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed}); err != nil {
+	if err := i.store.Save(ctx, owner, Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed, Was: was}); err != nil {
 		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
 	}
 	i.contacts.store(contactSlot(a, c.Alias), &c)
 	return &c, nil
 }
 
-// Revise changes a contact as it stands in the store: what this replica cached of it may be older. ErrNoContact when it is gone.
-func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (*Contact, error) {
-	slot := contactSlot(a, alias)
+// Revise changes a contact as it stands in the store: what this replica cached of it may be older, and another may change it at the
+// same time. ErrNoContact when it is gone.
+func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (c *Contact, err error) {
 	defer i.alone(string(a.ID) + "/" + string(alias))()
-	i.contacts.forget(slot)
-	was, err := i.Contact(ctx, a, alias)
-	if err != nil {
-		return nil, err
-	}
-	now := *was
-	change(&now)
-	if now == *was {
-		return was, nil
-	}
-	return i.PutContact(ctx, a, now)
+	err = settled(func() error {
+		i.contacts.forget(contactSlot(a, alias))
+		was, sealed, err := i.loadContact(ctx, a, alias)
+		if err != nil {
+			return err
+		}
+		now := *was
+		if change(&now); now == *was {
+			i.contacts.store(contactSlot(a, alias), was)
+			c = was
+			return nil
+		}
+		c, err = i.putContact(ctx, a, now, sealed)
+		return err
+	})
+	return c, err
 }
 
 // alone waits until nobody else in this process changes a record, and returns what lets the next one.
@@ -112,6 +128,17 @@ func (i *Identity) alone(record string) (done func()) {
 	lock := &i.revising[h.Sum32()%uint32(len(i.revising))]
 	lock.Lock()
 	return lock.Unlock
+}
+
+// settled makes a change anew, each time from what its record is by then, until no other replica has changed it in between. The change
+// names that state (Change.Was, Change.IfAbsent).
+func settled(change func() error) (err error) {
+	for range 10 { // so many in a row are somebody who writes without end
+		if err = change(); !errors.Is(err, ErrChanged) && !errors.Is(err, ErrExists) {
+			return err
+		}
+	}
+	return err
 }
 
 // Contacts calls f for each contact of an account, page by page, in no particular order.

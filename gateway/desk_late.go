@@ -33,7 +33,7 @@ func lateFlow(d *Desk) flow {
 func (d *Desk) lateAsked(ctx context.Context, accounts []*Account) ([]*Account, error) {
 	var out []*Account
 	for _, a := range accounts {
-		l, err := readLateness(ctx, d.cfg.Store, a.ID)
+		l, _, err := readLateness(ctx, d.cfg.Store, a.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,11 @@ func (d *Desk) decideLate(ctx context.Context, t *turn, send bool) (outcome, err
 	}
 	now := time.Now().UTC()
 	for _, a := range asked {
-		if err := writeLateness(ctx, d.cfg.Store, a.ID, lateness{Asked: now, Decided: now, Send: send}); err != nil {
+		_, err := reviseLateness(ctx, d.cfg.Store, a.ID, func(l *lateness) bool {
+			*l = lateness{Asked: now, Decided: now, Send: send}
+			return true
+		})
+		if err != nil {
 			return outcome{}, err
 		}
 		if d.cfg.Unpark != nil {

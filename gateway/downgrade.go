@@ -104,6 +104,11 @@ func (w *outWalk) replan(ctx context.Context, n int, without Feature) *verdict {
 		ops = append(ops, p.Ops...)
 	}
 	w.plain, w.planned.Ops = ops, slices.Clone(ops)
+	if len(ops) > 1 { // the last of them may have another id now
+		if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, w.awaited()); err != nil {
+			return new(w.o.storeFailed(ctx, err))
+		}
+	}
 	return w.media(ctx)
 }
 

@@ -107,6 +107,7 @@ type Gateway struct {
 
 	crew      *crew                         // what lanes work on, while Run runs
 	slotsIn   chan struct{}                 // one per `in` lane at work
+	suspects  chan struct{}                 // held by the one entry at work of which a process may have died
 	slotsOut  chan struct{}                 // one per `out` lane at work: platforms that do not answer hold up nothing that comes in
 	sharesIn  *shares                       // of slotsIn that one account may hold
 	sharesOut *shares                       // of slotsOut
@@ -114,6 +115,7 @@ type Gateway struct {
 	filesOut  *transfers                    // files on their way to platforms
 	fleeting  []chan fleeting               // typing on its way out, by contact
 	held      *cache[AdapterID, time.Time]  // until when platforms want to be left alone, in part at least
+	reviewed  *cache[AdapterID, time.Time]  // when the store was asked whether they do
 	spent     *cache[string, emptyUntil]    // users' limits that have no token to give
 	looks     []chan look                   // contacts to look at, by contact
 	looking   *cache[string, bool]          // contacts that are in looks
@@ -138,10 +140,10 @@ func New(cfg Config, d Deps) *Gateway {
 	g := &Gateway{
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
-		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
+		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
-		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
+		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), reviewed: newCache[AdapterID, time.Time](1000, time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
 		healing: newCache[string, bool](100_000, healingLife),
 	}
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)

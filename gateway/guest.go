@@ -39,20 +39,24 @@ func (k *Keyring) guestKey(adapter AdapterID, e Endpoint, person ContactID) Reco
 // guest reads what a line knows of a person; the zero guest when that is nothing. It is never cached: a person who has just
 // switched must not be heard by whom they wrote to before.
 func (i *Identity) guest(ctx context.Context, adapter AdapterID, e Endpoint, person ContactID) (guest, error) {
-	key := i.keys.guestKey(adapter, e, person)
+	g, _, err := i.loadGuest(ctx, i.keys.guestKey(adapter, e, person))
+	return g, err
+}
+
+// loadGuest is guest with the record as it is sealed, nil where there is none.
+func (i *Identity) loadGuest(ctx context.Context, key RecordKey) (g guest, sealed []byte, err error) {
 	got, err := i.store.Load(ctx, key)
 	if err != nil {
-		return guest{}, fmt.Errorf("gateway: identity: load guest: %w", err)
+		return guest{}, nil, fmt.Errorf("gateway: identity: load guest: %w", err)
 	}
 	if got[0] == nil {
-		return guest{}, nil
+		return guest{}, nil, nil
 	}
 	plain, err := i.keys.operator.Open(string(key.Owner)+"/guest/"+key.Name, got[0])
 	if err != nil {
-		return guest{}, err
+		return guest{}, nil, err
 	}
-	var g guest
-	return g, json.Unmarshal(plain, &g)
+	return g, got[0], json.Unmarshal(plain, &g)
 }
 
 // guestUnder is guest for a person who may have been known under other ids: what is known of them goes on under the one to use
@@ -76,7 +80,7 @@ func (i *Identity) guestUnder(ctx context.Context, adapter AdapterID, e Endpoint
 		if g, err = i.reviseGuest(ctx, adapter, e, person, func(g *guest) { g.merge(before) }); err != nil {
 			return guest{}, err
 		}
-		if _, err = i.reviseGuest(ctx, adapter, e, id, func(g *guest) { *g = guest{} }); err != nil {
+		if _, err = i.reviseGuest(ctx, adapter, e, id, func(g *guest) { g.leave(before) }); err != nil {
 			return guest{}, err
 		}
 	}
@@ -101,31 +105,43 @@ func (g *guest) merge(other guest) {
 	}
 }
 
-// reviseGuest changes what a line knows of a person. Of two changes in one process none is lost.
-func (i *Identity) reviseGuest(ctx context.Context, adapter AdapterID, e Endpoint, person ContactID, change func(*guest)) (guest, error) {
+// leave forgets what was merged into another id; what another replica has learnt since is merged the next time.
+func (g *guest) leave(merged guest) {
+	g.Accounts = slices.DeleteFunc(g.Accounts, func(c connection) bool { return merged.knows(c.Account) })
+	if len(g.Accounts) == 0 {
+		*g = guest{}
+	}
+}
+
+// reviseGuest changes what a line knows of a person. Of two changes none is lost: one that comes to nothing because another replica was
+// faster is made anew from what is there then.
+func (i *Identity) reviseGuest(ctx context.Context, adapter AdapterID, e Endpoint, person ContactID, change func(*guest)) (g guest, err error) {
 	key := i.keys.guestKey(adapter, e, person)
 	defer i.alone(key.Name)()
-	g, err := i.guest(ctx, adapter, e, person)
-	if err != nil {
-		return guest{}, err
-	}
-	was, err := json.Marshal(g)
-	if err != nil {
-		return guest{}, err
-	}
-	change(&g)
-	plain, err := json.Marshal(g)
-	if err != nil || string(plain) == string(was) {
-		return g, err
-	}
-	set := Change{Kind: key.Kind, Name: key.Name}
-	if len(g.Accounts) > 0 {
-		set.Value = i.keys.operator.Seal(string(key.Owner)+"/guest/"+key.Name, plain)
-	}
-	if err := i.store.Save(ctx, key.Owner, set); err != nil {
-		return guest{}, fmt.Errorf("gateway: identity: save guest: %w", err)
-	}
-	return g, nil
+	err = settled(func() error {
+		now, sealed, err := i.loadGuest(ctx, key)
+		if g = now; err != nil {
+			return err
+		}
+		was, err := json.Marshal(g)
+		if err != nil {
+			return err
+		}
+		change(&g)
+		plain, err := json.Marshal(g)
+		if err != nil || string(plain) == string(was) {
+			return err
+		}
+		set := Change{Kind: key.Kind, Name: key.Name, Was: sealed, IfAbsent: sealed == nil}
+		if len(g.Accounts) > 0 {
+			set.Value = i.keys.operator.Seal(string(key.Owner)+"/guest/"+key.Name, plain)
+		}
+		if err := i.store.Save(ctx, key.Owner, set); err != nil {
+			return fmt.Errorf("gateway: identity: save guest: %w", err)
+		}
+		return nil
+	})
+	return g, err
 }
 
 // connect makes a person on a line a contact of an account. With turn they write to it from a time on, which is that of what

@@ -188,41 +188,47 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 	if a, ok := i.accounts.load(id); ok {
 		return a, nil
 	}
+	a, _, err := i.loadAccount(ctx, id)
+	return a, err
+}
+
+// loadAccount returns an account and its record as the store has them.
+func (i *Identity) loadAccount(ctx context.Context, id AccountID) (a *Account, sealed []byte, err error) {
 	owner := accountOwner(id)
 	got, err := i.store.Load(ctx, RecordKey{owner, RecordDataKey, "key"}, RecordKey{owner, RecordAccount, "account"})
 	if err != nil {
-		return nil, fmt.Errorf("gateway: identity: load account: %w", err)
+		return nil, nil, fmt.Errorf("gateway: identity: load account: %w", err)
 	}
 	if got[0] == nil || got[1] == nil {
-		return nil, ErrNoAccount
+		return nil, nil, ErrNoAccount
 	}
 	var rec accountKeyRecord
 	if err := json.Unmarshal(got[0], &rec); err != nil {
-		return nil, fmt.Errorf("gateway: identity: account key: %w", err)
+		return nil, nil, fmt.Errorf("gateway: identity: account key: %w", err)
 	}
 	wrap, err := i.wrapper(ctx, rec.Owner)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	data, err := wrap.Open(string(owner)+"/key", rec.Data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	keys, err := i.keys.accountKeys(data, rec.Salt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plain, err := keys.Data.Open(string(owner)+"/account", got[1])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	a := &Account{ID: id, Keys: keys}
+	a = &Account{ID: id, Keys: keys}
 	if err := json.Unmarshal(plain, a); err != nil {
-		return nil, fmt.Errorf("gateway: identity: account: %w", err)
+		return nil, nil, fmt.Errorf("gateway: identity: account: %w", err)
 	}
 	i.onLine(a)
 	i.accounts.store(id, a)
-	return a, nil
+	return a, got[1], nil
 }
 
 // reload is ByID without what was cached, for whoever is about to change the account.

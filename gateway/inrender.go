@@ -232,8 +232,7 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 		if time.Since(w.entry.At).Abs() < statusPatience { // a clock that was set back holds nobody up
 			return &verdict{end: again, after: statusRetry, why: ParkRetry}
 		}
-		w.early(b)
-		return nil // about a message sent elsewhere, older than the map, or one whose send has no answer yet
+		return w.early(ctx, b) // about a message sent elsewhere, older than the map, or one whose send has no answer yet
 	}
 	if b.State == StatusDelivered || b.State == StatusRead {
 		if v := w.arrived(ctx, b); v != nil {
@@ -290,7 +289,8 @@ func (w *inWalk) failed(ctx context.Context, b Status, m mapped) *verdict {
 	return nil
 }
 
-// sentAs finds the message that a status speaks of, by our own id where the platform echoes it.
+// sentAs finds the message that a status speaks of, by our own id where the platform echoes it. A message of several pieces has arrived,
+// and was read, when the last was: of the others nothing but a failure is told.
 func (w *inWalk) sentAs(ctx context.Context, b Status) (mapped, bool, *verdict) {
 	for _, by := range []struct {
 		kind string
@@ -304,9 +304,14 @@ func (w *inWalk) sentAs(ctx context.Context, b Status) (mapped, bool, *verdict) 
 			return mapped{}, false, new(w.o.storeFailed(ctx, err))
 		}
 		for _, id := range by.ids {
-			if m, ok := got[id]; ok {
-				return m, true, nil
+			m, ok := got[id]
+			if !ok {
+				continue
 			}
+			if len(m.IDs) > 0 && m.IDs[0] != MessageID(b.Ref) {
+				m.Receipt, m.Markable = false, false
+			}
+			return m, true, nil
 		}
 	}
 	return mapped{}, false, nil

@@ -33,25 +33,35 @@ func (k *Keyring) inviteKey(adapter AdapterID, token string) RecordKey {
 // invite makes an invite to an account on a line.
 func (i *Identity) invite(ctx context.Context, a *Account) (token string, err error) {
 	token = newInvite()
-	return token, i.saveInvite(ctx, i.keys.inviteKey(a.Adapter, token), invitation{Account: a.ID})
+	return token, i.saveInvite(ctx, i.keys.inviteKey(a.Adapter, token), invitation{Account: a.ID}, nil)
 }
 
-func (i *Identity) saveInvite(ctx context.Context, key RecordKey, in invitation) error {
+// saveInvite writes an invite over what it was, nil for a new one.
+func (i *Identity) saveInvite(ctx context.Context, key RecordKey, in invitation, was []byte) error {
 	plain, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	set := Change{Kind: key.Kind, Name: key.Name, TTL: InviteTTL, Value: i.keys.operator.Seal(string(key.Owner)+"/invite/"+key.Name, plain)}
+	set := Change{Kind: key.Kind, Name: key.Name, Was: was, TTL: InviteTTL, Value: i.keys.operator.Seal(string(key.Owner)+"/invite/"+key.Name, plain)}
 	if err := i.store.Save(ctx, key.Owner, set); err != nil {
 		return fmt.Errorf("gateway: identity: save invite: %w", err)
 	}
 	return nil
 }
 
-// redeem returns the account that a person was invited to. errInvite when the token opens nothing for them.
-func (i *Identity) redeem(ctx context.Context, adapter AdapterID, e Endpoint, token string, person ContactID) (*Account, error) {
+// redeem returns the account that a person was invited to. errInvite when the token opens nothing for them. Of two people who come with
+// it at once, to two replicas, one has it: the other's writing fails, and they find it taken.
+func (i *Identity) redeem(ctx context.Context, adapter AdapterID, e Endpoint, token string, person ContactID) (a *Account, err error) {
 	key, who := i.keys.inviteKey(adapter, token), i.keys.guestKey(adapter, e, person).Name
 	defer i.alone(key.Name)()
+	err = settled(func() error {
+		a, err = i.redeemOnce(ctx, adapter, key, who)
+		return err
+	})
+	return a, err
+}
+
+func (i *Identity) redeemOnce(ctx context.Context, adapter AdapterID, key RecordKey, who string) (*Account, error) {
 	got, err := i.store.Load(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: identity: load invite: %w", err)
@@ -79,7 +89,7 @@ func (i *Identity) redeem(ctx context.Context, adapter AdapterID, e Endpoint, to
 	}
 	if in.Guest == "" {
 		in.Guest = who
-		if err := i.saveInvite(ctx, key, in); err != nil {
+		if err := i.saveInvite(ctx, key, in, got[0]); err != nil {
 			return nil, err
 		}
 	}

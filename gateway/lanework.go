@@ -54,18 +54,11 @@ func (o *ownership) work(ctx context.Context, l *lane) {
 // try works on one entry, waiting in place between tries while the waits are short.
 func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict {
 	for {
-		v := o.handle(ctx, l, q, it)
-		for v.turn != nil { // others' files come first: outside the slots of lanes
-			select {
-			case <-v.turn.ready:
-				mine := v.turn
-				v = o.handle(withTurn(ctx, mine), l, q, it)
-				mine.end()
-			case <-ctx.Done():
-				v.turn.end()
-				v = verdict{end: stop}
-			}
+		step := o.once
+		if it.found {
+			step = o.found
 		}
+		v := step(ctx, l, q, it)
 		if v.end == stop {
 			o.lose()
 		}
@@ -78,8 +71,28 @@ func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict
 	}
 }
 
+// once works on one entry, and waits where others' files come first: outside the slots of lanes.
+func (o *ownership) once(ctx context.Context, l *lane, q Queue, it *item) verdict {
+	v := o.handle(ctx, l, q, it)
+	for v.turn != nil {
+		select {
+		case <-v.turn.ready:
+			mine := v.turn
+			v = o.handle(withTurn(ctx, mine), l, q, it)
+			mine.end()
+		case <-ctx.Done():
+			v.turn.end()
+			v = verdict{end: stop}
+		}
+	}
+	return v
+}
+
 // handle runs the walk of one entry in a slot, and keeps a panic to that entry.
 func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v verdict) {
+	if ctx.Err() != nil { // a place that is free would be taken half the time all the same
+		return verdict{end: stop}
+	}
 	slots := o.g.slotsOut
 	if l.id.queue == QueueIn {
 		slots = o.g.slotsIn
@@ -100,6 +113,11 @@ func (o *ownership) handle(ctx context.Context, l *lane, q Queue, it *item) (v v
 			v = o.panicked(ctx, q, it, r)
 		}
 	}()
+	if it.found {
+		if v := o.counted(ctx, q, it); v != nil {
+			return *v
+		}
+	}
 	// A walk that has begun goes to its end, also when the process stops or the lease is lost: cut off in a call to the
 	// platform, its effect would be uncertain. What it writes is fenced, and its calls are bounded (Config.SendTimeout).
 	// Only the transfer of a file ends with the lease: it has no effect that anybody sees.
@@ -211,6 +229,9 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 		if err != nil {
 			o.lose()
 			return false
+		}
+		if len(items) > 0 {
+			items[0].found, l.inherited = l.inherited, false
 		}
 		for _, it := range items {
 			v := o.try(ctx, l, q, it)

@@ -71,12 +71,46 @@ func (g *Gateway) pauseName(inst Instance, a *Account, c *Contact, scope LimitSc
 	return g.keys.Name("pause", limitName(inst, a, c, scope))
 }
 
+// pauseReview is how often a replica that sends asks whether an instance has a pause: a signal tells of it at once, but may be lost, and
+// who has just started heard none.
+const pauseReview = 3 * time.Second
+
+// anyPause is the bucket that is held while anything of an instance is.
+func (g *Gateway) anyPause(a AdapterID) Bucket {
+	return Bucket{Name: g.keys.Name("pause", "any "+string(a)), Burst: 1}
+}
+
+// paused reports whether something of an instance may be held, as far as signals told, or the store a moment ago.
+func (g *Gateway) paused(ctx context.Context, a AdapterID) (bool, error) {
+	if g.holds(a) {
+		return true, nil
+	}
+	if asked, ok := g.reviewed.load(a); ok && time.Since(asked) < pauseReview {
+		return false, nil
+	}
+	defer g.identity.alone("pause " + string(a))() // who comes meanwhile waits for the answer
+	if asked, ok := g.reviewed.load(a); ok && time.Since(asked) < pauseReview {
+		return g.holds(a), nil
+	}
+	got, err := g.store.Take(ctx, a, 0, g.anyPause(a))
+	if err != nil {
+		return false, err
+	}
+	g.reviewed.store(a, time.Now())
+	if !got.OK {
+		g.keepHold(a, time.Now().Add(got.Wait))
+	}
+	return !got.OK, nil
+}
+
 // tokens asks for leave to send one thing to a contact. The store is asked for pauses where it is asked anyway, and while one is
-// known of: a platform without limits costs no question.
+// known of: a platform without limits costs a question now and then.
 func (g *Gateway) tokens(ctx context.Context, inst Instance, a *Account, c *Contact, most time.Duration) (Taken, error) {
 	limits := inst.platformLimits()
-	if len(limits) == 0 && !g.holds(inst.ID) {
-		return Taken{OK: true}, nil
+	if len(limits) == 0 {
+		if paused, err := g.paused(ctx, inst.ID); err != nil || !paused {
+			return Taken{OK: err == nil}, err
+		}
 	}
 	buckets := g.pauses(inst, a, c)
 	for _, l := range limits {
@@ -99,11 +133,14 @@ func (w *outWalk) hold(ctx context.Context, scope LimitScope, d time.Duration) e
 	if err := g.store.Hold(ctx, w.inst.ID, g.pauseName(w.inst, w.account, w.contact, scope), d); err != nil {
 		return err
 	}
+	if err := g.store.Hold(ctx, w.inst.ID, g.anyPause(w.inst.ID).Name, d); err != nil {
+		return err
+	}
 	until := time.Now().Add(d)
 	g.keepHold(w.inst.ID, until)
 	payload := string(w.inst.ID) + " " + strconv.FormatInt(until.UnixMilli(), 10)
 	if err := g.store.Publish(ctx, SignalHeld, []byte(payload)); err != nil {
-		g.log.Warn("pause not signalled", "adapter", string(w.inst.ID), "err", err) // another replica hears it from the platform
+		g.log.Warn("pause not signalled", "adapter", string(w.inst.ID), "err", err) // another replica finds it
 	}
 	return nil
 }
@@ -165,19 +202,30 @@ func askAgain(wait time.Duration) *verdict {
 }
 
 // pieceTurn waits for the turn of a further piece of a message that is being sent: in place, since a message is not left half said.
-// Without the store it goes on: the platform knows its limits as well.
-func (w *outWalk) pieceTurn(ctx context.Context, n int) bool {
+// Without the store it goes on: the platform knows its limits as well. Whoever has waited asks whether the shard is still theirs: the
+// next owner may have said the piece meanwhile.
+func (w *outWalk) pieceTurn(ctx context.Context, n int) *verdict {
+	waited := false
 	for n > 0 {
 		got, err := w.o.g.tokens(ctx, w.inst, w.account, w.contact, time.Minute)
-		if err != nil {
-			return !fatal(ctx, err)
+		if err != nil && fatal(ctx, err) {
+			return &verdict{end: stop}
 		}
-		if !sleep(ctx, got.Wait) {
-			return false
+		if err != nil {
+			break
+		}
+		if waited = waited || got.Wait > 0; !sleep(ctx, got.Wait) {
+			return &verdict{end: stop}
 		}
 		if got.OK {
-			return true
+			break
 		}
 	}
-	return true
+	if !waited {
+		return nil
+	}
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return nil
 }

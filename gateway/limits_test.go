@@ -154,6 +154,46 @@ func TestPauseOfTwoReplicas(t *testing.T) {
 	}
 }
 
+// muffled is the store of a replica that nobody hears.
+type muffled struct{ gateway.Store }
+
+func (muffled) Publish(context.Context, string, []byte) error { return nil }
+
+// A pause is heeded also by who did not hear of it: another replica whose signals are lost, and the same after a restart.
+func TestPauseThatNobodyTold(t *testing.T) {
+	for _, again := range []string{"r1", "r2"} {
+		t.Run(again, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &platform{caps: textCaps()}
+				r := newRig(t, p, gateway.Config{})
+				r.stop()
+				r.store = muffled{r.store}
+				r.start(gateway.Config{Replica: "r1"})
+				defer func() { r.stop() }()
+				began, calls := time.Now(), 0
+				p.send = func(gateway.Op) (gateway.Sent, error) {
+					if calls++; calls == 1 {
+						return gateway.Sent{}, &gateway.SendError{Class: gateway.RateLimited, RetryAfter: time.Minute, Scope: gateway.LimitAccount}
+					}
+					if got := time.Since(began); got < time.Minute {
+						t.Errorf("called again after %s, want a minute of peace", got)
+					}
+					return gateway.Sent{}, nil
+				}
+				r.mustAsk(r.contact("juliet"), "s1", "one")
+				gatewaytest.Advance(2 * time.Second)
+				r.stop()
+				r.start(gateway.Config{Replica: again})
+				r.mustAsk(r.contact("nurse"), "s2", "two")
+				gatewaytest.Advance(2 * time.Minute)
+				if n := len(p.taken()); n != 2 {
+					t.Errorf("sent %d, want both in the end", n)
+				}
+			})
+		})
+	}
+}
+
 // person registers another user with contacts of their own.
 func (r *rig) person(name string, contacts int) (gateway.UserID, []gateway.Alias) {
 	r.t.Helper()

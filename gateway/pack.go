@@ -126,8 +126,14 @@ func oneOf[S any](u *unpacker, of kinds[S], kind string) (s S) {
 	return s
 }
 
-// unpack reads a payload into what it is of: packed, or the JSON of an earlier build.
-func unpack(plain []byte, into any) error {
+// unpack reads a payload into what it is of: packed, or the JSON of an earlier build. A panic over it is an error like any other: entries
+// are read also where no walk keeps a panic to its entry.
+func unpack(plain []byte, into any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("gateway: decode: panic: %T", p)
+		}
+	}()
 	p, ok := into.(interface{ unpack(u *unpacker) })
 	if !ok || len(plain) == 0 || plain[0] == '{' {
 		return json.Unmarshal(plain, into)

@@ -171,3 +171,16 @@ func BenchmarkPack(b *testing.B) {
 		}
 	}
 }
+
+// brittle panics over what is packed.
+type brittle struct{}
+
+func (*brittle) unpack(*unpacker) { panic("decoder bug") }
+
+// A decoder that panics over a payload costs the entry, not the process, and says nothing of what is in it.
+func TestUnpackKeepsPanics(t *testing.T) {
+	err := unpack([]byte{packVersion, 1, 2, 3}, &brittle{})
+	if err == nil || err.Error() != "gateway: decode: panic: string" {
+		t.Errorf("got %v, want an error that names the kind of panic", err)
+	}
+}

@@ -83,6 +83,20 @@ func (p *puppet) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id
 	return p.Store.Begin(ctx, l, q, id, maps)
 }
 
+func (p *puppet) Start(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, most int) (n int, err error) {
+	if err := p.gate(); err != nil {
+		return n, err
+	}
+	return p.Store.Start(ctx, l, q, id, most)
+}
+
+func (p *puppet) Survived(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
+	if err := p.gate(); err != nil {
+		return err
+	}
+	return p.Store.Survived(ctx, l, q, id)
+}
+
 func (p *puppet) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) (err error) {
 	if err := p.gate(); err != nil {
 		return err

@@ -4,7 +4,12 @@ import (
 	"context"
 	"hash/fnv"
 	"sync"
+	"time"
 )
+
+// handOverMost is how long a shard that goes to another replica is held for what is begun: then its lease runs out, and what is still under
+// way finds that the next time it asks the store.
+const handOverMost = 2 * time.Minute
 
 // Run works until ctx ends: it owns what shards it can get and carries fleeting signals. Everything that it starts has
 // stopped when it returns. The goroutines of the delivery path are all started in this file:
@@ -69,10 +74,11 @@ func (s *shard) run(ctx context.Context) {
 			return
 		}
 		owned, lose := context.WithCancel(ctx)
+		renew, stop := context.WithCancel(context.WithoutCancel(ctx)) // what is begun goes to its end under the lease
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			defer lose()
-			held.keep(owned)
+			held.keep(renew)
 		})
 		wg.Go(func() {
 			if s.g.balance.surplus(owned, s.part) {
@@ -84,9 +90,12 @@ func (s *shard) run(ctx context.Context) {
 		disown := s.g.own(s.part, owned.Done())
 		o.read(owned)
 		lose()
+		bound := time.AfterFunc(handOverMost, stop)
 		disown()
-		wg.Wait()
 		o.lanes.Wait()
+		bound.Stop()
+		stop()
+		wg.Wait()
 		s.g.metrics.shards.Dec()
 		held.giveBack(ctx)
 		if !sleep(ctx, jitter(shardPoll)) { // what ended the ownership may last

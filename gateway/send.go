@@ -23,7 +23,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 	}
 	var ids []MessageID
 	for n := 0; n < len(w.planned.Ops); n++ {
-		sent, v := w.sendPiece(ctx, w.planned.Ops[n], n, w.try, caps)
+		sent, v := w.sendPiece(ctx, w.planned.Ops[n], n, ids, caps)
 		if v != nil {
 			return v
 		}
@@ -38,6 +38,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		ids = append(ids, sent.IDs...)
 		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
 			return v
+		}
+		if n < len(w.planned.Ops)-1 {
+			continue
 		}
 		if v := w.awaits(ctx, sent); v != nil {
 			return v
@@ -67,16 +70,11 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 	if w.try.Number > 0 {
 		return nil
 	}
-	var before []MapEntry
-	if w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo && w.out.Stanza != "" {
-		// A status may overtake the answer to Send: what it needs stands before.
-		before = append(before, w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(nil)))
-	}
 	if err := w.keep(ctx); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	var err error
-	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, before); err != nil {
+	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, w.awaited()); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	// A first try is made at any age: an operator who replays what was given up on means it.
@@ -88,6 +86,18 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 		return w.giveUp(ctx, old)
 	}
 	return nil
+}
+
+// awaited is what a status needs that overtakes the answer to Send: it stands before. Of a message of several pieces it says which is the last.
+func (w *outWalk) awaited() []MapEntry {
+	if !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo || w.out.Stanza == "" {
+		return nil
+	}
+	var last []MessageID
+	if n := len(w.planned.Ops); n > 1 {
+		last = []MessageID{MessageID(w.planned.Ops[n-1].ID)}
+	}
+	return []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byRef, string(w.out.Op.ID), w.mine(last))}
 }
 
 // mine is the id-map line of a message that our user wrote.
@@ -109,8 +119,12 @@ func (w *outWalk) remember(ids []MessageID) {
 		return
 	}
 	w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byStanza, string(w.out.Stanza), mapped{IDs: ids, Mine: true, At: w.out.Op.At}))
-	for _, id := range ids {
-		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), w.mine(nil)))
+	for n, id := range ids {
+		line := w.mine(nil)
+		if n < len(ids)-1 { // it has arrived, or was read, when its last piece was
+			line.Receipt, line.Markable = false, false
+		}
+		w.maps = append(w.maps, w.o.g.mapEntry(w.account, w.entry.Lane, byNative, string(id), line))
 	}
 }
 
@@ -130,9 +144,9 @@ func (w *outWalk) rememberOrigin(ids []MessageID) {
 	}
 }
 
-// sendPiece sends one op of a plan. A step that an earlier try finished is read from the id map instead.
-func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps Caps) (Sent, *verdict) {
-	step := string(op.ID)
+// sendPiece sends one op of a plan, after those that became before. A step that an earlier try finished is read from the id map instead.
+func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageID, caps Caps) (Sent, *verdict) {
+	try, step := w.try, string(op.ID)
 	if len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
 		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
 		if err != nil {
@@ -143,16 +157,16 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 		}
 	}
 	if try.Unfinished && !caps.Idempotent {
-		ask := w.reconcile
-		if caps.Echo {
-			ask = w.echoedSend
+		ask := w.echoedSend
+		if !caps.Echo {
+			ask = func(ctx context.Context, op Op) (Sent, bool, *verdict) { return w.reconcile(ctx, op, before) }
 		}
 		if sent, found, v := ask(ctx, op); found || v != nil {
 			return sent, v
 		}
 	}
-	if !w.pieceTurn(ctx, n) {
-		return Sent{}, &verdict{end: stop}
+	if v := w.pieceTurn(ctx, n); v != nil {
+		return Sent{}, v
 	}
 	start := time.Now()
 	sent, err := w.call(ctx, op)
@@ -180,20 +194,40 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, try Attempt, caps
 	return sent, nil
 }
 
-// reconcile asks the platform whether an op whose answer was lost took effect.
-func (w *outWalk) reconcile(ctx context.Context, op Op) (Sent, bool, *verdict) {
+// reconcile asks the platform whether an op whose answer was lost took effect. What is known as another message already is not this one,
+// though it says the same.
+func (w *outWalk) reconcile(ctx context.Context, op Op, before []MessageID) (Sent, bool, *verdict) {
 	r, ok := w.inst.Adapter.(Reconciler)
 	if !ok {
 		return Sent{}, false, nil
 	}
 	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
 	defer cancel()
-	sent, found, err := r.Reconcile(call, w.account.Credentials(), op)
+	maybe, err := r.Reconcile(call, w.account.Credentials(), op)
 	w.answered(endOf(err))
 	if err != nil {
 		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
 	}
-	return sent, found, nil
+	var all []MessageID
+	for _, sent := range maybe {
+		all = append(all, sent.IDs...)
+	}
+	if len(all) == 0 {
+		return Sent{}, false, nil
+	}
+	known, err := w.o.lookup(ctx, w.account, w.entry.Lane, byNative, nativeIDs(all)...)
+	if err != nil {
+		return Sent{}, false, new(w.o.storeFailed(ctx, err))
+	}
+	for _, sent := range maybe {
+		if !slices.ContainsFunc(sent.IDs, func(id MessageID) bool {
+			_, other := known[string(id)]
+			return other || slices.Contains(before, id)
+		}) {
+			return sent, true, nil
+		}
+	}
+	return Sent{}, false, nil
 }
 
 // record counts and logs the one line of a message's fate.

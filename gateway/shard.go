@@ -28,12 +28,13 @@ type laneID struct {
 
 // lane is the work of one chat and direction that has been read.
 type lane struct {
-	id      laneID
-	waiting []*item
-	active  bool
-	drain   bool          // its parked entries come first
-	more    chan struct{} // hints that waiting grew
-	crowded bool          // it is to step back before its next entry (share.go)
+	id        laneID
+	waiting   []*item
+	active    bool
+	drain     bool          // its parked entries come first
+	inherited bool          // it was parked when this replica became the owner, and was not worked on since
+	more      chan struct{} // hints that waiting grew
+	crowded   bool          // it is to step back before its next entry (share.go)
 
 	now *item // what it works on, for the survey
 }
@@ -41,10 +42,12 @@ type lane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	in     *Inbound  // decoded early where the platform numbers its events
-	panics int       // tries that panicked
-	sent   time.Time // when an op that came back was sent first
-	turn   time.Time // when the op may go under the adapter's limits, once that is known
+	in      *Inbound  // decoded early where the platform numbers its events
+	panics  int       // tries that panicked
+	found   bool      // at the head of its lane when this replica became the owner, and not tried since: see ownership.found
+	suspect bool      // found, and it was there already once when a process died
+	sent    time.Time // when an op that came back was sent first
+	turn    time.Time // when the op may go under the adapter's limits, once that is known
 }
 
 // ownership is a shard for as long as this replica holds its lease.
@@ -61,13 +64,15 @@ type ownership struct {
 	pending map[Queue]int
 	crowds  map[crowd]int
 	blocked map[Queue]time.Time // since when there is no room to read
+	known   map[Queue]bool      // queues of which everything was read that they held when this replica became the owner
+	inherit map[laneID]bool     // lanes that were parked then, and were not worked on since
 	freed   chan struct{}       // hints that there is room to read, or that a parked lane is due
 }
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, inherit: map[laneID]bool{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -86,7 +91,7 @@ func (o *ownership) read(ctx context.Context) {
 		if p.Reason == ParkReauth {
 			p.Until = time.Time{} // an operator who gives the line another token starts anew
 		}
-		o.parked[laneID{p.From, p.Lane}] = p
+		o.parked[laneID{p.From, p.Lane}], o.inherit[laneID{p.From, p.Lane}] = p, true
 	}
 	o.g.replugged.Store(o.part, o.dueNow)
 	defer o.g.replugged.Delete(o.part)
@@ -164,6 +169,9 @@ func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bo
 			}
 			cursor[q] = e.ID
 		}
+		o.mu.Lock()
+		o.known[q] = o.known[q] || len(entries) < from[i].N
+		o.mu.Unlock()
 		more = more || len(entries) == from[i].N
 	}
 	return more, nil
@@ -196,6 +204,7 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	if l == nil {
 		l = &lane{id: id, more: make(chan struct{}, 1)}
 		o.byID[id] = l
+		it.found = !o.known[q]
 	}
 	l.waiting = append(l.waiting, it)
 	if e.Kind == EntryAgain {
@@ -219,7 +228,8 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 		switch {
 		case o.byID[id] != nil: // at work on it
 		case !p.Until.After(now):
-			l := &lane{id: id, drain: true, more: make(chan struct{}, 1)}
+			l := &lane{id: id, drain: true, inherited: o.inherit[id], more: make(chan struct{}, 1)}
+			delete(o.inherit, id)
 			o.byID[id] = l
 			o.start(ctx, l)
 		case next.IsZero() || p.Until.Before(next):

@@ -15,7 +15,32 @@ func (a *Account) StandingUnder(d Descriptor) AccountStanding {
 	return a.Standing
 }
 
-// standing writes an account's new standing and tells its user once a day.
+// weight orders standings by what it takes to leave them: nothing; the platform's word; the user's consent; a login; and no way back.
+func (s AccountStanding) weight() int {
+	switch s {
+	case AccountActive, AccountExpiring:
+	case AccountSuspended:
+		return 1
+	case AccountReconsentNeeded:
+		return 2
+	case AccountReauthNeeded:
+		return 3
+	case AccountWithdrawalQueued:
+		return 4
+	case AccountWithdrawn:
+		return 5
+	}
+	return 0
+}
+
+// becomes reports whether what a platform tells, or a call to it, changes one standing into another. What weighs less changes nothing,
+// except that the platform takes back a suspension: that all is well with an account makes no token valid again, nor an old consent new.
+// Whoever logs in or agrees sets the account's standing themselves (Desk).
+func (s AccountStanding) becomes(next AccountStanding) bool {
+	return next != s && (next.weight() >= s.weight() || s == AccountSuspended && next == AccountActive)
+}
+
+// standing writes an account's new standing, where it becomes that, and tells its user once a day.
 func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) error {
 	inst, ok := g.instance(a.Adapter)
 	if !ok || a.Standing == s {
@@ -26,12 +51,21 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 		g.log.Error("the line's standing changed: see to its token", "adapter", string(a.Adapter), "standing", string(s))
 		return nil
 	}
-	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { a.Standing = s }) // what a lane knows may be older than a renewal
+	changed := false
+	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { // what a lane knows may be older than a renewal
+		if changed = a.Standing.becomes(s); changed {
+			a.Standing = s
+		}
+	})
 	if errors.Is(err, ErrNoAccount) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if !changed {
+		g.log.Info("account stays as it is", "account", string(a.ID), "told", string(s))
+		return nil
 	}
 	if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
 		g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)

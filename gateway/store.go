@@ -33,6 +33,8 @@ var (
 	ErrFenced = errors.New("lease lost")
 	// ErrExists: a record that should be new is there already.
 	ErrExists = errors.New("record exists")
+	// ErrChanged: a record is not any more what its change was made from.
+	ErrChanged = errors.New("record changed meanwhile")
 	// ErrNotFound: there is no such dead letter.
 	ErrNotFound = errors.New("not found")
 )
@@ -138,6 +140,11 @@ type Worker interface {
 	Begin(ctx context.Context, l Lease, q Queue, id EntryID, maps []MapEntry) (Attempt, error)
 	// Fail marks that a try ended without effect: the attempt number and the age stay, the uncertainty goes.
 	Fail(ctx context.Context, l Lease, q Queue, id EntryID) error
+	// Start counts that somebody begins with an entry of whose last owner nothing is known, unless that was counted so many times
+	// already; it returns how often it was before. Survived, Park, Finish and Dead forget it.
+	Start(ctx context.Context, l Lease, q Queue, id EntryID, most int) (before int, err error)
+	// Survived forgets an entry's starts.
+	Survived(ctx context.Context, l Lease, q Queue, id EntryID) error
 	// Finish removes entries that are done and writes id maps, in one step. Unknown ids are no error.
 	Finish(ctx context.Context, l Lease, q Queue, ids []EntryID, maps []MapEntry) error
 	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked until a time.
@@ -221,13 +228,15 @@ type RecordKey struct {
 type RecordKind string
 
 // Change is one write to an owner's records. A nil Value deletes. IfAbsent fails the whole Save with ErrExists when the
-// record is there. TTL > 0 makes a record that expires; such a record is not listed. The retention table says which kinds
-// expire: a Save that disagrees with it is refused.
+// record is there; Was, unless it is nil, fails it with ErrChanged when the record holds neither that nor Value already, so that of
+// two changes made from the same state only one is written. TTL > 0 makes a record that expires; such a record is not listed. The
+// retention table says which kinds expire: a Save that disagrees with it is refused.
 type Change struct {
 	Kind     RecordKind
 	Name     string
 	Value    []byte
 	IfAbsent bool
+	Was      []byte
 	TTL      time.Duration
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,12 +89,58 @@ func (h Harness) restart(t *testing.T) {
 			}
 		}
 	case canAsk:
-		sent, found, err := reconciler.Reconcile(t.Context(), b.Accounts[0], op)
-		if err != nil || !found || len(sent.IDs) == 0 {
-			t.Fatalf("Reconcile: got %v, found %v, ids %v; want the message", err, found, sent.IDs)
+		maybe, err := reconciler.Reconcile(t.Context(), b.Accounts[0], op)
+		if err != nil || len(maybe) != 1 || len(maybe[0].IDs) == 0 {
+			t.Fatalf("Reconcile: got %v, %v; want the message", maybe, err)
 		}
 	}
 	if diff := cmp.Diff([]string{"once"}, b.texts(0)); diff != "" {
 		t.Errorf("effects: -want +got:\n%s", diff)
+	}
+}
+
+// equals sends the same words twice and loses the second answer: the second message is among what may be it, and of a third, which never
+// went, there is nothing that was not one of the two.
+func (h Harness) equals(t *testing.T) {
+	b := h.open(t)
+	reconciler, canAsk := b.Adapter.(gateway.Reconciler)
+	if !canAsk {
+		t.Skip("it cannot be asked what was sent")
+	}
+	one, two, never := b.opTo(0, text("again")), b.opTo(0, text("again")), b.opTo(0, text("again"))
+	first, err := b.send(t.Context(), 0, one)
+	if err != nil || len(first.IDs) != 1 {
+		t.Fatalf("Send: got %v, ids %v, want one", err, first.IDs)
+	}
+	b.wire.Set(func(n int) Fault {
+		if n == 1 {
+			return Fault{Kind: FaultLose}
+		}
+		return Fault{}
+	})
+	if _, err := b.send(t.Context(), 0, two); gateway.ClassOf(err) != gateway.Uncertain {
+		t.Fatalf("Send whose answer is lost: got %v, want class uncertain", err)
+	}
+	second := b.Received()[len(b.Received())-1].ID
+	for _, tt := range []struct {
+		name        string
+		op          gateway.Op
+		known, want []gateway.MessageID // what is known is another message
+	}{
+		{"the second", two, first.IDs, []gateway.MessageID{second}},
+		{"what was never sent", never, []gateway.MessageID{first.IDs[0], second}, nil},
+	} {
+		maybe, err := reconciler.Reconcile(t.Context(), b.Accounts[0], tt.op)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var left []gateway.MessageID
+		for _, sent := range maybe {
+			left = append(left, sent.IDs...)
+		}
+		left = slices.DeleteFunc(left, func(id gateway.MessageID) bool { return slices.Contains(tt.known, id) })
+		if !slices.Equal(left, tt.want) {
+			t.Errorf("Reconcile of %s: got %v besides what is known, want %v", tt.name, left, tt.want)
+		}
 	}
 }

@@ -185,6 +185,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("limits", h.limits)
 	t.Run("login", h.login)
 	t.Run("restart", h.restart)
+	t.Run("equals", h.equals)
 	t.Run("window", h.window)
 	t.Run("share", h.share)
 	t.Run("poll", h.poll)

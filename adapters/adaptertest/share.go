@@ -185,7 +185,7 @@ func (b *bench) everyCall() map[string]func(context.Context) error {
 	}
 	if k, ok := b.Adapter.(gateway.Reconciler); ok {
 		calls["reconcile"] = func(ctx context.Context) error {
-			_, _, err := k.Reconcile(ctx, account, b.opTo(0, text("hush")))
+			_, err := k.Reconcile(ctx, account, b.opTo(0, text("hush")))
 			return err
 		}
 	}

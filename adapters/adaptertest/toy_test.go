@@ -69,7 +69,8 @@ type toyConfig struct {
 	URL string `yaml:"url"`
 }
 
-func (*toyConfig) Validate() error { return nil }
+func (*toyConfig) Validate() error  { return nil }
+func (c *toyConfig) Origin() string { return c.URL }
 
 // toy is the smallest adapter that the kit passes; broken names the one thing that it gets wrong.
 type toy struct {

@@ -77,6 +77,9 @@ func DefaultConfig() *Config {
 	return &Config{Identifier: string(gateway.IdentifierJID), Platform: "Gatekeeper Sandbox", Timeout: 8 * time.Second}
 }
 
+// Origin is where the API is.
+func (c *Config) Origin() string { return c.BaseURL }
+
 // Validate checks the values without I/O.
 func (c *Config) Validate() error {
 	if _, err := rest.ParseBase(c.BaseURL); err != nil {

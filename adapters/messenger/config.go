@@ -141,6 +141,9 @@ func (c *Config) linePage() string {
 	return ""
 }
 
+// Origin is where the API is.
+func (c *Config) Origin() string { return c.base() }
+
 // Validate checks the values without I/O.
 func (c *Config) Validate() error {
 	wrong := func(key, why string) error { return fmt.Errorf("%s: %s: %s", c.name(), key, why) }

@@ -166,31 +166,32 @@ func (a *Adapter) person(ctx context.Context, who secret, contact gateway.Contac
 	return p, err
 }
 
-// Reconcile looks for a message whose answer was lost in its conversation: one of ours with the same words, not older than the op. A file
+// Reconcile looks for a message whose answer was lost in its conversation: those of ours with the same words, not older than the op. A file
 // bears nothing to know it by.
-func (a *Adapter) Reconcile(ctx context.Context, account gateway.Credentials, op gateway.Op) (gateway.Sent, bool, error) {
+func (a *Adapter) Reconcile(ctx context.Context, account gateway.Credentials, op gateway.Op) ([]gateway.Sent, error) {
 	who, err := a.parseSecret(account)
 	if err != nil {
-		return gateway.Sent{}, false, a.sendError(err)
+		return nil, a.sendError(err)
 	}
 	text, ok := onlyText(op)
 	if !ok {
-		return gateway.Sent{}, false, nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
 	all, err := a.client.conversation(ctx, who, account.Endpoint, op.Chat.Contact)
 	if err != nil {
-		return gateway.Sent{}, false, a.readError(err)
+		return nil, a.readError(err)
 	}
+	var out []gateway.Sent
 	for _, m := range all {
 		at, err := createdAt(m.Created)
 		// Times of the conversation are whole seconds.
 		if err == nil && m.ID != "" && string(m.From.ID) != string(op.Chat.Contact) && m.Message == text && !at.Before(op.At.Truncate(time.Second)) {
-			return gateway.Sent{IDs: []gateway.MessageID{gateway.MessageID(m.ID)}, At: at}, true, nil
+			out = append(out, gateway.Sent{IDs: []gateway.MessageID{gateway.MessageID(m.ID)}, At: at})
 		}
 	}
-	return gateway.Sent{}, false, nil
+	return out, nil
 }
 
 // createdAt reads the API's times, whose zone has no colon.

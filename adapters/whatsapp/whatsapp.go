@@ -108,6 +108,9 @@ func DefaultConfig() *Config {
 	}
 }
 
+// Origin is where the API is.
+func (c *Config) Origin() string { return c.BaseURL }
+
 // Validate checks the values without I/O.
 func (c *Config) Validate() error {
 	for _, u := range []struct{ name, value string }{{"base_url", c.BaseURL}, {"dialog_url", c.DialogURL}} {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 
+	"postern/api"
 	"postern/gateway"
 )
 
@@ -26,10 +27,7 @@ func (c *auditListCmd) Run(ctx context.Context, io *console) error {
 	t := table{{"LINE", "AT", "ACTOR", "ACTION", "OBJECT"}}
 	lines := json.NewEncoder(io.out)
 	for after := int64(0); ; {
-		var page struct {
-			Items []gateway.AuditEntry `json:"items"`
-			Next  int64                `json:"next"`
-		}
+		var page api.AuditView
 		if err := c.call(ctx, http.MethodGet, "/v1/audit?limit=1000&after="+strconv.FormatInt(after, 10), nil, &page); err != nil {
 			return err
 		}

@@ -7,7 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+
+	"postern/api"
 )
 
 type deadLettersCmd struct {
@@ -18,11 +19,11 @@ type deadLettersCmd struct {
 
 // letterFlags choose dead letters.
 type letterFlags struct {
-	Adapter string `help:"Of this adapter." placeholder:"ID" json:"adapter,omitempty"`
-	Account string `help:"Of this account." placeholder:"ID" json:"account,omitempty"`
-	Where   string `help:"From there: in, out, outbox or webhook." placeholder:"PLACE" json:"where,omitempty"`
-	Chat    string `help:"Of this chat." placeholder:"HASH" json:"chat,omitempty"`
-	Code    string `help:"With this code." placeholder:"CODE" json:"code,omitempty"`
+	Adapter string `help:"Of this adapter." placeholder:"ID"`
+	Account string `help:"Of this account." placeholder:"ID"`
+	Where   string `help:"From there: in, out, outbox or webhook." placeholder:"PLACE"`
+	Chat    string `help:"Of this chat." placeholder:"HASH"`
+	Code    string `help:"With this code." placeholder:"CODE"`
 }
 
 func (f letterFlags) query() url.Values {
@@ -35,20 +36,6 @@ func (f letterFlags) query() url.Values {
 	return q
 }
 
-type letterLine struct {
-	ID      string    `json:"id"`
-	Adapter string    `json:"adapter,omitempty"`
-	Account string    `json:"account,omitempty"`
-	Where   string    `json:"where"`
-	What    string    `json:"what,omitempty"`
-	Chat    string    `json:"chat,omitempty"`
-	Class   string    `json:"class"`
-	Code    string    `json:"code,omitempty"`
-	Reason  string    `json:"reason,omitempty"`
-	Taken   time.Time `json:"taken"`
-	Died    time.Time `json:"died"`
-}
-
 type lettersListCmd struct {
 	remote
 	letterFlags
@@ -57,13 +44,10 @@ type lettersListCmd struct {
 
 // Run lists dead letters, the oldest first in each chat.
 func (c *lettersListCmd) Run(ctx context.Context, io *console) error {
-	all := []letterLine{}
+	all := []api.DeadLetterView{}
 	q := c.query()
 	for len(all) < c.Max {
-		var page struct {
-			Items []letterLine `json:"items"`
-			Next  string       `json:"next"`
-		}
+		var page api.DeadLettersView
 		if err := c.call(ctx, http.MethodGet, "/v1/dead-letters?"+q.Encode(), nil, &page); err != nil {
 			return err
 		}
@@ -71,12 +55,12 @@ func (c *lettersListCmd) Run(ctx context.Context, io *console) error {
 		if page.Next == "" {
 			break
 		}
-		q.Set("after", page.Next)
+		q.Set("after", string(page.Next))
 	}
 	all = all[:min(len(all), c.Max)]
 	t := table{{"ID", "ADAPTER", "WHERE", "WHAT", "DIED", "CLASS", "CODE", "REASON"}}
 	for _, l := range all {
-		t = append(t, []string{l.ID, dash(l.Adapter), l.Where, dash(l.What), moment(l.Died), l.Class, dash(l.Code), dash(l.Reason)})
+		t = append(t, []string{string(l.ID), dash(string(l.Adapter)), l.Where, dash(l.What), moment(l.Died), l.Class, dash(l.Code), dash(l.Reason)})
 	}
 	return c.print(io, all, t)
 }
@@ -107,13 +91,8 @@ func (c *letterChoice) each(ctx context.Context, io *console, method, suffix, ma
 		_, err := fmt.Fprintln(io.out, len(c.IDs))
 		return err
 	}
-	in := struct {
-		letterFlags
-		All bool `json:"all,omitempty"`
-	}{c.letterFlags, c.All}
-	var got struct {
-		Count int `json:"count"`
-	}
+	in := api.DeadLetterOrder{Adapter: c.Adapter, Account: c.Account, Where: c.Where, Chat: c.Chat, Code: c.Code, All: c.All}
+	var got api.CountView
 	if err := c.call(ctx, http.MethodPost, "/v1/dead-letters/"+many, in, &got); err != nil {
 		return err
 	}

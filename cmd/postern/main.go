@@ -47,6 +47,9 @@ type cli struct {
 	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway."`
 	Queues      queuesCmd      `cmd:"" help:"Say what waits in a running gateway, and for what."`
 	DeadLetters deadLettersCmd `cmd:"" help:"List, replay and drop messages that were given up on."`
+	Accounts    accountsCmd    `cmd:"" help:"List a user's accounts."`
+	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
+	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"postern/api"
 	"postern/cmd/internal/app"
 	"postern/gateway"
 )
@@ -67,13 +68,6 @@ func (c *tokenCreateCmd) Run(ctx context.Context, io *console) error {
 	return err
 }
 
-type tokenView struct {
-	Name  string       `json:"name"`
-	Role  gateway.Role `json:"role"`
-	Made  time.Time    `json:"made"`
-	Until time.Time    `json:"until,omitzero"`
-}
-
 type tokenListCmd struct {
 	configFlag
 	jsonFlag
@@ -90,7 +84,7 @@ func (c *tokenListCmd) Run(ctx context.Context, io *console) error {
 	if err != nil {
 		return err
 	}
-	views := []tokenView{}
+	views := []api.TokenView{}
 	t := table{{"NAME", "ROLE", "MADE", "UNTIL"}}
 	for _, k := range tokens {
 		until := "-"
@@ -100,7 +94,7 @@ func (c *tokenListCmd) Run(ctx context.Context, io *console) error {
 		case !k.Until.IsZero():
 			until = moment(k.Until)
 		}
-		views = append(views, tokenView(k))
+		views = append(views, api.TokenView{Name: k.Name, Role: k.Role, Until: k.Until})
 		t = append(t, []string{k.Name, string(k.Role), moment(k.Made), until})
 	}
 	return c.print(io, views, t)

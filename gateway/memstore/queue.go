@@ -21,6 +21,7 @@ type item struct {
 	gateway.Entry
 	attempts   int
 	unfinished bool
+	starts     int
 	from       gateway.Queue
 	why        gateway.DeadReason
 	died       time.Time

@@ -52,8 +52,13 @@ func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gatewa
 		if err := s.check(c); err != nil {
 			return failed("save", err)
 		}
-		if r, ok := recs[recordName{c.Kind, c.Name}]; ok && r.live() && c.IfAbsent {
+		r, ok := recs[recordName{c.Kind, c.Name}]
+		there := ok && r.live()
+		if there && c.IfAbsent {
 			return failed("save", gateway.ErrExists)
+		}
+		if c.Was != nil && (!there || !bytes.Equal(r.value, c.Was)) && (there != (c.Value != nil) || !bytes.Equal(r.value, c.Value)) {
+			return failed("save", gateway.ErrChanged)
 		}
 	}
 	if recs == nil {

@@ -34,6 +34,28 @@ func (s *Store) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id 
 	return a, err
 }
 
+// Start implements gateway.Worker.
+func (s *Store) Start(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, most int) (before int, err error) {
+	err = s.fenced(ctx, "start", l, func(pt *partition) error {
+		if it := pt.queue(q).find(id); it != nil {
+			before = it.starts
+			it.starts = max(before, min(before+1, most))
+		}
+		return nil
+	})
+	return before, err
+}
+
+// Survived implements gateway.Worker.
+func (s *Store) Survived(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
+	return s.fenced(ctx, "survived", l, func(pt *partition) error {
+		if it := pt.queue(q).find(id); it != nil {
+			it.starts = 0
+		}
+		return nil
+	})
+}
+
 // Fail implements gateway.Worker.
 func (s *Store) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
 	return s.fenced(ctx, "fail", l, func(pt *partition) error {
@@ -63,6 +85,7 @@ func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, l
 		to := pt.queue(gateway.ParkQueue(from, lane))
 		for _, id := range ids {
 			if it := pt.queue(from).take(id); it != nil {
+				it.starts = 0
 				to.append(it)
 			}
 		}

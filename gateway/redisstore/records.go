@@ -48,7 +48,8 @@ func (s *Store) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, 
 	return values, failed("load", ctx.Err())
 }
 
-// Save implements gateway.Records. With an IfAbsent it is sent once only: a second run would find its own record.
+// Save implements gateway.Records. With an IfAbsent it is sent once only: a second run would find its own record. A Was
+// allows for that.
 func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gateway.Change) error {
 	if len(changes) == 0 {
 		return failed("save", ctx.Err())
@@ -69,12 +70,15 @@ func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gatewa
 		if c.Value == nil {
 			verb = map[string]string{"hset": "hdel", "set": "del"}[verb]
 		}
-		absent := "0"
-		if c.IfAbsent {
-			absent, twice = "1", once
+		when, was := "", []byte{}
+		switch {
+		case c.IfAbsent:
+			when, twice = "absent", once
+		case c.Was != nil:
+			when, was = "was", c.Was
 		}
 		keys = append(keys, key)
-		args = append(args, verb, c.Name, absent, max(1, c.TTL.Milliseconds()), c.Value)
+		args = append(args, verb, c.Name, when, max(1, c.TTL.Milliseconds()), c.Value, was)
 	}
 	_, err := s.eval(ctx, "save", twice, keys, args...)
 	return failed("save", err)

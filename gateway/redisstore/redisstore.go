@@ -181,7 +181,7 @@ func failed(verb string, err error) error {
 		return nil
 	}
 	for code, known := range map[string]error{
-		"FENCED ": gateway.ErrFenced, "HELD ": gateway.ErrHeld, "FULL ": gateway.ErrFull, "EXISTS ": gateway.ErrExists, "GONE ": gateway.ErrNotFound,
+		"FENCED ": gateway.ErrFenced, "HELD ": gateway.ErrHeld, "FULL ": gateway.ErrFull, "EXISTS ": gateway.ErrExists, "CHANGED ": gateway.ErrChanged, "GONE ": gateway.ErrNotFound,
 	} {
 		if strings.HasPrefix(err.Error(), code) {
 			err = known

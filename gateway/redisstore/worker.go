@@ -28,6 +28,20 @@ func (s *Store) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id 
 	return gateway.Attempt{Number: number, Unfinished: unfinished}, failed("begin", err)
 }
 
+// Start implements gateway.Worker. Like Begin it is sent once only.
+func (s *Store) Start(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, most int) (int, error) {
+	p := l.Partition
+	got, err := s.eval(ctx, "start", once, []string{s.own(p), s.tries(p, q)}, token(l), string(id), attemptSeconds, most)
+	before, _ := got.(int64)
+	return int(before), failed("start", err)
+}
+
+// Survived implements gateway.Worker.
+func (s *Store) Survived(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
+	_, err := s.eval(ctx, "survived", again, []string{s.own(l.Partition), s.tries(l.Partition, q)}, token(l), string(id))
+	return failed("survived", err)
+}
+
 // withMaps appends the keys and the text of each line, as begin.lua and finish.lua read them.
 func (s *Store) withMaps(p gateway.Partition, keys []string, args []any, maps []gateway.MapEntry) ([]string, []any) {
 	bucket := bucketOf(s.now())

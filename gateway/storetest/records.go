@@ -1,8 +1,11 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"postern/gateway"
@@ -12,6 +15,7 @@ var recordCases = []testCase{
 	{"records/save and load", (*kit).recordsSave},
 	{"records/a save is all or nothing", (*kit).recordsAtomic},
 	{"records/if absent", (*kit).recordsIfAbsent},
+	{"records/only from what it was", (*kit).recordsWas},
 	{"records/expire", (*kit).recordsExpire},
 	{"records/the retention table is the law", (*kit).recordsTable},
 	{"records/list pages", (*kit).recordsList},
@@ -91,6 +95,71 @@ func (k *kit) recordsIfAbsent() {
 	k.wantErr("second save", k.Save(k.Context(), user, s), gateway.ErrExists)
 	k.o.Advance(2 * k.o.Short)
 	k.check("save after it expired", k.Save(k.Context(), user, s))
+}
+
+func (k *kit) recordsWas() {
+	from := func(c gateway.Change, was string) gateway.Change {
+		c.Was = []byte(was)
+		return c
+	}
+	gone := gateway.Change{Kind: gateway.RecordContact, Name: "c1"}
+	k.wantErr("save over what is not there", k.Save(k.Context(), account, from(contact("c1", "v1"), "v0")), gateway.ErrChanged)
+	k.wantErr("save over what is not there, as if it were empty", k.Save(k.Context(), account, from(contact("c1", "v1"), "")), gateway.ErrChanged)
+	k.check("save", k.Save(k.Context(), account, contact("c1", "v1")))
+	k.check("save over what it was", k.Save(k.Context(), account, from(contact("c1", "v2"), "v1")))
+	k.wantErr("save over what it is no more", k.Save(k.Context(), account, contact("c2", "beside"), from(contact("c1", "other"), "v1")), gateway.ErrChanged)
+	k.want("values", k.load(account, "contact/c1", "contact/c2"), "v2 -")
+	k.check("the same save once more", k.Save(k.Context(), account, from(contact("c1", "v2"), "v1")))
+	k.wantErr("delete of what it is no more", k.Save(k.Context(), account, from(gone, "v1")), gateway.ErrChanged)
+	k.check("delete", k.Save(k.Context(), account, from(gone, "v2")))
+	k.check("the same delete once more", k.Save(k.Context(), account, from(gone, "v2")))
+	k.check("save of nothing in it", k.Save(k.Context(), account, contact("c1", "")))
+	k.check("save over nothing in it", k.Save(k.Context(), account, from(contact("c1", "v3"), "")))
+
+	session := func(value, was string) gateway.Change {
+		return from(gateway.Change{Kind: gateway.RecordSession, Name: "s1", Value: []byte(value), TTL: k.o.Short}, was)
+	}
+	s := session("one", "")
+	s.Was = nil
+	k.check("save of an expiring record", k.Save(k.Context(), user, s))
+	k.wantErr("save over another", k.Save(k.Context(), user, session("two", "none")), gateway.ErrChanged)
+	k.check("save over it", k.Save(k.Context(), user, session("two", "one")))
+	k.o.Advance(2 * k.o.Short)
+	k.wantErr("save over what expired", k.Save(k.Context(), user, session("three", "two")), gateway.ErrChanged)
+
+	const workers, each = 4, 20
+	k.check("save of a count", k.Save(k.Context(), account, contact("count", "0 nobody")))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() { k.count(w, each) })
+	}
+	wg.Wait()
+	n, _, _ := strings.Cut(k.load(account, "contact/count"), " ")
+	k.want("counted by several at once", n, strconv.Itoa(workers*each))
+}
+
+// count adds to a number so many times, each time to what it was. Its name stands with it: two who come to the same number must not
+// take the other's for their own, as two seals of one text are never the same.
+func (k *kit) count(worker, times int) {
+	key := gateway.RecordKey{Owner: account, Kind: gateway.RecordContact, Name: "count"}
+	for times > 0 {
+		got, err := k.Load(k.Context(), key)
+		if err != nil {
+			k.Errorf("load: %v", err)
+			return
+		}
+		text, _, _ := strings.Cut(string(got[0]), " ")
+		n, _ := strconv.Atoi(text)
+		next := contact(key.Name, fmt.Sprintf("%d worker%d", n+1, worker))
+		next.Was = got[0]
+		switch err := k.Save(k.Context(), account, next); {
+		case err == nil:
+			times--
+		case !errors.Is(err, gateway.ErrChanged):
+			k.Errorf("save: %v", err)
+			return
+		}
+	}
 }
 
 func (k *kit) recordsExpire() {

@@ -9,6 +9,7 @@ import (
 
 var workerCases = []testCase{
 	{"worker/begin counts and remembers what did not end", (*kit).workerAttempts},
+	{"worker/starts are counted until the entry moves on", (*kit).workerStarts},
 	{"worker/finish removes and tolerates", (*kit).workerFinish},
 	{"worker/maps are written by begin and finish", (*kit).workerMaps},
 	{"worker/maps of a busy lane", (*kit).workerMapMany},
@@ -34,6 +35,46 @@ func (k *kit) workerAttempts() {
 
 	k.check("fail before any try", k.Fail(k.Context(), l, out, k.put(out, "l", "c")[0]))
 	k.wantQueue(in, "a b")
+}
+
+func (k *kit) workerStarts() {
+	l := k.acquire("r1", long)
+	starts := func(q gateway.Queue, id gateway.EntryID, most int) int {
+		k.Helper()
+		n, err := k.Start(k.Context(), l, q, id, most)
+		k.check("start", err)
+		return n
+	}
+	ids := k.put(in, "l", "a b")
+	k.want("before the first start", starts(in, ids[0], 1), 0)
+	l = k.acquire("r1", long)
+	k.want("before one too many", starts(in, ids[0], 1), 1)
+	k.want("which was not counted", starts(in, ids[0], 3), 1)
+	k.want("while another was", starts(in, ids[0], 3), 2)
+	k.want("tries", k.begin(l, in, ids[0]), gateway.Attempt{Number: 1})
+	k.want("of another entry", starts(in, ids[1], 3), 0)
+	k.check("survived", k.Survived(k.Context(), l, in, ids[0]))
+	k.want("after it was survived", starts(in, ids[0], 3), 0)
+	k.want("tries", k.begin(l, in, ids[0]), gateway.Attempt{Number: 2, Unfinished: true})
+
+	k.check("park", k.Park(k.Context(), l, in, "l", ids[:1], time.Now().Add(long), gateway.ParkRetry))
+	parked, err := k.Read(k.Context(), shard, gateway.ParkQueue(in, "l"), "", 10)
+	k.check("read", err)
+	k.want("after it was parked", starts(gateway.ParkQueue(in, "l"), parked[0].ID, 3), 0)
+	k.check("dead", k.Dead(k.Context(), l, in, ids[1], gateway.DeadReason{Code: "x"}))
+	again, err := k.Replay(k.Context(), shard, k.dead()[0].ID)
+	k.check("replay", err)
+	k.want("after it was dead", starts(in, again, 3), 0)
+	k.finish(l, in, again)
+	k.check("survived what is gone", k.Survived(k.Context(), l, in, again))
+
+	last := k.put(in, "l", "c")[0]
+	old := l
+	l = k.acquire("r1", long)
+	_, err = k.Start(k.Context(), old, in, last, 3)
+	k.wantErr("start by a former owner", err, gateway.ErrFenced)
+	k.wantErr("survived by a former owner", k.Survived(k.Context(), old, in, last), gateway.ErrFenced)
+	k.want("starts", starts(in, last, 3), 0)
 }
 
 func (k *kit) workerFinish() {

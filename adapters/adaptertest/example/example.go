@@ -41,6 +41,9 @@ func DefaultConfig() *Config {
 	return &Config{BaseURL: "https://api.pigeon.example", Timeout: 8 * time.Second}
 }
 
+// Origin is where the API is.
+func (c *Config) Origin() string { return c.BaseURL }
+
 // Validate checks the values without I/O.
 func (c *Config) Validate() error {
 	switch _, err := rest.ParseBase(c.BaseURL); {

@@ -185,6 +185,15 @@ func TestWritten(t *testing.T) {
 	}
 }
 
+// Who answers, works: but for one who says that it does not.
+func TestAnswered(t *testing.T) {
+	for status, want := range map[int]bool{0: false, 200: false, 302: true, 400: true, 401: true, 429: true, 500: false, 503: false} {
+		if got := (&rest.Error{Status: status, Written: true}).Answered(); got != want {
+			t.Errorf("status %d: got %v, want %v", status, got, want)
+		}
+	}
+}
+
 func TestRedirects(t *testing.T) {
 	elsewhere := 0
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))

@@ -30,6 +30,9 @@ type Error struct {
 	body []byte
 }
 
+// Answered reports whether the platform said no itself: whatever it thinks of the request, or of who made it, its host works.
+func (e *Error) Answered() bool { return e.Status >= 300 && e.Status < 500 }
+
 func (e *Error) Error() string {
 	switch {
 	case e.Err == nil:

@@ -2,6 +2,8 @@ package app
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +27,7 @@ var (
 	errNoCall     = errors.New("no call was made")
 )
 
-// breaker leaves the host of one adapter instance alone while it fails.
+// breaker leaves a host alone while it fails.
 type breaker struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[any]
 	until   atomic.Int64 // when the next call may try the host, Unix nanoseconds
@@ -33,8 +35,8 @@ type breaker struct {
 
 var _ gateway.Breaker = (*breaker)(nil)
 
-// breakers makes one for each adapter instance, and tells of them in metrics.
-func breakers(r prometheus.Registerer, instances []gateway.Instance) {
+// breakers makes one for each host, which the instances of one type that call it share, and tells of them in metrics, by instance.
+func breakers(r prometheus.Registerer, instances []gateway.Instance, host func(gateway.AdapterID) string) {
 	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "postern_breaker_open", Help: "1 while a platform that fails is left alone, or tried by one call.",
 	}, []string{"adapter"})
@@ -42,20 +44,40 @@ func breakers(r prometheus.Registerer, instances []gateway.Instance) {
 		Name: "postern_breaker_opened_total", Help: "Times that a platform was left alone because it failed.",
 	}, []string{"adapter"})
 	r.MustRegister(open, opened)
-	for n := range instances {
-		id := string(instances[n].ID)
-		gauge, count := open.WithLabelValues(id), opened.WithLabelValues(id)
-		instances[n].Breaker = newBreaker(func(s gobreaker.State) {
-			switch s {
-			case gobreaker.StateOpen:
-				gauge.Set(1)
-				count.Inc()
-			case gobreaker.StateClosed:
-				gauge.Set(0)
-			case gobreaker.StateHalfOpen:
+	sharing := map[string][]string{}
+	for _, i := range instances {
+		sharing[host(i.ID)] = append(sharing[host(i.ID)], string(i.ID))
+		open.WithLabelValues(string(i.ID))
+		opened.WithLabelValues(string(i.ID))
+	}
+	made := map[string]*breaker{}
+	for at, ids := range sharing {
+		made[at] = newBreaker(func(s gobreaker.State) {
+			for _, id := range ids {
+				switch s {
+				case gobreaker.StateOpen:
+					open.WithLabelValues(id).Set(1)
+					opened.WithLabelValues(id).Inc()
+				case gobreaker.StateClosed:
+					open.WithLabelValues(id).Set(0)
+				case gobreaker.StateHalfOpen:
+				}
 			}
 		})
 	}
+	for n := range instances {
+		instances[n].Breaker = made[host(instances[n].ID)]
+	}
+}
+
+// hostOf names what the adapter instances with one type and one host share.
+func (b *builder) hostOf(id gateway.AdapterID) string {
+	a := b.cfg.Adapters[string(id)]
+	u, err := url.Parse(a.Own.Origin())
+	if err != nil || u.Host == "" {
+		return string(id) // Validate has said what is wrong
+	}
+	return a.Type + " " + strings.ToLower(u.Host)
 }
 
 // newBreaker calls changed with each state that follows the first, closed one.

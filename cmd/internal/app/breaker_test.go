@@ -14,6 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/sony/gobreaker/v2"
 
+	"postern/adapters"
+	"postern/adapters/gatekeeper"
+	"postern/adapters/telegram"
 	"postern/gateway"
 	"postern/gateway/gatewaytest"
 	"postern/gateway/memstore"
@@ -96,7 +99,7 @@ func walls(t *testing.T, send func(gateway.Op) error) (ask func(n int), registry
 	p.Play(gatewaytest.Script{Send: func(_ gateway.Credentials, op gateway.Op) (gateway.Sent, error) { return gateway.Sent{}, send(op) }})
 	instances := []gateway.Instance{{ID: "wall", Component: "wall.example.org", Adapter: p}}
 	registry = prometheus.NewRegistry()
-	breakers(registry, instances)
+	breakers(registry, instances, func(id gateway.AdapterID) string { return string(id) })
 	g := gateway.New(gateway.Config{Replica: "r1", GiveUp: time.Hour}, gateway.Deps{
 		Store: store, Keyring: keys, Identity: identity, Instances: instances, Renderer: gatewaytest.Renderer{}, Texts: gateway.NewTexts(),
 		Log: slog.New(slog.DiscardHandler), Metrics: gateway.NewMetrics(registry, []gateway.AdapterID{"wall"}),
@@ -167,8 +170,59 @@ func TestPlatformThatIsDownIsLeftAlone(t *testing.T) {
 	})
 }
 
+// said is an error of a client that knows the status.
+type said int
+
+func (s said) Error() string  { return fmt.Sprint("status ", int(s)) }
+func (s said) Answered() bool { return s < 500 }
+
+// Instances of one type that call one host leave it alone together; others, and other hosts, are not concerned.
+func TestBreakerOfAHost(t *testing.T) {
+	own := func(url string) adapters.Config {
+		c := telegram.DefaultConfig()
+		c.BaseURL = url
+		return c
+	}
+	b := &builder{cfg: &Config{Adapters: map[string]Adapter{
+		"one":   {Type: "telegram", Own: own("https://api.telegram.org")},
+		"two":   {Type: "telegram", Own: own("https://API.telegram.org/")},
+		"local": {Type: "telegram", Own: own("http://127.0.0.1:8081")},
+		"other": {Type: "gatekeeper", Own: &gatekeeper.Config{BaseURL: "https://api.telegram.org"}},
+	}}}
+	for _, id := range []gateway.AdapterID{"one", "two", "local", "other"} {
+		b.made = append(b.made, gateway.Instance{ID: id})
+	}
+	registry := prometheus.NewRegistry()
+	breakers(registry, b.made, b.hostOf)
+	for range breakerFailures {
+		end, _ := b.made[0].Breaker.Enter()
+		end(gateway.CallFailed)
+	}
+	for n, resting := range []bool{true, true, false, false} {
+		if got := b.made[n].Breaker.Wait() > 0; got != resting {
+			t.Errorf("%s: left alone %v, want %v", b.made[n].ID, got, resting)
+		}
+	}
+	text := "# HELP postern_breaker_opened_total Times that a platform was left alone because it failed.\n# TYPE postern_breaker_opened_total counter\n"
+	for _, line := range []string{"local\"} 0", "one\"} 1", "other\"} 0", "two\"} 1"} {
+		text += "postern_breaker_opened_total{adapter=\"" + line + "\n"
+	}
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(text), "postern_breaker_opened_total"); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a platform says about a message is an answer: it is not left alone for that.
 func TestRefusalsOpenNoBreaker(t *testing.T) {
+	for _, refusal := range []*gateway.SendError{
+		{Class: gateway.NotReachable}, {Class: gateway.Retryable, Code: "account busy", RetryAfter: time.Minute, Err: said(400)},
+		{Class: gateway.Uncertain, Code: "unknown", RetryAfter: time.Minute, Err: fmt.Errorf("wall: %w", said(409))},
+	} {
+		t.Run(refusal.Class.String(), func(t *testing.T) { refusalOpensNoBreaker(t, refusal) })
+	}
+}
+
+func refusalOpensNoBreaker(t *testing.T, refusal *gateway.SendError) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		calls := 0
@@ -176,7 +230,7 @@ func TestRefusalsOpenNoBreaker(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			calls++
-			return &gateway.SendError{Class: gateway.NotReachable}
+			return refusal
 		})
 		defer stop()
 		for n := range 50 {

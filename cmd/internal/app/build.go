@@ -253,7 +253,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		ids = append(ids, i.ID)
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
-	breakers(b.registry, b.made)
+	breakers(b.registry, b.made, b.hostOf)
 	if err := b.media(a, keys); err != nil {
 		return err
 	}
@@ -272,7 +272,10 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
-	b.control = &api.Control{Tokens: gateway.NewTokens(a.store, keys), Operations: a.gateway, Audit: gateway.NewAudit(a.store, keys), Instances: b.made}
+	b.control = &api.Control{
+		Tokens: gateway.NewTokens(a.store, keys), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
+		Instances: b.made, ParseUser: parseUser,
+	}
 	return b.components(a, texts)
 }
 

@@ -158,6 +158,15 @@ func (u *unfenced) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, 
 	return a, err
 }
 
+func (u *unfenced) Start(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, most int) (n int, err error) {
+	err = u.forge(ctx, l, func(l gateway.Lease) (err error) { n, err = u.Store.Start(ctx, l, q, id, most); return err })
+	return n, err
+}
+
+func (u *unfenced) Survived(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
+	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Survived(ctx, l, q, id) })
+}
+
 func (u *unfenced) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
 	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Fail(ctx, l, q, id) })
 }

@@ -48,8 +48,8 @@ func (c *cell) seed(ctx context.Context, s chaos.Schedule, set, messages int, to
 	report, err := c.play(ctx, s, set, messages)
 	totals.Add(s, report)
 	c.t.Logf("seed %d, %s: %.1f s", s.Seed, s.Cell, time.Since(began).Seconds())
-	if err != nil || len(report.Violations) > 0 && !s.Apart() {
-		c.t.Errorf("%d violations, %v\n%s\nreplay: make chaos SEED=%d MESSAGES=%d\n%s", len(report.Violations), err, s, s.Seed, messages, report)
+	if blamed := s.Blames(report); err != nil || len(blamed) > 0 {
+		c.t.Errorf("%d violations, %v\n%s\nreplay: make chaos SEED=%d MESSAGES=%d\n%s", len(blamed), err, s, s.Seed, messages, report)
 	}
 }
 

@@ -14,13 +14,22 @@ type Totals struct {
 	Faults      map[string]int
 	Errors      map[string]int // answered to users, by condition
 	Cells       map[Cell]int   // seeds of each
-	Kinds, Away map[Kind]int   // violations; Away are those of schedules that are counted apart
+	Kinds, Away map[Kind]int   // violations; Away are those that are counted apart
 	Apart       []uint64       // the seeds of these
 }
 
 // Apart tells whether a schedule is counted by itself: ejabberd shares the stanzas for a domain out between all connections that
 // say they are it, so that it hands some to an owner that stands still while another has taken over. These come late, out of order.
 func (s Schedule) Apart() bool { return s.Cell.Server == "ejabberd" && s.Has("owner-frozen") }
+
+// Excuses tells whether a violation is counted apart: what lay with an owner that stood still comes late, or is lost with its connection
+// before anybody took it. Nothing that was taken may be missing for that, nor come twice, nor elsewhere.
+func (s Schedule) Excuses(k Kind) bool { return s.Apart() && (k == Disorder || k == Lost) }
+
+// Blames returns the violations of a run that its schedule does not excuse.
+func (s Schedule) Blames(r Report) []Violation {
+	return slices.DeleteFunc(slices.Clone(r.Violations), func(v Violation) bool { return s.Excuses(v.Kind) })
+}
 
 // Add counts one run.
 func (t *Totals) Add(s Schedule, r Report) {
@@ -36,13 +45,15 @@ func (t *Totals) Add(s Schedule, r Report) {
 	for c, n := range r.Conditions {
 		t.Errors[c] += n
 	}
-	into := t.Kinds
 	if s.Apart() {
-		into = t.Away
 		t.Apart = append(t.Apart, s.Seed)
 	}
 	for k, n := range r.Kinds() {
-		into[k] += n
+		if s.Excuses(k) {
+			t.Away[k] += n
+		} else {
+			t.Kinds[k] += n
+		}
 	}
 }
 

@@ -12,19 +12,22 @@ func TestTotals(t *testing.T) {
 	apart := Schedule{Seed: 2, Cell: Cell{"ejabberd", "single"}, Acts: []Act{{Kind: "owner-frozen"}}}
 	report := Report{
 		In: Count{Sent: 10, Duplicates: 2}, Out: Count{Sent: 20, Refused: 3}, Conditions: map[string]int{"forbidden": 3},
-		Faults: []Fault{{Kind: "owner-frozen"}}, Violations: []Violation{{Lost, "a"}, {Disorder, "b"}, {Disorder, "c"}},
+		Faults: []Fault{{Kind: "owner-frozen"}}, Violations: []Violation{{Lost, "a"}, {Disorder, "b"}, {Disorder, "c"}, {OtherIdentity, "d"}},
 	}
 	totals.Add(plain, report)
 	totals.Add(apart, report)
 	text := totals.String()
 	for _, want := range []string{
 		"2 seeds: 60 messages (20 platform->user, 40 user->platform), 2 faults\n", "  ejabberd, Redis single: 1 seeds\n", "faults: owner-frozen 2\n",
-		"lost 1, reordered 2, in another chat 0", "duplicates to users 4: ", "answered with an error 6 of 40 (forbidden 6)",
+		"lost 1, reordered 2, in another chat 0", "duplicates under another identity 2\n", "duplicates to users 4: ", "answered with an error 6 of 40 (forbidden 6)",
 		"apart, ejabberd with a frozen owner: seeds [2], lost 1, reordered 2\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got\n%s\nwant %q in it", text, want)
 		}
+	}
+	if plain, apart := plain.Blames(report), apart.Blames(report); len(plain) != 4 || len(apart) != 1 || apart[0].Kind != OtherIdentity {
+		t.Errorf("blamed: got %v, and apart %v, want all, and what no frozen owner excuses", plain, apart)
 	}
 	if short := totals.Short(2); len(short) != len(Kinds())-1 || slices.ContainsFunc(short, func(s string) bool { return strings.HasPrefix(s, "owner-frozen") }) {
 		t.Errorf("short of two: got %q, want all kinds but one", short)

@@ -9,6 +9,6 @@ redis.call('XADD', KEYS[5], 'MINID', ARGV[6], '*',
   f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], 'f', ARGV[3], 'w', ARGV[4], 'd', ARGV[5])
 redis.call('PEXPIRE', KEYS[5], ARGV[7])
 redis.call('XDEL', KEYS[2], ARGV[2])
-redis.call('HDEL', KEYS[3], ARGV[2])
+redis.call('HDEL', KEYS[3], ARGV[2], ARGV[2] .. '!')
 if redis.call('HINCRBY', KEYS[4], f[2], -1) <= 0 then redis.call('HDEL', KEYS[4], f[2]) end
 return 1

@@ -12,7 +12,7 @@ for _ = 1, ARGV[4] do
   if e then
     local lane = e[2][2]
     redis.call('XDEL', KEYS[2], id)
-    redis.call('HDEL', KEYS[3], id)
+    redis.call('HDEL', KEYS[3], id, id .. '!')
     if redis.call('HINCRBY', KEYS[4], lane, -1) <= 0 then redis.call('HDEL', KEYS[4], lane) end
     removed = removed + 1
   end

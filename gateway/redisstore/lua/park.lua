@@ -7,6 +7,7 @@ for i = 5, #ARGV do
   if e then
     local id = redis.call('XADD', KEYS[4], '*', unpack(e[2]))
     redis.call('XDEL', KEYS[2], ARGV[i])
+    redis.call('HDEL', KEYS[3], ARGV[i] .. '!')
     local tries = redis.call('HGET', KEYS[3], ARGV[i])
     if tries then
       redis.call('HDEL', KEYS[3], ARGV[i])

@@ -1,21 +1,24 @@
 -- Applies changes of one owner's records, all or none.
 -- KEYS: 1 index of expiring records, then one for each change: the hash of a lasting record's kind, or an expiring record itself
--- ARGV: for each change: verb (hset, hdel, set, del), name, '1' to fail when the record is there, milliseconds to live, value
+-- ARGV: for each change: verb (hset, hdel, set, del), name, condition ('', absent, was), milliseconds to live, value, what it was
+-- A record that holds the new value already is as good as one that holds what it was: the script may run twice.
 for i = 2, #KEYS do
-  local a = (i - 2) * 5
-  if ARGV[a + 3] == '1' then
-    local there
-    if ARGV[a + 1] == 'hset' or ARGV[a + 1] == 'hdel' then
-      there = redis.call('HEXISTS', KEYS[i], ARGV[a + 2])
-    else
-      there = redis.call('EXISTS', KEYS[i])
+  local a = (i - 2) * 6
+  if ARGV[a + 3] ~= '' then
+    local lasting = ARGV[a + 1] == 'hset' or ARGV[a + 1] == 'hdel'
+    local now, after
+    if lasting then now = redis.call('HGET', KEYS[i], ARGV[a + 2]) else now = redis.call('GET', KEYS[i]) end
+    after = (ARGV[a + 1] == 'hset' or ARGV[a + 1] == 'set') and ARGV[a + 5]
+    if ARGV[a + 3] == 'absent' then
+      if now then return {err = 'EXISTS record exists'} end
+    elseif now ~= ARGV[a + 6] and now ~= after then
+      return {err = 'CHANGED record changed meanwhile'}
     end
-    if there == 1 then return {err = 'EXISTS record exists'} end
   end
 end
 local now
 for i = 2, #KEYS do
-  local a = (i - 2) * 5
+  local a = (i - 2) * 6
   local verb = ARGV[a + 1]
   if verb == 'hset' then
     redis.call('HSET', KEYS[i], ARGV[a + 2], ARGV[a + 5])

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+
+	"postern/gateway"
+)
+
+// Users is what may be asked about one user; *gateway.Desk is one, with what it shows sent on.
+type Users interface {
+	// Holdings returns a user's accounts on all adapters.
+	Holdings(ctx context.Context, user gateway.UserID) ([]*gateway.Account, error)
+	// Export and Erase return gateway.ErrNoAccount where nothing is held, Export gateway.ErrCursor for a place that is none.
+	Export(ctx context.Context, user gateway.UserID, after string) (page []gateway.Exported, next string, err error)
+	Erase(ctx context.Context, user gateway.UserID) (gateway.Erased, error)
+}
+
+// user is whom the address names.
+func (v v1) user(r *http.Request) (gateway.UserID, error) {
+	raw, err := url.PathUnescape(chi.URLParam(r, "jid"))
+	if err != nil {
+		return "", &wrong{"jid", "It is not percent-encoded as it should be.", true}
+	}
+	user, err := v.ParseUser(raw)
+	if err != nil {
+		return "", &wrong{"jid", "It is no bare JID, such as romeo@example.org.", false}
+	}
+	return user, nil
+}
+
+func (v v1) accounts(r *http.Request) (any, error) {
+	user, err := v.user(r)
+	if err != nil {
+		return nil, err
+	}
+	held, err := v.Users.Holdings(r.Context(), user)
+	if err != nil {
+		return nil, err
+	}
+	out := AccountsView{[]AccountView{}}
+	for _, a := range held {
+		out.Items = append(out.Items, AccountView{a.ID, a.Adapter, a.Standing, a.Shared, a.CreatedAt.UTC(), a.Paused})
+	}
+	return out, nil
+}
+
+func (v v1) export(r *http.Request) (any, error) {
+	user, err := v.user(r)
+	if err != nil {
+		return nil, err
+	}
+	q, err := query(r, "after")
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := v.Users.Export(r.Context(), user, q.Get("after"))
+	switch {
+	case errors.Is(err, gateway.ErrNoAccount):
+		return nil, gateway.ErrNotFound
+	case errors.Is(err, gateway.ErrCursor):
+		return nil, &wrong{"after", "It is not the next of a page of this user.", false}
+	case err != nil:
+		return nil, err
+	}
+	if q.Get("after") == "" { // once for all pages
+		if _, _, err := v.Audit.AddAbout(r.Context(), token(r).Name, "user.export", "", user); err != nil {
+			return nil, err
+		}
+	}
+	return ExportView{gateway.ExportSchema, page, next}, nil
+}
+
+func (v v1) erase(r *http.Request) (any, error) {
+	user, err := v.user(r)
+	if err != nil {
+		return nil, err
+	}
+	// Of who is unknown there is nothing to write down.
+	if _, _, err := v.Users.Export(r.Context(), user, ""); errors.Is(err, gateway.ErrNoAccount) {
+		return nil, gateway.ErrNotFound
+	}
+	line, salt, err := v.Audit.AddAbout(r.Context(), token(r).Name, "user.erase", "", user)
+	if err != nil {
+		return nil, err
+	}
+	got, err := v.Users.Erase(r.Context(), user)
+	if err != nil && !errors.Is(err, gateway.ErrNoAccount) { // somebody else was faster
+		return nil, err
+	}
+	return ErasedView{got.Accounts, got.Pending, line.Seq, salt}, nil
+}
