@@ -105,7 +105,7 @@ func (k vocabulary) selector(s *parser.VectorSelector) (problems []string) {
 	for _, m := range s.LabelMatchers {
 		values, has := of[m.Name]
 		switch {
-		case m.Name == labels.MetricName:
+		case m.Name == "__name__":
 		case !has:
 			problems = append(problems, fmt.Sprintf("%s has no label %s", s.Name, m.Name))
 		case values == nil || m.Value == ".*" || m.Value == ".*|" || m.Type == labels.MatchRegexp && m.Name == "alertname":
