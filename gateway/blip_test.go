@@ -68,11 +68,11 @@ func (b *blips) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, 
 	return b.Store.Load(ctx, keys...)
 }
 
-func (b *blips) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+func (b *blips) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
 	if err := b.at("finish", q); err != nil {
 		return err
 	}
-	return b.Store.Finish(ctx, l, q, ids, maps)
+	return b.Store.Finish(ctx, l, q, done, maps)
 }
 
 // Acquire counts as a blip that does not fail.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Conta
 	if err != nil {
 		return nil, err
 	}
-	i.contacts.store(slot, c)
+	i.keepContact(a, c)
 	return c, nil
 }
 
@@ -37,6 +38,25 @@ func (i *Identity) loadContact(ctx context.Context, a *Account, alias Alias) (c 
 	}
 	c, err = openContact(a, alias, got[0])
 	return c, got[0], err
+}
+
+// keepContact caches a contact with strings of its own: those that it came with are parts of a stanza or a payload, and would keep the
+// whole of that.
+func (i *Identity) keepContact(a *Account, c *Contact) {
+	own := c.own()
+	i.contacts.store(contactSlot(a, own.Alias), own)
+}
+
+// own returns a copy that shares no memory with where the contact's strings came from.
+func (c *Contact) own() *Contact {
+	o := *c
+	for _, s := range []*string{
+		(*string)(&o.Alias), (*string)(&o.ID), &o.Name, (*string)(&o.Chat), (*string)(&o.LastMessage), &o.Avatar.SHA1, &o.Avatar.MIME, &o.Avatar.Of, &o.ListedAs,
+		&o.Intro, &o.Told,
+	} {
+		*s = strings.Clone(*s)
+	}
+	return &o
 }
 
 // Find returns the contact behind an alias, or behind the localpart that it is shown under, among a user's accounts, with
@@ -83,20 +103,30 @@ func (i *Identity) PutContact(ctx context.Context, a *Account, c Contact) (*Cont
 
 // putContact is PutContact over what the record was, nil for whatever it is.
 func (i *Identity) putContact(ctx context.Context, a *Account, c Contact, was []byte) (*Contact, error) {
+	owner, change, err := SealContact(a, c)
+	if err != nil {
+		return nil, err
+	}
+	change.Was = was
+	if err := i.store.Save(ctx, owner, change); err != nil {
+		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
+	}
+	c.Alias = Alias(change.Name)
+	i.keepContact(a, &c)
+	return &c, nil
+}
+
+// SealContact returns the record of a contact, named by its alias, and whose it is: many of one account may be saved at once.
+func SealContact(a *Account, c Contact) (Owner, Change, error) {
 	if c.Alias == "" {
 		c.Alias = a.Keys.Alias(c.ID)
 	}
 	plain, err := json.Marshal(c)
 	if err != nil {
-		return nil, err
+		return "", Change{}, err
 	}
-	owner := accountOwner(a.ID)
 	sealed := a.Keys.Data.Seal(contactPlace(a.ID, c.Alias), plain)
-	if err := i.store.Save(ctx, owner, Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed, Was: was}); err != nil {
-		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
-	}
-	i.contacts.store(contactSlot(a, c.Alias), &c)
-	return &c, nil
+	return accountOwner(a.ID), Change{Kind: RecordContact, Name: string(c.Alias), Value: sealed}, nil
 }
 
 // Revise changes a contact as it stands in the store: what this replica cached of it may be older, and another may change it at the
@@ -111,7 +141,7 @@ func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change f
 		}
 		now := *was
 		if change(&now); now == *was {
-			i.contacts.store(contactSlot(a, alias), was)
+			i.keepContact(a, was)
 			c = was
 			return nil
 		}
@@ -144,24 +174,30 @@ func settled(change func() error) (err error) {
 // Contacts calls f for each contact of an account, page by page, in no particular order.
 func (i *Identity) Contacts(ctx context.Context, a *Account, f func(*Contact) error) error {
 	for cursor := ""; ; {
-		page, next, err := i.store.List(ctx, accountOwner(a.ID), RecordContact, cursor, 200)
-		if err != nil {
-			return fmt.Errorf("gateway: identity: list contacts: %w", err)
-		}
-		for name, sealed := range page {
-			c, err := openContact(a, Alias(name), sealed)
-			if err != nil {
-				return err
-			}
-			if err := f(c); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
+		next, err := i.contactPage(ctx, a, cursor, 200, f)
+		if err != nil || next == "" {
+			return err
 		}
 		cursor = next
 	}
+}
+
+// contactPage calls f for about n contacts from a cursor on, and returns where to go on; empty at the end.
+func (i *Identity) contactPage(ctx context.Context, a *Account, cursor string, n int, f func(*Contact) error) (next string, err error) {
+	page, next, err := i.store.List(ctx, accountOwner(a.ID), RecordContact, cursor, n)
+	if err != nil {
+		return "", fmt.Errorf("gateway: identity: list contacts: %w", err)
+	}
+	for name, sealed := range page {
+		c, err := openContact(a, Alias(name), sealed)
+		if err != nil {
+			return "", err
+		}
+		if err := f(c); err != nil {
+			return "", err
+		}
+	}
+	return next, nil
 }
 
 func openContact(a *Account, alias Alias, sealed []byte) (*Contact, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -118,7 +119,7 @@ func (w *outWalk) learn() {
 	if len(w.named) == 0 {
 		return
 	}
-	key := contactSlot(w.account, w.contact.Alias)
+	key := contactSlot(w.account, Alias(strings.Clone(string(w.contact.Alias)))) // not the payload that it may be a part of
 	known, _ := w.o.g.without.load(key)
 	known = slices.Clone(known)
 	for _, f := range w.named {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -100,7 +101,9 @@ type Identity struct {
 
 // NewIdentity returns the mapping that a store holds.
 func NewIdentity(store Records, keys *Keyring) *Identity {
-	const size = 10_000 // accounts and contacts in use at once; an idle one costs nothing here
+	// Accounts and contacts in use at once; an idle one costs nothing here, one in use about half a kilobyte. One more than fit costs
+	// a message one more question to the store, which goes with those of others.
+	const size = 4096
 	return &Identity{
 		store: store, keys: keys, lines: map[AdapterID]Linked{},
 		accounts: newCache[AccountID, *Account](size, ContactCaching),
@@ -222,6 +225,7 @@ func (i *Identity) loadAccount(ctx context.Context, id AccountID) (a *Account, s
 	if err != nil {
 		return nil, nil, err
 	}
+	id = AccountID(strings.Clone(string(id))) // not the payload that it is a part of, for as long as the account is cached
 	a = &Account{ID: id, Keys: keys}
 	if err := json.Unmarshal(plain, a); err != nil {
 		return nil, nil, fmt.Errorf("gateway: identity: account: %w", err)

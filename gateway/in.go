@@ -276,7 +276,7 @@ func (w *inWalk) finish(ctx context.Context) verdict {
 		return verdict{end: again, after: time.Millisecond, why: ParkRetry}
 	}
 	if err == nil {
-		err = w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, slices.Concat(seen, w.after, told))
+		err = w.o.g.store.Finish(ctx, w.o.lease, w.q, []Entry{w.entry}, slices.Concat(seen, w.after, told))
 	}
 	if err != nil {
 		return w.o.storeFailed(ctx, err)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -13,8 +14,18 @@ const markersKept = 32
 // platform would take an older one for news (XEP-0333 §5.1).
 type reading struct {
 	mu    sync.Mutex
-	shown []StanzaID
-	upTo  StanzaID
+	shown []sign
+	upTo  sign // 0 for nothing
+}
+
+// sign stands for a message's id, in an eighth of its room: thousands of chats are known at once. Two ids of a chat's last messages
+// have the same one by a chance of 1 in 10^16.
+type sign uint64
+
+func signOf(id StanzaID) sign {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id)) // never fails
+	return sign(h.Sum64())
 }
 
 // readingOf returns a chat's; both its lanes run in one process.
@@ -30,18 +41,20 @@ func (r *reading) saw(ids ...StanzaID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, id := range ids {
-		if !slices.Contains(r.shown, id) { // a replay
-			r.shown = append(r.shown, id)
+		if s := signOf(id); !slices.Contains(r.shown, s) { // a replay
+			if len(r.shown) == markersKept {
+				r.shown = slices.Delete(r.shown, 0, 1)
+			}
+			r.shown = append(r.shown, s)
 		}
 	}
-	r.shown = slices.Delete(r.shown, 0, max(0, len(r.shown)-markersKept))
 }
 
 // news reports whether reading up to a message says more than what was said before. What is not known any more may.
 func (r *reading) news(id StanzaID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, last := slices.Index(r.shown, whole(id)), slices.Index(r.shown, r.upTo)
+	at, last := slices.Index(r.shown, signOf(whole(id))), slices.Index(r.shown, r.upTo)
 	return at < 0 || last < 0 || at > last
 }
 
@@ -49,7 +62,7 @@ func (r *reading) news(id StanzaID) bool {
 func (r *reading) read(id StanzaID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.upTo = whole(id)
+	r.upTo = signOf(whole(id))
 }
 
 // whole returns the id of the message that a stanza shows a further piece of: pieces carry a suffix.

@@ -190,7 +190,7 @@ func (g *Gateway) countDegraded(a AdapterID, fs []Feature) {
 // finish ends the walk: the entry goes, the ids stay.
 func (w *outWalk) finish(ctx context.Context) verdict {
 	w.o.g.probe("before-finish")
-	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []EntryID{w.entry.ID}, w.maps); err != nil {
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []Entry{w.entry}, w.maps); err != nil {
 		return w.o.storeFailed(ctx, err)
 	}
 	w.o.g.metrics.endToEnd.WithLabelValues(string(w.out.Adapter), "out").Observe(time.Since(w.entry.At).Seconds())

@@ -217,9 +217,9 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 	lease := held.Lease
 	alone := len(entries) == 1 && o.isSuspect(entries[0].ID)
 	var stanzas []Waiting
-	var ids []EntryID
+	var done []Entry
 	err := o.insist(ctx, func() (err error) {
-		stanzas, ids, err = o.open(ctx, lease, entries)
+		stanzas, done, err = o.open(ctx, lease, entries)
 		return err
 	})
 	if err != nil {
@@ -243,7 +243,7 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 	// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again.
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenewal)
 	defer cancel()
-	err = o.insist(rest, func() error { return o.store.Finish(rest, lease, QueueXMPP, ids, nil) })
+	err = o.insist(rest, func() error { return o.store.Finish(rest, lease, QueueXMPP, done, nil) })
 	if err != nil {
 		return err
 	}
@@ -277,8 +277,8 @@ func (o *Outbox) blame(ctx context.Context, lease Lease, id EntryID) {
 
 // open unseals a batch. What belongs to an erased account has no key any more and goes in silence: that is the erasure. What
 // its key does not open is a dead letter.
-func (o *Outbox) open(ctx context.Context, lease Lease, entries []Entry) ([]Waiting, []EntryID, error) {
-	out, ids := make([]Waiting, 0, len(entries)), make([]EntryID, 0, len(entries))
+func (o *Outbox) open(ctx context.Context, lease Lease, entries []Entry) ([]Waiting, []Entry, error) {
+	out, done := make([]Waiting, 0, len(entries)), make([]Entry, 0, len(entries))
 	for _, e := range entries {
 		plain, err := o.identity.Open(ctx, e)
 		switch {
@@ -296,9 +296,9 @@ func (o *Outbox) open(ctx context.Context, lease Lease, entries []Entry) ([]Wait
 		default:
 			out = append(out, Waiting{Bytes: plain, At: e.At})
 		}
-		ids = append(ids, e.ID)
+		done = append(done, e)
 	}
-	return out, ids, nil
+	return out, done, nil
 }
 
 func (o *Outbox) isSuspect(id EntryID) bool {

@@ -114,11 +114,11 @@ type relapsed struct {
 	forgot atomic.Bool
 }
 
-func (s *relapsed) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+func (s *relapsed) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
 	if q == s.queue && s.forgot.CompareAndSwap(false, true) {
 		return nil
 	}
-	return s.Store.Finish(ctx, l, q, ids, maps)
+	return s.Store.Finish(ctx, l, q, done, maps)
 }
 
 // What is in the queue again after it was finished is carried again, and does not stay there until the next owner comes.

@@ -117,9 +117,7 @@ func (p *presence) gateway(ctx context.Context, kind PresenceKind) ([]Rendering,
 		p.g.met(ctx, accounts)
 	case PresenceProbe:
 		p.show(p.v.Resource, p.g.self(accounts))
-	case PresenceAvailable:
-		return p.heal(ctx, accounts)
-	case PresenceUnavailable, PresenceSubscribed, PresenceUnsubscribe, PresenceUnsubscribed:
+	case PresenceAvailable, PresenceUnavailable, PresenceSubscribed, PresenceUnsubscribe, PresenceUnsubscribed:
 	}
 	return p.out, nil
 }
@@ -140,30 +138,6 @@ func (g *Gateway) self(accounts []*Account) ShowPresence {
 		}
 	}
 	return s
-}
-
-// heal shows a user their contacts once after this process started: the answer to the probe of Greet says that they are
-// online. Later presence changes of theirs change nothing for anybody, and so get no answer.
-func (p *presence) heal(ctx context.Context, accounts []*Account) ([]Rendering, error) {
-	who := string(p.v.Adapter) + "/" + string(p.v.User)
-	if _, waiting := p.g.healing.load(who); !waiting {
-		return nil, nil
-	}
-	p.g.healing.forget(who)
-	for _, a := range accounts {
-		err := p.g.identity.Contacts(ctx, a, func(c *Contact) error {
-			if c.Subscribed {
-				p.alias = c.Alias
-				p.show("", p.g.here(a, c))
-				p.out[len(p.out)-1].Local = a.Shows(c)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return p.out, nil
 }
 
 // Greet says to every registered user, once after a connect, that the gateway is there, and asks who is online.

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,4 +44,57 @@ func (g *Gateway) passPresence(ctx context.Context, inst Instance, a *Account, c
 		what = g.here(a, c)
 	}
 	return g.pass(ctx, inst, a, c.Alias, what, &p)
+}
+
+// contactsShown is about how many contacts a page of Contacts has: half a second's worth at the pace of presence.
+const contactsShown = 50
+
+// Returns reports, once for each user whom Greet has asked, that they are there: the answer to the probe says so. They are shown their
+// contacts then. Later presence changes of theirs change nothing for anybody.
+func (g *Gateway) Returns(v Visitor) bool {
+	who := string(v.Adapter) + "/" + string(v.User)
+	_, waiting := g.healing.load(who)
+	if waiting {
+		g.healing.forget(who)
+	}
+	return waiting
+}
+
+// Contacts returns how some of a visitor's contacts look now, and which page follows; the first has no name, and none follows the last.
+// A user may have tens of thousands, who are told of for minutes: nobody holds more than a page of them.
+func (g *Gateway) Contacts(ctx context.Context, v Visitor, page string) (shown []Rendering, next string, err error) {
+	inst, ok := g.instance(v.Adapter)
+	if !ok {
+		return nil, "", nil
+	}
+	accounts, err := g.identity.Of(ctx, v.Adapter, v.User)
+	if errors.Is(err, ErrNoAccount) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	id, cursor, begun := strings.Cut(page, " ")
+	at := 0
+	if begun {
+		if at = slices.IndexFunc(accounts, func(a *Account) bool { return string(a.ID) == id }); at < 0 {
+			return nil, "", nil // gone, and its contacts with it
+		}
+	}
+	a := accounts[at]
+	next, err = g.identity.contactPage(ctx, a, cursor, contactsShown, func(c *Contact) error {
+		if c.Subscribed {
+			shown = append(shown, Rendering{Component: inst.Component, From: c.Alias, Local: a.Shows(c), To: v.User, Lang: v.Lang, What: g.here(a, c)})
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, "", err
+	case next != "":
+		next = string(a.ID) + " " + next
+	case at+1 < len(accounts):
+		next = string(accounts[at+1].ID) + " "
+	}
+	return shown, next, nil
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,11 +127,65 @@ func TestGreetSeveralAccounts(t *testing.T) {
 			}
 		}
 		gatewaytest.Advance(5 * time.Minute) // the probe waited behind those of many others
-		if got := r.presence(phone, "", gateway.PresenceAvailable); len(got) != 2 {
+		if got := r.presence(phone, "", gateway.PresenceAvailable); len(got) != 0 || !r.gw.Returns(phone) {
+			t.Errorf("got %d renderings at once, want the contacts page by page", len(got))
+		}
+		if got, _ := r.shownContacts(phone); len(got) != 2 {
 			t.Errorf("got %d contacts, want 2", len(got))
 		}
-		if got := r.presence(phone, "", gateway.PresenceAvailable); len(got) != 0 {
-			t.Errorf("got %d contacts a second time", len(got))
+		if r.gw.Returns(phone) {
+			t.Error("the contacts show a second time")
+		}
+	})
+}
+
+// shownContacts reads all pages of a visitor's contacts, as how often each shows, and how many contacts the largest page has.
+func (r *rig) shownContacts(v gateway.Visitor) (seen map[gateway.Alias]int, largest int) {
+	r.t.Helper()
+	seen = map[gateway.Alias]int{}
+	for page := ""; ; {
+		shown, next, err := r.gw.Contacts(r.t.Context(), v, page)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, g := range shown {
+			seen[g.From]++
+		}
+		largest = max(largest, len(shown))
+		if next == "" {
+			return seen, largest
+		}
+		page = next
+	}
+}
+
+// TestContactsShowInPages: each contact of each account shows once, and no page holds them all.
+func TestContactsShowInPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer r.stop()
+		second, err := r.identity.Create(t.Context(), gateway.Account{Adapter: wall, Endpoint: "+3902", User: romeo, Standing: gateway.AccountActive})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range []*gateway.Account{r.account, second} {
+			for n := range 500 {
+				if _, err := r.identity.PutContact(t.Context(), a, gateway.Contact{ID: gateway.ContactID(fmt.Sprint("c", n)), Subscribed: n%5 != 0}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		seen, largest := r.shownContacts(phone)
+		for alias, n := range seen {
+			if n != 1 {
+				t.Errorf("%s shows %d times, want once", alias, n)
+			}
+		}
+		if len(seen) != 800 || largest > 100 {
+			t.Errorf("got %d contacts in pages of up to %d, want 800 in small ones", len(seen), largest)
+		}
+		if shown, next, err := r.gw.Contacts(t.Context(), phone, "01GONE 17"); len(shown) != 0 || next != "" || err != nil {
+			t.Errorf("page of an account that is gone: got %d, %q, %v, want none", len(shown), next, err)
 		}
 	})
 }

@@ -104,11 +104,11 @@ func (p *puppet) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id 
 	return p.Store.Fail(ctx, l, q, id)
 }
 
-func (p *puppet) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) (err error) {
+func (p *puppet) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) (err error) {
 	if err := p.gate(); err != nil {
 		return err
 	}
-	return p.Store.Finish(ctx, l, q, ids, maps)
+	return p.Store.Finish(ctx, l, q, done, maps)
 }
 
 func (p *puppet) Park(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, why gateway.ParkReason) (err error) {

@@ -138,7 +138,7 @@ func (o *ownership) walkRaw(ctx context.Context, q Queue, it *item) verdict {
 		if err != nil {
 			return o.bury(ctx, q, it, DeadReason{Class: Permanent, Code: "malformed"})
 		}
-		if err := o.g.store.Finish(ctx, o.lease, q, []EntryID{it.ID}, nil); err != nil {
+		if err := o.g.store.Finish(ctx, o.lease, q, []Entry{it.Entry}, nil); err != nil {
 			return o.storeFailed(ctx, err)
 		}
 		return verdict{}

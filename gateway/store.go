@@ -145,8 +145,9 @@ type Worker interface {
 	Start(ctx context.Context, l Lease, q Queue, id EntryID, most int) (before int, err error)
 	// Survived forgets an entry's starts.
 	Survived(ctx context.Context, l Lease, q Queue, id EntryID) error
-	// Finish removes entries that are done and writes id maps, in one step. Unknown ids are no error.
-	Finish(ctx context.Context, l Lease, q Queue, ids []EntryID, maps []MapEntry) error
+	// Finish removes entries that are done and writes id maps, in one step. Of an entry it goes by the id and the lane; unknown
+	// ids are no error.
+	Finish(ctx context.Context, l Lease, q Queue, done []Entry, maps []MapEntry) error
 	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked until a time.
 	// They get new ids and keep their attempts; ids that are gone are no error, and none at all only moves the mark.
 	Park(ctx context.Context, l Lease, from Queue, lane string, ids []EntryID, until time.Time, reason ParkReason) error

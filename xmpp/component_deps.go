@@ -25,6 +25,10 @@ type Conversations interface {
 type Presences interface {
 	// Presence returns what to show at once; the alias is empty for the gateway itself.
 	Presence(ctx context.Context, v gateway.Visitor, alias gateway.Alias, kind gateway.PresenceKind) ([]gateway.Rendering, error)
+	// Returns reports, once after Greet has asked, that a user is there and wants to see their contacts. Contacts returns a page of how
+	// those look and the name of the next; the first page has no name, and none follows the last.
+	Returns(v gateway.Visitor) bool
+	Contacts(ctx context.Context, v gateway.Visitor, page string) (shown []gateway.Rendering, next string, err error)
 	// Greet yields what every registered user is shown when the component connects, Farewell when it stops.
 	Greet(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
 	Farewell(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error

@@ -89,7 +89,9 @@ func (c *Component) session(stop context.Context) func(context.Context, *stream)
 			}
 		})
 		wg.Go(func() { c.passing(aside, live) })
-		wg.Go(func() { live.pace.run(aside, func(ctx context.Context, n *paced) error { return c.tell(ctx, s, n) }) })
+		wg.Go(func() {
+			live.pace.run(aside, c.page, func(ctx context.Context, n *paced) error { return c.tell(ctx, s, n) })
+		})
 		c.live.Store(live)
 		close(*c.gate.Load())
 		defer c.live.CompareAndSwap(live, nil)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ type fakeGateway struct {
 	caps     gateway.Caps
 	greet    []gateway.Rendering
 	farewell []gateway.Rendering
+	pages    int // of contacts that were read
 	presence []gateway.Rendering
 	pictures map[gateway.Alias]gateway.Picture
 	gone     map[gateway.Alias]bool // pictures that have to be recalled
@@ -167,7 +169,29 @@ func (f *fakeGateway) Presence(_ context.Context, v gateway.Visitor, alias gatew
 	defer f.mu.Unlock()
 	f.vet(v.User)
 	f.kinds = append(f.kinds, kind)
+	if alias == "" && kind == gateway.PresenceAvailable {
+		return nil, f.err
+	}
 	return f.presence, f.err
+}
+
+func (f *fakeGateway) Returns(gateway.Visitor) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.presence) > 0
+}
+
+func (f *fakeGateway) Contacts(_ context.Context, v gateway.Visitor, page string) ([]gateway.Rendering, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.vet(v.User)
+	from, _ := strconv.Atoi(page)
+	to := min(from+50, len(f.presence))
+	f.pages++
+	if to == len(f.presence) {
+		return f.presence[from:], "", f.err
+	}
+	return f.presence[from:to], strconv.Itoa(to), f.err
 }
 
 func (f *fakeGateway) Greet(_ context.Context, _ gateway.AdapterID, yield func(gateway.Rendering) error) error {

@@ -18,13 +18,25 @@ const (
 	paceRate  = 100 // stanzas a second
 	paceBurst = 80  // at once after a rest
 	paceMax   = 1 << 16
+	// paceAhead is how much may wait before those who have time bring more: ten
+	// seconds' worth.
+	paceAhead = 1024
 )
 
-// paced is one thing to tell: a rendering, or a stanza rendered elsewhere.
+// paced is one thing to tell: a rendering, a stanza rendered elsewhere, or all
+// contacts of a user.
 type paced struct {
 	key string
 	g   gateway.Rendering
 	raw []byte
+	all *everybody
+}
+
+// everybody is all contacts of a user. They are read page by page when their turn
+// comes, so that what waits is the user, not tens of thousands of contacts.
+type everybody struct {
+	v    gateway.Visitor
+	page string // the next
 }
 
 // pacer holds what is told of presence and contacts' news until its turn, and
@@ -68,12 +80,17 @@ func (p *pacer) offerRaw(b []byte) bool {
 	return p.put(paced{key: el.Attr("from") + " " + el.Attr("to") + " " + el.Name.Local + " " + node, raw: b})
 }
 
-// await is offer for those who have time: it waits until half the queue is free,
-// and fails when that never will be.
+// offerAll queues all contacts of a user.
+func (p *pacer) offerAll(v gateway.Visitor) bool {
+	return p.put(paced{key: string(v.User) + " contacts", all: &everybody{v: v}})
+}
+
+// await is offer for those who have time: it waits until little is queued, and
+// fails when that never will be.
 func (p *pacer) await(ctx context.Context, g gateway.Rendering) error {
 	for {
 		p.mu.Lock()
-		room, freed := p.queue.Len() < p.max/2, p.freed
+		room, freed := p.queue.Len() < paceAhead, p.freed
 		p.mu.Unlock()
 		if room {
 			p.offer(g)
@@ -122,15 +139,16 @@ func (p *pacer) take() (*paced, bool) {
 		return nil, false
 	}
 	delete(p.byKey, n.key)
-	if p.queue.Len() == p.max/2-1 {
+	if p.queue.Len() == paceAhead-1 {
 		close(p.freed)
 		p.freed = make(chan struct{})
 	}
 	return n, true
 }
 
-// run writes what is queued, at the pace, until ctx ends or write fails. It runs once.
-func (p *pacer) run(ctx context.Context, write func(context.Context, *paced) error) {
+// run writes what is queued, at the pace, until ctx ends or write fails; open
+// reads the next page of all contacts. It runs once.
+func (p *pacer) run(ctx context.Context, open func(context.Context, *everybody) []gateway.Rendering, write func(context.Context, *paced) error) {
 	defer close(p.over)
 	for {
 		select {
@@ -146,11 +164,35 @@ func (p *pacer) run(ctx context.Context, write func(context.Context, *paced) err
 			if !ok {
 				break // the turn that was taken for nothing is a little slack
 			}
-			if write(ctx, n) != nil {
+			var err error
+			if n.all != nil {
+				err = p.tellSome(ctx, n, open, write)
+			} else {
+				err = write(ctx, n)
+			}
+			if err != nil {
 				return
 			}
 		}
 	}
+}
+
+// tellSome writes a page of all contacts; the others go behind what waits.
+func (p *pacer) tellSome(ctx context.Context, n *paced, open func(context.Context, *everybody) []gateway.Rendering, write func(context.Context, *paced) error) error {
+	for i, g := range open(ctx, n.all) {
+		if i > 0 { // the turn of the first is taken
+			if err := p.limit.Wait(ctx); err != nil {
+				return err
+			}
+		}
+		if err := write(ctx, &paced{g: g}); err != nil {
+			return err
+		}
+	}
+	if n.all.page != "" {
+		p.put(*n)
+	}
+	return nil
 }
 
 // paceKey tells which news replace each other: of one contact, to one address,

@@ -147,6 +147,33 @@ func TestAvatarsGoAtPace(t *testing.T) {
 	})
 }
 
+// Tens of thousands of contacts wait as one, and are read as they are told of; who else is there waits no longer than for a page.
+func TestCrowdIsReadAsItIsTold(t *testing.T) {
+	const contacts = 20_000
+	bubble(t, func(r *gatewayRig) { crowd(r, contacts) }, func(t *testing.T, r *gatewayRig) {
+		r.Send(t, "<presence from='romeo@example/phone' to='gw.example'/>")
+		r.watch(500)
+		r.gw.mu.Lock()
+		pages := r.gw.pages
+		r.gw.mu.Unlock()
+		if pages > 12 {
+			t.Errorf("%d pages were read for the first 500 contacts, want as many as are told of", pages)
+		}
+		live := r.c.live.Load()
+		live.pace.mu.Lock()
+		waiting := live.pace.queue.Len()
+		live.pace.mu.Unlock()
+		if waiting > 1 {
+			t.Errorf("%d wait, want the user alone", waiting)
+		}
+		r.gw.mu.Lock()
+		r.gw.presence = r.gw.presence[:600]
+		r.gw.mu.Unlock()
+		r.watch(100)
+		r.silent("<iq type='result' id='x' from='example' to='gw.example'/>")
+	})
+}
+
 // A goodbye to a thousand goes at a pace too, and nobody is left out.
 func TestFarewellGoesAtPace(t *testing.T) {
 	bubble(t, func(r *gatewayRig) { crowd(r, 1000) }, func(t *testing.T, r *gatewayRig) {
@@ -187,7 +214,7 @@ func TestProbesAreBounded(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := map[string]int{}
-	p.run(ctx, func(_ context.Context, n *paced) error {
+	p.run(ctx, nil, func(_ context.Context, n *paced) error {
 		seen[n.key]++
 		if len(seen) == paceMax {
 			cancel()
@@ -208,7 +235,7 @@ func TestNobodyWaitsForAnEndedStream(t *testing.T) {
 		show := func(i int) gateway.Rendering {
 			return gateway.Rendering{From: gateway.Alias(fmt.Sprint("c", i)), To: "u@example", What: gateway.ShowPresence{}}
 		}
-		for i := range paceMax / 2 {
+		for i := range paceAhead {
 			p.offer(show(i))
 		}
 		waited := make(chan error, 1)
@@ -221,7 +248,7 @@ func TestNobodyWaitsForAnEndedStream(t *testing.T) {
 		}
 		ended, end := context.WithCancel(t.Context())
 		end()
-		p.run(ended, func(context.Context, *paced) error { return nil })
+		p.run(ended, nil, func(context.Context, *paced) error { return nil })
 		if err := <-waited; !errors.Is(err, errPaceOver) {
 			t.Errorf("got %v, want %v", err, errPaceOver)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ func (k *clients) meet(full, ver string) bool {
 	if last, known := k.met[full]; known && last == ver {
 		return false
 	}
+	full, ver = strings.Clone(full), strings.Clone(ver) // either would keep its whole stanza
 	if k.met == nil {
 		k.met = make(map[string]string)
 	}
@@ -71,7 +73,7 @@ func (k *clients) learn(ver string, wants bool) {
 	if len(k.wants) >= maxCapsSeen {
 		dropOne(k.wants)
 	}
-	k.wants[ver] = wants
+	k.wants[strings.Clone(ver)] = wants // as above
 }
 
 func dropOne[V any](m map[string]V) {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -200,5 +201,28 @@ func TestEvents(t *testing.T) {
 		if got := render(what); got != want {
 			t.Errorf("%T:\n got %s\nwant %s", what, got, want)
 		}
+	}
+}
+
+// What is kept of a client is its name and its hash, not the stanza that told them.
+func TestClientsKeepNoStanzas(t *testing.T) {
+	const each = 1 << 20
+	live := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	k, before := &clients{}, live()
+	for n := range 64 {
+		stanza := fmt.Sprintf("u%02d@example/phone hash%02d", n, n) + strings.Repeat("x", each)
+		k.meet(stanza[:17], stanza[18:24])
+		k.learn(stanza[18:24], true)
+	}
+	if grown := live() - before; grown > 4*each {
+		t.Errorf("64 clients with stanzas of 1 MiB hold %d KiB", grown>>10)
+	}
+	if k.meet("u07@example/phone", "hash07") {
+		t.Error("client 7 is not known")
 	}
 }

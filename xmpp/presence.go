@@ -3,6 +3,7 @@ package xmpp
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"postern/gateway"
 )
@@ -44,8 +45,30 @@ func (c *Component) presence(ctx context.Context, el *Element) {
 		c.showNow(ctx, g)
 	}
 	if el.To().Local() == "" {
+		if kind == gateway.PresenceAvailable && c.gw.Returns(v) {
+			c.showContacts(v)
+		}
 		c.noticed(el, v, kind)
 	}
+}
+
+// showContacts tells a user at the pace of presence how all their contacts look.
+func (c *Component) showContacts(v gateway.Visitor) {
+	v.User, v.Resource, v.Lang = gateway.UserID(strings.Clone(string(v.User))), "", strings.Clone(v.Lang) // not the stanza that they are a part of
+	if live := c.live.Load(); live != nil && !live.pace.offerAll(v) {
+		c.count(eventPresenceDropped)
+	}
+}
+
+// page reads some of a user's contacts. What cannot be read is left untold: presence heals
+// by probes.
+func (c *Component) page(ctx context.Context, k *everybody) []gateway.Rendering {
+	shown, next, err := c.gw.Contacts(ctx, k.v, k.page)
+	if err != nil && ctx.Err() == nil {
+		c.log.Warn("contacts not shown to a user", "error", err.Error())
+	}
+	k.page = next
+	return shown
 }
 
 // presenceFailed answers a request that could not be decided; whoever asks

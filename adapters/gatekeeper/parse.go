@@ -32,11 +32,8 @@ func (a *Adapter) Parse(r gateway.Request) ([]gateway.Event, error) {
 }
 
 func parse(body []byte) ([]gateway.Event, error) {
-	var e event
-	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, errBadJSON
-	}
-	if e.ID == "" || e.Type == "" {
+	e, d, err := decodeEvent(body)
+	if err != nil || e.ID == "" || e.Type == "" {
 		return nil, errBadJSON
 	}
 	parseBody, ok := eventParsers[e.Type]
@@ -44,8 +41,7 @@ func parse(body []byte) ([]gateway.Event, error) {
 		// "A receiver ignores types it does not know."
 		return nil, nil
 	}
-	var d eventData
-	if err := json.Unmarshal(e.Data, &d); err != nil {
+	if d == nil {
 		return nil, errBadJSON
 	}
 	// The event id is the document's "key for dropping duplicates", the same in a webhook, its repetition and the backlog.
@@ -53,8 +49,7 @@ func parse(body []byte) ([]gateway.Event, error) {
 		Dedupe: e.ID, Endpoint: gateway.Endpoint(first(e.Subject.To, d.To, d.Enlistment.InternalID)), Seq: e.Seq,
 		At: firstTime(d.SentAt, d.EditedAt, d.At, d.Consent.UpdatedAt, e.OccurredAt),
 	}
-	var err error
-	if out.Body, err = parseBody(d); err != nil || out.Body == nil {
+	if out.Body, err = parseBody(*d); err != nil || out.Body == nil {
 		return nil, err
 	}
 	if out.Endpoint == "" {
@@ -63,12 +58,32 @@ func parse(body []byte) ([]gateway.Event, error) {
 	if _, ok := out.Body.(gateway.AccountState); ok {
 		return []gateway.Event{out}, nil
 	}
-	if out.Chat, err = parseChat(e, d); err != nil {
+	if out.Chat, err = parseChat(e, *d); err != nil {
 		return nil, err
 	}
-	out.From, out.FromMe = parseFrom(d, out)
+	out.From, out.FromMe = parseFrom(*d, out)
 	out.Body = owned(out.Body, out.FromMe)
 	return []gateway.Event{out}, nil
+}
+
+// decodeEvent reads a body in one pass, where its data is of a shape that we know. d is nil where it is not: that is no matter in an
+// event of an unknown type.
+func decodeEvent(body []byte) (e event, d *eventData, err error) {
+	var known struct {
+		event
+		Data *eventData `json:"data"`
+	}
+	if json.Unmarshal(body, &known) == nil && known.Data != nil {
+		return known.event, known.Data, nil
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return e, nil, err
+	}
+	d = new(eventData)
+	if json.Unmarshal(e.Data, d) != nil {
+		d = nil
+	}
+	return e, d, nil
 }
 
 // parseChat names the chat; a direct one always by its person, because the lane is computed from that.

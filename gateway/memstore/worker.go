@@ -67,11 +67,11 @@ func (s *Store) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id g
 }
 
 // Finish implements gateway.Worker.
-func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
 	return s.fenced(ctx, "finish", l, func(pt *partition) error {
 		pt.writeMaps(maps)
-		for _, id := range ids {
-			if it := pt.queue(q).take(id); it != nil {
+		for _, e := range done {
+			if it := pt.queue(q).take(e.ID); it != nil {
 				pt.count(q, it.Lane, -1)
 			}
 		}

@@ -28,19 +28,32 @@ type call struct {
 	done     chan struct{}
 	results  []*redis.Cmd
 	err      error
+
+	// Most calls are one command, none of those that messages make are more than two.
+	few  [2]*redis.Cmd
+	outs [2]any
 }
 
 // batcher is the group commit of one node: a call that finds the node idle is sent at once; calls that come while
 // pipelines are on their way wait for one to return and leave together.
 type batcher struct {
 	flights sync.WaitGroup
+	next    chan flight // for goroutines that stay: the stack of a new one would grow anew with each pipeline
 
 	mu      sync.Mutex
 	node    *redis.Client // the latest: a cluster client replaces them
 	flying  int
+	fliers  int // goroutines; flying of them are at work
 	pending []*call
 	closed  bool
 }
+
+type flight struct {
+	node  *redis.Client
+	batch []*call
+}
+
+func newBatcher() *batcher { return &batcher{next: make(chan flight, maxFlights)} }
 
 // submit queues a call and starts a pipeline when there is room for one.
 func (b *batcher) submit(node *redis.Client, c *call) error {
@@ -53,8 +66,11 @@ func (b *batcher) submit(node *redis.Client, c *call) error {
 	b.pending = append(b.pending, c)
 	if b.flying < maxFlights {
 		b.flying++
-		batch, node := b.take(), b.node
-		b.flights.Go(func() { b.fly(node, batch) })
+		if b.fliers < b.flying {
+			b.fliers++
+			b.flights.Go(b.fly)
+		}
+		b.next <- flight{b.node, b.take()} // there is room for as many as may fly
 	}
 	return nil
 }
@@ -76,19 +92,24 @@ func (b *batcher) take() []*call {
 	return batch
 }
 
-// fly sends batches until none is left.
-func (b *batcher) fly(node *redis.Client, batch []*call) {
-	for {
-		send(node, batch)
-		b.mu.Lock()
-		if len(b.pending) == 0 {
-			b.flying--
-			b.mu.Unlock()
-			return
+// fly sends batches until none is left, and waits for the next, until the batcher closes.
+func (b *batcher) fly() {
+	for f := range b.next {
+		for more := true; more; f, more = b.rest() {
+			send(f.node, f.batch)
 		}
-		batch, node = b.take(), b.node
-		b.mu.Unlock()
 	}
+}
+
+// rest is what came while a pipeline was on its way; without any the flight is over.
+func (b *batcher) rest() (flight, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.pending) == 0 {
+		b.flying--
+		return flight{}, false
+	}
+	return flight{b.node, b.take()}, true
 }
 
 // send carries out a batch in one round trip. It has a context of its own: a pipeline serves many callers and ends by its
@@ -98,9 +119,9 @@ func send(node *redis.Client, batch []*call) {
 	pipe := node.Pipeline()
 	replicas := 0
 	for _, c := range batch {
-		c.results = make([]*redis.Cmd, len(c.args))
-		for i, args := range c.args {
-			c.results[i] = pipe.Do(ctx, args...)
+		c.results = c.few[:0]
+		for _, args := range c.args {
+			c.results = append(c.results, pipe.Do(ctx, args...))
 		}
 		replicas = max(replicas, c.replicas)
 	}
@@ -124,7 +145,10 @@ func send(node *redis.Client, batch []*call) {
 // close refuses new calls and waits for those on their way.
 func (b *batcher) close() {
 	b.mu.Lock()
-	b.closed = true
+	if !b.closed {
+		b.closed = true
+		close(b.next)
+	}
 	b.mu.Unlock()
 	b.flights.Wait()
 }

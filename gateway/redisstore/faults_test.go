@@ -254,7 +254,7 @@ func TestLostAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.lose.Store(1)
-	if err := s.Finish(ctx, l, gateway.QueueIn, []gateway.EntryID{id}, nil); err != nil {
+	if err := s.Finish(ctx, l, gateway.QueueIn, []gateway.Entry{{ID: id, Lane: entry("").Lane}}, nil); err != nil {
 		t.Errorf("finish: got %v, want success", err)
 	}
 	p.lose.Store(1000)

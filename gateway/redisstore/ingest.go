@@ -10,6 +10,9 @@ import (
 	"postern/gateway"
 )
 
+// uncounted is the lane max of an outbox: it is full as a whole or not at all, and nobody asks how much of a lane is in it.
+const uncounted = -1
+
 // Ingest implements gateway.Ingester. Without a dedupe key it is sent once only: after a lost connection the caller cannot
 // know whether the entry is there.
 func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
@@ -19,13 +22,16 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 	if o.Dedupe != "" {
 		keys, twice = append(keys, s.dedupe(p, q, o.Dedupe)), again
 	}
+	if q == gateway.QueueXMPP && o.LaneMax == 0 {
+		o.LaneMax = uncounted
+	}
 	wake := s.wake(p)
 	local := s.ears.has(wake)
 	if local {
 		wake = ""
 	}
 	got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, max(1, o.DedupeFor.Milliseconds()), wake,
-		e.Lane, string(e.Kind), string(e.Account), s.millis(e.At), e.Payload)
+		&e.Lane, (*string)(&e.Kind), (*string)(&e.Account), s.millis(e.At), e.Payload)
 	if err != nil {
 		return "", false, failed("ingest", err)
 	}
@@ -60,9 +66,10 @@ func (s *Store) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, 
 
 // ReadQueues implements gateway.Ingester, in one round trip.
 func (s *Store) ReadQueues(ctx context.Context, p gateway.Partition, from ...gateway.Cursor) ([][]gateway.Entry, error) {
-	cmds := make([][]any, len(from))
+	cmds, texts := make([][]any, len(from)), make([]string, 2*len(from))
 	for i, c := range from {
-		cmds[i] = []any{"xrange", s.stream(p, c.Queue), behind(c.After), "+", "count", max(c.N, 0)}
+		texts[2*i], texts[2*i+1] = s.stream(p, c.Queue), behind(c.After)
+		cmds[i] = []any{"xrange", &texts[2*i], &texts[2*i+1], "+", "count", max(c.N, 0)}
 	}
 	all := make([][]gateway.Entry, len(from))
 	if len(from) == 0 {

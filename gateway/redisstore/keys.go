@@ -1,8 +1,6 @@
 package redisstore
 
 import (
-	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -72,18 +70,6 @@ func (s *Store) part(p gateway.Partition, rest string) string {
 	return s.prefix + "{" + string(p) + "}:" + rest
 }
 
-func (s *Store) stream(p gateway.Partition, q gateway.Queue) string { return s.part(p, "q:"+string(q)) }
-
-func (s *Store) tries(p gateway.Partition, q gateway.Queue) string {
-	return s.part(p, "try:"+string(q))
-}
-
-// counts is the hash of lane counters: a parked lane counts where it came from.
-func (s *Store) counts(p gateway.Partition, q gateway.Queue) string {
-	return s.part(p, "n:"+string(q.Base()))
-}
-
-func (s *Store) own(p gateway.Partition) string    { return s.part(p, "own") }
 func (s *Store) parked(p gateway.Partition) string { return s.part(p, "parked") }
 func (s *Store) dead(p gateway.Partition) string   { return s.part(p, "dead") }
 
@@ -102,9 +88,16 @@ const (
 // maps returns the id-map hash of a lane and bucket, and the one that a field goes to when the first is full.
 func (s *Store) maps(p gateway.Partition, lane string, bucket int64, field string) (hash, overflow string) {
 	hash = s.part(p, "m:"+lane+":"+strconv.FormatInt(bucket, 10))
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(field))
-	return hash, hash + ":" + strconv.Itoa(int(h.Sum32()%mapSpread))
+	return hash, overflowOf(hash, field)
+}
+
+// overflowOf spreads fields by FNV-1a.
+func overflowOf(hash, field string) string {
+	sum := uint32(2166136261)
+	for i := range len(field) {
+		sum = (sum ^ uint32(field[i])) * 16777619
+	}
+	return hash + ":" + strconv.Itoa(int(sum%mapSpread))
 }
 
 func (s *Store) owner(o gateway.Owner, rest string) string {
@@ -124,8 +117,7 @@ func (s *Store) limit(a gateway.AdapterID, rest string) string {
 	return s.prefix + "{l:" + string(a) + "}:" + rest
 }
 
-func (s *Store) wake(p gateway.Partition) string { return s.prefix + "wake:" + string(p) }
-func (s *Store) topic(t string) string           { return s.prefix + "sig:" + t }
+func (s *Store) topic(t string) string { return s.prefix + "sig:" + t }
 
 // bucketOf numbers the stretches of gateway.MapBucket since the epoch.
 func bucketOf(t time.Time) int64 { return t.UnixMilli() / gateway.MapBucket.Milliseconds() }
@@ -140,4 +132,4 @@ func (s *Store) mapsEnd() int64 {
 }
 
 // token is what the lease key holds while l is valid.
-func token(l gateway.Lease) string { return fmt.Sprintf("%d:%s", l.Epoch, l.Replica) }
+func token(l gateway.Lease) string { return strconv.FormatInt(l.Epoch, 10) + ":" + l.Replica }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func (r *recorder) record(cmds ...redis.Cmder) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range cmds {
-		r.sent = append(r.sent, c.Args())
+		r.sent = append(r.sent, values(c.Args()))
 	}
 }
 
@@ -225,6 +226,17 @@ func named(v any) map[string]any {
 		f[fmt.Sprint(flat[i])] = flat[i+1]
 	}
 	return f
+}
+
+// values are the arguments of a command, some of which it has by a pointer.
+func values(args []any) []any {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if text, ok := a.(*string); ok {
+			out[i] = *text
+		}
+	}
+	return out
 }
 
 // checkSlots looks at the keys of every script that ran: Redis Cluster hashes what stands in their braces.

@@ -41,6 +41,9 @@ type Store struct {
 	scripts map[string]script
 	now     func() time.Time // the clock of what lives for days: id maps and dead letters
 
+	namesMu sync.RWMutex
+	known   map[gateway.Partition]*names
+
 	client  redis.UniversalClient
 	cluster *redis.ClusterClient // nil for one server
 	ears    *ears

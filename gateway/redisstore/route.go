@@ -66,7 +66,7 @@ func (s *Store) submit(ctx context.Context, key string, c *call) error {
 	addr := node.Options().Addr
 	b := s.batches[addr]
 	if b == nil {
-		b = &batcher{}
+		b = newBatcher()
 		s.batches[addr] = b
 	}
 	s.mu.Unlock()
@@ -113,13 +113,13 @@ func results(c *call) ([]any, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	out := make([]any, len(c.results))
-	for i, cmd := range c.results {
+	out := c.outs[:0]
+	for _, cmd := range c.results {
 		v, err := cmd.Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return nil, err
 		}
-		out[i] = v
+		out = append(out, v)
 	}
 	return out, nil
 }

@@ -14,7 +14,10 @@ import (
 var luaFiles embed.FS
 
 // script is one verb: a Lua file and the name under which Redis caches it.
-type script struct{ src, sha string }
+type script struct {
+	src string
+	sha any // a string, as commands carry it
+}
 
 func loadScripts() (map[string]script, error) {
 	files, err := luaFiles.ReadDir("lua")
@@ -43,8 +46,8 @@ func (s *Store) evalOn(ctx context.Context, verb string, replicas int, twice saf
 	sc := s.scripts[verb]
 	cmd := make([]any, 0, 3+len(keys)+len(args))
 	cmd = append(cmd, "evalsha", sc.sha, len(keys))
-	for _, k := range keys {
-		cmd = append(cmd, k)
+	for i := range keys { // a pointer stands in an interface as it is: a string would be copied there, a dozen for each message
+		cmd = append(cmd, &keys[i])
 	}
 	cmd = append(cmd, args...)
 	out, err := s.run(ctx, keys[0], replicas, twice, cmd)

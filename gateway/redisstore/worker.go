@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,11 +45,19 @@ func (s *Store) Survived(ctx context.Context, l gateway.Lease, q gateway.Queue, 
 
 // withMaps appends the keys and the text of each line, as begin.lua and finish.lua read them.
 func (s *Store) withMaps(p gateway.Partition, keys []string, args []any, maps []gateway.MapEntry) ([]string, []any) {
-	bucket := bucketOf(s.now())
-	for _, m := range maps {
-		hash, overflow := s.maps(p, m.Lane, bucket, m.Field)
-		keys = append(keys, hash, overflow)
-		args = append(args, m.Field, m.Value)
+	if len(maps) == 0 {
+		return keys, args
+	}
+	keys, args = slices.Grow(keys, 2*len(maps)), slices.Grow(args, 2*len(maps))
+	bucket, hash, lane := bucketOf(s.now()), "", ""
+	for i := range maps {
+		m := &maps[i]
+		if hash == "" || m.Lane != lane {
+			lane = m.Lane
+			hash, _ = s.maps(p, lane, bucket, "")
+		}
+		keys = append(keys, hash, overflowOf(hash, m.Field))
+		args = append(args, &m.Field, m.Value)
 	}
 	return keys, args
 }
@@ -60,12 +69,12 @@ func (s *Store) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id g
 }
 
 // Finish implements gateway.Worker.
-func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
+func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
 	p := l.Partition
-	args := make([]any, 0, 4+len(ids)+2*len(maps))
-	args = append(args, token(l), s.mapsEnd(), mapLines, len(ids))
-	for _, id := range ids {
-		args = append(args, string(id))
+	args := make([]any, 0, 4+2*len(done)+2*len(maps))
+	args = append(args, token(l), s.mapsEnd(), mapLines, len(done))
+	for i := range done {
+		args = append(args, (*string)(&done[i].ID), &done[i].Lane)
 	}
 	keys, args := s.withMaps(p, []string{s.own(p), s.stream(p, q), s.tries(p, q), s.counts(p, q)}, args, maps)
 	_, err := s.eval(ctx, "finish", again, keys, args...)

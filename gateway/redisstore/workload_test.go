@@ -92,7 +92,7 @@ func (w *workload) own(ctx context.Context, l gateway.Lease) error {
 				return err
 			}
 			w.saw(string(e.Payload))
-			if err := w.s.Finish(ctx, l, gateway.QueueIn, []gateway.EntryID{e.ID}, nil); err != nil {
+			if err := w.s.Finish(ctx, l, gateway.QueueIn, []gateway.Entry{e}, nil); err != nil {
 				return err
 			}
 			after = e.ID

@@ -74,6 +74,6 @@ func BenchmarkLoop(b *testing.B, s gateway.Store) {
 		}
 		field := fmt.Sprintf("%08d", i)
 		maps := []gateway.MapEntry{{Lane: lane, Field: "s" + field[1:], Value: payload[:64]}, {Lane: lane, Field: "n" + field[1:], Value: payload[:64]}}
-		return s.Finish(ctx, l, gateway.QueueIn, []gateway.EntryID{es[0].ID}, maps)
+		return s.Finish(ctx, l, gateway.QueueIn, es[:1], maps)
 	})
 }

@@ -181,7 +181,7 @@ func (k *kit) ingestLaneMax() {
 	l := k.acquire("r1", long)
 	es, err := k.Read(k.Context(), shard, in, "", 1)
 	k.check("read", err)
-	k.finish(l, in, es[0].ID)
+	k.check("finish", k.Finish(k.Context(), l, in, es, nil))
 	_, dup, err := k.Ingest(k.Context(), shard, in, entry("a", "a3"), o)
 	k.check("ingest into the freed place", err)
 	k.want("duplicate: a refused ingest leaves no dedupe key", dup, false)

@@ -110,7 +110,7 @@ func (k *kit) raceOrder() {
 			wg.Go(func() {
 				_, err := k.Begin(k.Context(), l, in, e.ID, []gateway.MapEntry{{Lane: e.Lane, Field: string(e.Payload), Value: e.Payload}})
 				if err == nil {
-					err = k.Finish(k.Context(), l, in, []gateway.EntryID{e.ID}, nil)
+					err = k.Finish(k.Context(), l, in, []gateway.Entry{e}, nil)
 				}
 				if err != nil {
 					k.Errorf("begin and finish: got %v, want none", err)

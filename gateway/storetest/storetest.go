@@ -156,7 +156,16 @@ func (k *kit) begin(l gateway.Lease, q gateway.Queue, id gateway.EntryID) gatewa
 
 func (k *kit) finish(l gateway.Lease, q gateway.Queue, ids ...gateway.EntryID) {
 	k.Helper()
-	k.check("finish", k.Finish(k.Context(), l, q, ids, nil))
+	k.check("finish", k.Finish(k.Context(), l, q, entries("l", ids...), nil))
+}
+
+// entries is what Finish wants of them.
+func entries(lane string, ids ...gateway.EntryID) []gateway.Entry {
+	done := make([]gateway.Entry, len(ids))
+	for i, id := range ids {
+		done[i] = gateway.Entry{ID: id, Lane: lane}
+	}
+	return done
 }
 
 func (k *kit) lookup(lane string, fields ...string) map[string]string {

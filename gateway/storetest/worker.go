@@ -96,7 +96,7 @@ func (k *kit) workerMaps() {
 	_, err := k.Begin(k.Context(), l, in, ids[0], []gateway.MapEntry{{Lane: "l", Field: "f1", Value: []byte("v1\x00\xff")}})
 	k.check("begin", err)
 	k.want("after begin", k.lookup("l", "f1", "f2"), map[string]string{"f1": "v1\x00\xff"})
-	k.check("finish", k.Finish(k.Context(), l, in, ids, []gateway.MapEntry{
+	k.check("finish", k.Finish(k.Context(), l, in, entries("l", ids...), []gateway.MapEntry{
 		{Lane: "l", Field: "f1", Value: []byte("new")}, {Lane: "l", Field: "\x00\x01\xfe", Value: []byte("v2")}, {Lane: "l2", Field: "f1", Value: []byte("other")},
 	}))
 	k.want("after finish", k.lookup("l", "f1", "\x00\x01\xfe", "nope"), map[string]string{"f1": "new", "\x00\x01\xfe": "v2"})
@@ -155,7 +155,7 @@ func (k *kit) fencedSteps(l gateway.Lease, id gateway.EntryID, parkedLane string
 	_, got["renew"] = k.Renew(k.Context(), l, long)
 	_, got["begin"] = k.Begin(k.Context(), l, in, id, maps)
 	got["fail"] = k.Fail(k.Context(), l, in, id)
-	got["finish"] = k.Finish(k.Context(), l, in, []gateway.EntryID{id}, maps)
+	got["finish"] = k.Finish(k.Context(), l, in, entries("l", id), maps)
 	got["park"] = k.Park(k.Context(), l, in, "l", []gateway.EntryID{id}, time.Now(), gateway.ParkRetry)
 	_, got["unpark"] = k.Unpark(k.Context(), l, in, parkedLane)
 	got["dead"] = k.Dead(k.Context(), l, in, id, gateway.DeadReason{})

@@ -108,8 +108,11 @@ func Path(segments ...string) string {
 
 // Do sends the call and decodes a 2xx answer into out, when out is not nil. The error is always an *Error.
 func (c *Client) Do(ctx context.Context, call Call, out any) (http.Header, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
+	if ends, ok := ctx.Deadline(); !ok || time.Until(ends) > c.timeout {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
 	// Headers count as written: part of a request may be enough for a server to act on it.
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -129,21 +132,20 @@ func (c *Client) Do(ctx context.Context, call Call, out any) (http.Header, error
 	if err == nil && len(body) > MaxBody {
 		err = fmt.Errorf("answer longer than %d bytes", MaxBody)
 	}
-	e := &Error{Call: call.Name, Status: resp.StatusCode, Written: true, Header: resp.Header, body: body, RetryAfter: RetryAfter(resp.Header, time.Now())}
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return resp.Header, e
+		err = nil // the status says more
 	case err != nil:
-		e.Err = withoutURL(err)
-		return resp.Header, e
-	case out != nil:
-		if err := json.Unmarshal(body, out); err != nil {
-			// The decoder's error may quote the answer.
-			e.Err = errors.New("answer is not the JSON that was expected")
-			return resp.Header, e
-		}
+		err = withoutURL(err)
+	case out == nil || json.Unmarshal(body, out) == nil:
+		return resp.Header, nil
+	default:
+		// The decoder's error may quote the answer.
+		err = errors.New("answer is not the JSON that was expected")
 	}
-	return resp.Header, nil
+	return resp.Header, &Error{
+		Call: call.Name, Status: resp.StatusCode, Written: true, Header: resp.Header, body: body, Err: err, RetryAfter: RetryAfter(resp.Header, time.Now()),
+	}
 }
 
 func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) {

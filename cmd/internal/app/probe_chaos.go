@@ -171,8 +171,8 @@ func (u *unfenced) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, i
 	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Fail(ctx, l, q, id) })
 }
 
-func (u *unfenced) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, ids []gateway.EntryID, maps []gateway.MapEntry) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Finish(ctx, l, q, ids, maps) })
+func (u *unfenced) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
+	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Finish(ctx, l, q, done, maps) })
 }
 
 func (u *unfenced) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, reason gateway.ParkReason) error {

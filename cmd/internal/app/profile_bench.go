@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"syscall"
 )
 
-// profiled lets the benchmark take CPU profiles: with POSTERN_PROFILE=prefix, one SIGUSR1 begins prefix.1 and the next ends it,
-// and so on.
+// profiled lets the benchmark take profiles: with POSTERN_PROFILE=prefix, one SIGUSR1 begins a CPU profile, prefix.1, and the next
+// ends it, and so on, with what was allocated until then in prefix.1.allocs; SIGUSR2 writes what is live on the heap, prefix.heap.1, and every stack, prefix.stacks.1.
 func profiled() {
 	prefix := os.Getenv("POSTERN_PROFILE")
 	if prefix == "" {
@@ -31,6 +32,28 @@ func profiled() {
 				pprof.StopCPUProfile()
 			}
 			_ = f.Close() // a profile that is cut short shows itself
+			if f, err = os.Create(fmt.Sprintf("%s.%d.allocs", prefix, n)); err == nil {
+				_ = pprof.Lookup("allocs").WriteTo(f, 0)
+				_ = f.Close()
+			}
+		}
+	}()
+	live := make(chan os.Signal, 4)
+	signal.Notify(live, syscall.SIGUSR2)
+	runtime.MemProfileRate = 16 << 10 // of a process of a few megabytes
+	go func() {                       // until the process ends
+		for n := 1; ; n++ {
+			<-live
+			runtime.GC() // twice: the profile is of the one before the last
+			runtime.GC()
+			for kind, name := range map[string]string{"heap": "heap", "goroutine": "stacks"} {
+				f, err := os.Create(fmt.Sprintf("%s.%s.%d", prefix, name, n))
+				if err != nil {
+					continue
+				}
+				_ = pprof.Lookup(kind).WriteTo(f, 0) // as above
+				_ = f.Close()
+			}
 		}
 	}()
 }

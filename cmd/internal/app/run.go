@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -42,7 +41,9 @@ type listener struct {
 //	    ├─ one per component: Component.Run
 //	    ├─ one per platform that is told our webhook's address
 //	    ├─ one per platform whose accounts are looked after
-//	    └─ withdrawals that platforms have not confirmed
+//	    ├─ withdrawals that platforms have not confirmed
+//	    ├─ who gives memory back after a rush
+//	    └─ how much garbage may lie
 //
 // The order of the stop follows the mail: first no more stanzas (the components say goodbye, end their streams and take
 // what was on its way), then no more webhooks, then the lanes finish what they can, then the store, then the admin side.
@@ -59,7 +60,6 @@ func (a *App) Run(ctx context.Context) error {
 	admin, public := a.serve(a.admin, broken), a.serve(a.public, broken)
 	work := a.start(rest)
 	a.ready.Store(true)
-	debug.FreeOSMemory() // what the start alone needed: 5 MB of the 40 resident
 	a.log.Info("serving", "public", a.PublicAddr(), "admin", a.AdminAddr(), "replica", a.replica.id, "adapters", len(a.links))
 	var err error
 	select {
@@ -169,6 +169,8 @@ func (a *App) start(ctx context.Context) working {
 		}
 	}
 	w.errands.start(ctx, a.retryUnlinks)
+	w.errands.start(ctx, keepSmall)
+	w.errands.start(ctx, keepPace)
 	return w
 }
 

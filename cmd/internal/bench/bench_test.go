@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -49,8 +50,9 @@ type rig struct {
 	stub     *Stub
 	meter    atomic.Pointer[Meter]
 	clients  []*client
-	floor    string // the program
-	dir      string // with the secrets
+	floor    string               // the program
+	program  func(*stand.Process) // makes a Postern one of another build; nil for this one
+	dir      string               // with the secrets
 }
 
 // TestBench measures the floor and Postern in one run and prints the figures.
@@ -61,7 +63,11 @@ func TestBench(t *testing.T) {
 		report.Systems = append(report.Systems, r.measureFloor("floor: relay, no store"))
 		report.Systems = append(report.Systems, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
 		report.Systems = append(report.Systems, r.measurePostern("postern"))
+		report.Systems = append(report.Systems, r.measureScripted("postern, scripted server"))
 		report.Systems = append(report.Systems, r.measureSandbox("postern, sandbox as platform"))
+	}
+	if strings.Contains(*parts, "pairs") {
+		report.Systems = append(report.Systems, r.measurePairs()...)
 	}
 	if strings.Contains(*parts, "slow") {
 		report.Slow = r.measureSlow()
@@ -146,6 +152,8 @@ type process struct {
 	hook     string                // path of webhooks
 	address  func(chat int) string // of a chat's contact
 	confirms bool                  // it passes receipts on
+	// speak has the user of a chat say something, where that is not done by the user's client.
+	speak func(chat int, text, extra string) error
 }
 
 func (r *rig) measureFloor(name string, args ...string) System {
@@ -156,16 +164,16 @@ func (r *rig) measureFloor(name string, args ...string) System {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p)
+	r.start(ctx, p)
 	defer p.Kill()
 	r.login(ctx)
 	defer r.logout()
-	return r.measure(name, process{p, "/", func(chat int) string { _, p := place(chat); return fmt.Sprintf("p%d@%s", p, stand.Domain) }, false}, true)
+	return r.measure(name, process{p, "/", func(chat int) string { _, p := place(chat); return fmt.Sprintf("p%d@%s", p, stand.Domain) }, false, nil}, true)
 }
 
-func (r *rig) start(p *stand.Process, env ...string) {
+func (r *rig) start(ctx context.Context, p *stand.Process, env ...string) {
 	r.t.Helper()
-	if err := p.Start(r.t.Context(), env...); err != nil {
+	if err := p.Start(ctx, env...); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(p.Kill)
@@ -244,17 +252,16 @@ func (r *rig) withPostern(name string, hello func(p *stand.Process, chat int) er
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	var env []string
-	if *cpus != "" {
-		env = append(env, "POSTERN_PROFILE="+filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-")))
+	if r.program != nil {
+		r.program(p)
 	}
-	r.start(p, env...)
+	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
 	defer p.Kill()
 	addresses := r.introduce(ctx, p, chats, hello)
 	r.login(ctx)
 	defer r.logout()
-	s := r.measure(name, process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}, both)
+	s := r.measure(name, posternOf(p, addresses), both)
 	if r.t.Failed() {
 		r.t.Logf("%s", p.Tail())
 	}
@@ -320,22 +327,34 @@ func (r *rig) measure(name string, g process, both bool) System {
 	}
 	s := System{Name: name}
 	s.FloodOut = r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), write)
-	drip, brisk := dripping(dripRate), dripping(briskRate)
-	s.DripOut = r.load(g, ToPlatform, *length, drip, write)
-	s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
 	if both {
 		s.FloodIn = r.load(g, ToUser, *length, r.profiled(g, (*Meter).flood), say)
-		s.DripIn = r.load(g, ToUser, *length, drip, say)
-		s.BriskIn = r.load(g, ToUser, *length, brisk, say)
 	}
-	if both && g.confirms {
+	if !strings.Contains(*parts, "pairs") {
+		drip, brisk := dripping(dripRate), dripping(briskRate)
+		s.DripOut = r.load(g, ToPlatform, *length, drip, write)
+		s.BriskOut = r.load(g, ToPlatform, *length, brisk, write)
+		if both {
+			s.DripIn = r.load(g, ToUser, *length, drip, say)
+			s.BriskIn = r.load(g, ToUser, *length, brisk, say)
+		}
+	}
+	if both && g.confirms && !strings.Contains(*parts, "pairs") {
 		s.FloodReceipt = r.receipts(g, hook)
 	}
-	s.Idle = r.idle(g)
-	if use, err := g.Use(); err == nil {
-		s.RSS = use.RSS
+	if !strings.Contains(*parts, "pairs") {
+		s.Idle = r.idle(g)
+		s.Memory = memoryOf(r.t.Context(), g)
 	}
 	return s
+}
+
+// profiles is the environment of a Postern that takes profiles.
+func profiles(name string) []string {
+	if *cpus == "" {
+		return nil
+	}
+	return []string{"POSTERN_PROFILE=" + filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-"))}
 }
 
 type loading = func(m *Meter, ctx context.Context, send func(chat int, text string) error) error
@@ -369,7 +388,7 @@ func (r *rig) receipts(g process, hook Hook) *Load {
 		r.stub.Arrived = r.arrived
 	}()
 	l := r.load(g, ToPlatform, *length, r.profiled(g, (*Meter).flood), func(chat int, text string) error {
-		return r.clients[chat%users].send(message(g.address(chat), text, wantsReceipt))
+		return r.say(g, chat, text, wantsReceipt)
 	})
 	l.Disorder = 0 // the stub confirms in any order
 	return l
@@ -395,8 +414,8 @@ func (r *rig) load(g process, way Way, length time.Duration, run loading, send f
 func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, send func(int, string) error) *Load {
 	r.t.Helper()
 	r.meter.Store(m)
-	heap := heapOf(r.t.Context(), g)
-	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID()}
+	heap := metricsOf(r.t.Context(), g)
+	pids := map[string]int{gatewayCPU: g.PID(), serverCPU: r.XMPP.PID(), redisCPU: r.Redis.PID(), benchCPU: os.Getpid()}
 	before := use(pids)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(r.t.Context(), length)
@@ -414,8 +433,8 @@ func (r *rig) loadOn(g process, m *Meter, length time.Duration, run loading, sen
 		Messages: int(m.sent.Load()), Rate: float64(seen) / took.Seconds(), P50: milliseconds(m.percentile(0.5)), P99: milliseconds(m.percentile(0.99)),
 		P999: milliseconds(m.percentile(0.999)), CPU: map[string]float64{}, Disorder: m.disorder, Missing: int(missing),
 	}
-	now, count := heapOf(r.t.Context(), g), float64(max(l.Messages, 1))
-	l.Allocs, l.AllocBytes = (now.objects-heap.objects)/count, (now.bytes-heap.bytes)/count
+	now, count := metricsOf(r.t.Context(), g), float64(max(l.Messages, 1))
+	l.Allocs, l.AllocBytes = (now[mallocs]-heap[mallocs])/count, (now[allocBytes]-heap[allocBytes])/count
 	for name := range pids {
 		l.CPU[name] = milliseconds(after[name]-before[name]) / float64(max(l.Messages, 1))
 	}

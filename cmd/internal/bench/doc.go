@@ -8,11 +8,20 @@
 //
 //	go test -tags servers,bench -run '^TestBench' -v ./cmd/internal/bench -args -out new.json -against old.json
 //
-// -parts and -contacts pick what to measure, -length says how long each load lasts, -profiles takes CPU profiles of Postern.
+// -parts and -contacts pick what to measure, -length says how long each load lasts. -profiles takes profiles of Postern: of the
+// processor in each flood, of the heap and of all stacks after it.
+//
+// Of memory the table tells what is resident, what of that no file holds (the program's own pages are the file's, and the kernel takes
+// them back when it needs the room), what of the heap is live, and what waits for the collector.
+//
+// Two builds beside each other, floods only, three times in turn; -beside is a program built with the tag bench:
+//
+//	go test -tags servers,bench -run '^TestBench' -v ./cmd/internal/bench -args -parts pairs -contacts "" -beside old -rounds 3
 //
 // Towards users the load itself, one signed HTTP request per message from the measuring process, is what limits the floor.
 //
 //	load.go       users at their clients and people at the platform, sending and timing
+//	scripted.go   an XMPP server that costs next to nothing
 //	platform.go   the platform: a stub that answers the calls of the gatekeeper adapter and signs webhooks
 //	report.go     the table and the JSON file
 //	compare.go    what became of an earlier run's figures

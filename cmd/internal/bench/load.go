@@ -38,6 +38,7 @@ type Meter struct {
 	way    Way
 	chats  int
 	window chan struct{}
+	turns  []chan struct{} // by chat, what is under way in it; nil where only the window counts
 	sent   atomic.Int64
 	seen   atomic.Int64
 
@@ -52,6 +53,29 @@ func newMeter(way Way) *Meter { return newMeterOf(way, chats, inFlight) }
 // newMeterOf watches so many chats with so many messages under way.
 func newMeterOf(way Way, chats, window int) *Meter {
 	return &Meter{way: way, chats: chats, window: make(chan struct{}, window), last: make([]int, chats)}
+}
+
+// inTurns lets one message of each chat be under way. In a chat that sends more before it is answered messages wait for each other,
+// as their order wants, and what is measured is how long that queue is.
+func (m *Meter) inTurns() *Meter {
+	m.turns = make([]chan struct{}, m.chats)
+	for i := range m.turns {
+		m.turns[i] = make(chan struct{}, 1)
+	}
+	return m
+}
+
+// turn waits until a chat may send; false when ctx ended first.
+func (m *Meter) turn(ctx context.Context, chat int) bool {
+	if m.turns == nil {
+		return true
+	}
+	select {
+	case m.turns[chat] <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // text makes the body of message n of a chat; it holds the time of sending.
@@ -91,6 +115,12 @@ func (m *Meter) arrived(text string) {
 	m.times = append(m.times, took)
 	m.mu.Unlock()
 	m.seen.Add(1)
+	if m.turns != nil {
+		select {
+		case <-m.turns[chat]:
+		default: // a duplicate
+		}
+	}
 	select {
 	case <-m.window:
 	default: // a duplicate
@@ -130,7 +160,7 @@ func (m *Meter) flood(ctx context.Context, send func(chat int, text string) erro
 	errs := make([]error, senders)
 	for s := range senders {
 		wg.Go(func() {
-			for chat, n := s, 1; m.enter(ctx); {
+			for chat, n := s, 1; m.turn(ctx, chat) && m.enter(ctx); {
 				if errs[s] = send(chat, m.text(chat, n)); errs[s] != nil {
 					return
 				}

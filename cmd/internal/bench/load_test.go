@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,23 @@ func TestMeter(t *testing.T) {
 	}
 	if m.disorder != 1 || m.seen.Load() != 4 || m.settle(t.Context()) != 0 {
 		t.Errorf("got %d out of order, %d seen, want 1 and 4", m.disorder, m.seen.Load())
+	}
+}
+
+// TestTurns: a chat whose message is under way waits, another does not.
+func TestTurns(t *testing.T) {
+	m := newMeterOf(ToUser, 2, 2).inTurns()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if !m.turn(t.Context(), 0) || !m.turn(t.Context(), 1) {
+		t.Fatal("turn: got false, want room for the first of each chat")
+	}
+	m.arrived(m.text(1, 1))
+	if !m.turn(t.Context(), 1) {
+		t.Error("turn: got false, want room once the first has arrived")
+	}
+	if m.turn(ended, 0) {
+		t.Error("turn: got true, want chat 0 to wait for what is under way")
 	}
 }
 
@@ -54,9 +72,23 @@ func TestTextOf(t *testing.T) {
 	}
 }
 
+func TestReportMore(t *testing.T) {
+	m := Memory{RSS: 40e6, Anon: 18e6, Live: 5e6, Heap: 9e6, Stacks: 2e6, Goroutines: 300}
+	r := Report{
+		Slow:  &Slow{Delay: 20, Chats: 1000, Calls: []int64{9, 5, 7}, Load: &Load{Rate: 2000, CPU: map[string]float64{gatewayCPU: 0.25, benchCPU: 0.5}}, Memory: m},
+		Scale: []Scale{{Contacts: 10, Flood: &Load{Rate: 1000}, Idle: m}, {Contacts: 100_000, Seeding: 1500, Flood: &Load{Rate: 970}}, {Contacts: 1_000_000}},
+	}
+	got := r.String()
+	for _, want := range []string{"5 / 7 / 7", " 1.5 ", "970 (0.97)", "40.0 (18.0; 5.0, 9.0, 2.0; 300)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("report: %q is not in it:\n%s", want, got)
+		}
+	}
+}
+
 func TestReportRatios(t *testing.T) {
 	r := Report{Systems: []System{
-		{Name: "floor", FloodOut: &Load{Rate: 1000}, RSS: 18e6},
+		{Name: "floor", FloodOut: &Load{Rate: 1000}, Memory: Memory{RSS: 18e6}},
 		{Name: "postern", FloodOut: &Load{Rate: 250, Disorder: 3}, DripIn: &Load{P50: 1.5, P99: 9, Missing: 2}, FloodReceipt: &Load{Rate: 77}},
 	}}
 	got := r.String()

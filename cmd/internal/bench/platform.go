@@ -31,6 +31,8 @@ type Stub struct {
 
 	// Delay is how long the answer to a message takes, in nanoseconds.
 	Delay atomic.Int64
+	// Calls is how many messages are in hand.
+	Calls atomic.Int64
 
 	mux http.Handler
 	mu  sync.Mutex
@@ -93,6 +95,8 @@ func (s *Stub) take(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	s.Calls.Add(1)
+	defer s.Calls.Add(-1)
 	if d := time.Duration(s.Delay.Load()); d > 0 {
 		<-time.After(d)
 	}

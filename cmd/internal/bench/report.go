@@ -3,7 +3,6 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -40,9 +39,9 @@ type System struct {
 	DripIn       *Load `json:"drip_in,omitempty"`
 	BriskOut     *Load `json:"brisk_out,omitempty"`
 	BriskIn      *Load `json:"brisk_in,omitempty"`
-	// RSS is bytes resident after all loads, Idle the percentage of one core used by gateway and Redis while nothing happens.
-	RSS  int64   `json:"rss_bytes"`
-	Idle float64 `json:"idle_cpu_percent"`
+	// Memory is that after all loads, Idle the percentage of one core used by gateway and Redis while nothing happens.
+	Memory Memory  `json:"memory"`
+	Idle   float64 `json:"idle_cpu_percent"`
 }
 
 // Report is a run of the benchmark.
@@ -62,19 +61,49 @@ type Slow struct {
 	// InFlight is how many messages waited when Redis was measured, InFlightBytes what each took there.
 	InFlight      int     `json:"in_flight"`
 	InFlightBytes float64 `json:"redis_bytes_per_message_in_flight"`
+	// Calls is how many calls the platform had in hand, each sampleEvery of the load. Memory is that after it.
+	Calls  []int64 `json:"calls_in_flight"`
+	Memory Memory  `json:"memory"`
 }
 
 // Scale is Postern with so many contacts mapped.
 type Scale struct {
 	Contacts int `json:"contacts"`
-	// ContactBytes is what each contact takes in Redis, Start the milliseconds until the process is ready.
+	// ContactBytes is what each contact takes in Redis, Seeding the milliseconds to register the users and write them all, Start those until the
+	// process is ready.
 	ContactBytes float64 `json:"redis_bytes_per_contact"`
+	Seeding      float64 `json:"seeding_ms"`
 	Start        float64 `json:"start_ms"`
-	// IdleRSS is resident after the start, RSS after a flood to all contacts in turn; Flood is nil where that takes too long.
-	IdleRSS int64 `json:"idle_rss_bytes"`
-	RSS     int64 `json:"rss_bytes,omitempty"`
-	Flood   *Load `json:"flood_out,omitempty"`
+	// Idle is a moment after the start, Flooded right after a flood to all contacts in turn, Rested when nothing was done for
+	// restTime since.
+	Idle    Memory `json:"idle"`
+	Flooded Memory `json:"flooded"`
+	Rested  Memory `json:"rested"`
+	Flood   *Load  `json:"flood_out,omitempty"`
 }
+
+// Memory is what Postern holds.
+type Memory struct {
+	// RSS is bytes resident. Anon are those of them that no file holds as well: the rest is the program, which the kernel drops when
+	// it needs the room.
+	RSS  int64 `json:"rss_bytes"`
+	Anon int64 `json:"anon_bytes"`
+	// Live is what the collector found in use when it last looked, Heap what is in use and what waits for it, Stacks those of all
+	// goroutines, in bytes.
+	Live       int64 `json:"heap_live_bytes"`
+	Heap       int64 `json:"heap_bytes"`
+	Stacks     int64 `json:"stack_bytes"`
+	Goroutines int   `json:"goroutines"`
+}
+
+func (m Memory) String() string {
+	if m.RSS == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f (%.1f; %.1f, %.1f, %.1f; %d)", mb(m.RSS), mb(m.Anon), mb(m.Live), mb(m.Heap), mb(m.Stacks), m.Goroutines)
+}
+
+func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
 
 // Machine says what the figures were measured on.
 type Machine struct {
@@ -122,7 +151,7 @@ func (r Report) String() string {
 			r.rate(s.FloodOut, func(s System) *Load { return s.FloodOut }), r.rate(s.FloodIn, func(s System) *Load { return s.FloodIn }),
 			cpu(s.FloodOut, gatewayCPU), cpu(s.FloodIn, gatewayCPU), cpu(s.FloodOut, serverCPU)+" / "+cpu(s.FloodIn, serverCPU),
 			cpu(s.FloodOut, redisCPU)+" / "+cpu(s.FloodIn, redisCPU),
-			sum(s, func(l *Load) int { return l.Disorder }), sum(s, func(l *Load) int { return l.Missing }), float64(s.RSS)/1e6)
+			sum(s, func(l *Load) int { return l.Disorder }), sum(s, func(l *Load) int { return l.Missing }), mb(s.Memory.RSS))
 	}
 	fmt.Fprintln(w, "\n100/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core")
 	for _, s := range r.Systems {
@@ -147,6 +176,7 @@ const (
 	gatewayCPU = "gateway"
 	serverCPU  = "prosody"
 	redisCPU   = "redis"
+	benchCPU   = "bench" // users, people and the platform
 )
 
 func (r Report) rate(l *Load, same func(System) *Load) string {
@@ -179,25 +209,6 @@ func allocs(l *Load) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f (%.1f kB)", l.Allocs, l.AllocBytes/1e3)
-}
-
-// more is what is measured of Postern alone.
-func (r Report) more(w io.Writer) {
-	if s := r.Slow; s != nil {
-		fmt.Fprintf(w, "\nplatform takes %.0f ms, %d chats\tmsg/s\tp50 / p99 / p99.9 ms\tRedis bytes per message in flight (of %d)\n", s.Delay, s.Chats, s.InFlight)
-		fmt.Fprintf(w, "postern\t%.0f\t%s\t%.0f\n", s.Load.Rate, times(s.Load), s.InFlightBytes)
-	}
-	if len(r.Scale) > 0 {
-		fmt.Fprintln(w, "\ncontacts\tRedis bytes each\tstart ms\tidle RSS MB\tx->p msg/s\tp50 / p99 / p99.9 ms\tCPU ms/msg\tRSS MB")
-	}
-	for _, s := range r.Scale {
-		rate := "-"
-		if s.Flood != nil {
-			rate = fmt.Sprintf("%.0f", s.Flood.Rate)
-		}
-		fmt.Fprintf(w, "%d\t%.0f\t%.0f\t%.1f\t%s\t%s\t%s\t%.1f\n", s.Contacts, s.ContactBytes, s.Start, float64(s.IdleRSS)/1e6, rate,
-			times(s.Flood), cpu(s.Flood, gatewayCPU), float64(s.RSS)/1e6)
-	}
 }
 
 func sum(s System, of func(*Load) int) int {

@@ -3,11 +3,10 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,12 +23,15 @@ import (
 const (
 	// floodedMost is how many contacts a flood goes through in turn; with more there is only what they take.
 	floodedMost = 100_000
-	// seeders write at once, so that their writes share round trips.
-	seeders = 256
+	// seeders write at once, each for one of the users, and so many contacts in a round trip.
+	seeders      = 4 * users
+	seededAtOnce = 200
 
 	slowDelay = 20 * time.Millisecond
 	slowChats = 1000
 	held      = 2000 // messages that wait while Redis is measured
+
+	restTime = 12 * time.Second
 )
 
 func contactCounts(t *testing.T) (all []int) {
@@ -48,30 +50,33 @@ func contactCounts(t *testing.T) (all []int) {
 func (r *rig) measureScale(contacts int) Scale {
 	r.t.Helper()
 	ctx := r.t.Context()
-	p, addresses, bytes := r.populate(ctx, "scale"+strconv.Itoa(contacts), contacts)
+	name := "scale" + strconv.Itoa(contacts)
+	began := time.Now()
+	p, addresses, bytes := r.populate(ctx, name, contacts)
 	defer p.Kill()
-	s := Scale{Contacts: contacts, ContactBytes: bytes}
+	s := Scale{Contacts: contacts, ContactBytes: bytes, Seeding: milliseconds(time.Since(began))}
 	if err := p.Stop(ctx); err != nil {
 		r.t.Fatal(err)
 	}
-	began := time.Now()
-	r.start(p) //nolint:contextcheck // it has one of its own, which outlives the call
+	began = time.Now()
+	r.start(ctx, p, profiles(name)...)
 	s.Start = milliseconds(time.Since(began))
-	if use, err := p.Use(); err == nil {
-		s.IdleRSS = use.RSS
-	}
+	r.Hook(p)
+	g := posternOf(p, addresses)
+	pause(ctx, *length/2)
+	s.Idle = memoryOf(ctx, g)
 	if contacts > floodedMost {
 		return s
 	}
 	r.login(ctx)
 	defer r.logout()
-	g := posternOf(p, addresses)
 	write := r.writer(g)
 	r.loadOn(g, newMeterOf(ToPlatform, contacts, inFlight), time.Second, (*Meter).flood, write) // warm
-	s.Flood = r.loadOn(g, newMeterOf(ToPlatform, contacts, inFlight), *length, (*Meter).flood, write)
-	if use, err := p.Use(); err == nil {
-		s.RSS = use.RSS
-	}
+	s.Flood = r.loadOn(g, newMeterOf(ToPlatform, contacts, inFlight), *length, r.profiled(g, (*Meter).flood), write)
+	s.Flooded = memoryOf(ctx, g)
+	pause(ctx, restTime)
+	s.Rested = memoryOf(ctx, g)
+	r.heapProfile(g)
 	return s
 }
 
@@ -87,9 +92,20 @@ func (r *rig) measureSlow() *Slow {
 	defer r.stub.Delay.Store(0)
 	g := posternOf(p, addresses)
 	write := r.writer(g)
-	r.loadOn(g, newMeterOf(ToPlatform, slowChats, slowChats), time.Second, (*Meter).flood, write) // warm
+	r.loadOn(g, newMeterOf(ToPlatform, slowChats, slowChats).inTurns(), time.Second, (*Meter).flood, write) // warm
 	s := &Slow{Delay: milliseconds(slowDelay), Chats: slowChats}
-	s.Load = r.loadOn(g, newMeterOf(ToPlatform, slowChats, slowChats), *length, (*Meter).flood, write)
+	sampled, done := context.WithCancel(ctx)
+	var samples sync.WaitGroup
+	samples.Go(func() {
+		for pause(sampled, sampleEvery) {
+			s.Calls = append(s.Calls, r.stub.Calls.Load())
+		}
+	})
+	s.Load = r.loadOn(g, newMeterOf(ToPlatform, slowChats, slowChats).inTurns(), *length, r.profiled(g, (*Meter).flood), write)
+	done()
+	samples.Wait()
+	s.Memory = memoryOf(ctx, g)
+	r.heapProfile(g)
 
 	r.stub.Delay.Store(int64(5 * time.Second)) // shorter than a send may take: nothing is sent twice
 	before := r.redisMemory(ctx)
@@ -140,7 +156,7 @@ func (r *rig) populate(ctx context.Context, name string, contacts int) (*stand.P
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.start(p)
+	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
 	r.introduce(ctx, p, users, func(p *stand.Process, chat int) error {
 		return r.stub.Say(ctx, r.hook(p, "/hooks/"+stand.Adapter), chat, fmt.Sprintf("hello %d", chat))
@@ -186,83 +202,46 @@ func (r *rig) seed(ctx context.Context, contacts int) ([]string, error) {
 	errs := make([]error, seeders)
 	for s := range seeders {
 		wg.Go(func() {
+			a := accounts[s%users]
+			var owner gateway.Owner
+			var changes []gateway.Change
 			for chat := s; chat < contacts && errs[s] == nil; chat += seeders {
-				user, person := place(chat)
-				c := gateway.Contact{
-					ID: gateway.ContactID(fmt.Sprintf("gku_p%d", person)), Name: fmt.Sprintf("Person %d", person), Subscribed: true, Listed: true,
-					Chat: gateway.ChatID(fmt.Sprintf("cnv_usr_u%dgku_p%d", user, person)), Told: "seeded",
-				}
-				var mapped *gateway.Contact
-				if mapped, errs[s] = identity.PutContact(ctx, accounts[user], c); errs[s] == nil {
-					addresses[chat] = string(mapped.Alias) + "@" + stand.Domain
+				var change gateway.Change
+				owner, change, errs[s] = gateway.SealContact(a, person(chat))
+				addresses[chat], changes = change.Name+"@"+stand.Domain, append(changes, change)
+				if errs[s] == nil && (len(changes) == seededAtOnce || chat+seeders >= contacts) {
+					errs[s] = store.Save(ctx, owner, changes...)
+					changes = changes[:0]
 				}
 			}
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+	return addresses, errors.Join(errs...)
+}
+
+// person is the contact of a chat.
+func person(chat int) gateway.Contact {
+	user, person := place(chat)
+	return gateway.Contact{
+		ID: gateway.ContactID(fmt.Sprintf("gku_p%d", person)), Name: fmt.Sprintf("Person %d", person), Subscribed: true, Listed: true,
+		Chat: gateway.ChatID(fmt.Sprintf("cnv_usr_u%dgku_p%d", user, person)), Told: "seeded",
 	}
-	return addresses, nil
 }
 
 // posternOf is a Postern with its contacts.
 func posternOf(p *stand.Process, addresses []string) process {
-	return process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true}
+	return process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true, nil}
 }
 
 // writer sends a chat's message from its user's client.
 func (r *rig) writer(g process) func(int, string) error {
-	return func(chat int, text string) error {
-		return r.clients[chat%users].send(message(g.address(chat), text, ""))
-	}
+	return func(chat int, text string) error { return r.say(g, chat, text, "") }
 }
 
-// redisMemory is used_memory of Redis (INFO memory), in bytes.
-func (r *rig) redisMemory(ctx context.Context) float64 {
-	r.t.Helper()
-	got, err := r.Redis.Do(ctx, "INFO", "memory")
-	if err != nil {
-		r.t.Fatal(err)
+func (r *rig) say(g process, chat int, text, extra string) error {
+	if g.speak != nil {
+		return g.speak(chat, text, extra)
 	}
-	text, _ := got.(string)
-	_, rest, _ := strings.Cut(text, "used_memory:")
-	number, _, _ := strings.Cut(rest, "\r\n")
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil {
-		r.t.Fatalf("redis: used_memory: got %q", number)
-	}
-	return n
-}
-
-// heap is what a process has allocated so far.
-type heap struct{ objects, bytes float64 }
-
-// heapOf reads the metrics of the Go runtime; nothing where there are none.
-func heapOf(ctx context.Context, g process) (h heap) {
-	if g.Admin == "" {
-		return h
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.Admin+"/metrics", http.NoBody)
-	if err != nil {
-		return h
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return h
-	}
-	defer resp.Body.Close()
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		n, _ := strconv.ParseFloat(value, 64) // comments are none
-		switch name {
-		case "go_memstats_mallocs_total":
-			h.objects = n
-		case "go_memstats_alloc_bytes_total":
-			h.bytes = n
-		}
-	}
-	return h
+	return r.clients[chat%users].send(message(g.address(chat), text, extra))
 }

@@ -9,13 +9,21 @@ local n, open = was:match('^(%d+)(%??)$')
 n = string.format('%d', n + 1)
 redis.call('HSET', KEYS[2], ARGV[2], n .. '?')
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-local at = 6
+local at, max = 6, tonumber(ARGV[5])
+local hash, lines -- the lines of a call mostly share a hash
 for k = 3, #KEYS, 2 do
-  local lines = redis.call('HLEN', KEYS[k])
-  local to = KEYS[k]
-  if lines >= tonumber(ARGV[5]) then to = KEYS[k + 1] end
-  redis.call('HSET', to, ARGV[at], ARGV[at + 1])
-  if lines == 0 or to ~= KEYS[k] then redis.call('EXPIREAT', to, ARGV[4]) end
+  if KEYS[k] ~= hash then
+    hash = KEYS[k]
+    lines = redis.call('HLEN', KEYS[k])
+  end
+  local to, had = hash, lines
+  if lines >= max then
+    to = KEYS[k + 1]
+    had = redis.call('HLEN', KEYS[k + 1])
+  end
+  local new = redis.call('HSET', to, ARGV[at], ARGV[at + 1])
+  if had == 0 then redis.call('EXPIREAT', to, ARGV[4]) end
+  if to == hash then lines = lines + new end
   at = at + 2
 end
 return n .. open

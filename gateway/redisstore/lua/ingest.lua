@@ -1,6 +1,6 @@
 -- Appends an entry unless its dedupe key was seen, or its lane or queue is full.
 -- KEYS: 1 stream, 2 lane counters, 3 dedupe key (absent without dedupe)
--- ARGV: 1 lane max, 2 queue max, 3 dedupe milliseconds, 4 channel to wake or '', 5 lane, 6 kind, 7 account, 8 at, 9 payload
+-- ARGV: 1 lane max, -1 where lanes are not counted, 2 queue max, 3 dedupe milliseconds, 4 channel to wake or '', 5 lane, 6 kind, 7 account, 8 at, 9 payload
 -- Returns '+' and the id when stored, '=' and the first id for a duplicate.
 if KEYS[3] then
   local id = redis.call('GET', KEYS[3])
@@ -9,7 +9,7 @@ end
 local max = tonumber(ARGV[2])
 if max > 0 and redis.call('XLEN', KEYS[1]) >= max then return {err = 'FULL queue full'} end
 max = tonumber(ARGV[1])
-if redis.call('HINCRBY', KEYS[2], ARGV[5], 1) > max and max > 0 then
+if max >= 0 and redis.call('HINCRBY', KEYS[2], ARGV[5], 1) > max and max > 0 then
   redis.call('HINCRBY', KEYS[2], ARGV[5], -1)
   return {err = 'FULL lane full'}
 end

@@ -114,6 +114,9 @@ func (s *Stand) Other(ctx context.Context, name, binary string, args ...string) 
 	return p, nil
 }
 
+// Program makes the process one of another build of the same program, before it is started.
+func (p *Process) Program(binary string) { p.binary = binary }
+
 func (p *Process) listens(ctx context.Context) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.Public)
 	if err != nil {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package app
+
+// dropProgram does nothing here.
+func dropProgram() {}
