@@ -56,7 +56,8 @@ func rows() []row {
 			{title: "Taken twice, refused or not stored", kind: lines, help: "Duplicates are harmless: somebody sent again. full and error are not.", unit: "ops", queries: rate("postern_ingest_total", chosen+`, result!="new"`, "adapter, direction, result", "{{adapter}} {{direction}} {{result}}")},
 			{title: "Dead letters", kind: lines, help: "In five minutes, by where they came from.", unit: "short", stack: true, queries: []query{{`sum by (where) (increase(postern_dead_letters_total[5m]))`, "{{where}}"}}},
 			{title: "Panics, lost leases, bad stanzas, failed polls", kind: lines, help: "In five minutes.", unit: "short", queries: []query{
-				{`sum(increase(postern_panics_total[5m]))`, "panics"}, {`sum(increase(postern_fenced_total[5m]))`, "lost leases"},
+				{`sum(increase(postern_panics_total[5m]))`, "panics"},
+				{`sum(increase(postern_fenced_total[5m]))`, "lost leases"},
 				{`sum by (fault) (increase(postern_stanza_faults_total{adapter=~"$adapter"}[5m])) > 0`, "{{fault}}"},
 				{`sum by (adapter) (increase(postern_poll_failures_total{adapter=~"$adapter"}[5m])) > 0`, "{{adapter}} polls"},
 			}},

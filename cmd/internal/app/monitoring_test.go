@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,7 +105,7 @@ func (k vocabulary) selector(s *parser.VectorSelector) (problems []string) {
 	for _, m := range s.LabelMatchers {
 		values, has := of[m.Name]
 		switch {
-		case m.Name == labels.MetricName:
+		case m.Name == "__name__":
 		case !has:
 			problems = append(problems, fmt.Sprintf("%s has no label %s", s.Name, m.Name))
 		case values == nil || m.Value == ".*" || m.Value == ".*|" || m.Type == labels.MatchRegexp && m.Name == "alertname":
@@ -267,6 +268,39 @@ func TestMonitoringChecks(t *testing.T) {
 	} {
 		if got := strings.Join(k.check(query), "\n"); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+}
+
+// What the runbook says to look for in the log is what the log says.
+func TestRunbookQuotesTheLog(t *testing.T) {
+	raw, err := os.ReadFile(monitoring + "RUNBOOK.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, dir := range []string{"api", "cmd/internal/app", "gateway", "media", "xmpp"} {
+		files, err := filepath.Glob("../../../" + dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(f, "_test.go") {
+				source.Write(text)
+			}
+		}
+	}
+	quoted := regexp.MustCompile("`msg=(?:\"([^\"]+)\"|(\\w+))`").FindAllStringSubmatch(string(raw), -1)
+	if len(quoted) < 15 {
+		t.Fatalf("got %d quotations, the search is broken", len(quoted))
+	}
+	for _, q := range quoted {
+		if line := q[1] + q[2]; !strings.Contains(source.String(), `"`+line+`"`) {
+			t.Errorf("RUNBOOK.md quotes %q, which nothing logs", line)
 		}
 	}
 }
