@@ -36,7 +36,7 @@ func (v *visit) redis(ctx context.Context) {
 	defer cancel()
 	nodes, err := redisstore.Survey(ask, string(v.cfg.Store.Redis))
 	if err != nil {
-		v.found(groupRedis, Fault, "Redis does not answer (%v)", err).lost("nothing works: webhooks are refused, the components do not join the XMPP server").
+		v.found(groupRedis, Fault, "Redis does not answer (%v)", cause(err)).lost("nothing works: webhooks are refused, the components do not join the XMPP server").
 			mend("start it, or correct store.redis")
 		return
 	}
@@ -80,7 +80,7 @@ func (v *visit) keys(ctx context.Context) {
 	defer cancel()
 	s, err := v.parts.Open(ctx)
 	if err != nil {
-		v.found(groupRedis, Fault, "Redis takes no writes (%v)", err).lost("nothing works").mend("look into the log of Redis, and at the rights of the user in store.redis")
+		v.found(groupRedis, Fault, "Redis takes no writes (%v)", cause(err)).lost("nothing works").mend("look into the log of Redis, and at the rights of the user in store.redis")
 		return
 	}
 	v.store = s
