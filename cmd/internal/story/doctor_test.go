@@ -57,8 +57,8 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("of a good server: got a failure")
 			}
 			want(d, "ok", "all files", "the store is empty", "answers, in plain text", "the server takes "+s.gw, "localhost shows it to clients",
-				"files go to upload.localhost, up to 64 MiB each", "takes the credentials of the partner postern", "webhooks go to")
-			want(d, "loss", "http.public_url is not https", "and no gateway runs")
+				"files go to upload.localhost, up to 64 MiB each", "webhooks go to")
+			want(d, "loss", "http.public_url is not https", "and no gateway runs", "reads our keys where only a gateway that runs publishes them")
 			if kind == deploy.Prosody {
 				want(d, "ok", "it is Prosody", "localhost grants rosters, messages and uploads in a user's name")
 			} else { // 23.01 grants no requests
@@ -96,7 +96,7 @@ func TestDoctor(t *testing.T) {
 			if !ok {
 				t.Errorf("beside a gateway: got a failure: %+v", d)
 			}
-			want(d, "ok", "a gateway runs here, and is ready", "the gateway that runs is connected as "+s.gw, "a Postern answers at", "the store's key opens this store")
+			want(d, "ok", "a gateway runs here, and is ready", "the gateway that runs is connected as "+s.gw, "a Postern answers at", "takes the credentials of the partner postern", "the store's key opens this store")
 			scene.talks(c, scene.jid, "nurse")
 			if now := strings.Count(s.log.String(), "xmpp stream up"); now != ups {
 				t.Errorf("the gateway's stream came up %d times, want %d: the doctor disturbed it", now, ups)
