@@ -261,6 +261,14 @@ type Keeper interface {
 	Keep(ctx context.Context, account Credentials) (secret []byte, err error)
 }
 
+// Prober asks a platform whether it takes what the configuration holds of the operator's own: a line's token, an app's secret, who we
+// are as a partner. It changes nothing there.
+type Prober interface {
+	// Probe returns what the platform made of it, in words for the operator, such as "the bot @verona_bot"; empty where the configuration
+	// holds nothing that could be asked about, because users bring all of it. The error is a *SendError.
+	Probe(ctx context.Context) (found string, err error)
+}
+
 // Backlog fetches events whose webhook was lost, where the platform keeps them.
 type Backlog interface {
 	// Missing returns the events of a chat after a sequence number, oldest first, up to a page of the platform's.

@@ -21,6 +21,7 @@
 //	window        a reply window that is shut is the platform's word, and asking to write again passes it; else there is no asking
 //	share         a line needs no I/O, its invites bring their token back
 //	poll          nothing is confirmed that is not durable; polling ends with its caller, and when somebody else polls
+//	probe         what the operator configured is found, or refused in words, and nothing is changed
 //	secrets       no failure of the network tells an address or what stands in it
 //	leaks         no goroutine stays
 //

@@ -189,6 +189,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("window", h.window)
 	t.Run("share", h.share)
 	t.Run("poll", h.poll)
+	t.Run("probe", h.probe)
 	t.Run("secrets", h.secrets)
 	t.Run("leaks", h.leaks)
 }

@@ -27,6 +27,7 @@ var (
 	_ gateway.MediaStore = (*Adapter)(nil)
 	_ gateway.Profiles   = (*Adapter)(nil)
 	_ gateway.Moderator  = (*Adapter)(nil)
+	_ gateway.Prober     = (*Adapter)(nil)
 )
 
 const (

@@ -25,6 +25,7 @@ var (
 	_ gateway.MediaSender   = (*Adapter)(nil)
 	_ gateway.Profiles      = (*Adapter)(nil)
 	_ gateway.Reconciler    = (*Adapter)(nil)
+	_ gateway.Prober        = (*Adapter)(nil)
 )
 
 const (

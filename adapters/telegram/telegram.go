@@ -30,6 +30,7 @@ var (
 	_ gateway.MediaSender   = (*Adapter)(nil)
 	_ gateway.Profiles      = (*Adapter)(nil)
 	_ gateway.Acknowledger  = (*Adapter)(nil)
+	_ gateway.Prober        = (*Adapter)(nil)
 )
 
 const (

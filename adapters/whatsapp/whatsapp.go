@@ -25,6 +25,7 @@ var (
 	_ gateway.EachRegistrar = (*Adapter)(nil)
 	_ gateway.MediaStore    = (*Adapter)(nil)
 	_ gateway.Moderator     = (*Adapter)(nil)
+	_ gateway.Prober        = (*Adapter)(nil)
 )
 
 const (

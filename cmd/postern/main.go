@@ -39,6 +39,7 @@ type console struct {
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway."`
 	Check   checkCmd   `cmd:"" help:"Say what is wrong with a configuration, without calling anybody."`
+	Doctor  doctorCmd  `cmd:"" help:"Look at all that a configuration names, and say what users will not have."`
 	Init    initCmd    `cmd:"" help:"Write a configuration, its secrets and the lines for the XMPP server."`
 	Demo    demoCmd    `cmd:"" help:"Play a conversation on real servers, then stay up to join in."`
 	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe platform with a web page, to try the gateway with."`
@@ -60,6 +61,7 @@ A first start:
   postern init                   asks a few questions and writes postern.yaml
   postern check -c postern.yaml  says what is wrong with it
   postern serve -c postern.yaml  runs the gateway
+  postern doctor -c postern.yaml looks at everything around it: Redis, server, platforms
 
 Exit codes: 0 done, 1 failed (standard error says why), 2 wrong command line.`
 

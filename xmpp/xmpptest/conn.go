@@ -222,6 +222,16 @@ func (c *Conn) Expect(t testing.TB, pieces ...string) Stanza {
 	return st
 }
 
+// Wait returns the next stanza as soon as there is one; ok is false when the component's side has ended.
+func (c *Conn) Wait() (st Stanza, ok bool) {
+	select {
+	case st := <-c.stanzas:
+		return st, true
+	case <-c.ended:
+		return Stanza{}, false
+	}
+}
+
 // Quiet requires that no stanza has come and not been taken with Next.
 func (c *Conn) Quiet(t testing.TB) {
 	t.Helper()

@@ -107,3 +107,9 @@ func (c *Client) Inspect(ctx context.Context, appID, token string) (Grant, error
 	_, err := c.Do(ctx, appID+"|"+c.secret(), call, &out)
 	return out.Data, err
 }
+
+// CheckApp asks whether the app's id and secret belong together: only then may it ask about a token, be it its own.
+func (c *Client) CheckApp(ctx context.Context, appID string) error {
+	_, err := c.Inspect(ctx, appID, appID+"|"+c.secret())
+	return err
+}

@@ -29,6 +29,7 @@
 //	search, import, mute, block, report, pause              TestDesk
 //	a command of several steps; all of it by chat alone     TestDialogue, TestByChatAlone
 //	who runs the gateway, who can read a chat               TestOperatorIsKnown
+//	what an operator lacks, beside a gateway that runs too  TestDoctor
 //	contacts under the platform's own ids                   TestReadableAddresses
 //	a number proved by a code; several accounts of one      TestSeveralAccounts
 //	  user; an account that moves to another JID
