@@ -89,11 +89,13 @@ type flooding struct {
 	emitted  *int
 }
 
+var _ gateway.Poller = flooding{}
+
 func (flooding) Polls() bool { return true }
-func (p flooding) Run(ctx context.Context, _ gateway.Credentials, emit func(context.Context, []gateway.Event) error) error {
+func (p flooding) Run(ctx context.Context, _ gateway.Credentials, to gateway.Intake) error {
 	for ctx.Err() == nil {
 		n := *p.emitted
-		if err := emit(ctx, []gateway.Event{said(gateway.ContactID(fmt.Sprint("c", n%p.contacts)), fmt.Sprint("p", n), filler, 0)}); err != nil {
+		if err := to.Take(ctx, []gateway.Event{said(gateway.ContactID(fmt.Sprint("c", n%p.contacts)), fmt.Sprint("p", n), filler, 0)}); err != nil {
 			return &gateway.SendError{Class: gateway.Retryable, Err: err}
 		}
 		if *p.emitted++; n%50 == 0 && !sleepFor(ctx, 10*time.Millisecond) {
