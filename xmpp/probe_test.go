@@ -13,7 +13,7 @@ import (
 )
 
 // probed lets a component look around at a server that answers by what a request holds, and returns what came of it and what it wrote.
-func probed(t *testing.T, answers map[string]string, says ...string) (got Surroundings, err error, wrote string) { //nolint:revive // the error is the subject
+func probed(t *testing.T, answers map[string]string, says ...string) (got Surroundings, wrote string, err error) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := xmpptest.NewServer()
 		done := make(chan struct{})
@@ -53,7 +53,7 @@ func probed(t *testing.T, answers map[string]string, says ...string) (got Surrou
 		<-done
 		<-stop
 	})
-	return got, err, wrote
+	return got, wrote, err
 }
 
 const grantAll = "<message from='example' to='gw.example'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/><perm access='message' type='outgoing'/>" +
@@ -61,7 +61,7 @@ const grantAll = "<message from='example' to='gw.example'><privilege xmlns='urn:
 
 // TestProbe sees what a server has and what it lacks, hosts apart.
 func TestProbe(t *testing.T) {
-	got, err, wrote := probed(t, map[string]string{
+	got, wrote, err := probed(t, map[string]string{
 		"example jabber:iq:version":                        "<query xmlns='jabber:iq:version'><name>Prosody</name><version>0.12.3</version></query>",
 		"example http://jabber.org/protocol/disco#items":   "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='gw.example'/><item jid='up.example'/></query>",
 		"example http://jabber.org/protocol/disco#info":    "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:carbons:2'/></query>",
@@ -92,7 +92,7 @@ func TestProbe(t *testing.T) {
 
 // TestProbeOfNothing takes refusals for answers.
 func TestProbeOfNothing(t *testing.T) {
-	got, err, _ := probed(t, map[string]string{
+	got, _, err := probed(t, map[string]string{
 		"example http://jabber.org/protocol/disco#items":   "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='up.example'/></query>",
 		"up.example http://jabber.org/protocol/disco#info": uploadInfo,
 	})

@@ -75,7 +75,8 @@ func survey(ctx context.Context, c *redis.Client) (Node, error) {
 		Ahead:    theirs.Sub(began.Add(trip / 2)), Trip: trip,
 	}
 	for _, w := range []struct{ key, what string }{
-		{"aof_last_write_status", "appending to the append-only file"}, {"aof_last_bgrewrite_status", "rewriting the append-only file"},
+		{"aof_last_write_status", "appending to the append-only file"},
+		{"aof_last_bgrewrite_status", "rewriting the append-only file"},
 		{"rdb_last_bgsave_status", "saving a snapshot"},
 	} {
 		if v := info[w.key]; v != "" && v != "ok" {

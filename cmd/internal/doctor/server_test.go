@@ -64,7 +64,7 @@ func TestPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }() // ends the goroutine below
 	cert := overAt(t, time.Now().Add(time.Hour))
 	go func() {
 		for {
