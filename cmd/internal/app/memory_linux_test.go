@@ -32,7 +32,9 @@ func TestRushEnds(t *testing.T) {
 
 // TestGiveBack: what was used once is not resident any more, and the program goes on.
 func TestGiveBack(t *testing.T) {
-	anon, file := resident(t)
+	_, file := resident(t)
+	giveBack() // what other tests have left
+	anon, _ := resident(t)
 	rush := make([][]byte, 64)
 	for i := range rush {
 		rush[i] = make([]byte, 1<<20)
@@ -64,7 +66,7 @@ func resident(t *testing.T) (anon, file int) {
 	t.Helper()
 	raw, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		t.Skip("no proc file system here")
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(raw)) {
 		f := strings.Fields(line)
