@@ -70,7 +70,7 @@ func (s *Store) submit(ctx context.Context, key string, c *call) error {
 		s.batches[addr] = b
 	}
 	s.mu.Unlock()
-	return b.submit(node, c) //nolint:contextcheck // a pipeline serves many callers
+	return b.submit(node, c)
 }
 
 // await waits for a call and repeats it where that is right.
