@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"postern/api"
@@ -37,7 +36,7 @@ func (f configFlag) vault(ctx context.Context, io *console) (*app.Vault, error) 
 	if err != nil {
 		return nil, err
 	}
-	return app.OpenVault(ctx, cfg, slog.New(slog.DiscardHandler))
+	return app.OpenVault(ctx, cfg)
 }
 
 type tokenCreateCmd struct {

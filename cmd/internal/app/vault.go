@@ -3,7 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 
 	"postern/gateway"
 )
@@ -13,33 +13,32 @@ import (
 type Vault struct {
 	Tokens *gateway.Tokens
 	Audit  *gateway.Audit
-	app    *App
+	store  gateway.Store
 }
 
 // errMemory: what lives in another process cannot be opened.
 var errMemory = errors.New("app: store.memory: the store is inside the running gateway and nobody else can open it: this needs store.redis")
 
-// OpenVault opens the store that a configuration names. Close it afterwards.
-func OpenVault(ctx context.Context, cfg *Config, log *slog.Logger) (*Vault, error) {
+// OpenVault opens the store that a configuration names, and makes its keys where it is empty, as a first start does. Close it afterwards.
+func OpenVault(ctx context.Context, cfg *Config) (*Vault, error) {
 	if cfg.Store.Memory {
 		return nil, errMemory
 	}
-	b := &builder{cfg: cfg, o: Options{Log: log}}
-	kek, err := b.kek()
+	p := Parts{cfg: cfg}
+	var err error
+	if p.kek, err = (&builder{cfg: cfg}).kek(); err != nil {
+		return nil, err
+	}
+	store, err := p.Open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("app: store.redis: %w", err)
 	}
-	a := &App{cfg: *cfg, log: log}
-	if err := b.open(ctx, a); err != nil {
-		return nil, err
-	}
-	keys, err := gateway.OpenKeyring(ctx, a.store, kek)
+	keys, err := gateway.OpenKeyring(ctx, store, p.kek)
 	if err != nil {
-		a.close()
-		return nil, err
+		return nil, errors.Join(err, store.Close())
 	}
-	return &Vault{Tokens: gateway.NewTokens(a.store, keys), Audit: gateway.NewAudit(a.store, keys), app: a}, nil
+	return &Vault{Tokens: gateway.NewTokens(store, keys), Audit: gateway.NewAudit(store, keys), store: store}, nil
 }
 
 // Close frees what OpenVault opened.
-func (v *Vault) Close() { v.app.close() }
+func (v *Vault) Close() { _ = v.store.Close() } // every call has been answered by now

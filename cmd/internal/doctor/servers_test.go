@@ -5,7 +5,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -60,7 +59,7 @@ func TestRedis(t *testing.T) {
 
 	owner := rig(t, r.URL(), "p:", "", Options{Now: time.Now})
 	s := look(owner).store
-	vault, err := app.OpenVault(t.Context(), owner.cfg, slog.New(slog.DiscardHandler)) // makes the keys, as a start does
+	vault, err := app.OpenVault(t.Context(), owner.cfg) // makes the keys, as a start does
 	if err != nil {
 		t.Fatal(err)
 	}
