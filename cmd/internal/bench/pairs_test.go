@@ -22,7 +22,7 @@ func (r *rig) measurePairs() (all []System) {
 	for range *rounds {
 		all = append(all, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
 		all = append(all, r.measurePostern("postern"))
-		for _, program := range strings.Fields(*beside) {
+		for program := range strings.FieldsSeq(*beside) {
 			all = append(all, r.withOther(program, func() System { return r.measurePostern("beside: " + filepath.Base(program)) }))
 		}
 	}
