@@ -29,7 +29,7 @@ var _ gateway.Store = (*Store)(nil)
 type Options struct {
 	// Prefix begins every key and channel; empty means "p:". Two gateways may share a Redis under two prefixes.
 	Prefix string
-	// WaitReplicas is how many replicas must hold an ingest before it counts as durable, within 50 ms (WAIT).
+	// WaitReplicas is how many replicas must hold an ingest before it counts as durable, within half a second (WAIT).
 	WaitReplicas int
 }
 
