@@ -32,19 +32,31 @@ func modeText(m Mode) TextKey {
 	return textModeCleartext
 }
 
-// readers shows the notice before the first message of a chat. A second try of the same event shows it once more, under
-// the same id.
-func (w *inWalk) readers(ctx context.Context) *verdict {
-	told := w.o.g.keys.Name("told", string(w.account.ID), w.in.Event.Dedupe)[:8]
-	if w.contact.Told != "" && w.contact.Told != told {
-		return nil
+// claimReaders is whether this event or op is the one that shows the notice: an answer may overtake the walk of the message that it
+// answers, and then both want to. The claim comes before the notice; a second try of the same holds it already, and shows the
+// notice once more under the same id.
+func (o *ownership) claimReaders(ctx context.Context, a *Account, c *Contact, dedupe string) (kept *Contact, mine bool, err error) {
+	told := o.g.keys.Name("told", string(a.ID), dedupe)[:8]
+	if c.Told != "" {
+		return c, c.Told == told, nil
 	}
-	if w.contact.Told == "" {
-		kept, err := w.o.g.identity.Revise(ctx, w.account, w.contact.Alias, func(c *Contact) { c.Told = told })
-		if err != nil {
-			return new(w.o.storeFailed(ctx, err))
+	kept, err = o.g.identity.Revise(ctx, a, c.Alias, func(c *Contact) {
+		if c.Told == "" {
+			c.Told = told
 		}
-		w.contact = kept
+	})
+	return kept, err == nil && kept.Told == told, err
+}
+
+// readers shows the notice before the first message of a chat.
+func (w *inWalk) readers(ctx context.Context) *verdict {
+	kept, mine, err := w.o.claimReaders(ctx, w.account, w.contact, w.in.Event.Dedupe)
+	if err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.contact = kept
+	if !mine {
+		return nil
 	}
 	w.add(ShowMessage{
 		IDs:     []StanzaID{w.account.Keys.DerivedID("readers", string(w.in.Alias))},
@@ -55,7 +67,18 @@ func (w *inWalk) readers(ctx context.Context) *verdict {
 
 // readers tells the user the same after their own first message.
 func (w *outWalk) readers(ctx context.Context) *verdict {
-	if _, message := w.out.Op.Body.(OpMessage); !message || w.contact.Told != "" {
+	if _, message := w.out.Op.Body.(OpMessage); !message {
+		return nil
+	}
+	kept, mine, err := w.o.claimReaders(ctx, w.account, w.contact, string(w.out.Op.ID))
+	switch {
+	case errors.Is(err, ErrNoContact): // erased meanwhile: a contact that comes again is told of again
+		return nil
+	case err != nil:
+		return new(w.o.storeFailed(ctx, err))
+	}
+	w.contact = kept
+	if !mine {
 		return nil
 	}
 	text := readersNotice(w.o.g.texts, w.out.Op.Lang, w.inst.Adapter.Descriptor())
@@ -64,18 +87,9 @@ func (w *outWalk) readers(ctx context.Context) *verdict {
 		Component: w.inst.Component, From: w.out.Alias, To: w.out.User, Lang: w.out.Op.Lang,
 		What: ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true},
 	}
-	err := w.o.g.show(ctx, w.inst.ID, w.account, r, time.Now(), w.o.g.keys.Name("tell", "readers", string(w.account.ID), string(w.out.Alias)))
+	err = w.o.g.show(ctx, w.inst.ID, w.account, r, time.Now(), w.o.g.keys.Name("tell", "readers", string(w.account.ID), string(w.out.Alias)))
 	if err != nil && !errors.Is(err, errRender) {
 		return new(w.o.storeFailed(ctx, err))
 	}
-	told := w.o.g.keys.Name("told", string(w.account.ID), string(w.out.Op.ID))[:8]
-	now, err := w.o.g.identity.Revise(ctx, w.account, w.out.Alias, func(c *Contact) { c.Told = told })
-	if errors.Is(err, ErrNoContact) {
-		return nil
-	}
-	if err != nil {
-		return new(w.o.storeFailed(ctx, err))
-	}
-	w.contact = now
 	return nil
 }

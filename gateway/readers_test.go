@@ -71,3 +71,37 @@ func TestFirstMessageNotice(t *testing.T) {
 		}
 	})
 }
+
+// TestFirstMessageNoticeOvertaken: an answer that overtakes the walk of the message that it answers shows the notice; the message's
+// walk, which began before, does not show it again.
+func TestFirstMessageNoticeOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		r := newRig(t, p, gateway.Config{})
+		defer r.stop()
+		nurse, err := r.identity.PutContact(t.Context(), r.account, gateway.Contact{ID: "nurse"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.send = func(gateway.Op) (gateway.Sent, error) {
+			if err := r.event(said("nurse", "n1", "answer", 0)); err != nil {
+				t.Error(err)
+			}
+			gatewaytest.Advance(time.Second)
+			return gateway.Sent{IDs: []gateway.MessageID{"m1"}}, nil
+		}
+		r.mustAsk(nurse.Alias, "s1", "hi")
+		gatewaytest.Advance(5 * time.Second)
+		var answers, notices int
+		for _, l := range r.wire.all() {
+			if strings.Contains(l, "Who can read this chat") {
+				notices++
+			} else if strings.HasPrefix(l, string(nurse.Alias)) && strings.HasSuffix(l, `"answer"`) {
+				answers++
+			}
+		}
+		if answers != 1 || notices != 1 {
+			t.Errorf("got %d answers and %d notices in %q, want one of each", answers, notices, r.wire.all())
+		}
+	})
+}
