@@ -148,6 +148,40 @@ func TestKeyringRefuses(t *testing.T) {
 	}
 }
 
+// TestRewrap: another key opens the store afterwards, the old one does not, and what was made before is found under the same names.
+func TestRewrap(t *testing.T) {
+	store := memstore.New()
+	ctx, old, now := t.Context(), bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	if err := gateway.Rewrap(ctx, store, now, old); !errors.Is(err, gateway.ErrNoSchema) {
+		t.Errorf("empty store: got %v, want ErrNoSchema", err)
+	}
+	before, err := gateway.OpenKeyring(ctx, store, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := gateway.Wrapped(ctx, store, now, old); n != 1 || err != nil {
+		t.Errorf("before: opened by key %d, %v, want 1, nil", n, err)
+	}
+	if err := gateway.Rewrap(ctx, store, now); err == nil {
+		t.Error("without the old key: got nil, want an error")
+	}
+	for range 2 { // the second time there is nothing to do
+		if err := gateway.Rewrap(ctx, store, now, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := gateway.OpenKeyring(ctx, store, old); err == nil {
+		t.Error("old key afterwards: got nil, want an error")
+	}
+	after, err := gateway.OpenKeyring(ctx, store, old, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := before.Name("test", "romeo"), after.Name("test", "romeo"); a != b {
+		t.Errorf("names changed from %s to %s", a, b)
+	}
+}
+
 // TestSealBindsPlace: a sealed value moved to another kind of entry, or changed by a bit, does not open.
 func TestSealBindsPlace(t *testing.T) {
 	id, _ := newIdentity(t, memstore.New())

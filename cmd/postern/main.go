@@ -52,6 +52,7 @@ type cli struct {
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
+	Keys        keysCmd        `cmd:"" help:"Change the key that opens the store."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }
 

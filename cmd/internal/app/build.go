@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -89,14 +88,14 @@ func Build(ctx context.Context, cfg *Config, o Options) (app *App, err error) {
 	if err := b.instances(); err != nil {
 		return nil, err
 	}
-	kek, err := b.kek()
+	keks, err := b.keks()
 	if err != nil {
 		return nil, err
 	}
 	if err := b.open(ctx, a); err != nil {
 		return nil, err
 	}
-	if err := b.graph(ctx, a, kek); err != nil {
+	if err := b.graph(ctx, a, keks); err != nil {
 		return nil, err
 	}
 	return a, b.listeners(a)
@@ -228,23 +227,21 @@ func (b *builder) redis(ctx context.Context) (*redisstore.Store, error) {
 	}
 }
 
-// kek returns the key that the store's keys are wrapped with. A store in memory dies with the process, and so does its key.
-func (b *builder) kek() ([]byte, error) {
+// keks returns the keys of which one wraps the store's. A store in memory dies with the process, and so does its key.
+func (b *builder) keks() ([][]byte, error) {
 	if b.cfg.Store.Memory {
-		raw := make([]byte, gateway.KeySize)
-		_, _ = rand.Read(raw) // never fails since Go 1.24
-		return raw, nil
+		return [][]byte{freshKey()}, nil
 	}
-	raw, err := readKey(b.cfg.Store.KeyFile)
+	keys, err := readKeys(b.cfg.Store.KeyFile)
 	if err != nil {
 		return nil, b.cfg.at.problem("store.key_file", "%v", err)
 	}
-	return raw, nil
+	return keys, nil
 }
 
 // graph makes what works between the store and the listeners.
-func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
-	keys, err := gateway.OpenKeyring(ctx, a.store, kek)
+func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
+	keys, err := gateway.OpenKeyring(ctx, a.store, keks...)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func CheckFiles(cfg *Config) Problems {
 		}
 	}
 	add("adapters", b.instances())
-	if _, err := b.kek(); err != nil {
+	if _, err := b.keks(); err != nil {
 		add("store.key_file", err)
 	}
 	if _, err := cfg.Server.TLS.clientTLS(""); err != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,7 +20,7 @@ type Parts struct {
 	Secrets   []string
 	// TLS is how components talk with the server; nil for plain text.
 	TLS *tls.Config
-	kek []byte
+	keks [][]byte
 	cfg *Config
 }
 
@@ -30,7 +29,7 @@ func OpenParts(cfg *Config, client *http.Client) Parts {
 	b := &builder{cfg: cfg, o: Options{Log: slog.New(slog.DiscardHandler), HTTP: client}}
 	_ = b.instances() // CheckFiles says what is wrong
 	p := Parts{Instances: b.made, Secrets: b.secrets, cfg: cfg}
-	p.kek, _ = b.kek()
+	p.keks, _ = b.keks()
 	if host, _, err := net.SplitHostPort(cfg.Server.Component); err == nil {
 		p.TLS, _ = cfg.Server.TLS.clientTLS(host)
 	}
@@ -41,27 +40,18 @@ func OpenParts(cfg *Config, client *http.Client) Parts {
 func Client() *http.Client { return newClient() }
 
 // HasKey reports whether the store's key could be read.
-func (p Parts) HasKey() bool { return p.kek != nil }
+func (p Parts) HasKey() bool { return p.keks != nil }
 
 // Open opens the store at once or not at all.
 func (p Parts) Open(ctx context.Context) (gateway.Store, error) {
 	return redisstore.Open(ctx, string(p.cfg.Store.Redis), redisstore.Options{Prefix: p.cfg.Store.Prefix})
 }
 
-// ErrEmpty: the store has no keys yet. The first start makes them.
-var ErrEmpty = errors.New("app: the store is empty")
-
-// OpenKeys returns nil when the store's key opens this store. It makes no keys.
+// OpenKeys returns nil when the store's key opens this store, and gateway.ErrNoSchema when there is nothing to open yet.
 func (p Parts) OpenKeys(ctx context.Context, s gateway.Store) error {
-	_, err := gateway.OpenKeyring(ctx, readOnly{s}, p.kek)
+	_, err := gateway.Wrapped(ctx, s, p.keks...)
 	return err
 }
-
-// readOnly are records that take nothing.
-type readOnly struct{ gateway.Records }
-
-// Save refuses: what would be saved is what an empty store lacks.
-func (readOnly) Save(context.Context, gateway.Owner, ...gateway.Change) error { return ErrEmpty }
 
 // componentTimeout bounds the way to the XMPP server, for who only looks.
 const componentTimeout = 5 * time.Second

@@ -2,11 +2,8 @@ package app
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,41 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"postern/gateway"
 )
 
 // maxSecret is the most bytes of a file with one secret.
 const maxSecret = 4096
-
-// NewKey returns a fresh store key as its file holds it.
-func NewKey() string {
-	raw := make([]byte, gateway.KeySize)
-	_, _ = rand.Read(raw) // never fails since Go 1.24
-	return base64.StdEncoding.EncodeToString(raw) + "\n"
-}
-
-// readKey returns the store key. A file that others can read or change is refused: it opens everything in the store.
-func readKey(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s does not exist: postern init writes it, and the store is lost without it", file)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode().Perm(); mode&0o027 != 0 {
-		return nil, fmt.Errorf("%s has mode %04o: others can read or change it; run chmod 600 %s", file, mode, file)
-	}
-	text, err := readSecret(file)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(raw) != gateway.KeySize {
-		return nil, fmt.Errorf("%s holds no key: want %d bytes in base64", file, gateway.KeySize)
-	}
-	return raw, nil
-}
 
 // readSecret returns a file's one line.
 func readSecret(file string) (string, error) {

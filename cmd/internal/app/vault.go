@@ -14,6 +14,7 @@ type Vault struct {
 	Tokens *gateway.Tokens
 	Audit  *gateway.Audit
 	store  gateway.Store
+	cfg    *Config
 }
 
 // errMemory: what lives in another process cannot be opened.
@@ -26,18 +27,18 @@ func OpenVault(ctx context.Context, cfg *Config) (*Vault, error) {
 	}
 	p := Parts{cfg: cfg}
 	var err error
-	if p.kek, err = (&builder{cfg: cfg}).kek(); err != nil {
+	if p.keks, err = (&builder{cfg: cfg}).keks(); err != nil {
 		return nil, err
 	}
 	store, err := p.Open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("app: store.redis: %w", err)
 	}
-	keys, err := gateway.OpenKeyring(ctx, store, p.kek)
+	keys, err := gateway.OpenKeyring(ctx, store, p.keks...)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &Vault{Tokens: gateway.NewTokens(store, keys), Audit: gateway.NewAudit(store, keys), store: store}, nil
+	return &Vault{Tokens: gateway.NewTokens(store, keys), Audit: gateway.NewAudit(store, keys), store: store, cfg: cfg}, nil
 }
 
 // Close frees what OpenVault opened.

@@ -39,7 +39,7 @@ func TestRedis(t *testing.T) {
 	if Worst(v.findings) != OK {
 		t.Errorf("of a good Redis: got %+v", v.findings)
 	}
-	if err := v.parts.OpenKeys(t.Context(), v.store); !errors.Is(err, app.ErrEmpty) {
+	if err := v.parts.OpenKeys(t.Context(), v.store); !errors.Is(err, gateway.ErrNoSchema) {
 		t.Errorf("a look at an empty store made keys: got %v", err)
 	}
 

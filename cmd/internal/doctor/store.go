@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"postern/cmd/internal/app"
+	"postern/gateway"
 	"postern/gateway/redisstore"
 )
 
@@ -90,7 +90,7 @@ func (v *visit) keys(ctx context.Context) {
 	switch err := v.parts.OpenKeys(ctx, s); {
 	case err == nil:
 		v.found(groupRedis, OK, "the store's key opens this store")
-	case errors.Is(err, app.ErrEmpty):
+	case errors.Is(err, gateway.ErrNoSchema):
 		v.found(groupRedis, OK, "the store is empty: the first start makes its keys")
 	default:
 		v.found(groupRedis, Fault, "%v", err).lost("the gateway does not start").
