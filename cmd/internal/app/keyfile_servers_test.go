@@ -21,12 +21,15 @@ func TestKeysRotate(t *testing.T) {
 	dir := t.TempDir()
 	writeKeys(t, dir)
 	file := filepath.Join(dir, "store.key")
+	vault := func() (*Vault, error) {
+		cfg := configured(t, dir)
+		cfg.Store.Memory, cfg.Store.Redis, cfg.Store.KeyFile = false, Secret(r.URL()), file
+		return OpenVault(t.Context(), cfg)
+	}
 	opens := func(text string) error {
 		t.Helper()
 		write(t, file, text, 0o600)
-		cfg := configured(t, dir)
-		cfg.Store.Memory, cfg.Store.Redis = false, Secret(r.URL())
-		v, err := OpenVault(t.Context(), cfg)
+		v, err := vault()
 		if err == nil {
 			v.Close()
 		}
@@ -34,9 +37,7 @@ func TestKeysRotate(t *testing.T) {
 	}
 	on := func(do func(v *Vault) error) {
 		t.Helper()
-		cfg := configured(t, dir)
-		cfg.Store.Memory, cfg.Store.Redis = false, Secret(r.URL())
-		v, err := OpenVault(t.Context(), cfg)
+		v, err := vault()
 		if err != nil {
 			t.Fatal(err)
 		}
