@@ -48,11 +48,12 @@ type ServerTLS struct {
 
 // Store is where the identity mapping and the mail in transit are kept.
 type Store struct {
-	// Redis is a URL: redis://, rediss://, redis+cluster:// or rediss+cluster://.
+	// Redis is a URL: redis://, redis+sentinel:// or redis+cluster://, each with rediss for TLS.
 	Redis Secret `yaml:"redis"`
 	// Memory keeps everything in this process, for trying out: a restart loses all of it.
 	Memory bool `yaml:"memory"`
-	// KeyFile holds the key that everything private is sealed with: 32 bytes in base64, readable by its owner only.
+	// KeyFile holds the key that everything private is sealed with: 32 bytes in base64, readable by its owner only. While it
+	// changes (postern keys), the new one and the old one, one per line.
 	KeyFile string `yaml:"key_file"`
 	// Prefix begins every key in Redis.
 	Prefix string `yaml:"prefix"`
