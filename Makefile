@@ -26,7 +26,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## play a conversation through real servers and stay up (ARGS=--once: play it and exit)
-	@deploy/dev/install.sh demo
+	@deploy/dev/install.sh $(if $(findstring --once,$(ARGS)),demo,page)
 	@$(MAKE) --no-print-directory build
 	bin/postern demo $(ARGS)
 

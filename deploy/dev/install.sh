@@ -2,6 +2,7 @@
 # Installs what the demonstration or the tests need, and nothing else: Debian packages, and a web client.
 #
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
+#   deploy/dev/install.sh page   these, and Converse.js in .cache, for the page of the demonstration
 #   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive; Converse.js as well, in .cache
 #
 # Needs root or sudo only when a package is missing. The services of the packages are not started, and what
@@ -13,36 +14,40 @@ test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp ch
 
 # The web client, as its package of npm, held to its content.
 converse=14.0.0
+cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache
 converse_sha512=2c5520d37d230da955e3bbc8fefc953ea60f65f2585c56ee6eaf2fd1c1437b6cd735e786124dd4a74163fd64f34fab7ee9da3e700213a32ef77808fb44d0e3d9
 
 case "${1:-}" in
-demo) wanted=("${demo[@]}") ;;
+demo | page) wanted=("${demo[@]}") ;;
 test) wanted=("${test[@]}") ;;
 *)
-	echo "usage: $0 demo|test" >&2
+	echo "usage: $0 demo|page|test" >&2
 	exit 2
 	;;
 esac
 
 # Some systems have npm from elsewhere.
-if [ "$1" = test ] && ! command -v npm >/dev/null; then
+if [ "$1" != demo ] && [ ! -e "$cache/converse-$converse/dist/converse.min.js" ] && ! command -v npm >/dev/null; then
 	wanted+=(npm)
 fi
 
 # fetch_converse puts the client's files into .cache/converse-<version>/dist.
 fetch_converse() {
-	local cache home part
-	cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache
+	local home part
 	home=$cache/converse-$converse
-	[ -e "$home/dist/converse.min.js" ] && return
+	[ -e "$home/dist/converse.min.js" ] && return 0
 	echo "fetching: converse.js $converse"
 	mkdir -p "$cache"
 	part=$(mktemp -d "$cache/part.XXXXXX")
-	(cd "$part" && npm pack --silent "converse.js@$converse" >/dev/null)
+	if ! (cd "$part" && npm pack --silent "converse.js@$converse" >/dev/null); then
+		rm -rf "$part"
+		echo "$0: npm does not hand over converse.js $converse" >&2
+		return 1
+	fi
 	if ! echo "$converse_sha512  $part/converse.js-$converse.tgz" | sha512sum --check --status; then
 		rm -rf "$part"
 		echo "$0: converse.js $converse is not the package that is expected here" >&2
-		exit 1
+		return 1
 	fi
 	tar -xzf "$part/converse.js-$converse.tgz" -C "$part" package/dist
 	rm -rf "$home"
@@ -52,9 +57,10 @@ fetch_converse() {
 
 # beside is what the packages do not hold.
 beside() {
-	if [ "$mode" = test ]; then
-		fetch_converse
-	fi
+	case $mode in
+	test) fetch_converse ;;
+	page) fetch_converse || echo "$0: going on without the web client: the page says how to do without" ;;
+	esac
 }
 mode=$1
 

@@ -91,6 +91,7 @@ func TestPageInBrowser(t *testing.T) {
 	sent := b.must(202, "POST", "/v1/messages", romeo, message("c1", usr, "gku_juliet", "It is the east, and Juliet is the sun."))
 	b.must(202, "POST", "/v1/messages", romeo, message("c2", usr, "gku_juliet", hostile))
 	step("messages arrive", poll(`document.querySelectorAll('#messages li[data-id]').length === 2`))
+	step("the chat is listed", poll(`document.querySelectorAll('#chats button.row').length === 1`))
 	got := b.control("POST", "/wait", obj{"kind": "message", "person": "juliet", "status": "read", "direction": "to_person", "min": 2, "timeout_ms": 10000})
 	if got["ok"] != true {
 		t.Errorf("got %v, want both messages read because the page shows them", got)

@@ -193,7 +193,6 @@ func shown(v reflect.Value) string {
 	return fmt.Sprintf("`%v`", v.Interface())
 }
 
-
 // duration writes 10m for 10m0s.
 func duration(d time.Duration) string {
 	s := d.String()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"postern/cmd/internal/webclient"
 	"postern/deploy/lab"
 )
 
@@ -64,6 +65,13 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if cfg.Once {
 		return nil
 	}
+	chat, err := p.sandbox.chat(ctx, p.to())
+	if err != nil {
+		return err
+	}
+	if err := p.page.serve(ctx, p.stage, chat.ID, webclient.Dist); err != nil {
+		return err
+	}
 	p.invite()
 	<-ctx.Done()
 	return nil
@@ -75,6 +83,9 @@ func (p *play) invite() {
 	fmt.Fprintf(p.out, `
 Everything stays up. Join in:
 
+  Two phones on one page, and what the gateway counts:
+    %s/
+
   The page on which you are Anna, or anybody else inside %s:
     %s/
 
@@ -85,7 +96,7 @@ Everything stays up. Join in:
 
   Files and logs: %s
   Ctrl-C stops everything.
-`, p.wall.place(), p.sandbox.url, p.prosody.ClientAddr(), p.prosody.WebSocketURL(), users[0].User, domain, users[0].Password, users[1].User, domain, users[1].Password, p.gw, p.wall.others(), p.dir)
+`, p.page.url, p.wall.place(), p.sandbox.url, p.prosody.ClientAddr(), p.prosody.WebSocketURL(), users[0].User, domain, users[0].Password, users[1].User, domain, users[1].Password, p.gw, p.wall.others(), p.dir)
 }
 
 // end stops everything. Folders outside the directory of the demo are deleted when it went well.

@@ -42,8 +42,8 @@ type player interface {
 	Run(ctx context.Context) error
 }
 
-// serveSandbox serves what is made with a log.
-func serveSandbox(ctx context.Context, dir string, open func(*slog.Logger) (player, error)) (*sandbox, error) {
+// serveSandbox serves what is made with a log. A page at frame may show its page; the empty frame is nobody.
+func serveSandbox(ctx context.Context, dir, frame string, open func(*slog.Logger) (player, error)) (*sandbox, error) {
 	s := &sandbox{log: filepath.Join(dir, "sandbox.log"), client: &http.Client{}, hooked: make(chan struct{})}
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
@@ -58,7 +58,11 @@ func serveSandbox(ctx context.Context, dir string, open func(*slog.Logger) (play
 		return nil, errors.Join(fmt.Errorf("demo: sandbox: %w", err), out.Close())
 	}
 	s.url = "http://" + socket.Addr().String()
-	server := &http.Server{Handler: s.watch(sim.Handler()), ReadHeaderTimeout: 5 * time.Second}
+	handler := s.watch(sim.Handler())
+	if frame != "" {
+		handler = framedBy(frame, handler)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	runCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() {

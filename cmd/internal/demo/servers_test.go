@@ -70,6 +70,7 @@ func start(t *testing.T, exe, want string, args ...string) (*exec.Cmd, *output) 
 	}
 	out := &output{seen: make(chan struct{}), want: want}
 	cmd := exec.CommandContext(ctx, exe, append([]string{"demo", "--dir", filepath.Join(dir, "demo")}, args...)...)
+	cmd.Dir = "../../.." // where .cache is
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func TestDemo(t *testing.T) {
 		}
 		gone(t, out.String())
 	})
-	t.Run("interrupted", func(t *testing.T) {
+	t.Run("stays up", func(t *testing.T) {
 		cmd, out := start(t, exe, "Ctrl-C stops everything.")
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
@@ -127,6 +128,7 @@ func TestDemo(t *testing.T) {
 		case err := <-ended:
 			t.Fatalf("ended by itself: %v\n%s", err, out)
 		}
+		seesPhones(t, out.String())
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}

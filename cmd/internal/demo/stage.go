@@ -39,6 +39,7 @@ type stage struct {
 	sandbox *sandbox
 	postern *lab.Server
 	admin   string // host:port of Postern's health and metrics
+	page    *page  // nil: nobody is going to look
 }
 
 // sweep makes an empty directory for the play. It deletes what an earlier play left, and nothing else: not what is in use, and
@@ -146,7 +147,14 @@ func (s *stage) openSandbox(ctx context.Context, cfg Config, public string, n *n
 	if s.wall != nil {
 		play = s.wall.play(public, faults)
 	}
-	if s.sandbox, err = serveSandbox(ctx, s.dir, play); err != nil {
+	frame := ""
+	if !cfg.Once {
+		if s.page, err = openPage(ctx); err != nil {
+			return err
+		}
+		frame = s.page.url
+	}
+	if s.sandbox, err = serveSandbox(ctx, s.dir, frame, play); err != nil {
 		return err
 	}
 	n.note("sandbox   plays %s at %s/", s.wall.place(), s.sandbox.url)
@@ -209,6 +217,9 @@ func (s *stage) ready(ctx context.Context) error {
 
 func (s *stage) close() error {
 	err := s.lab.Close()
+	if s.page != nil {
+		s.page.close()
+	}
 	if s.sandbox != nil {
 		s.sandbox.close()
 	}

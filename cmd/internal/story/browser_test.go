@@ -4,35 +4,21 @@ package story
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"postern/cmd/internal/webclient"
 	"postern/xmpp/conformance"
 )
 
-// converseDist is where deploy/dev/install.sh puts the web client.
-const converseDist = "../../../.cache/converse-14.0.0/dist"
-
 // artefacts is where screenshots stay after a run; git ignores it.
 const artefacts = "../../../bin/artefacts"
-
-// conversePage is all that a site needs to embed the client. It logs in by itself and writes to nobody but the server.
-const conversePage = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Converse</title>
-<link rel="stylesheet" href="/dist/converse.min.css">
-<script type="module" src="/dist/converse.min.js"></script></head>
-<body class="converse-fullscreen"><script type="module">
-converse.initialize(%s);
-</script></body></html>`
 
 // browser is a Chromium with the web client of one user.
 type browser struct {
@@ -46,8 +32,9 @@ type browser struct {
 // browse opens the web client and logs in.
 func (s *stage) browse(jid, password string) *browser {
 	s.Helper()
-	if _, err := os.Stat(filepath.Join(converseDist, "converse.min.js")); err != nil {
-		s.Fatalf("Converse.js is missing: run deploy/dev/install.sh test: %v", err)
+	handler, err := webclient.Site(filepath.Join("../../..", webclient.Dist), "/", webclient.Login{JID: jid, Password: password, Socket: s.xmpp.WebSocketURL()})
+	if err != nil {
+		s.Fatal(err)
 	}
 	dir, err := filepath.Abs(filepath.Join(artefacts, "converse-"+string(s.kind)))
 	if err == nil {
@@ -61,30 +48,11 @@ func (s *stage) browse(jid, password string) *browser {
 	}
 	b := &browser{stage: s, dir: dir}
 	s.Logf("screenshots in %s", dir)
-	site := httptest.NewServer(converseSite(s.T, jid, password, s.xmpp.WebSocketURL()))
+	site := httptest.NewServer(handler)
 	s.Cleanup(site.Close)
 	b.page = chromium(s)
 	b.do("open the client", act(chromedp.EmulateViewport(1100, 800)), act(chromedp.Navigate(site.URL)))
 	return b
-}
-
-func converseSite(t *testing.T, jid, password, socket string) http.Handler {
-	t.Helper()
-	settings, err := json.Marshal(map[string]any{
-		"authentication": "login", "auto_login": true, "jid": jid, "password": password, "websocket_url": socket,
-		"discover_connection_methods": false, "view_mode": "fullscreen", "assets_path": "/dist", "i18n": "en", "play_sounds": false,
-		"persistent_store": "sessionStorage", "auto_away": 0, "theme": "classic", "show_client_info": false,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/dist/", http.StripPrefix("/dist/", http.FileServer(http.Dir(converseDist))))
-	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprintf(w, conversePage, settings) // a browser that left is its own loss
-	})
-	return mux
 }
 
 // chromium opens headless Chromium with an empty profile, which asks nothing of anybody but the page.

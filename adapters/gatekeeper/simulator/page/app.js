@@ -15,6 +15,7 @@ function drawList() {
   const asked = p.chats.filter((c) => c.request === 'pending');
   $('requests').replaceChildren(...asked.map(requestCard));
   const rest = p.chats.filter((c) => c.request !== 'pending' && (c.count > 0 || c.granted || c.id === open));
+  redraw($('chats'), rest.map(chatRow));
   $('empty').hidden = asked.length + rest.length > 0;
   drawStart(p);
   drawCounts();

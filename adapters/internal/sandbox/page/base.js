@@ -167,7 +167,7 @@ async function rounds() {
   } while (again);
 }
 
-// follow draws at every change of the sandbox.
+// follow draws at every change of the sandbox. The page's fragment says whom to play, and behind a slash which chat is open.
 function follow() {
   $('who').onchange = quietly(async () => {
     me = $('who').value;
@@ -176,7 +176,7 @@ function follow() {
     await refresh();
   });
   document.onvisibilitychange = quietly(refresh);
-  me = location.hash.slice(1);
+  [me, open = ''] = decodeURIComponent(location.hash.slice(1)).split('/');
   const stream = new EventSource(base + '/changes');
   stream.onmessage = quietly(refresh);
   stream.onopen = () => { $('offline').hidden = true; };
