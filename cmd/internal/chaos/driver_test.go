@@ -3,6 +3,7 @@
 package chaos_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,10 +129,14 @@ func (r *rig) resend(ctx context.Context) {
 func (r *rig) settle(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
+	var last error // what was open when all could be asked; the time may be up in the middle of a question
 	return stand.Poll(ctx, func() error {
 		r.resend(ctx)
 		open := r.open()
 		left, err := r.pending(ctx)
+		if err != nil && ctx.Err() != nil {
+			return cmp.Or(last, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -140,7 +145,8 @@ func (r *rig) settle(ctx context.Context, most time.Duration) error {
 			return err
 		}
 		if open > 0 || len(left) > 0 || waiting.Count > 0 {
-			return fmt.Errorf("%d messages without an end, %v in queues, %d webhooks waiting", open, left, waiting.Count)
+			last = fmt.Errorf("%d messages without an end, %v in queues, %d webhooks waiting", open, left, waiting.Count)
+			return last
 		}
 		return nil
 	})
