@@ -90,9 +90,10 @@ func TestLeaseOfAStoreThatHangs(t *testing.T) {
 
 func TestDispatchSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		work, abandon := context.WithCancel(t.Context())
+		test := t.Context()
+		work, abandon := context.WithCancel(test)
 		defer abandon()
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		short, cancel := context.WithTimeout(test, time.Second)
 		defer cancel()
 		d := &dispatcher{workers: 2, log: slog.New(slog.DiscardHandler), count: (&counter{}).count, handle: func(ctx context.Context, el *Element) {
 			select {
@@ -104,22 +105,22 @@ func TestDispatchSettles(t *testing.T) {
 			}
 		}}
 		d.run(work, func(take func(context.Context, *Element)) {
-			if !d.settle(t.Context()) {
+			if !d.settle(test) {
 				t.Error("nothing was taken: got something open")
 			}
 			for _, id := range []string{"1", "2", "3"} {
-				take(t.Context(), testMessage(t, "u@example", "c@gw.example", id))
+				take(test, testMessage(t, "u@example", "c@gw.example", id))
 			}
 			if d.settle(short) {
 				t.Error("after a second: got all dealt with, want three of 3 s each")
 			}
 			began := time.Now()
-			if !d.settle(t.Context()) || time.Since(began) != 8*time.Second {
+			if !d.settle(test) || time.Since(began) != 8*time.Second {
 				t.Errorf("got settled after %s, want true after 8 s", time.Since(began))
 			}
-			take(t.Context(), testMessage(t, "u@example", "c@gw.example", "4"))
+			take(test, testMessage(t, "u@example", "c@gw.example", "4"))
 			time.AfterFunc(time.Second, abandon)
-			if d.settle(t.Context()) {
+			if d.settle(test) {
 				t.Error("one was cut off: got all dealt with")
 			}
 		})
