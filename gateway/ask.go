@@ -81,7 +81,7 @@ const (
 
 // patience is how long an op may wait for the store.
 func (g *Gateway) patience() time.Duration {
-	if time.Since(time.Unix(0, g.failed.Load())) < rememberFailure {
+	if at := g.failed.Load(); at != nil && time.Since(*at) < rememberFailure {
 		return askImpatience
 	}
 	return askPatience
@@ -89,7 +89,8 @@ func (g *Gateway) patience() time.Duration {
 
 // storeDown refuses what could not be stored.
 func (g *Gateway) storeDown(out Outbound, err error) error {
-	g.failed.Store(time.Now().UnixNano())
+	now := time.Now()
+	g.failed.Store(&now)
 	g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
 	return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
 }

@@ -107,7 +107,7 @@ func (f *fleet) carry(ctx context.Context, id gateway.AdapterID, out *gateway.Ou
 		end()
 		wg.Wait()
 		connected(-1)
-		release()
+		release(true)
 	}
 }
 

@@ -128,7 +128,7 @@ type Gateway struct {
 	excerpts  *cache[string, string]        // how messages begin
 	owned     sync.Map                      // partition -> *possession
 	polled    []*polls                      // one per platform that is asked for its events
-	failed    atomic.Int64                  // when the store did not take an op, in Unix nanoseconds
+	failed    atomic.Pointer[time.Time]     // when the store did not take an op, by the monotonic clock
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 	owners    sync.Map                      // partition -> *ownership, for the survey

@@ -210,7 +210,7 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		for i, it := range items {
 			ids[i] = it.ID
 		}
-		if err := o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, until, v.why); err != nil {
+		if err := o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, time.Until(until), v.why); err != nil {
 			// Without the store there is no work either: the shard starts over from what the store holds.
 			o.storeFailed(ctx, err)
 			o.lose()

@@ -48,7 +48,39 @@ func TestFormerOwnerWritesNothing(t *testing.T) {
 		if len(w.took)+len(w.pending) > 0 {
 			t.Errorf("got %q written, want nothing", w.took)
 		}
-		release()
+		release(true)
 		r.stop()
 	})
+}
+
+// TestLeaseRunsOut: a component's lease that is not given back is another replica's when its time is up, and not before.
+func TestLeaseRunsOut(t *testing.T) {
+	for _, free := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, &platform{caps: textCaps()}, gateway.Config{Replica: "r1"})
+			defer r.stop()
+			gatewaytest.Advance(time.Second)
+			first := r.gw.Outbox("other")
+			_, release, err := first.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(20 * time.Second) // renewed meanwhile
+			next, held := "s2", gateway.OutboxPartition("other")
+			if _, err := r.store.Acquire(t.Context(), held, next, time.Minute); !errors.Is(err, gateway.ErrHeld) {
+				t.Fatalf("while it is held: got %v, want ErrHeld", err)
+			}
+			release(free)
+			began := time.Now()
+			for {
+				if _, err = r.store.Acquire(t.Context(), held, next, time.Minute); err == nil {
+					break
+				}
+				gatewaytest.Advance(time.Second)
+			}
+			if took := time.Since(began); free != (took == 0) || took > 15*time.Second {
+				t.Errorf("given back %t: got the lease after %s, want at once, or else when it has run out", free, took)
+			}
+		})
+	}
 }

@@ -59,8 +59,9 @@ type Outbox struct {
 
 // Acquire takes the component's lease as soon as it is free and this replica should have it, trying until ctx ends, and keeps
 // renewing it. The channel closes when the lease is lost, or should be another replica's; it is held until the release all
-// the same. Release gives it back and must be called once for each Acquire that returned no error.
-func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error) {
+// the same. Release ends that and must be called once for each Acquire that returned no error: free gives the lease back, so that
+// another replica has it at once; otherwise it runs out by itself, for what may still be on its way to the store.
+func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release func(free bool), err error) {
 	h, err := o.balance.acquire(ctx, o.part)
 	if err != nil {
 		return nil, nil, err
@@ -87,11 +88,13 @@ func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release fun
 			end()
 		}
 	})
-	return gone.Done(), func() {
+	return gone.Done(), func(free bool) {
 		stop()
 		wg.Wait()
 		o.balance.holds(o.part, false)
-		h.giveBack(ctx)
+		if free {
+			h.giveBack(ctx)
+		}
 	}, nil
 }
 

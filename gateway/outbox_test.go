@@ -89,7 +89,7 @@ func TestFencedOutboxDropsItsLease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer release()
+		defer release(true)
 		other, err := r.store.Acquire(t.Context(), gateway.OutboxPartition(wall), "r1", time.Minute)
 		if err != nil {
 			t.Fatal(err)

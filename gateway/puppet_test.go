@@ -111,11 +111,11 @@ func (p *puppet) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, d
 	return p.Store.Finish(ctx, l, q, done, maps)
 }
 
-func (p *puppet) Park(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, why gateway.ParkReason) (err error) {
+func (p *puppet) Park(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, why gateway.ParkReason) (err error) {
 	if err := p.gate(); err != nil {
 		return err
 	}
-	return p.Store.Park(ctx, l, q, lane, ids, until, why)
+	return p.Store.Park(ctx, l, q, lane, ids, wait, why)
 }
 
 func (p *puppet) Dead(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, why gateway.DeadReason) (err error) {

@@ -50,12 +50,12 @@ func (g *Gateway) Queues(ctx context.Context) ([]QueueState, []ParkedLanes, erro
 			return nil, nil, err
 		}
 		for _, l := range lanes {
-			c := crowd{direction(l.From), l.Reason}
+			c, until := crowd{direction(l.From), l.Reason}, l.Until.UTC().Truncate(time.Millisecond)
 			if parked[c] == nil {
-				parked[c] = &ParkedLanes{Where: c.where, Reason: c.reason, Next: l.Until}
+				parked[c] = &ParkedLanes{Where: c.where, Reason: c.reason, Next: until}
 			}
-			if parked[c].Lanes++; l.Until.Before(parked[c].Next) {
-				parked[c].Next = l.Until
+			if parked[c].Lanes++; until.Before(parked[c].Next) {
+				parked[c].Next = until
 			}
 		}
 	}

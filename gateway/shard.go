@@ -195,7 +195,7 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	p, isParked := o.parked[id]
 	if isParked && l == nil {
 		o.mu.Unlock()
-		if err := o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, p.Until, p.Reason); err != nil || p.Reason != ParkPause {
+		if err := o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, time.Until(p.Until), p.Reason); err != nil || p.Reason != ParkPause {
 			return err
 		}
 		return o.overflow(ctx, id)

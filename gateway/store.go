@@ -148,10 +148,11 @@ type Worker interface {
 	// Finish removes entries that are done and writes id maps, in one step. Of an entry it goes by the id and the lane; unknown
 	// ids are no error.
 	Finish(ctx context.Context, l Lease, q Queue, done []Entry, maps []MapEntry) error
-	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked until a time.
-	// They get new ids and keep their attempts; ids that are gone are no error, and none at all only moves the mark.
-	Park(ctx context.Context, l Lease, from Queue, lane string, ids []EntryID, until time.Time, reason ParkReason) error
-	// Parked lists the parked lanes of a partition.
+	// Park moves entries of one lane, oldest first, behind those already parked, and marks the lane parked for so long from now
+	// on, by the store's clock; no time at all is over at once. They get new ids and keep their attempts; ids that are gone are
+	// no error, and none at all only moves the mark.
+	Park(ctx context.Context, l Lease, from Queue, lane string, ids []EntryID, wait time.Duration, reason ParkReason) error
+	// Parked lists the parked lanes of a partition, with what is left of their time by the store's clock.
 	Parked(ctx context.Context, p Partition) ([]ParkedLane, error)
 	// Unpark clears the mark of a lane whose park queue is empty; done is false while it is not.
 	Unpark(ctx context.Context, l Lease, from Queue, lane string) (done bool, err error)
@@ -180,7 +181,8 @@ const (
 	ParkBreaker ParkReason = "breaker"
 )
 
-// ParkedLane is one parked lane.
+// ParkedLane is one parked lane. Until is by the clock of who asked, and goes with its monotonic one: an owner is told how long
+// something waits yet, never when another machine thought that it would end. Clocks of machines differ, and jump.
 type ParkedLane struct {
 	Lane   string
 	From   Queue

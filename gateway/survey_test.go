@@ -32,7 +32,7 @@ func (r *rig) measured() (value func(name string, labels ...string) float64) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.stop = sync.OnceFunc(func() { release(); cancel(); wg.Wait() })
+	r.stop = sync.OnceFunc(func() { release(true); cancel(); wg.Wait() })
 	return func(name string, labels ...string) float64 {
 		r.t.Helper()
 		families, err := reg.Gather()

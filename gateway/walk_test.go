@@ -201,7 +201,7 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 				return
 			}
 			_ = out.Pump(ctx, w) // a stream that ends is followed by the next
-			release()
+			release(true)
 		}
 	})
 	r.stop = func() { cancel(); wg.Wait() }

@@ -87,7 +87,8 @@ type Desk interface {
 // Outbox holds the component's lease and the stanzas that wait; *gateway.Outbox
 // implements it.
 type Outbox interface {
-	Acquire(ctx context.Context) (lost <-chan struct{}, release func(), err error)
+	// Acquire takes the lease; release gives it back, or lets it run out.
+	Acquire(ctx context.Context) (lost <-chan struct{}, release func(free bool), err error)
 	// Pump writes what waits until ctx ends or the wire fails.
 	Pump(ctx context.Context, w gateway.Wire) error
 	// Decline says whether the server is out of reach from here.

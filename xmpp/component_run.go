@@ -63,7 +63,7 @@ func (c *Component) connect(ctx, work, streamCtx context.Context) {
 				maxBytes: c.cfg.MaxStanza, log: c.cfg.Log, count: c.count,
 			},
 			lease: &heldLease{outbox: c.outbox}, leaseTTL: cmp.Or(c.cfg.LeaseTTL, 15*time.Second),
-			handle: c.opened(take), session: c.session(ctx), state: c.state, log: c.cfg.Log,
+			handle: c.opened(take), settle: d.settle, session: c.session(ctx), state: c.state, log: c.cfg.Log,
 		}
 		v.Run(streamCtx)
 	})
@@ -229,7 +229,7 @@ func (c *Component) count(e wireEvent) {
 // heldLease makes the outbox's lease the supervisor's.
 type heldLease struct {
 	outbox  Outbox
-	release func()
+	release func(free bool)
 }
 
 func (h *heldLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
@@ -238,6 +238,6 @@ func (h *heldLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
 	return lost, err
 }
 
-func (h *heldLease) Release() { h.release() }
+func (h *heldLease) Release(free bool) { h.release(free) }
 
 func (h *heldLease) Decline(on bool) { h.outbox.Decline(on) }

@@ -229,7 +229,7 @@ func TestBounce(t *testing.T) {
 func TestOrderWithinAChat(t *testing.T) {
 	bubble(t, func(r *gatewayRig) {
 		var first sync.Once
-		r.gw.onAsk = func(gateway.Outbound) { first.Do(func() { <-time.After(time.Second) }) }
+		r.gw.onAsk = func(context.Context, gateway.Outbound) { first.Do(func() { <-time.After(time.Second) }) }
 	}, func(t *testing.T, r *gatewayRig) {
 		for i := range 100 {
 			r.Send(t, fmt.Sprintf("<message type='chat' from='romeo@example/phone' to='anna7@gw.example' id='u%d'><body>x</body></message>", i))
@@ -430,7 +430,7 @@ func TestNewRefuses(t *testing.T) {
 // A bug in the taking of one message costs that message, and its sender hears so.
 func TestPanicIsAnswered(t *testing.T) {
 	bubble(t, func(r *gatewayRig) {
-		r.gw.onAsk = func(gateway.Outbound) { panic("quoting topsecret") }
+		r.gw.onAsk = func(context.Context, gateway.Outbound) { panic("quoting topsecret") }
 	}, func(t *testing.T, r *gatewayRig) {
 		got := r.answer(chatTo("anna7@gw.example", "<body>topsecret</body>"))
 		if got == nil || got.Type() != "error" || ParseStanzaError(got).Condition != "internal-server-error" {

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -23,6 +24,8 @@ type dispatcher struct {
 	handle  func(context.Context, *Element)
 	log     *slog.Logger
 	count   func(wireEvent)
+	backlog backlog
+	cut     atomic.Bool // what ended a stanza's handling was the end of run's context
 }
 
 // run starts the workers, calls feed with the function that takes stanzas, and
@@ -50,9 +53,11 @@ func (d *dispatcher) run(ctx context.Context, feed func(take func(context.Contex
 		})
 	}
 	feed(func(ctx context.Context, el *Element) {
+		d.backlog.add(1)
 		select {
 		case queues[shardOf(seed, el, workers)] <- el:
 		case <-ctx.Done():
+			d.backlog.add(-1)
 			d.log.Warn("stanza dropped: stopped while its queue was full", "kind", el.Name.Local)
 		}
 	})
@@ -62,8 +67,26 @@ func (d *dispatcher) run(ctx context.Context, feed func(take func(context.Contex
 	wg.Wait()
 }
 
+// settle waits, while nothing is fed, until everything that was is handled. It reports whether that came about before ctx ended,
+// and with nothing cut off by the end of run's context: what a store was told by somebody who did not wait for its answer may still
+// get there.
+func (d *dispatcher) settle(ctx context.Context) bool {
+	select {
+	case <-d.backlog.none():
+		return !d.cut.Load()
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // one handles a stanza. A panic costs that stanza, not the process.
 func (d *dispatcher) one(ctx context.Context, el *Element) {
+	defer func() {
+		if ctx.Err() != nil {
+			d.cut.Store(true)
+		}
+		d.backlog.add(-1)
+	}()
 	defer func() {
 		if r := recover(); r != nil {
 			stack := make([]byte, 4<<10)
@@ -75,6 +98,38 @@ func (d *dispatcher) one(ctx context.Context, el *Element) {
 		}
 	}()
 	d.handle(ctx, el)
+}
+
+// backlog counts stanzas that are taken and not handled yet.
+type backlog struct {
+	mu    sync.Mutex
+	n     int
+	empty chan struct{} // closed when n is 0; nil while nobody waits for that
+}
+
+func (b *backlog) add(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.n += n
+	if b.n == 0 && b.empty != nil {
+		close(b.empty)
+		b.empty = nil
+	}
+}
+
+// none returns a channel that is closed the next time that there are none, now or later.
+func (b *backlog) none() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.n == 0:
+		none := make(chan struct{})
+		close(none)
+		return none
+	case b.empty == nil:
+		b.empty = make(chan struct{})
+	}
+	return b.empty
 }
 
 // shardOf picks the worker for a conversation: user and contact, both bare.

@@ -29,9 +29,9 @@ type fakeGateway struct {
 	pages    int // of contacts that were read
 	presence []gateway.Rendering
 	pictures map[gateway.Alias]gateway.Picture
-	gone     map[gateway.Alias]bool // pictures that have to be recalled
-	err      error                  // of every call
-	onAsk    func(gateway.Outbound) // may block
+	gone     map[gateway.Alias]bool                  // pictures that have to be recalled
+	err      error                                   // of every call
+	onAsk    func(context.Context, gateway.Outbound) // may block
 	onShow   func()
 
 	items map[gateway.Alias]gateway.RosterItem // of everybody; nil for none
@@ -73,9 +73,9 @@ func (f *fakeGateway) find(u gateway.UserID, a gateway.Alias) (string, error) {
 	return name, nil
 }
 
-func (f *fakeGateway) Ask(_ context.Context, out gateway.Outbound, digest []byte) error {
+func (f *fakeGateway) Ask(ctx context.Context, out gateway.Outbound, digest []byte) error {
 	if f.onAsk != nil {
-		f.onAsk(out)
+		f.onAsk(ctx, out)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -444,9 +444,10 @@ type fakeOutbox struct {
 	taken   chan error // the end of each batch
 	lost    chan struct{}
 
-	mu       sync.Mutex
-	acquired int
-	released int
+	mu        sync.Mutex
+	acquired  int
+	released  int
+	onRelease func(free bool)
 
 	overtaken bool
 }
@@ -455,14 +456,17 @@ func newFakeOutbox() *fakeOutbox {
 	return &fakeOutbox{batches: make(chan []gateway.Waiting, 16), taken: make(chan error, 16), lost: make(chan struct{})}
 }
 
-func (o *fakeOutbox) Acquire(context.Context) (<-chan struct{}, func(), error) {
+func (o *fakeOutbox) Acquire(context.Context) (<-chan struct{}, func(bool), error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.acquired++
-	return o.lost, func() {
+	return o.lost, func(free bool) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.released++
+		if o.onRelease != nil {
+			o.onRelease(free)
+		}
 	}, nil
 }
 

@@ -26,8 +26,9 @@ const (
 type lease interface {
 	// Acquire blocks until the lease is held. lost is closed when it no longer is.
 	Acquire(ctx context.Context) (lost <-chan struct{}, err error)
-	// Release gives the lease up; it is called once per successful Acquire.
-	Release()
+	// Release ends the holding; it is called once per successful Acquire. Others can have the lease at once where it is free,
+	// else when its time is up.
+	Release(free bool)
 	// Decline says whether the server is out of reach from here, so that another
 	// holder would do better.
 	Decline(on bool)
@@ -53,6 +54,8 @@ type supervisor struct {
 
 	// handle receives stanzas on the reader's goroutine, in order.
 	handle func(context.Context, *Element)
+	// settle waits until all that was handed to handle is dealt with, and tells whether it is. nil: handle leaves nothing open.
+	settle func(context.Context) bool
 	// session works on a live stream until its context ends, which it does when
 	// the stream does. Returning an error gives the stream up.
 	session func(context.Context, *stream) error
@@ -158,12 +161,29 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 		attempt++
 		v.pause(ctx, lost, wait)
 	}
-	v.lease.Release()
+	v.lease.Release(v.settled(ctx))
 	if !conflict {
 		wait = jitter(attempt) // a lease that is lost as soon as it is held must not spin
 	}
 	v.pause(ctx, nil, wait)
 	return attempt
+}
+
+// settled waits until what was read from the stream that ended is in the store, or its sender was told that it is not: what the
+// next one who is this component reads is newer, and must not be stored before. The lease is renewed meanwhile. What takes
+// longer than a lease lives keeps it from being given back: it runs out by itself then, and nothing is taken under one that
+// has (see message).
+func (v *supervisor) settled(ctx context.Context) bool {
+	if v.settle == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.leaseTTL)
+	defer cancel()
+	if v.settle(ctx) {
+		return true
+	}
+	v.log.Warn("stanzas not stored in time; the component lease runs out by itself", "component", v.stream.domain)
+	return false
 }
 
 // react reports why a connection ended and says how long to wait, and whether
@@ -175,7 +195,7 @@ func (v *supervisor) react(err error, attempt, refusals int) (wait time.Duration
 	case errors.Is(err, gateway.ErrHandOver):
 		v.state(linkDown, nil)
 		v.log.Info("xmpp stream down: another replica takes over", "component", v.stream.domain)
-		return 0, true // the lease goes at once: nobody is the component meanwhile
+		return 0, true // the lease goes without a pause: nobody is the component meanwhile
 	case refused == nil:
 	case refused.Condition == "conflict":
 		v.state(linkDown, err)

@@ -23,6 +23,7 @@ type fakeLease struct {
 	held      bool
 	acquired  []time.Time
 	released  []time.Time
+	free      []bool // of each release
 	declined  []bool
 	elsewhere chan struct{} // while open, another replica has it; nil for never
 }
@@ -48,11 +49,12 @@ func (l *fakeLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
 	return l.lost, nil
 }
 
-func (l *fakeLease) Release() {
+func (l *fakeLease) Release(free bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held = false
 	l.released = append(l.released, time.Now())
+	l.free = append(l.free, free)
 }
 
 func (l *fakeLease) Decline(on bool) {

@@ -27,6 +27,7 @@ type Store struct {
 	owners map[gateway.Owner]map[recordName]record
 	levels expiring[bucketName, level]
 	live   map[string]announcement
+	ahead  time.Duration
 }
 
 // New returns an empty store.
@@ -43,6 +44,13 @@ func New() *Store {
 		s.kinds[r.Kind] = r.TTL
 	}
 	return s
+}
+
+// Ahead puts the store's own clock, by which parks end, ahead of its callers', as that of a machine of its own may be.
+func (s *Store) Ahead(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = d
 }
 
 // Ready returns nil: memory takes writes.

@@ -80,7 +80,7 @@ func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, do
 }
 
 // Park implements gateway.Worker.
-func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, reason gateway.ParkReason) error {
+func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, reason gateway.ParkReason) error {
 	return s.fenced(ctx, "park", l, func(pt *partition) error {
 		to := pt.queue(gateway.ParkQueue(from, lane))
 		for _, id := range ids {
@@ -89,7 +89,7 @@ func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, l
 				to.append(it)
 			}
 		}
-		until = until.UTC().Truncate(time.Millisecond)
+		until := time.Now().Add(s.ahead + max(wait, 0))
 		pt.parked[laneName{from, lane}] = gateway.ParkedLane{Lane: lane, From: from, Until: until, Reason: reason}
 		return nil
 	})
@@ -104,6 +104,7 @@ func (s *Store) Parked(ctx context.Context, p gateway.Partition) ([]gateway.Park
 	defer s.mu.Unlock()
 	var out []gateway.ParkedLane
 	for _, pl := range s.part(p).parked {
+		pl.Until = pl.Until.Add(-s.ahead) // what is left, from now
 		out = append(out, pl)
 	}
 	return out, nil

@@ -59,7 +59,7 @@ func TestRestart(t *testing.T) {
 	}
 	_, berr := s.Begin(ctx, l, gateway.QueueIn, ids[3], []gateway.MapEntry{{Lane: "l", Field: "f", Value: []byte("v")}})
 	err = errors.Join(berr,
-		s.Park(ctx, l, gateway.QueueIn, "l", ids[1:2], time.UnixMilli(7), gateway.ParkReauth),
+		s.Park(ctx, l, gateway.QueueIn, "l", ids[1:2], 0, gateway.ParkReauth),
 		s.Dead(ctx, l, gateway.QueueIn, ids[2], gateway.DeadReason{Code: "x"}),
 		s.Save(ctx, "a:1", gateway.Change{Kind: gateway.RecordAccount, Name: "n", Value: []byte("v")}))
 	if err != nil {

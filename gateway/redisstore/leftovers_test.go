@@ -47,7 +47,7 @@ func TestLeftovers(t *testing.T) {
 	}
 	check(s.Finish(ctx, l, gateway.QueueIn, []gateway.Entry{{ID: ids[0], Lane: entry("").Lane}}, nil))
 	check(s.Dead(ctx, l, gateway.QueueIn, ids[1], gateway.DeadReason{}))
-	check(s.Park(ctx, l, gateway.QueueIn, "l", ids[2:], time.Now(), gateway.ParkRetry))
+	check(s.Park(ctx, l, gateway.QueueIn, "l", ids[2:], 0, gateway.ParkRetry))
 	want := []string{
 		"ready", "{s01}:dead", "{s01}:epoch", "{s01}:n:in", "{s01}:own", "{s01}:parked", "{s01}:q:in", "{s01}:q:park:in:l", "{s01}:try:park:in:l",
 	}

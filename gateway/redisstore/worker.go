@@ -82,9 +82,9 @@ func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, do
 }
 
 // Park implements gateway.Worker.
-func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, reason gateway.ParkReason) error {
+func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, reason gateway.ParkReason) error {
 	p, park := l.Partition, gateway.ParkQueue(from, lane)
-	args := []any{token(l), parkField(from, lane), fmt.Sprintf("%d:%s", until.UnixMilli(), reason), attemptSeconds}
+	args := []any{token(l), parkField(from, lane), max(wait, 0).Milliseconds(), string(reason), attemptSeconds}
 	for _, id := range ids {
 		args = append(args, string(id))
 	}
@@ -96,10 +96,15 @@ func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, l
 // parkField names a lane and direction in the hash of parked lanes.
 func parkField(from gateway.Queue, lane string) string { return string(from) + ":" + lane }
 
-// Parked implements gateway.Worker.
+// Parked implements gateway.Worker. Both commands go to the same server in one pipeline, after which the rest counts from.
 func (s *Store) Parked(ctx context.Context, p gateway.Partition) ([]gateway.ParkedLane, error) {
 	key := s.parked(p)
-	out, err := s.do(ctx, key, again, []any{"hgetall", key})
+	out, err := s.do(ctx, key, again, []any{"hgetall", key}, []any{"time"})
+	if err != nil {
+		return nil, failed("parked", err)
+	}
+	now := time.Now()
+	theirs, err := clockOf(out[1])
 	if err != nil {
 		return nil, failed("parked", err)
 	}
@@ -114,9 +119,26 @@ func (s *Store) Parked(ctx context.Context, p gateway.Partition) ([]gateway.Park
 		if err != nil {
 			return nil, failed("parked", err)
 		}
-		lanes = append(lanes, gateway.ParkedLane{Lane: lane, From: gateway.Queue(from), Until: time.UnixMilli(until).UTC(), Reason: gateway.ParkReason(reason)})
+		lanes = append(lanes, gateway.ParkedLane{Lane: lane, From: gateway.Queue(from), Until: now.Add(time.UnixMilli(until).Sub(theirs)), Reason: gateway.ParkReason(reason)})
 	}
 	return lanes, nil
+}
+
+// clockOf reads the answer to TIME: seconds and microseconds.
+func clockOf(answer any) (time.Time, error) {
+	parts, _ := answer.([]any)
+	if len(parts) != 2 {
+		return time.Time{}, fmt.Errorf("clock of Redis: got %v, want two numbers", answer)
+	}
+	sec, err := strconv.ParseInt(fmt.Sprint(parts[0]), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("clock of Redis: %w", err)
+	}
+	micros, err := strconv.ParseInt(fmt.Sprint(parts[1]), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("clock of Redis: %w", err)
+	}
+	return time.UnixMicro(sec*1_000_000 + micros), nil
 }
 
 // Unpark implements gateway.Worker.

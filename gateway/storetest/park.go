@@ -13,14 +13,15 @@ var parkCases = []testCase{
 	{"park/keeps the attempts of its entries", (*kit).parkAttempts},
 	{"park/directions and lanes are apart", (*kit).parkApart},
 	{"park/unpark clears the mark of an empty lane only", (*kit).parkUnpark},
+	{"park/its end is told by the store's clock", (*kit).parkClock},
 	{"park/lane limit counts queued and parked", (*kit).parkCounts},
 }
 
-var until = time.UnixMilli(1_700_000_000_123).UTC()
+const wait = 3 * time.Hour
 
 func (k *kit) park(l gateway.Lease, lane string, ids ...gateway.EntryID) {
 	k.Helper()
-	k.check("park", k.Park(k.Context(), l, in, lane, ids, until, gateway.ParkWindow))
+	k.check("park", k.Park(k.Context(), l, in, lane, ids, wait, gateway.ParkWindow))
 }
 
 func (k *kit) parkOrder() {
@@ -33,11 +34,9 @@ func (k *kit) parkOrder() {
 	k.park(l, "l", a[0], "1-1") // gone from the queue already
 	k.wantQueue(in, "x")
 	k.wantQueue(gateway.ParkQueue(in, "l"), "a b c d")
-	k.want("parked", k.parked(), []gateway.ParkedLane{{Lane: "l", From: in, Until: until, Reason: gateway.ParkWindow}})
-
-	later := until.Add(time.Hour)
-	k.check("park", k.Park(k.Context(), l, in, "l", nil, later, gateway.ParkRetry))
-	k.want("a park without entries moves the mark", k.parked(), []gateway.ParkedLane{{Lane: "l", From: in, Until: later, Reason: gateway.ParkRetry}})
+	k.want("parked", k.parked(), []parked{{"l", in, wait, gateway.ParkWindow}})
+	k.check("park", k.Park(k.Context(), l, in, "l", nil, wait+time.Hour, gateway.ParkRetry))
+	k.want("a park without entries moves the mark", k.parked(), []parked{{"l", in, wait + time.Hour, gateway.ParkRetry}})
 }
 
 func (k *kit) parkOwner() {
@@ -77,17 +76,17 @@ func (k *kit) parkAttempts() {
 func (k *kit) parkApart() {
 	l := k.acquire("r1", long)
 	k.park(l, "l", k.put(in, "l", "a")...)
-	k.check("park", k.Park(k.Context(), l, out, "l", k.put(out, "l", "b"), until, gateway.ParkRetry))
+	k.check("park", k.Park(k.Context(), l, out, "l", k.put(out, "l", "b"), wait, gateway.ParkRetry))
 	k.park(l, "l2", k.put(in, "l2", "c")...)
 	k.wantQueue(gateway.ParkQueue(in, "l"), "a")
 	k.wantQueue(gateway.ParkQueue(out, "l"), "b")
 	k.wantQueue(gateway.ParkQueue(in, "l2"), "c")
 	got := k.parked()
 	sort.Slice(got, func(i, j int) bool { return string(got[i].From)+got[i].Lane < string(got[j].From)+got[j].Lane })
-	k.want("parked", got, []gateway.ParkedLane{
-		{Lane: "l", From: in, Until: until, Reason: gateway.ParkWindow},
-		{Lane: "l2", From: in, Until: until, Reason: gateway.ParkWindow},
-		{Lane: "l", From: out, Until: until, Reason: gateway.ParkRetry},
+	k.want("parked", got, []parked{
+		{"l", in, wait, gateway.ParkWindow},
+		{"l2", in, wait, gateway.ParkWindow},
+		{"l", out, wait, gateway.ParkRetry},
 	})
 	other, err := k.Parked(k.Context(), "s08")
 	k.check("parked", err)
@@ -128,4 +127,30 @@ func (k *kit) parkCounts() {
 	k.check("read", err)
 	k.finish(l, q, es[0].ID, es[1].ID)
 	k.want("room after the parked are done", k.room(in, "l", 4), 2)
+}
+
+func (k *kit) parkClock() {
+	l := k.acquire("r1", long)
+	for _, ahead := range []time.Duration{0, 40 * time.Minute, -40 * time.Minute} {
+		if k.o.Ahead != nil {
+			k.o.Ahead(k.Store, ahead)
+		}
+		k.check("park", k.Park(k.Context(), l, in, "l", nil, time.Hour, gateway.ParkRetry))
+		k.want("left of an hour", k.parked(), []parked{{"l", in, time.Hour, gateway.ParkRetry}})
+		began := time.Now()
+		k.o.Advance(k.o.Short)
+		lanes, err := k.Parked(k.Context(), shard)
+		k.check("parked", err)
+		if left := time.Until(lanes[0].Until); (left + time.Since(began) - time.Hour).Abs() > k.o.Short/2 {
+			k.Errorf("left of an hour, %v later: got %v", time.Since(began), left)
+		}
+		for _, none := range []time.Duration{0, -time.Hour} {
+			k.check("park", k.Park(k.Context(), l, in, "l", nil, none, gateway.ParkRetry))
+			lanes, err = k.Parked(k.Context(), shard)
+			k.check("parked", err)
+			if left := time.Until(lanes[0].Until); left > 0 || left < -k.o.Short {
+				k.Errorf("left of %v: got %v, want it over at once", none, left)
+			}
+		}
+	}
 }

@@ -20,6 +20,8 @@ type Options struct {
 	Around func(*testing.T, func(*testing.T))
 	// Advance lets a time pass, really or virtually. The kit asks for multiples of Short, and for days.
 	Advance func(time.Duration)
+	// Ahead puts the store's clock ahead of ours; nil where a test cannot.
+	Ahead func(gateway.Store, time.Duration)
 	// Short is the life that the kit gives to leases, dedupe keys and expiring records: long enough that a few calls in a
 	// row end within it.
 	Short time.Duration
@@ -186,11 +188,23 @@ func (k *kit) dead() []gateway.DeadLetter {
 	return d
 }
 
-func (k *kit) parked() []gateway.ParkedLane {
+// parked is a parked lane with the time that it waits yet, to the minute.
+type parked struct {
+	Lane   string
+	From   gateway.Queue
+	Wait   time.Duration
+	Reason gateway.ParkReason
+}
+
+func (k *kit) parked() []parked {
 	k.Helper()
-	p, err := k.Parked(k.Context(), shard)
+	lanes, err := k.Parked(k.Context(), shard)
 	k.check("parked", err)
-	return p
+	var all []parked
+	for _, p := range lanes {
+		all = append(all, parked{p.Lane, p.From, time.Until(p.Until).Round(time.Minute), p.Reason})
+	}
+	return all
 }
 
 // eventually tries until it succeeds, for what a store may do a moment later.

@@ -57,7 +57,7 @@ func (k *kit) workerStarts() {
 	k.want("after it was survived", starts(in, ids[0], 3), 0)
 	k.want("tries", k.begin(l, in, ids[0]), gateway.Attempt{Number: 2, Unfinished: true})
 
-	k.check("park", k.Park(k.Context(), l, in, "l", ids[:1], time.Now().Add(long), gateway.ParkRetry))
+	k.check("park", k.Park(k.Context(), l, in, "l", ids[:1], long, gateway.ParkRetry))
 	parked, err := k.Read(k.Context(), shard, gateway.ParkQueue(in, "l"), "", 10)
 	k.check("read", err)
 	k.want("after it was parked", starts(gateway.ParkQueue(in, "l"), parked[0].ID, 3), 0)
@@ -156,7 +156,7 @@ func (k *kit) fencedSteps(l gateway.Lease, id gateway.EntryID, parkedLane string
 	_, got["begin"] = k.Begin(k.Context(), l, in, id, maps)
 	got["fail"] = k.Fail(k.Context(), l, in, id)
 	got["finish"] = k.Finish(k.Context(), l, in, entries("l", id), maps)
-	got["park"] = k.Park(k.Context(), l, in, "l", []gateway.EntryID{id}, time.Now(), gateway.ParkRetry)
+	got["park"] = k.Park(k.Context(), l, in, "l", []gateway.EntryID{id}, 0, gateway.ParkRetry)
 	_, got["unpark"] = k.Unpark(k.Context(), l, in, parkedLane)
 	got["dead"] = k.Dead(k.Context(), l, in, id, gateway.DeadReason{})
 	return got
@@ -166,7 +166,7 @@ func (k *kit) workerFenced() {
 	a := k.acquire("r1", k.o.Short)
 	id := k.put(in, "l", "a")[0]
 	k.begin(a, in, id)
-	k.check("park", k.Park(k.Context(), a, in, "p", nil, time.UnixMilli(1000), gateway.ParkReauth))
+	k.check("park", k.Park(k.Context(), a, in, "p", nil, long, gateway.ParkReauth))
 	k.o.Advance(2 * k.o.Short)
 	b := k.acquire("r2", long)
 
@@ -181,7 +181,7 @@ func (k *kit) workerFenced() {
 	}
 	k.wantQueue(in, "a")
 	k.wantQueue(gateway.ParkQueue(in, "l"), "")
-	k.want("parked", k.parked(), []gateway.ParkedLane{{Lane: "p", From: in, Until: time.UnixMilli(1000).UTC(), Reason: gateway.ParkReauth}})
+	k.want("parked", k.parked(), []parked{{"p", in, long, gateway.ParkReauth}})
 	k.want("maps", k.lookup("l", "fenced"), nil2map)
 	k.want("dead letters", len(k.dead()), 0)
 	k.want("attempt of the new owner", k.begin(b, in, id), gateway.Attempt{Number: 2, Unfinished: true})

@@ -30,7 +30,7 @@ var (
 // breaker leaves a host alone while it fails.
 type breaker struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[any]
-	until   atomic.Int64 // when the next call may try the host, Unix nanoseconds
+	until   atomic.Pointer[time.Time] // when the next call may try the host, by the monotonic clock: the other one may jump
 }
 
 var _ gateway.Breaker = (*breaker)(nil)
@@ -89,7 +89,8 @@ func newBreaker(changed func(gobreaker.State)) *breaker {
 		IsExcluded:  func(err error) bool { return errors.Is(err, errNoCall) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				b.until.Store(time.Now().Add(breakerPause).UnixNano())
+				until := time.Now().Add(breakerPause)
+				b.until.Store(&until)
 			}
 			changed(to)
 		},
@@ -102,7 +103,7 @@ func (b *breaker) Wait() time.Duration {
 	if b.circuit.State() != gobreaker.StateOpen {
 		return 0
 	}
-	return max(time.Until(time.Unix(0, b.until.Load())), time.Millisecond)
+	return max(time.Until(*b.until.Load()), time.Millisecond)
 }
 
 // Enter implements gateway.Breaker.

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// TestChaosClock makes the wall clock jump both ways; what was measured meanwhile is not longer for it.
-func TestChaosClock(t *testing.T) {
+// jumping bends the clock for a test, and returns what makes it jump.
+func jumping(t *testing.T) (jump func(seconds int64)) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "clock")
-	jump := func(seconds int64) {
+	jump = func(seconds int64) {
 		t.Helper()
 		f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -29,6 +30,19 @@ func TestChaosClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { jump(0) })
+	return jump
+}
+
+// TestChaosClocks makes the wall clock jump both ways. It bends the clock of the process once, so that all that it does to what
+// measures time is looked at in one test.
+func TestChaosClocks(t *testing.T) {
+	jump := jumping(t)
+	t.Run("the clocks", func(t *testing.T) { testClocks(t, jump) })
+	t.Run("a breaker's pause", func(t *testing.T) { testBreakerClock(t, jump) })
+}
+
+// testClocks: what was measured while a clock jumps is not longer for it.
+func testClocks(t *testing.T, jump func(int64)) {
 	began := time.Now()
 	for _, seconds := range []int64{90, -90, 0} {
 		jump(seconds)
@@ -39,6 +53,18 @@ func TestChaosClock(t *testing.T) {
 		}
 		if took := now.Sub(began); took < 0 || took > 5*time.Second {
 			t.Errorf("the monotonic clock jumped by %s", took)
+		}
+	}
+}
+
+// testBreakerClock: a host is left alone as long as it was to be, however the clock jumps meanwhile: whoever asks waits so long at
+// once, and in a park, which outlasts the jump.
+func testBreakerClock(t *testing.T, jump func(int64)) {
+	b := failing(breakerFailures)
+	for _, seconds := range []int64{-90, 90, 0} {
+		jump(seconds)
+		if got := b.Wait(); got > breakerPause || got < breakerPause-5*time.Second {
+			t.Errorf("the clock jumped by %d s: got %s to wait, want what is left of %s", seconds, got, breakerPause)
 		}
 	}
 }

@@ -175,8 +175,8 @@ func (u *unfenced) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue,
 	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Finish(ctx, l, q, done, maps) })
 }
 
-func (u *unfenced) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, reason gateway.ParkReason) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Park(ctx, l, from, lane, ids, until, reason) })
+func (u *unfenced) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, reason gateway.ParkReason) error {
+	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Park(ctx, l, from, lane, ids, wait, reason) })
 }
 
 func (u *unfenced) Unpark(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string) (done bool, err error) {

@@ -127,9 +127,9 @@ func (w watched) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id
 	return w.Store.Begin(ctx, l, q, id, maps)
 }
 
-func (w watched) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, reason gateway.ParkReason) (err error) {
+func (w watched) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, reason gateway.ParkReason) (err error) {
 	defer func(began time.Time) { w.end("park", began, err) }(time.Now())
-	return w.Store.Park(ctx, l, from, lane, ids, until, reason)
+	return w.Store.Park(ctx, l, from, lane, ids, wait, reason)
 }
 
 func (w watched) Dead(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, why gateway.DeadReason) (err error) {

@@ -346,8 +346,14 @@ func (r *rig) pending(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
+// questionLimit is how long one question to Redis may take. Whoever waits for something asks again: one that hangs, as over a connection
+// that a fault has cut, must not take the whole of a wait, and say nothing of what is waited for.
+const questionLimit = 3 * time.Second
+
 // queues adds what the queues on a node hold, by their names.
 func queues(ctx context.Context, node *lab.Redis, out map[string]int) error {
+	ctx, cancel := context.WithTimeout(ctx, questionLimit)
+	defer cancel()
 	const script = "local out = {} for _, k in ipairs(redis.call('KEYS', 'p:{*}:q:*')) do out[#out + 1] = k out[#out + 1] = redis.call('XLEN', k) end return out"
 	answer, err := node.Do(ctx, "EVAL", script, "0")
 	if err != nil {
