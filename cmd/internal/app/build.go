@@ -273,7 +273,7 @@ func (b *builder) graph(ctx context.Context, a *App, kek []byte) error {
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{
-		Tokens: gateway.NewTokens(a.store, keys), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
+		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
 		Instances: b.made, ParseUser: parseUser,
 	}
 	return b.components(a, texts)
