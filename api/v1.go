@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"postern/api/docs"
+	"postern/api/internal/page"
 	"postern/gateway"
 )
 
@@ -72,6 +74,12 @@ func (v v1) routes(r chi.Router) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(document) // a caller that is gone hears nothing
 	})
+	r.Method(http.MethodGet, "/docs", docs.New(document, "/v1/openapi.yaml", "/v1/docs"))
+	r.Method(http.MethodGet, "/docs/{file}", page.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !page.File(w, r) {
+			notFound(w, r)
+		}
+	})))
 	viewer := r.With(g.needs(gateway.RoleViewer))
 	viewer.Get("/whoami", v.answer(v.whoami))
 	viewer.Get("/adapters", v.answer(v.adapters))
