@@ -10,8 +10,8 @@ type FidelityRow struct {
 	Name string
 	// Cell says how it is on an adapter with these Caps of a direct chat at best; "-" is not at all.
 	Cell func(Caps) string
-	// Feature is set where the row is about one. Without says what Plan makes of it where the platform lacks it; it is empty for what
-	// comes from the platform, and for text.
+	// Feature is set where the row is about one. Without says what becomes of it where the platform lacks it, empty where there is nothing
+	// to say.
 	Feature Feature
 	Without string
 }
@@ -47,11 +47,11 @@ var fidelityWords = map[Feature][2]string{
 	FeatureEdit:      {"edits", "a new message that says so (✎)"},
 	FeatureRetract:   {"retractions", "refused, with the reason"},
 	FeatureReact:     {"reactions", "refused, with the reason"},
-	FeatureDelivered: {"delivery is told", ""},
+	FeatureDelivered: {"delivery is told", "a receipt says that the platform has taken it"},
 	FeatureReadOut:   {"the user's reading is told", "dropped: nobody waits for it"},
-	FeatureReadIn:    {"the contact's reading is told", ""},
+	FeatureReadIn:    {"the contact's reading is told", "never told"},
 	FeatureTypingOut: {"the user's typing is shown", "dropped: nobody waits for it"},
-	FeatureTypingIn:  {"the contact's typing is shown", ""},
+	FeatureTypingIn:  {"the contact's typing is shown", "never shown"},
 	FeaturePresence:  {"presence", ""},
 	FeatureProfile:   {"names and pictures", ""},
 	FeatureBlock:     {"blocking", ""},
