@@ -115,7 +115,7 @@ func (h *history) samples() []sample {
 	defer h.mu.Unlock()
 	out := make([]sample, 0, min(h.n, kept))
 	for i := max(0, h.n-kept); i < h.n; i++ {
-		if s := h.ring[i%kept]; time.Since(s.at) <= span {
+		if s := h.ring[i%kept]; time.Since(s.at) < span {
 			out = append(out, s)
 		}
 	}

@@ -64,6 +64,10 @@ func TestHistory(t *testing.T) {
 		}
 		cancel()
 		<-ended
+		gatewaytest.Advance(span / 2)
+		if got := len(g.history.samples()); got != kept/2 {
+			t.Errorf("half an hour after the last look: got %d samples, want those of the last hour, %d", got, kept/2)
+		}
 	})
 }
 
