@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -97,13 +99,13 @@ func sayOf(v overviewView) string {
 	if v.Fault != "" {
 		return v.Fault
 	}
-	down := ""
+	said := []string{v.Letters + " dead letters", strconv.Itoa(v.Chats) + " parked chats"}
 	for _, a := range v.Adapters {
 		if tone(a.State) == "bad" {
-			down += ", " + string(a.ID) + " " + inWords(a.State)
+			said = append(said, string(a.ID)+" "+inWords(a.State))
 		}
 	}
-	return fmt.Sprintf("%s dead letters, %d parked chats%s", v.Letters, v.Chats, down)
+	return strings.Join(said, ", ")
 }
 
 func lettersIn(k counts) string {

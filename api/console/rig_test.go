@@ -94,6 +94,7 @@ func (o *world) take(what string, id gateway.LetterID) error {
 func (o *world) ReplayLetter(_ context.Context, id gateway.LetterID) error {
 	return o.take("replay", id)
 }
+
 func (o *world) DropLetter(_ context.Context, id gateway.LetterID) error { return o.take("drop", id) }
 
 func (o *world) each(ctx context.Context, what string, f gateway.LetterFilter) (n int, err error) {
@@ -226,11 +227,11 @@ func parseUser(s string) (gateway.UserID, error) {
 
 // gauges are metrics under the names that a gateway has.
 type gauges struct {
-	registry                               *prometheus.Registry
-	ingest, send, hooks                    *prometheus.CounterVec
-	state, leader, queued, accounts, plain *prometheus.GaugeVec
-	slow, store                            *prometheus.HistogramVec
-	single                                 map[string]prometheus.Gauge
+	registry                        *prometheus.Registry
+	ingest, send, hooks             *prometheus.CounterVec
+	state, leader, queued, accounts *prometheus.GaugeVec
+	slow, store                     *prometheus.HistogramVec
+	single                          map[string]prometheus.Gauge
 }
 
 func newGauges() *gauges {
