@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
@@ -70,17 +69,6 @@ func open(t *testing.T, typ adapters.Type) gateway.Adapter {
 	return a
 }
 
-// words are how the table names features.
-var words = map[gateway.Feature]string{
-	gateway.FeatureText: "text", gateway.FeatureMedia: "files", gateway.FeatureLocation: "places", gateway.FeatureContact: "contact cards",
-	gateway.FeaturePoll: "polls", gateway.FeatureSticker: "stickers", gateway.FeatureAnswer: "answers to polls and buttons",
-	gateway.FeatureStyling: "styled text", gateway.FeatureReply: "replies", gateway.FeatureEdit: "edits", gateway.FeatureRetract: "retractions",
-	gateway.FeatureReact: "reactions", gateway.FeatureDelivered: "delivery is told", gateway.FeatureReadOut: "the user's reading is told",
-	gateway.FeatureReadIn: "the contact's reading is told", gateway.FeatureTypingOut: "the user's typing is shown",
-	gateway.FeatureTypingIn: "the contact's typing is shown", gateway.FeaturePresence: "presence", gateway.FeatureProfile: "names and pictures",
-	gateway.FeatureBlock: "blocking", gateway.FeatureReport: "reporting", gateway.FeatureGroups: "groups",
-}
-
 // TestFeatureTable holds the README's table against what the adapters declare of a direct chat at best; -update writes it.
 func TestFeatureTable(t *testing.T) {
 	const file, begin, end = "../README.md", "<!-- features: go test ./adapters -run TestFeatureTable -update -->\n", "<!-- /features -->"
@@ -116,91 +104,16 @@ func table(t *testing.T) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n%s\n", head, rule)
-	row := func(name string, cell func(gateway.Caps) string) {
-		b.WriteString("| " + name + " |")
+	for _, r := range gateway.Fidelity() {
+		if r.Name == "" {
+			t.Errorf("feature %s: the table has no words for it", r.Feature)
+		}
+		b.WriteString("| " + r.Name + " |")
 		for _, c := range columns {
-			b.WriteString(" " + cell(c) + " |")
+			b.WriteString(" " + r.Cell(c) + " |")
 		}
 		b.WriteByte('\n')
 	}
-	for _, f := range gateway.Features() {
-		if words[f] == "" {
-			t.Errorf("feature %s: the table has no words for it", f)
-		}
-		row(words[f], func(c gateway.Caps) string { return level(c.Levels[f]) })
-	}
-	row("longest text", textLimit)
-	row("largest file", mediaLimit)
-	row("edits within", func(c gateway.Caps) string { return age(c, gateway.FeatureEdit, c.EditFor) })
-	row("retractions within", func(c gateway.Caps) string { return age(c, gateway.FeatureRetract, c.RetractFor) })
-	row("the user may write", window)
-	row("a send whose answer was lost", again)
 	b.WriteByte('\n')
 	return b.String()
-}
-
-func level(l gateway.Level) string {
-	if l == gateway.None {
-		return "-"
-	}
-	return l.String()
-}
-
-func textLimit(c gateway.Caps) string {
-	unit := map[gateway.TextUnit]string{gateway.CodePoints: "characters", gateway.UTF16Units: "UTF-16 units", gateway.Bytes: "bytes"}[c.TextUnit]
-	if c.TextMax == 0 {
-		return "any"
-	}
-	return fmt.Sprintf("%d %s", c.TextMax, unit)
-}
-
-func mediaLimit(c gateway.Caps) string {
-	switch {
-	case !c.Has(gateway.FeatureMedia):
-		return "-"
-	case c.MediaMax == 0:
-		return "any"
-	case c.MediaMax%(1<<20) == 0:
-		return fmt.Sprintf("%d MiB", c.MediaMax>>20)
-	}
-	return fmt.Sprintf("%.0f MB", float64(c.MediaMax)/1e6)
-}
-
-func age(c gateway.Caps, f gateway.Feature, limit time.Duration) string {
-	switch {
-	case !c.Has(f):
-		return "-"
-	case limit == 0:
-		return "any time"
-	}
-	return hours(limit)
-}
-
-// window is when a user may write at all.
-func window(c gateway.Caps) string {
-	switch {
-	case c.Window == nil:
-		return "any time"
-	case c.Window.Reopen:
-		return hours(c.Window.For) + " after the contact, or by a template"
-	}
-	return hours(c.Window.For) + " after the contact"
-}
-
-// again is what becomes of an op whose answer was lost.
-func again(c gateway.Caps) string {
-	switch {
-	case c.Idempotent:
-		return "repeated under its key, once there"
-	case c.Echo:
-		return "awaited as an echo, then repeated"
-	}
-	return "repeated: may come twice"
-}
-
-func hours(d time.Duration) string {
-	if d%time.Hour == 0 {
-		return fmt.Sprintf("%d h", d/time.Hour)
-	}
-	return fmt.Sprintf("%d min", d/time.Minute)
 }

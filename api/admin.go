@@ -22,18 +22,20 @@ type Check struct {
 	Probe func(context.Context) error
 }
 
-// AdminConfig is what the operator's side works with. All fields but Control are required.
+// AdminConfig is what the operator's side works with. All fields but Control and Console are required.
 type AdminConfig struct {
 	// Checks decide /readyz. Who leads is not among them: a standby replica is ready too.
 	Checks  []Check
 	Metrics prometheus.Gatherer
 	// Control is served below /v1; nil: nothing is.
 	Control *Control
+	// Console is served as /console and all below it; nil: nothing is.
+	Console http.Handler
 	Log     *slog.Logger
 }
 
 // Admin returns the handler for the operator's tools. Health and metrics have no authentication, so that it belongs on a loopback
-// address; what is below /v1 wants a token.
+// address; what is below /v1 and /console wants a token.
 func Admin(cfg AdminConfig) http.Handler {
 	r := chi.NewRouter()
 	r.Use(harden, contain(cfg.Log))
@@ -46,6 +48,11 @@ func Admin(cfg AdminConfig) http.Handler {
 	}))
 	if cfg.Control != nil {
 		r.Route("/v1", v1{*cfg.Control, cfg.Log}.routes)
+	}
+	if cfg.Console != nil {
+		r.Handle("/console", cfg.Console)
+		r.Handle("/console/*", cfg.Console)
+		r.Get("/", http.RedirectHandler("/console", http.StatusSeeOther).ServeHTTP)
 	}
 	return r
 }

@@ -18,6 +18,8 @@ import (
 type Tokens interface {
 	// Check returns gateway.ErrToken for what is none.
 	Check(ctx context.Context, secret string) (gateway.Token, error)
+	// Still returns gateway.ErrToken when what Check returned is over by now.
+	Still(ctx context.Context, t gateway.Token) error
 }
 
 const (
@@ -28,17 +30,35 @@ const (
 	maxCallers = 4096
 )
 
-// guard asks for a bearer token (RFC 6750) whose role may do what a route needs.
-type guard struct {
-	tokens Tokens
-	log    *slog.Logger
+// Guard asks for a bearer token (RFC 6750) whose role may do what a route needs. There is one for all who ask for tokens, so that an
+// address has its wrong ones counted together.
+type Guard struct {
+	Tokens
+	log *slog.Logger
 
 	mu    sync.Mutex
 	wrong map[string]*rate.Limiter
 }
 
-func newGuard(tokens Tokens, log *slog.Logger) *guard {
-	return &guard{tokens: tokens, log: log, wrong: map[string]*rate.Limiter{}}
+// NewGuard returns a guard that nobody has sent a wrong token yet.
+func NewGuard(tokens Tokens, log *slog.Logger) *Guard {
+	return &Guard{Tokens: tokens, log: log, wrong: map[string]*rate.Limiter{}}
+}
+
+// ErrTired: so many wrong tokens came from an address that it has to wait.
+var ErrTired = errors.New("api: too many wrong tokens came from this address")
+
+// Admit returns what a secret stands for: gateway.ErrToken for nothing, ErrTired when the address that it comes from has to wait.
+func (g *Guard) Admit(r *http.Request, secret string) (gateway.Token, error) {
+	from := caller(r, nil)
+	if g.tired(from) {
+		return gateway.Token{}, ErrTired
+	}
+	t, err := g.Check(r.Context(), secret)
+	if errors.Is(err, gateway.ErrToken) {
+		g.count(from)
+	}
+	return t, err
 }
 
 type tokenKey struct{}
@@ -50,13 +70,11 @@ func token(r *http.Request) gateway.Token {
 }
 
 // needs lets requests through whose token has at least a role.
-func (g *guard) needs(role gateway.Role) func(http.Handler) http.Handler {
+func (g *Guard) needs(role gateway.Role) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			from := caller(r, nil)
-			if g.tired(from) {
-				w.Header().Set("Retry-After", "60")
-				refuse(w, http.StatusTooManyRequests, "Too many wrong tokens came from this address.")
+			if g.tired(caller(r, nil)) {
+				tooMany(w)
 				return
 			}
 			scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -65,10 +83,11 @@ func (g *guard) needs(role gateway.Role) func(http.Handler) http.Handler {
 				refuse(w, http.StatusUnauthorized, "This needs a token: \"Authorization: Bearer ...\"; postern token create makes one.")
 				return
 			}
-			t, err := g.tokens.Check(r.Context(), secret)
+			t, err := g.Admit(r, secret)
 			switch {
+			case errors.Is(err, ErrTired):
+				tooMany(w)
 			case errors.Is(err, gateway.ErrToken):
-				g.count(from)
 				w.Header().Set("WWW-Authenticate", `Bearer realm="postern", error="invalid_token"`)
 				refuse(w, http.StatusUnauthorized, "The token is unknown or over.")
 			case err != nil:
@@ -84,8 +103,13 @@ func (g *guard) needs(role gateway.Role) func(http.Handler) http.Handler {
 	}
 }
 
+func tooMany(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "60")
+	refuse(w, http.StatusTooManyRequests, "Too many wrong tokens came from this address.")
+}
+
 // tired reports whether an address has sent too many wrong tokens.
-func (g *guard) tired(from string) bool {
+func (g *Guard) tired(from string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.wrong[from]
@@ -93,7 +117,7 @@ func (g *guard) tired(from string) bool {
 }
 
 // count notes a wrong token.
-func (g *guard) count(from string) {
+func (g *Guard) count(from string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.wrong[from]

@@ -6,6 +6,7 @@
 //	        GET, HEAD /m/{token}/{name}             files of the own store
 //	Admin:  GET /healthz /readyz /metrics
 //	        /v1/...                                 the operator's tools, with a bearer token
+//	        /console/...                            the operator's pages (package console)
 //
 // Errors are problem details (RFC 9457). Nothing of a request's content, query or credentials is logged.
 package api

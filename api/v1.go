@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"postern/api/docs"
+	"postern/api/internal/page"
 	"postern/gateway"
 )
 
@@ -33,12 +35,14 @@ type Audit interface {
 	Add(ctx context.Context, actor, action, object string) (gateway.AuditEntry, error)
 	// AddAbout returns the salt by which alone the line can be shown to be about the user.
 	AddAbout(ctx context.Context, actor, action, object string, user gateway.UserID) (e gateway.AuditEntry, salt string, err error)
+	// Last is the newest line, the zero AuditEntry of an empty log.
+	Last(ctx context.Context) (gateway.AuditEntry, error)
 	Lines(ctx context.Context, after int64, n int) ([]gateway.AuditEntry, error)
 }
 
 // Control is the operator's side of the API. All fields are required.
 type Control struct {
-	Tokens     Tokens
+	Guard      *Guard
 	Operations Operations
 	Users      Users
 	Audit      Audit
@@ -65,11 +69,17 @@ type v1 struct {
 }
 
 func (v v1) routes(r chi.Router) {
-	g := newGuard(v.Tokens, v.log)
+	g := v.Guard
 	r.Get("/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(document) // a caller that is gone hears nothing
 	})
+	r.Method(http.MethodGet, "/docs", docs.New(document, "/v1/openapi.yaml", "/v1/docs"))
+	r.Method(http.MethodGet, "/docs/{file}", page.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !page.File(w, r) {
+			notFound(w, r)
+		}
+	})))
 	viewer := r.With(g.needs(gateway.RoleViewer))
 	viewer.Get("/whoami", v.answer(v.whoami))
 	viewer.Get("/adapters", v.answer(v.adapters))
@@ -133,12 +143,6 @@ func (v v1) refuse(w http.ResponseWriter, err error) {
 	}
 	v.log.Warn("operator's request not answered", "err", err)
 	refuseForNow(w, retrySoon, "The gateway cannot answer this now.")
-}
-
-// note writes down who is about to do what.
-func (v v1) note(r *http.Request, action, object string) error {
-	_, err := v.Audit.Add(r.Context(), token(r).Name, action, object)
-	return err
 }
 
 // decode reads a body strictly.

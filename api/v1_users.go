@@ -58,7 +58,7 @@ func (v v1) export(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := v.Users.Export(r.Context(), user, q.Get("after"))
+	page, next, err := v.ExportUser(r.Context(), token(r).Name, user, q.Get("after"))
 	switch {
 	case errors.Is(err, gateway.ErrNoAccount):
 		return nil, gateway.ErrNotFound
@@ -66,11 +66,6 @@ func (v v1) export(r *http.Request) (any, error) {
 		return nil, &wrong{"after", "It is not the next of a page of this user.", false}
 	case err != nil:
 		return nil, err
-	}
-	if q.Get("after") == "" { // once for all pages
-		if _, _, err := v.Audit.AddAbout(r.Context(), token(r).Name, "user.export", "", user); err != nil {
-			return nil, err
-		}
 	}
 	return ExportView{gateway.ExportSchema, page, next}, nil
 }
@@ -80,17 +75,9 @@ func (v v1) erase(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Of who is unknown there is nothing to write down.
-	if _, _, err := v.Users.Export(r.Context(), user, ""); errors.Is(err, gateway.ErrNoAccount) {
+	got, err := v.EraseUser(r.Context(), token(r).Name, user)
+	if errors.Is(err, gateway.ErrNoAccount) {
 		return nil, gateway.ErrNotFound
 	}
-	line, salt, err := v.Audit.AddAbout(r.Context(), token(r).Name, "user.erase", "", user)
-	if err != nil {
-		return nil, err
-	}
-	got, err := v.Users.Erase(r.Context(), user)
-	if err != nil && !errors.Is(err, gateway.ErrNoAccount) { // somebody else was faster
-		return nil, err
-	}
-	return ErasedView{got.Accounts, got.Pending, line.Seq, salt}, nil
+	return got, err
 }

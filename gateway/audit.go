@@ -100,7 +100,7 @@ func (a *Audit) Add(ctx context.Context, actor, action, object string) (AuditEnt
 
 func (a *Audit) add(ctx context.Context, e AuditEntry) (AuditEntry, error) {
 	for range auditTries {
-		last, err := a.last(ctx)
+		last, err := a.Last(ctx)
 		if err != nil {
 			return AuditEntry{}, err
 		}
@@ -124,8 +124,8 @@ func (a *Audit) add(ctx context.Context, e AuditEntry) (AuditEntry, error) {
 	return AuditEntry{}, errors.New("gateway: audit: too many others write at once")
 }
 
-// last returns the newest line, the zero AuditEntry of an empty log.
-func (a *Audit) last(ctx context.Context) (AuditEntry, error) {
+// Last returns the newest line, the zero AuditEntry of an empty log.
+func (a *Audit) Last(ctx context.Context) (AuditEntry, error) {
 	got, err := a.store.Load(ctx, RecordKey{ownerAudit, RecordAudit, auditHead})
 	if err != nil || got[0] == nil {
 		return AuditEntry{}, err

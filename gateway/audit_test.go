@@ -51,6 +51,9 @@ func TestAuditChain(t *testing.T) {
 		before = e
 		seen[e.Actor+" "+e.Object]++
 	}
+	if last, err := log.Last(t.Context()); err != nil || last != before {
+		t.Errorf("last: got %+v and %v, want %+v", last, err, before)
+	}
 	if len(all) != 20 || len(seen) != 20 {
 		t.Errorf("got %d lines, %d of them different, want 20", len(all), len(seen))
 	}

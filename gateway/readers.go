@@ -11,11 +11,16 @@ import (
 
 // readersNotice says who can read a chat.
 func readersNotice(texts *Texts, lang string, d Descriptor) string {
-	mode := func(m Mode) string { return texts.Say(lang, modeText(m), d.Platform) }
+	mode := func(m Mode) string { return texts.Mode(lang, m, d.Platform) }
 	if d.Out == d.In {
 		return texts.Say(lang, TextReadersBoth, mode(d.Out))
 	}
 	return texts.Say(lang, TextReaders, mode(d.Out), mode(d.In))
+}
+
+// Mode says who can read what goes to or comes from a platform.
+func (t *Texts) Mode(lang string, m Mode, platform string) string {
+	return t.Say(lang, modeText(m), platform)
 }
 
 // modeText is the text of a mode. What is not declared protected is not.

@@ -130,6 +130,25 @@ func (t *Tokens) Check(ctx context.Context, secret string) (Token, error) {
 	return rec.token(), nil
 }
 
+// Still returns nil while a token that Check returned is good, ErrToken when it was revoked or is over. Who has asked for a secret once
+// need not keep it.
+func (t *Tokens) Still(ctx context.Context, was Token) error {
+	key := t.keys.tokenKey(was.Name)
+	got, err := t.store.Load(ctx, key)
+	if err != nil {
+		return fmt.Errorf("gateway: token: %w", err)
+	}
+	rec, err := t.open(key.Name, got[0])
+	if err != nil {
+		return err
+	}
+	// Another of the same name was made at another time.
+	if now := rec.token(); now.Name == "" || !now.Made.Equal(was.Made) || !now.Until.IsZero() && !time.Now().Before(now.Until) {
+		return ErrToken
+	}
+	return nil
+}
+
 func (t *Tokens) open(name string, sealed []byte) (tokenRecord, error) {
 	if sealed == nil { // as long as for a token that is there
 		return tokenRecord{Hash: make([]byte, sha256.Size)}, nil

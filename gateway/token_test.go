@@ -39,6 +39,9 @@ func TestTokens(t *testing.T) {
 				t.Errorf("check of %s: %v", want[n].Name, err)
 			}
 			diff(t, "token", got, want[n])
+			if err := tokens.Still(ctx, got); err != nil {
+				t.Errorf("still %s: %v", want[n].Name, err)
+			}
 		}
 		if strings.Contains(rec.wrote.String(), "alice") || strings.Contains(rec.wrote.String(), strings.Split(alice, "_")[2]) {
 			t.Error("the store saw a token or its name")
@@ -58,6 +61,20 @@ func TestTokens(t *testing.T) {
 			if got, err := tokens.Check(ctx, secret); !errors.Is(err, gateway.ErrToken) || got != (gateway.Token{}) {
 				t.Errorf("a token that is %s: got %+v and %v, want ErrToken", what, got, err)
 			}
+		}
+		for _, was := range append(want, gateway.Token{}) {
+			if err := tokens.Still(ctx, was); !errors.Is(err, gateway.ErrToken) {
+				t.Errorf("still %q, which is over: got %v, want ErrToken", was.Name, err)
+			}
+		}
+		if _, err := tokens.Create(ctx, "alice", gateway.RoleAdmin, 0); err != nil {
+			t.Error(err)
+		}
+		if err := tokens.Still(ctx, want[0]); !errors.Is(err, gateway.ErrToken) {
+			t.Errorf("still alice, of whom another was made: got %v, want ErrToken", err)
+		}
+		if err := tokens.Revoke(ctx, "alice"); err != nil {
+			t.Error(err)
 		}
 		if err := tokens.Revoke(ctx, "alice"); !errors.Is(err, gateway.ErrNotFound) {
 			t.Errorf("revoked twice: got %v, want ErrNotFound", err)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the demonstration or the tests need, and nothing else: Debian packages, and a web client.
+# Installs what the demonstration or the tests need, and nothing else: Debian packages, a web client, and what looks for barriers on pages.
 #
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
 #   deploy/dev/install.sh page   these, and Converse.js in .cache, for the page of the demonstration
-#   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive; Converse.js as well, in .cache
+#   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive; Converse.js and axe-core as well, in .cache
 #
 # Needs root or sudo only when a package is missing. The services of the packages are not started, and what
 # is installed already is not touched.
@@ -12,10 +12,12 @@ set -euo pipefail
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
 test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus)
 
-# The web client, as its package of npm, held to its content.
+# The web client and the checker of pages, as their packages of npm, held to their content.
 converse=14.0.0
 cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache
 converse_sha512=2c5520d37d230da955e3bbc8fefc953ea60f65f2585c56ee6eaf2fd1c1437b6cd735e786124dd4a74163fd64f34fab7ee9da3e700213a32ef77808fb44d0e3d9
+axe=4.11.0
+axe_sha512=8a561a9c453cbf1c417b1a4977c716338125490ab841cb422ca8a1d1349f8c87c24137b21ffeb356b98825f2cfaca4ca2516e21be71f9d96d02230252661758d
 
 case "${1:-}" in
 demo | page) wanted=("${demo[@]}") ;;
@@ -27,29 +29,29 @@ test) wanted=("${test[@]}") ;;
 esac
 
 # Some systems have npm from elsewhere.
-if [ "$1" != demo ] && [ ! -e "$cache/converse-$converse/dist/converse.min.js" ] && ! command -v npm >/dev/null; then
+if [ "$1" != demo ] && { [ "$1" = test ] || [ ! -e "$cache/converse-$converse/dist/converse.min.js" ]; } && ! command -v npm >/dev/null; then
 	wanted+=(npm)
 fi
 
-# fetch_converse puts the client's files into .cache/converse-<version>/dist.
-fetch_converse() {
+# fetch PACKAGE VERSION SHA512 HOME PART puts one part of a package of npm into .cache/HOME-VERSION.
+fetch() {
 	local home part
-	home=$cache/converse-$converse
-	[ -e "$home/dist/converse.min.js" ] && return 0
-	echo "fetching: converse.js $converse"
+	home=$cache/$4-$2
+	[ -e "$home/$5" ] && return 0
+	echo "fetching: $1 $2"
 	mkdir -p "$cache"
 	part=$(mktemp -d "$cache/part.XXXXXX")
-	if ! (cd "$part" && npm pack --silent "converse.js@$converse" >/dev/null); then
+	if ! (cd "$part" && npm pack --silent "$1@$2" >/dev/null); then
 		rm -rf "$part"
-		echo "$0: npm does not hand over converse.js $converse" >&2
+		echo "$0: npm does not hand over $1 $2" >&2
 		return 1
 	fi
-	if ! echo "$converse_sha512  $part/converse.js-$converse.tgz" | sha512sum --check --status; then
+	if ! echo "$3  $part/$1-$2.tgz" | sha512sum --check --status; then
 		rm -rf "$part"
-		echo "$0: converse.js $converse is not the package that is expected here" >&2
+		echo "$0: $1 $2 is not the package that is expected here" >&2
 		return 1
 	fi
-	tar -xzf "$part/converse.js-$converse.tgz" -C "$part" package/dist
+	tar -xzf "$part/$1-$2.tgz" -C "$part" "package/$5"
 	rm -rf "$home"
 	mv "$part/package" "$home"
 	rm -rf "$part"
@@ -58,8 +60,13 @@ fetch_converse() {
 # beside is what the packages do not hold.
 beside() {
 	case $mode in
-	test) fetch_converse ;;
-	page) fetch_converse || echo "$0: going on without the web client: the page says how to do without" ;;
+	test)
+		fetch converse.js "$converse" "$converse_sha512" converse dist
+		fetch axe-core "$axe" "$axe_sha512" axe-core axe.min.js
+		;;
+	page)
+		fetch converse.js "$converse" "$converse_sha512" converse dist || echo "$0: going on without the web client: the page says how to do without"
+		;;
 	esac
 }
 mode=$1

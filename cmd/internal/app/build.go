@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 
 	"postern/adapters"
 	"postern/api"
+	"postern/api/console"
 	"postern/gateway"
 	"postern/gateway/memstore"
 	"postern/gateway/redisstore"
@@ -54,6 +54,7 @@ type App struct {
 	signals sync.WaitGroup // what carries fleeting stanzas to the components
 	public  *listener
 	admin   *listener
+	console *console.Console
 	ready   atomic.Bool
 
 	storeStats *storeMetrics
@@ -111,6 +112,7 @@ type builder struct {
 	documents []gateway.Publisher
 	metrics   *gateway.Metrics
 	control   *api.Control
+	texts     *gateway.Texts
 }
 
 // instances opens every adapter, in the order of their names.
@@ -255,6 +257,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		return err
 	}
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
+	b.texts = texts
 	a.gateway = gateway.New(
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
@@ -270,7 +273,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{
-		Tokens: gateway.NewTokens(a.store, keys), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
+		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
 		Instances: b.made, ParseUser: parseUser,
 	}
 	return b.components(a, texts)
@@ -359,49 +362,6 @@ func (a *App) fleeting(id gateway.AdapterID) func(context.Context) <-chan []byte
 		})
 		return out
 	}
-}
-
-// listeners makes both HTTP servers.
-func (b *builder) listeners(a *App) error {
-	h := b.cfg.HTTP
-	proxies, _ := h.proxies()
-	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a, proxies), b.o.Log)}
-	a.admin = &listener{name: "admin", addr: h.Admin, server: api.NewServer(api.Admin(api.AdminConfig{
-		Checks:  []api.Check{{Name: "store", Probe: a.store.Ready}, {Name: "running", Probe: a.running}},
-		Metrics: b.registry, Control: b.control, Log: b.o.Log,
-	}), b.o.Log)}
-	if h.TLS.CertFile == "" {
-		return nil
-	}
-	cert, err := newCertificate(h.TLS)
-	if err != nil {
-		return b.cfg.at.problem("http.tls", "%v", err)
-	}
-	a.public.server.TLSConfig = cert.config()
-	return nil
-}
-
-func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
-	var hooks []gateway.AdapterID
-	for _, i := range b.made {
-		if _, ok := i.Adapter.(gateway.Webhook); ok {
-			hooks = append(hooks, i.ID)
-		}
-	}
-	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
-		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
-		Busy:     func(id gateway.AdapterID) { b.metrics.Webhook(id, "busy") },
-	})
-}
-
-var errNotRunning = errors.New("starting or stopping")
-
-func (a *App) running(context.Context) error {
-	if !a.ready.Load() {
-		return errNotRunning
-	}
-	return nil
 }
 
 // Close frees what Build opened, for an App that is not run.

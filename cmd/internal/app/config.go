@@ -63,8 +63,8 @@ type Store struct {
 
 // HTTP says where the two listeners are.
 type HTTP struct {
-	// Public takes webhooks, host:port. Admin serves health and metrics, without authentication, and the operator's tools with a
-	// token: keep it on loopback.
+	// Public takes webhooks, host:port. Admin serves health and metrics, without authentication, and the operator's tools and
+	// console with a token: keep it on loopback.
 	Public string `yaml:"public"`
 	Admin  string `yaml:"admin"`
 	// PublicURL is the origin under which platforms reach the public listener. Empty: webhooks are not announced to them.

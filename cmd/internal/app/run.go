@@ -38,6 +38,7 @@ type listener struct {
 //	    ├─ gateway.Run
 //	    ├─ upload slots asked between replicas, and old files
 //	    ├─ how the store does, for metrics
+//	    ├─ what the console's plots show
 //	    ├─ one per component: Component.Run
 //	    ├─ one per platform that is told our webhook's address
 //	    ├─ one per platform whose accounts are looked after
@@ -159,6 +160,7 @@ func (a *App) start(ctx context.Context) working {
 	w.gateway.start(ctx, a.slots.Run)
 	w.errands.start(ctx, a.sweep)
 	w.errands.start(ctx, a.watchStore)
+	w.errands.start(ctx, a.console.Run)
 	for _, l := range a.links {
 		w.components.start(ctx, l.component.Run)
 		if r, ok := l.Adapter.(gateway.Registrar); ok {
