@@ -187,5 +187,5 @@ func request(r *http.Request, body []byte) gateway.Request {
 	if token := chi.URLParam(r, "token"); token != "" {
 		q.Set("token", token)
 	}
-	return gateway.Request{Method: r.Method, Query: q, Header: r.Header.Clone(), Body: body, Now: time.Now().Unix()}
+	return gateway.Request{Method: r.Method, Query: q, Header: r.Header, Body: body, Now: time.Now().Unix()}
 }

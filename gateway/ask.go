@@ -103,7 +103,9 @@ func (g *Gateway) ingestAs(ctx context.Context, a *Account, out Outbound, opt In
 	}
 	key := a.Lane(out.Alias)
 	e := g.identity.Seal(a, g.keys.Lane(key), EntryOp, plain, time.Now())
-	_, duplicate, err := g.store.Ingest(ctx, key.Shard(), QueueOut, e, opt)
+	part := key.Shard()
+	opt.Hand = g.hand(part, QueueOut, &item{Entry: e, out: &out})
+	_, duplicate, err := g.store.Ingest(ctx, part, QueueOut, e, opt)
 	g.countIngest("out", out.Adapter, duplicate, err)
 	return err
 }
@@ -146,8 +148,10 @@ func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev E
 	}
 	key := a.Lane(alias)
 	e := g.identity.Seal(a, g.keys.Lane(key), EntryEvent, plain, time.Now())
-	_, duplicate, err := g.store.Ingest(ctx, key.Shard(), QueueIn, e, IngestOptions{
+	part := key.Shard()
+	_, duplicate, err := g.store.Ingest(ctx, part, QueueIn, e, IngestOptions{
 		Dedupe: g.keys.Name("event", string(a.ID), ev.Dedupe), DedupeFor: EventDedupe, LaneMax: inLaneMax * g.cfg.LaneMax, QueueMax: g.cfg.ShardMax,
+		Hand: g.hand(part, QueueIn, &item{Entry: e, in: &in}),
 	})
 	g.countIngest("in", a.Adapter, duplicate, err)
 	if err != nil {

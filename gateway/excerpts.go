@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -33,8 +34,8 @@ func excerptOf(c Content) string {
 		case UnsupportedPart:
 			text = p.Excerpt
 		}
-		if r := []rune(text); len(r) > excerptLong {
-			return string(r[:excerptLong-1]) + "…"
+		if utf8.RuneCountInString(text) > excerptLong {
+			return string([]rune(text)[:excerptLong-1]) + "…"
 		}
 		if text != "" {
 			return text

@@ -132,6 +132,7 @@ type Gateway struct {
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 	owners    sync.Map                      // partition -> *ownership, for the survey
+	takers    sync.Map                      // partition -> func(Queue, *item) bool: takes an entry from hand to hand (hand.go)
 }
 
 // New returns a Gateway that does nothing yet.

@@ -236,7 +236,8 @@ func (w *inWalk) begin(ctx context.Context) *verdict {
 	if len(w.show) == 0 {
 		return nil
 	}
-	if _, err := w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, w.maps); err != nil {
+	// No attempt is counted: what an earlier try has shown is known by its dedupe name, not by its number.
+	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, w.maps); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil

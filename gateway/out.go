@@ -37,8 +37,13 @@ var outStages = []func(*outWalk, context.Context) *verdict{
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
-	out, err := openEntry[Outbound](ctx, o.g.identity, it.Entry)
-	w := &outWalk{o: o, q: q, entry: it.Entry, out: out, turn: it.turn}
+	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn}
+	var err error
+	if it.out != nil { // stages write into it: a second try has one of its own
+		w.out, it.out = *it.out, nil
+	} else {
+		w.out, err = openEntry[Outbound](ctx, o.g.identity, it.Entry)
+	}
 	switch {
 	case errors.Is(err, ErrNoAccount):
 		return w.finish(ctx) // the account was erased, and what it had to say with it

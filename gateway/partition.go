@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -30,8 +29,10 @@ func (k LaneKey) Shard() Partition {
 // Redis Cluster slot, so that one script can change them together.
 type Partition string
 
-// ShardPartition returns the name of shard n.
-func ShardPartition(n int) Partition { return Partition(fmt.Sprintf("s%02d", n)) }
+// ShardPartition returns the name of shard n, two digits behind an s.
+func ShardPartition(n int) Partition {
+	return Partition([]byte{'s', byte('0' + n/10), byte('0' + n%10)})
+}
 
 // OutboxPartition returns the name of an adapter instance's outbox.
 func OutboxPartition(a AdapterID) Partition { return Partition("c:" + string(a)) }

@@ -42,7 +42,8 @@ type lane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	in      *Inbound  // decoded early where the platform numbers its events
+	in      *Inbound  // decoded early where the platform numbers its events, or never encoded (hand.go)
+	out     *Outbound // never encoded, for the first try
 	panics  int       // tries that panicked
 	found   bool      // at the head of its lane when this replica became the owner, and not tried since: see ownership.found
 	suspect bool      // found, and it was there already once when a process died
@@ -63,16 +64,18 @@ type ownership struct {
 	parked  map[laneID]ParkedLane
 	pending map[Queue]int
 	crowds  map[crowd]int
-	blocked map[Queue]time.Time // since when there is no room to read
-	known   map[Queue]bool      // queues of which everything was read that they held when this replica became the owner
-	inherit map[laneID]bool     // lanes that were parked then, and were not worked on since
-	freed   chan struct{}       // hints that there is room to read, or that a parked lane is due
+	blocked map[Queue]time.Time        // since when there is no room to read
+	known   map[Queue]bool             // queues of which everything was read that they held when this replica became the owner
+	last    map[Queue]EntryID          // the furthest entry that was read
+	handed  map[Queue]map[EntryID]bool // entries that came without being read; true: before the read that is under way
+	inherit map[laneID]bool            // lanes that were parked then, and were not worked on since
+	freed   chan struct{}              // hints that there is room to read, or that a parked lane is due
 }
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, inherit: map[laneID]bool{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{}, handed: map[Queue]map[EntryID]bool{QueueIn: {}, QueueOut: {}}, inherit: map[laneID]bool{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -97,6 +100,8 @@ func (o *ownership) read(ctx context.Context) {
 	defer o.g.replugged.Delete(o.part)
 	o.g.owners.Store(o.part, o)
 	defer o.g.owners.Delete(o.part)
+	o.g.takers.Store(o.part, func(q Queue, it *item) bool { return o.take(ctx, q, it) })
+	defer o.g.takers.Delete(o.part)
 	hint := o.g.store.Watch(ctx, o.part)
 	cursor := map[Queue]EntryID{}
 	for ctx.Err() == nil {
@@ -151,6 +156,7 @@ func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bo
 				cursor[q] = ""
 			}
 			from = append(from, Cursor{q, cursor[q], room})
+			o.beforeRead(q)
 		}
 	}
 	o.mu.Unlock()
@@ -169,9 +175,12 @@ func (o *ownership) fill(ctx context.Context, cursor map[Queue]EntryID) (more bo
 			}
 			cursor[q] = e.ID
 		}
-		o.mu.Lock()
-		o.known[q] = o.known[q] || len(entries) < from[i].N
-		o.mu.Unlock()
+		if len(entries) < from[i].N {
+			o.mu.Lock()
+			o.known[q] = true
+			o.afterRead(q)
+			o.mu.Unlock()
+		}
 		more = more || len(entries) == from[i].N
 	}
 	return more, nil
@@ -191,6 +200,13 @@ func (o *ownership) working(q Queue) bool {
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	id, it := laneID{q, e.Lane}, o.queued(ctx, e)
 	o.mu.Lock()
+	if o.last[q].Before(e.ID) {
+		o.last[q] = e.ID
+	}
+	if o.passed(q, e.ID) {
+		o.mu.Unlock()
+		return nil
+	}
 	l := o.byID[id]
 	p, isParked := o.parked[id]
 	if isParked && l == nil {
@@ -202,21 +218,29 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	}
 	defer o.mu.Unlock()
 	if l == nil {
-		l = &lane{id: id, more: make(chan struct{}, 1)}
-		o.byID[id] = l
 		it.found = !o.known[q]
 	}
+	o.enqueue(ctx, id, it)
+	return nil
+}
+
+// enqueue puts an entry behind what its lane has to do; o.mu is held.
+func (o *ownership) enqueue(ctx context.Context, id laneID, it *item) {
+	l := o.byID[id]
+	if l == nil {
+		l = &lane{id: id, more: make(chan struct{}, 1)}
+		o.byID[id] = l
+	}
 	l.waiting = append(l.waiting, it)
-	if e.Kind == EntryAgain {
+	if it.Kind == EntryAgain {
 		inOrder(l.waiting)
 	}
-	o.pending[q]++
-	o.joins(l, e)
+	o.pending[id.queue]++
+	o.joins(l, it.Entry)
 	tell(l.more)
 	if !l.active {
 		o.start(ctx, l)
 	}
-	return nil
 }
 
 // wakeDue starts the lanes whose parking time is over and returns when the next one's will be.

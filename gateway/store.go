@@ -75,6 +75,9 @@ type IngestOptions struct {
 	// LaneMax and QueueMax are the most entries that the lane and the queue may hold, 0 for no limit. A lane's parked
 	// entries count for the lane, not for the queue.
 	LaneMax, QueueMax int
+	// Hand, unless it is nil, is offered an entry that was stored, by its id, when nothing else of its lane is in the store: who takes
+	// it works on it without reading it, and nobody is woken. Outboxes do not count lanes, and offer nothing.
+	Hand func(EntryID) bool
 }
 
 // Ingester takes new work. It is never fenced: what was read from a socket or a webhook is stored by whoever read it.

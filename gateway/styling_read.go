@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -13,6 +14,9 @@ const (
 // ParseStyling reads the marks of XEP-0393 into spans over the text without them. What is no styling by the rules of the
 // document stays as it is.
 func ParseStyling(s string) Text {
+	if !strings.ContainsAny(s, "*_~`>") && utf8.ValidString(s) { // nearly all that is written
+		return Text{Text: s}
+	}
 	p := stylist{}
 	p.blocks(strings.Split(s, "\n"), 0)
 	return Text{Text: string(p.out), Spans: p.spans}

@@ -163,6 +163,9 @@ var (
 )
 
 func geo(body string) (gateway.Location, bool) {
+	if !strings.HasPrefix(body, "geo:") { // nearly every body
+		return gateway.Location{}, false
+	}
 	m := geoURI.FindStringSubmatch(body)
 	if m == nil {
 		return gateway.Location{}, false

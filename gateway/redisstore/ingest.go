@@ -2,9 +2,9 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"postern/gateway"
@@ -36,12 +36,17 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 		return "", false, failed("ingest", err)
 	}
 	said, _ := got.(string)
-	id, dup := strings.CutPrefix(said, "=")
-	id = strings.TrimPrefix(id, "+")
-	if local && !dup {
+	if said == "" {
+		return "", false, failed("ingest", errors.New("no id"))
+	}
+	id, dup, alone := gateway.EntryID(said[1:]), said[0] == '=', said[0] == '!'
+	if dup || alone && o.Hand != nil && o.Hand(id) {
+		return id, dup, nil
+	}
+	if local {
 		s.ears.hear(s.wake(p), nil)
 	}
-	return gateway.EntryID(id), dup, nil
+	return id, false, nil
 }
 
 // millis returns a time as streams keep it; the zero time is now.

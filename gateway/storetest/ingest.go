@@ -25,6 +25,7 @@ var ingestCases = []testCase{
 	{"ingest/depth and oldest", (*kit).ingestDepth},
 	{"ingest/partitions and queues are apart", (*kit).ingestApart},
 	{"ingest/watch hints", (*kit).ingestWatch},
+	{"ingest/hands over what is alone in its lane", (*kit).ingestHand},
 	{"ingest/a cancelled call stores nothing", (*kit).ingestCancelled},
 }
 
@@ -235,6 +236,45 @@ func (k *kit) ingestApart() {
 	k.wantQueue(in, "a")
 	k.wantQueue(out, "")
 	k.wantQueue(gateway.QueueXMPP, "")
+}
+
+func (k *kit) ingestHand() {
+	l := k.acquire("r1", long)
+	// offered ingests an entry and reports whether it was handed over.
+	offered := func(q gateway.Queue, lane, dedupe string) (gateway.EntryID, bool) {
+		k.Helper()
+		var hand gateway.EntryID
+		id, _, err := k.Ingest(k.Context(), shard, q, entry(lane, "e"), gateway.IngestOptions{
+			Dedupe: dedupe, DedupeFor: time.Minute, Hand: func(id gateway.EntryID) bool { hand = id; return true },
+		})
+		k.check("ingest", err)
+		if hand != "" {
+			k.want("the id that was handed over", hand, id)
+		}
+		return id, hand != ""
+	}
+	first, ok := offered(in, "l", "d")
+	k.want("the first of a lane is handed over", ok, true)
+	_, ok = offered(in, "l", "d")
+	k.want("a duplicate is handed over", ok, false)
+	second, ok := offered(in, "l", "")
+	k.want("the second of a lane is handed over", ok, false)
+	_, ok = offered(out, "l", "")
+	k.want("the first of the other queue is handed over", ok, true)
+	_, ok = offered(in, "m", "")
+	k.want("the first of another lane is handed over", ok, true)
+	k.finish(l, in, first)
+	k.check("park", k.Park(k.Context(), l, in, "l", []gateway.EntryID{second}, time.Now(), gateway.ParkRetry))
+	third, ok := offered(in, "l", "")
+	k.want("what comes behind a parked entry is handed over", ok, false)
+	es, err := k.Read(k.Context(), shard, gateway.ParkQueue(in, "l"), "", 1)
+	k.check("read", err)
+	k.check("finish", k.Finish(k.Context(), l, gateway.ParkQueue(in, "l"), es, nil))
+	k.finish(l, in, third)
+	_, ok = offered(in, "l", "")
+	k.want("the first of an empty lane is handed over", ok, true)
+	_, ok = offered(gateway.QueueXMPP, "l", "")
+	k.want("what an outbox takes is handed over", ok, false)
 }
 
 func (k *kit) ingestWatch() {

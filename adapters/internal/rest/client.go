@@ -29,6 +29,7 @@ type Client struct {
 	http    *http.Client
 	streams *http.Client // the same without a timeout of its own
 	base    *url.URL
+	origin  string // base, as text
 	timeout time.Duration
 	agent   string
 }
@@ -51,7 +52,7 @@ func New(hc *http.Client, base string, timeout time.Duration, agent string) (*Cl
 	}
 	long := c
 	long.Timeout = 0
-	return &Client{http: &c, streams: &long, base: u, timeout: timeout, agent: agent}, nil
+	return &Client{http: &c, streams: &long, base: u, origin: u.String(), timeout: timeout, agent: agent}, nil
 }
 
 // ParseBase checks that base can be the address of an API: absolute, http or https, no user, query or fragment.
@@ -161,7 +162,7 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 		}
 		body, kind = bytes.NewReader(raw), "application/json"
 	}
-	target := c.base.String() + call.Path
+	target := c.origin + call.Path
 	if len(call.Query) > 0 {
 		target += "?" + call.Query.Encode()
 	}

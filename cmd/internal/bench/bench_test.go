@@ -34,6 +34,7 @@ var (
 	parts   = flag.String("parts", "systems slow", "which to measure beside the contacts")
 	counts  = flag.String("contacts", "1,10,1000,100000,1000000", "how many contacts to have mapped, each in a run of its own")
 	cpus    = flag.String("profiles", "", "folder for a CPU profile of Postern under each flood")
+	heaps   = flag.Bool("heaps", false, "with -profiles: note allocations more closely")
 )
 
 const (
@@ -354,7 +355,11 @@ func profiles(name string) []string {
 	if *cpus == "" {
 		return nil
 	}
-	return []string{"POSTERN_PROFILE=" + filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-"))}
+	env := []string{"POSTERN_PROFILE=" + filepath.Join(*cpus, strings.ReplaceAll(name, " ", "-"))}
+	if *heaps {
+		env = append(env, "POSTERN_PROFILE_HEAP=1")
+	}
+	return env
 }
 
 type loading = func(m *Meter, ctx context.Context, send func(chat int, text string) error) error

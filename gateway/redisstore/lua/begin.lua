@@ -4,10 +4,12 @@
 --   then for each line: field, value
 -- Returns the number of the try, with '?' when the one before never said how it ended. The attempts hash holds the same text.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'FENCED lease lost'} end
-local was = redis.call('HGET', KEYS[2], ARGV[2]) or '0'
-local n, open = was:match('^(%d+)(%??)$')
-n = string.format('%d', n + 1)
-redis.call('HSET', KEYS[2], ARGV[2], n .. '?')
+local n, open = '1', ''
+if redis.call('HSETNX', KEYS[2], ARGV[2], '1?') == 0 then -- not the first try, as most are
+  n, open = redis.call('HGET', KEYS[2], ARGV[2]):match('^(%d+)(%??)$')
+  n = string.format('%d', n + 1)
+  redis.call('HSET', KEYS[2], ARGV[2], n .. '?')
+end
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 local at, max = 6, tonumber(ARGV[5])
 local hash, lines -- the lines of a call mostly share a hash
