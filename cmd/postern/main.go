@@ -53,6 +53,9 @@ type cli struct {
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
+
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Completion completionCmd `cmd:"" help:"Print what a shell reads to complete this command line."`
 }
 
 const description = `Postern lets the users of an XMPP server talk with people on other messengers.

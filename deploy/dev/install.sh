@@ -9,7 +9,7 @@
 set -euo pipefail
 
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
-test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus)
+test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish)
 
 # The web client, as its package of npm, held to its content.
 converse=14.0.0
