@@ -44,6 +44,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Play a conversation on real servers, then stay up to join in."`
 	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe platform with a web page, to try the gateway with."`
 
+	Ready       readyCmd       `cmd:"" help:"Say whether a running gateway is ready, for health checks."`
 	Token       tokenCmd       `cmd:"" help:"Make, list and end the tokens of the operator's tools."`
 	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway."`
 	Queues      queuesCmd      `cmd:"" help:"Say what waits in a running gateway, and for what."`
