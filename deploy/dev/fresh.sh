@@ -34,6 +34,7 @@ enter() {
 	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs -o ro sysfs "$root/sys"
+	mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup" # for systemd-nspawn, in tests
 	mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 	mkdir "$root/dev/pts" "$root/dev/shm" "$root/.old"
 	for device in null zero full random urandom tty; do

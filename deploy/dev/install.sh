@@ -2,6 +2,7 @@
 # Installs what the demonstration or the tests need, and nothing else: Debian packages, and a web client.
 #
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
+#   deploy/dev/install.sh package   what make package builds with
 #   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive; Converse.js as well, in .cache
 #
 # Needs root or sudo only when a package is missing. The services of the packages are not started, and what
@@ -9,7 +10,9 @@
 set -euo pipefail
 
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
-test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish)
+building=(buildah ca-certificates)
+test=("${demo[@]}" "${building[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish
+	debootstrap systemd-container podman runc)
 
 # The web client, as its package of npm, held to its content.
 converse=14.0.0
@@ -17,9 +20,10 @@ converse_sha512=2c5520d37d230da955e3bbc8fefc953ea60f65f2585c56ee6eaf2fd1c1437b6c
 
 case "${1:-}" in
 demo) wanted=("${demo[@]}") ;;
+package) wanted=("${building[@]}") ;;
 test) wanted=("${test[@]}") ;;
 *)
-	echo "usage: $0 demo|test" >&2
+	echo "usage: $0 demo|package|test" >&2
 	exit 2
 	;;
 esac
