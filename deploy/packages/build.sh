@@ -46,18 +46,25 @@ pack() { tar --sort=name --format=ustar --mtime="@$SOURCE_DATE_EPOCH" --owner=0 
 # program names the program of an architecture.
 program() { echo "$out/postern-$semver-linux-$1"; }
 
+compile() { GOARCH=$1 go build -trimpath -buildvcs="$vcs" -ldflags='-s -w -buildid=' -o "$2" ./cmd/postern; }
+
 programs() {
 	local arch
 	for arch in "${arches[@]}"; do
-		GOARCH=$arch go build -trimpath -buildvcs="$vcs" -ldflags='-s -w -buildid=' -o "$(program "$arch")" ./cmd/postern
+		compile "$arch" "$(program "$arch")"
 	done
 }
 
 debian() {
-	local arch root size
-	go run ./cmd/postern man >"$work/postern.1"
+	local arch root size here_runs
+	here_runs=$(program "$(go env GOHOSTARCH)")
+	if [ ! -e "$here_runs" ]; then
+		here_runs=$work/postern
+		compile "$(go env GOHOSTARCH)" "$here_runs"
+	fi
+	"$here_runs" man >"$work/postern.1"
 	for arch in bash zsh fish; do
-		go run ./cmd/postern completion "$arch" >"$work/$arch"
+		"$here_runs" completion "$arch" >"$work/$arch"
 	done
 	for arch in "${arches[@]}"; do
 		root=$work/debian-$arch
@@ -71,7 +78,9 @@ debian() {
 		install -D -m 644 "$work/fish" "$root/usr/share/fish/vendor_completions.d/postern.fish"
 		install -D -m 644 "$work/postern.1" "$root/usr/share/man/man1/postern.1"
 		install -D -m 644 "$here/debian/copyright" "$root/usr/share/doc/postern/copyright"
-		install -m 644 CHANGELOG.md "$root/usr/share/doc/postern/changelog"
+		install -m 644 CHANGELOG.md "$root/usr/share/doc/postern/CHANGELOG.md"
+		printf 'postern (%s) stable; urgency=medium\n\n  * What changed is in CHANGELOG.md.\n\n -- %s  %s\n' "$VERSION" \
+			"$(sed -n 's/^Maintainer: //p' "$here/debian/control")" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" >"$root/usr/share/doc/postern/changelog"
 		gzip -9n "$root/usr/share/man/man1/postern.1" "$root/usr/share/doc/postern/changelog"
 		install -m 644 README.md "$root/usr/share/doc/postern/README.md"
 		install -D -m 644 -t "$root/usr/share/doc/postern/platforms" deploy/platforms/*.md
@@ -84,7 +93,7 @@ debian() {
 		echo /etc/postern/environment >"$root/DEBIAN/conffiles"
 		(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 		find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-		dpkg-deb --root-owner-group -Zxz --build "$root" "$out/postern_${VERSION}_$arch.deb" >/dev/null
+		dpkg-deb --root-owner-group -Zxz -z1 --build "$root" "$out/postern_${VERSION}_$arch.deb" >/dev/null
 	done
 }
 
@@ -100,17 +109,17 @@ image() {
 		echo 'postern:x:65532:65532::/var/lib/postern:/nonexistent' >"$root/etc/passwd"
 		echo 'postern:x:65532:' >"$root/etc/group"
 		find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-		install -d "$work/state"
-		touch --date="@$SOURCE_DATE_EPOCH" "$work/state"
+		install -d -m 700 "$work/state/postern"
+		touch --date="@$SOURCE_DATE_EPOCH" "$work/state" "$work/state/postern"
 		id=$("${store[@]}" from --arch "$arch" scratch)
 		"${store[@]}" copy -q --chown 0:0 "$id" "$root" / >/dev/null
-		"${store[@]}" copy -q --chown 65532:65532 --chmod 700 "$id" "$work/state" /var/lib/postern >/dev/null
+		"${store[@]}" copy -q --chown 65532:65532 "$id" "$work/state" /var/lib >/dev/null
 		"${store[@]}" config --user 65532:65532 --workingdir /var/lib/postern --entrypoint '["/usr/bin/postern"]' --cmd 'serve -c /etc/postern/postern.yaml' \
-			--env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt --port 8443 --stop-signal SIGTERM --created-by "make package" \
+			--env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt --port 8443/tcp --stop-signal SIGTERM --created-by "make package" \
 			--label org.opencontainers.image.title=postern --label "org.opencontainers.image.version=$semver" \
 			--label org.opencontainers.image.licenses=Apache-2.0 --label 'org.opencontainers.image.description=Gateway between XMPP and other messengers' \
 			--label io.buildah.version- "$id"
-		"${store[@]}" commit -q --format oci --timestamp "$SOURCE_DATE_EPOCH" "$id" "oci:$work/oci-$arch:postern:$semver" >/dev/null
+		"${store[@]}" commit -q --format oci --disable-compression=false --timestamp "$SOURCE_DATE_EPOCH" "$id" "oci:$work/oci-$arch:postern:$semver" >/dev/null
 		pack "$work/oci-$arch" . >"$out/postern-$semver-image-$arch.tar"
 	done
 }
@@ -122,10 +131,11 @@ chart() {
 	pack "$work/chart" postern | gzip -9n >"$out/postern-$semver-chart.tgz"
 }
 
-# sbom lists the modules that are in the program, with their licenses (CycloneDX).
+# sbom lists the modules that are in the program, with their licenses (CycloneDX). They are the same for each architecture. The
+# tool puts a hash of itself in: -trimpath keeps that the same everywhere.
 sbom() {
-	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -licenses -std -noserial -notimestamp \
-		-main cmd/postern -output "$out/postern-$semver.cdx.json" "$checkout" 2>"$work/sbom.log" || {
+	GOFLAGS=-trimpath go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -licenses -std -noserial -notimestamp \
+		-version "v$semver" -output "$out/postern-$semver.cdx.json" "$(program "${arches[0]}")" 2>"$work/sbom.log" || {
 		cat "$work/sbom.log" >&2
 		return 1
 	}

@@ -25,12 +25,12 @@ type machine struct {
 // packages are what the machine has besides the smallest system. A new list makes a new root.
 var packages = []string{"systemd", "systemd-sysv", "ca-certificates", "adduser", "man-db", "redis-server", "prosody", "prosody-modules"}
 
-// asRoot puts sudo before a command line where it is needed; it must not ask.
+// asRoot puts sudo before a command line where it is needed.
 func asRoot(argv ...string) []string {
 	if os.Geteuid() == 0 {
 		return argv
 	}
-	return append([]string{"sudo", "-n"}, argv...)
+	return append([]string{"sudo"}, argv...)
 }
 
 // root returns the folder of the Debian that machines stand on.
