@@ -119,7 +119,7 @@ image() {
 			--label org.opencontainers.image.title=postern --label "org.opencontainers.image.version=$semver" \
 			--label org.opencontainers.image.licenses=Apache-2.0 --label 'org.opencontainers.image.description=Gateway between XMPP and other messengers' \
 			--label io.buildah.version- "$id"
-		"${store[@]}" commit -q --format oci --disable-compression=false --timestamp "$SOURCE_DATE_EPOCH" "$id" "oci:$work/oci-$arch:postern:$semver" >/dev/null
+		"${store[@]}" commit -q --format oci --disable-compression=false --timestamp "$SOURCE_DATE_EPOCH" "$id" "oci:$work/oci-$arch:postern:${semver/+/_}" >/dev/null
 		pack "$work/oci-$arch" . >"$out/postern-$semver-image-$arch.tar"
 	done
 }

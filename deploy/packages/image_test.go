@@ -130,7 +130,12 @@ func TestImageRuns(t *testing.T) {
 	if got := podman(append(run, name, "version")...); !strings.HasPrefix(got, "postern ") {
 		t.Errorf("got %q", got)
 	}
-	if got := podman(append(run, "--tmpfs=/etc/postern:mode=0777", name, "init", "--yes", "--domain", "example.org", "--no-probe", "--out", "/etc/postern")...); !strings.Contains(got, "wrote /etc/postern/store.key") {
+	// What is below /var/lib/postern is the user's to write, and stays from one container to the next.
+	run = append(run, "--volume=state:/var/lib/postern", name)
+	if got := podman(append(run, "init", "--yes", "--domain", "example.org", "--no-probe", "--out", "/var/lib/postern")...); !strings.Contains(got, "wrote /var/lib/postern/store.key") {
 		t.Errorf("init: got %q", got)
+	}
+	if got := podman(append(run, "check", "-c", "/var/lib/postern/postern.yaml")...); !strings.Contains(got, "ok, 1 adapter") {
+		t.Errorf("check: got %q", got)
 	}
 }
