@@ -10,7 +10,7 @@ LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 # Where tests write what they have proved.
 PROOFS  := $(CURDIR)/bin/proofs
 # The packages whose tests start servers, and all others.
-SERVED   = $(shell grep -rl --include='*.go' '^//go:build servers' . | xargs -n1 dirname | sort -u)
+SERVED   = $(shell grep -rl --include='*.go' --exclude-dir='.?*' '^//go:build servers' . | xargs -n1 dirname | sort -u)
 ALONE    = $(filter-out $(SERVED:./%=postern/%),$(shell $(GO) list ./...))
 # Time for one fuzz target.
 FUZZTIME ?= 30s
@@ -43,6 +43,7 @@ prove:
 	@mkdir -p bin && rm -f $(PROOFS)
 	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -shuffle=on $(ALONE)
 	POSTERN_CONFORMANCE=$(PROOFS) $(GO) test -tags servers -p 1 -shuffle=on -timeout 15m $(SERVED)
+	cd deploy/packages/schemas && $(GO) test -shuffle=on ./...
 
 check: ## vet, lint and the race detector, without the servers
 	$(GO) vet ./...
@@ -51,6 +52,10 @@ check: ## vet, lint and the race detector, without the servers
 
 build: ## the program, as bin/postern
 	$(GO) build -buildvcs=$(VCS) -o bin/postern ./cmd/postern
+
+package: ## programs, Debian packages, container images, Helm chart, SBOM and SHA256SUMS, in bin/package
+	@deploy/dev/install.sh package
+	deploy/packages/build.sh
 
 lint: ## golangci-lint with .golangci.yml
 	$(LINT) run
@@ -79,7 +84,7 @@ conformance: ## run every test and write xmpp/CONFORMANCE.md from what they prov
 	$(GO) run ./xmpp/conformance/table -proofs $(PROOFS)
 
 clean: ## delete what the other verbs made in the checkout
-	rm -rf bin .run .cache
+	rm -rf bin .run .cache 2>/dev/null || sudo rm -rf --one-file-system .cache
 	$(GO) clean -testcache
 
-.PHONY: help demo test prove check build lint fuzz bench chaos soak conformance clean
+.PHONY: help demo test prove check build package lint fuzz bench chaos soak conformance clean

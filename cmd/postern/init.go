@@ -32,7 +32,8 @@ type initCmd struct {
 func (initCmd) Help() string {
 	var b strings.Builder
 	b.WriteString(`Writes postern.yaml, the keys and secrets it names, and the lines for Prosody or ejabberd. It asks for
-what no flag says. The files are readable by their owner only. Nothing is changed outside of the folder.
+what no flag says. The files are readable by their owner only; in a folder with the setgid
+bit, such as the package's /etc/postern, by its group too. Nothing is changed outside of the folder.
 
 A platform (--adapter) has questions of its own, which --set answers by key:
 
@@ -108,7 +109,11 @@ func report(out io.Writer, a setup.Answers, r setup.Result) {
 	if r.Page != "" {
 		steps = append(steps, "read "+r.Page+" in Postern's sources: what to set up at the platform, its limits and costs")
 	}
-	steps = append(steps, "postern check -c "+r.Config, "postern serve -c "+r.Config)
+	if r.System { // as its user: what only root can read is no use to the service
+		steps = append(steps, "runuser -u postern -- postern doctor", "systemctl restart postern")
+	} else {
+		steps = append(steps, "postern check -c "+r.Config, "postern serve -c "+r.Config)
+	}
 	for n, s := range steps {
 		fmt.Fprintf(out, "  %d. %s\n", n+1, s)
 	}

@@ -44,6 +44,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Play a conversation on real servers, then stay up to join in."`
 	Sandbox sandboxCmd `cmd:"" help:"Run a make-believe platform with a web page, to try the gateway with."`
 
+	Ready       readyCmd       `cmd:"" help:"Say whether a running gateway is ready, for health checks."`
 	Token       tokenCmd       `cmd:"" help:"Make, list and end the tokens of the operator's tools."`
 	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway."`
 	Queues      queuesCmd      `cmd:"" help:"Say what waits in a running gateway, and for what."`
@@ -54,6 +55,9 @@ type cli struct {
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
 	Keys        keysCmd        `cmd:"" help:"Change the key that opens the store."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
+
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Completion completionCmd `cmd:"" help:"Print what a shell reads to complete this command line."`
 }
 
 const description = `Postern lets the users of an XMPP server talk with people on other messengers.

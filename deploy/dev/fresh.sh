@@ -25,26 +25,8 @@ if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null; then
 	exit 1
 fi
 
-release=bookworm
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
 goroot=$(go env GOROOT)
-
-# bootstrap makes the smallest system that Debian has, with apt as this machine has it.
-bootstrap() {
-	local sources
-	sources=$(apt-get indextargets --format 'deb $(SITE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | grep " $release" | sort -u)
-	debootstrap --variant=minbase "$release" "$root" "$(awk -v r="$release" '$3 == r { print $2; exit }' <<<"$sources")" >"$root.log" || {
-		tail -n 20 "$root.log" >&2
-		return 1
-	}
-	echo "$sources" >"$root/etc/apt/sources.list"
-	cp -a /etc/apt/auth.conf* "$root/etc/apt/" 2>/dev/null || true
-	apt-config dump | grep -iE '^Acquire::(https?|Check-[a-z-]+|[a-z]+::(proxy|verify|ca)[a-z-]*)' | grep -v '""' >"$root/etc/apt/apt.conf.d/90machine" || true
-	mkdir -p "$root/usr/local/share/ca-certificates" # where update-ca-certificates(8) looks
-	cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
-	cp /etc/resolv.conf "$root/etc/resolv.conf"
-	printf '127.0.0.1 localhost %s\n::1 localhost\n' "$(hostname)" >"$root/etc/hosts"
-}
 
 # enter makes the folder the root of this process. A plain chroot would not do: in one, browsers get no namespaces (clone(2)).
 enter() {
@@ -52,6 +34,7 @@ enter() {
 	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs -o ro sysfs "$root/sys"
+	mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup" # for systemd-nspawn, in tests
 	mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 	mkdir "$root/dev/pts" "$root/dev/shm" "$root/.old"
 	for device in null zero full random urandom tty; do
@@ -83,7 +66,7 @@ as() {
 
 # inside runs in the namespaces.
 inside() {
-	bootstrap
+	"$checkout/deploy/dev/bootstrap.sh" "$root"
 	if [ "$account" != root ]; then
 		chroot "$root" apt-get -qq update
 		chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends sudo >>"$root.log" 2>&1

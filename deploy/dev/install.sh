@@ -3,14 +3,17 @@
 #
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
 #   deploy/dev/install.sh page   these, and Converse.js in .cache, for the page of the demonstration
-#   deploy/dev/install.sh test   these, ejabberd, and the clients and tools that tests drive; Converse.js and axe-core as well, in .cache
+#   deploy/dev/install.sh package   what make package builds with
+#   deploy/dev/install.sh test   all of these, ejabberd, and the clients and tools that tests drive; axe-core as well, in .cache
 #
 # Needs root or sudo only when a package is missing. The services of the packages are not started, and what
 # is installed already is not touched.
 set -euo pipefail
 
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
-test=("${demo[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus)
+building=(buildah ca-certificates)
+test=("${demo[@]}" "${building[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish
+	debootstrap systemd-container podman runc)
 
 # The web client and the checker of pages, as their packages of npm, held to their content.
 converse=14.0.0
@@ -21,15 +24,25 @@ axe_sha512=8a561a9c453cbf1c417b1a4977c716338125490ab841cb422ca8a1d1349f8c87c2413
 
 case "${1:-}" in
 demo | page) wanted=("${demo[@]}") ;;
+package) wanted=("${building[@]}") ;;
 test) wanted=("${test[@]}") ;;
 *)
-	echo "usage: $0 demo|page|test" >&2
+	echo "usage: $0 demo|page|package|test" >&2
 	exit 2
 	;;
 esac
 
+# lacking reports whether npm has something to fetch.
+lacking() {
+	case $1 in
+	test) [ ! -e "$cache/converse-$converse/dist/converse.min.js" ] || [ ! -e "$cache/axe-core-$axe/axe.min.js" ] ;;
+	page) [ ! -e "$cache/converse-$converse/dist/converse.min.js" ] ;;
+	*) false ;;
+	esac
+}
+
 # Some systems have npm from elsewhere.
-if [ "$1" != demo ] && { [ "$1" = test ] || [ ! -e "$cache/converse-$converse/dist/converse.min.js" ]; } && ! command -v npm >/dev/null; then
+if lacking "$1" && ! command -v npm >/dev/null; then
 	wanted+=(npm)
 fi
 

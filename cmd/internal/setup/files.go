@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,8 @@ type Result struct {
 	Config, Snippet, Lines string
 	// Install says where Snippet goes.
 	Install string
+	// System is true for the folder of a package, whose service is started by the system.
+	System bool
 	// Page is the operator's page of the platform; empty where there is none.
 	Page string
 }
@@ -61,7 +64,8 @@ type file struct {
 	fetch  string // what the operator puts there
 }
 
-// Write makes all files in a.Dir, readable by their owner only. Without force it writes nothing when one is there. With
+// Write makes all files in a.Dir, readable by their owner only, or also by the folder's group where that has the setgid bit, as
+// in the folder of a package: the group is then that of the service. Without force it writes nothing when one is there. With
 // force it writes the configuration and the server's lines anew; keys and secrets that exist are kept. A secret that only the
 // platform gives out is left empty for the operator. Answers that do not make a configuration leave nothing behind.
 func Write(a Answers, force bool) (Result, error) {
@@ -80,6 +84,7 @@ func Write(a Answers, force bool) (Result, error) {
 	}, ownSecrets(a, g)...)
 	snippetName := map[string]string{string(deploy.Prosody): "postern.cfg.lua", string(deploy.Ejabberd): "postern.yml"}[a.Server]
 	r := Result{Config: filepath.Join(a.Dir, "postern.yaml"), Snippet: filepath.Join(a.Dir, snippetName), Install: install(a.Server, filepath.Join(a.Dir, snippetName))}
+	r.System = filepath.Clean(a.Dir) == systemDir
 	if g.Page != "" {
 		r.Page = "deploy/platforms/" + g.Page
 	}
@@ -156,8 +161,11 @@ func (f file) write(dir string) (Written, error) {
 	if err != nil {
 		return Written{}, err
 	}
-	_, err = tmp.WriteString(text)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if info, e := os.Stat(dir); e == nil && info.Mode()&fs.ModeSetgid != 0 {
+		err = tmp.Chmod(0o640) // the group is the folder's (open(2))
+	}
+	_, e := tmp.WriteString(text)
+	err = errors.Join(err, e, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
