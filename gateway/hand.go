@@ -33,12 +33,20 @@ func (o *ownership) take(ctx context.Context, q Queue, it *item) bool {
 	id := laneID{q, it.Lane}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, parked := o.parked[id]; parked || ctx.Err() != nil || !o.known[q] || o.pending[q] > readResume || !o.last[q].Before(it.ID) {
+	if _, parked := o.parked[id]; parked || o.over || !o.known[q] || o.pending[q] > readResume || !o.last[q].Before(it.ID) {
 		return false
 	}
 	o.handed[q][it.ID] = false
 	o.enqueue(ctx, id, it)
 	return true
+}
+
+// takeNoMore ends the handing over: who waits for the lanes after it waits for all that were started.
+func (o *ownership) takeNoMore() {
+	o.g.takers.Delete(o.part)
+	o.mu.Lock()
+	o.over = true
+	o.mu.Unlock()
 }
 
 // passed reports whether an entry that was read was handed over before. The caller holds o.mu, as of the other two.

@@ -70,6 +70,7 @@ type ownership struct {
 	handed  map[Queue]map[EntryID]bool // entries that came without being read; true: before the read that is under way
 	inherit map[laneID]bool            // lanes that were parked then, and were not worked on since
 	freed   chan struct{}              // hints that there is room to read, or that a parked lane is due
+	over    bool                       // nothing is handed over any more
 }
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
@@ -101,7 +102,7 @@ func (o *ownership) read(ctx context.Context) {
 	o.g.owners.Store(o.part, o)
 	defer o.g.owners.Delete(o.part)
 	o.g.takers.Store(o.part, func(q Queue, it *item) bool { return o.take(ctx, q, it) })
-	defer o.g.takers.Delete(o.part)
+	defer o.takeNoMore()
 	hint := o.g.store.Watch(ctx, o.part)
 	cursor := map[Queue]EntryID{}
 	for ctx.Err() == nil {

@@ -9,7 +9,7 @@
 //	go test -tags servers,bench -run '^TestBench' -v ./cmd/internal/bench -args -out new.json -against old.json
 //
 // -parts and -contacts pick what to measure, -length says how long each load lasts. -profiles takes profiles of Postern: of the
-// processor in each flood, of the heap and of all stacks after it.
+// processor in each flood, of the heap and of all stacks after it; -heaps notes allocations more closely, at a tenth of the processor's time.
 //
 // Of memory the table tells what is resident, what of that no file holds (the program's own pages are the file's, and the kernel takes
 // them back when it needs the room), what of the heap is live, and what waits for the collector.
