@@ -82,6 +82,8 @@ type Deps struct {
 	Identity  *Identity
 	Instances []Instance
 	Renderer  Renderer
+	// Policy says who may do how much; nil allows everything within the limits of the adapters.
+	Policy Policy
 	// Files moves media. Without it files are named in words.
 	Files   Files
 	Texts   *Texts
@@ -100,6 +102,7 @@ type Gateway struct {
 	instances map[AdapterID]Instance
 	renderer  Renderer
 	files     Files
+	policy    Policy
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
@@ -138,7 +141,7 @@ type Gateway struct {
 func New(cfg Config, d Deps) *Gateway {
 	cfg = cfg.withDefaults()
 	g := &Gateway{
-		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, texts: d.Texts, log: d.Log,
+		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, policy: d.Policy, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),

@@ -28,6 +28,7 @@ type Metrics struct {
 	guests     *prometheus.CounterVec // adapter, result
 	files      *prometheus.CounterVec // direction, adapter, result
 	limited    *prometheus.CounterVec // adapter, scope
+	barred     *prometheus.CounterVec // adapter, scope
 	panics     prometheus.Counter
 
 	hookTime  *prometheus.HistogramVec // adapter
@@ -41,7 +42,7 @@ type Metrics struct {
 
 // fileResults are the ends that a file can come to.
 var fileResults = []string{
-	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileBomb), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
+	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileBomb), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere), string(FileQuota),
 }
 
 // webhookResults are the ends that a webhook call can come to.
@@ -87,6 +88,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		guests:     counter(r, "postern_guests_total", "People and news on an operator's line that are no contact's, by what came of it.", "adapter", "result"),
 		files:      counter(r, "postern_files_total", "Files moved, by how it ended.", "direction", "adapter", "result"),
 		limited:    counter(r, "postern_limited_total", "Times that something had to wait for a limit, or a user was told to.", "adapter", "scope"),
+		barred:     counter(r, "postern_policy_refused_total", "What the operator's policy did not allow a user, by why: the user, or what of their plan is spent.", "adapter", "scope"),
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
 		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
@@ -136,6 +138,9 @@ func (m *Metrics) start(adapters []AdapterID) {
 		}
 		for _, scope := range append(LimitScopes(), "pause") {
 			m.limited.WithLabelValues(id, string(scope))
+		}
+		for _, scope := range policyScopes {
+			m.barred.WithLabelValues(id, scope)
 		}
 		for _, c := range Classes() {
 			m.pollFails.WithLabelValues(id, c.String())
