@@ -54,6 +54,8 @@ type App struct {
 	signals sync.WaitGroup // what carries fleeting stanzas to the components
 	public  *listener
 	admin   *listener
+	policy  *rulebook
+	asked   *prometheus.CounterVec
 	ready   atomic.Bool
 
 	storeStats *storeMetrics
@@ -251,6 +253,12 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
 	breakers(b.registry, b.made, b.hostOf)
+	a.policy, a.asked = &rulebook{}, newAskMetrics(b.registry)
+	asks, err := newAsker(b.cfg.Policy, a.asked, b.o.Log)
+	if err != nil {
+		return b.cfg.at.problem("policy.token_file", "%v", err)
+	}
+	a.policy.now.Store(newRuling(b.cfg.Policy, asks))
 	if err := b.media(a, keys); err != nil {
 		return err
 	}
@@ -263,10 +271,10 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
-			Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+			Policy: a.policy, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
-		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
+		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.policy,
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{

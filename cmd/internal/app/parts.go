@@ -19,9 +19,9 @@ type Parts struct {
 	Instances []gateway.Instance
 	Secrets   []string
 	// TLS is how components talk with the server; nil for plain text.
-	TLS *tls.Config
+	TLS  *tls.Config
 	keks [][]byte
-	cfg *Config
+	cfg  *Config
 }
 
 // OpenParts reads the files that a configuration names. It calls nobody.
