@@ -26,6 +26,8 @@ type Operations interface {
 	DropLetter(ctx context.Context, id gateway.LetterID) error
 	ReplayLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
 	DropLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
+	// Allowance says what a user may do on an adapter, without spending anything.
+	Allowance(ctx context.Context, user gateway.UserID, a gateway.AdapterID) (gateway.Allowance, error)
 }
 
 // Audit is where every change is written down before it is made; *gateway.Audit is one.
@@ -84,6 +86,7 @@ func (v v1) routes(r chi.Router) {
 	admin := r.With(g.needs(gateway.RoleAdmin))
 	admin.Get("/users/{jid}/export", v.answer(v.export))
 	admin.Delete("/users/{jid}", v.answer(v.erase))
+	admin.Get("/policy", v.answer(v.policy))
 	admin.Get("/audit", v.answer(v.audit))
 }
 

@@ -48,6 +48,7 @@ type cli struct {
 	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway."`
 	Queues      queuesCmd      `cmd:"" help:"Say what waits in a running gateway, and for what."`
 	DeadLetters deadLettersCmd `cmd:"" help:"List, replay and drop messages that were given up on."`
+	Policy      policyCmd      `cmd:"" help:"Say what a user may do, and what decides it."`
 	Accounts    accountsCmd    `cmd:"" help:"List a user's accounts."`
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`

@@ -253,12 +253,9 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
 	breakers(b.registry, b.made, b.hostOf)
-	a.policy, a.asked = &rulebook{}, newAskMetrics(b.registry)
-	asks, err := newAsker(b.cfg.Policy, a.asked, b.o.Log)
-	if err != nil {
-		return b.cfg.at.problem("policy.token_file", "%v", err)
+	if err := b.policy(a); err != nil {
+		return err
 	}
-	a.policy.now.Store(newRuling(b.cfg.Policy, asks))
 	if err := b.media(a, keys); err != nil {
 		return err
 	}

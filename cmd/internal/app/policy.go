@@ -184,6 +184,17 @@ func newRuling(p Policy, a *asker) *ruling {
 	return r
 }
 
+// policy puts the configured policy to work.
+func (b *builder) policy(a *App) error {
+	a.policy, a.asked = &rulebook{}, newAskMetrics(b.registry)
+	asks, err := newAsker(b.cfg.Policy, a.asked, b.o.Log)
+	if err != nil {
+		return b.cfg.at.problem("policy.token_file", "%v", err)
+	}
+	a.policy.now.Store(newRuling(b.cfg.Policy, asks))
+	return nil
+}
+
 // Terms implements gateway.Policy.
 func (b *rulebook) Terms(ctx context.Context, user gateway.UserID, a gateway.AdapterID) gateway.Terms {
 	r := b.now.Load()
