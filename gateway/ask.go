@@ -34,6 +34,9 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 	if out.Op.Lang == "" { // most clients do not say in each stanza
 		out.Op.Lang = a.Lang
 	}
+	if r := g.halted(inst, out.Op.Lang); r != nil {
+		return r
+	}
 	terms := g.terms(ctx, out.User, out.Adapter)
 	if terms.Refused {
 		return g.barred(out.Adapter, out.Op.Lang, terms)

@@ -84,6 +84,8 @@ type Deps struct {
 	Renderer  Renderer
 	// Policy says who may do how much; nil allows everything within the limits of the adapters.
 	Policy Policy
+	// Orders are the operator's; nil are those of the store, known to this Gateway alone.
+	Orders *Orders
 	// Files moves media. Without it files are named in words.
 	Files   Files
 	Texts   *Texts
@@ -103,6 +105,7 @@ type Gateway struct {
 	renderer  Renderer
 	files     Files
 	policy    Policy
+	orders    *Orders
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
@@ -148,6 +151,9 @@ func New(cfg Config, d Deps) *Gateway {
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), reviewed: newCache[AdapterID, time.Time](1000, time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
 		healing: newCache[string, bool](100_000, healingLife),
+	}
+	if g.orders = d.Orders; g.orders == nil {
+		g.orders = NewOrders(d.Store, d.Keyring, d.Log)
 	}
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)

@@ -29,6 +29,7 @@ type Metrics struct {
 	files      *prometheus.CounterVec // direction, adapter, result
 	limited    *prometheus.CounterVec // adapter, scope
 	barred     *prometheus.CounterVec // adapter, scope
+	stopped    *prometheus.GaugeVec   // adapter
 	panics     prometheus.Counter
 
 	hookTime  *prometheus.HistogramVec // adapter
@@ -46,7 +47,7 @@ var fileResults = []string{
 }
 
 // webhookResults are the ends that a webhook call can come to.
-var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled", "busy"}
+var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled", "busy", "stopped"}
 
 // conditions are those that the gateway refuses stanzas with.
 var conditions = []Condition{
@@ -56,7 +57,7 @@ var conditions = []Condition{
 
 // parkReasons, accountStandings and places are the other closed sets.
 var (
-	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker}
+	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker, ParkStopped}
 	accountStandings = []AccountStanding{
 		AccountActive, AccountExpiring, AccountReauthNeeded, AccountReconsentNeeded, AccountSuspended, AccountWithdrawn, AccountWithdrawalQueued,
 	}
@@ -80,6 +81,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		parks:      counter(r, "postern_parks_total", "Times that a lane was parked.", "reason"),
 		dead:       counter(r, "postern_dead_letters_total", "Entries given up on.", "where"),
 		leads:      gauge(r, "postern_leader", "1 while this replica holds the component's lease.", "adapter"),
+		stopped:    gauge(r, "postern_adapter_stopped", "1 while the operator has stopped the adapter.", "adapter"),
 		stanzas:    counter(r, "postern_stanzas_total", "Stanzas confirmed by the XMPP server.", "adapter"),
 		barrier:    histogram(r, "postern_barrier_seconds", "From writing a batch to the server's confirmation.", seconds, "adapter"),
 		webhooks:   counter(r, "postern_webhooks_total", "Webhook calls by result.", "adapter", "result"),
@@ -159,6 +161,7 @@ func (m *Metrics) start(adapters []AdapterID) {
 		m.hookTime.WithLabelValues(id)
 		m.sendTime.WithLabelValues(id)
 		m.leads.WithLabelValues(id)
+		m.stopped.WithLabelValues(id)
 		m.stanzas.WithLabelValues(id)
 		m.barrier.WithLabelValues(id)
 	}

@@ -36,11 +36,12 @@ const (
 	ByAnswer      TermsBy = "answer"      // of the operator's service
 	ByLast        TermsBy = "last"        // its last answer, since it is not reached
 	ByUnreachable TermsBy = "unreachable" // what is to be done without an answer
+	ByBlock       TermsBy = "block"       // the operator has blocked the user or their domain
 	ByNothing     TermsBy = "nothing"     // no rule fits and there is nobody to ask
 )
 
 // policyScopes are why the operator's policy says no, for metrics.
-var policyScopes = []string{"user", "messages", "new_contacts", "media"}
+var policyScopes = []string{"user", "messages", "new_contacts", "media", "stopped"}
 
 // ofUser reports whether a limit is one user's alone.
 func (s LimitScope) ofUser() bool {
@@ -149,8 +150,13 @@ func (w *inWalk) quotaLine(m Media, e *quotaError) Part {
 // isQuota finds the *quotaError of a file.
 func isQuota(err error) (*quotaError, bool) { return errors.AsType[*quotaError](err) }
 
-// refused reports why a visitor may not use the adapter; nil when they may.
+// refused reports why a visitor may not use the adapter, or nobody for the moment; nil when they may.
 func (d *Desk) refused(ctx context.Context, v Visitor) *Refusal {
+	if d.cfg.Orders != nil {
+		if s, ok := d.cfg.Orders.Stopped(v.Adapter); ok {
+			return &Refusal{ServiceUnavailable, d.say(v, TextStopped, d.platform(v), s.Reason)}
+		}
+	}
 	if d.cfg.Policy == nil {
 		return nil
 	}

@@ -178,6 +178,8 @@ const (
 	ParkShare ParkReason = "share"
 	// ParkBreaker: the platform's host fails and is left alone.
 	ParkBreaker ParkReason = "breaker"
+	// ParkStopped: the operator has stopped the adapter.
+	ParkStopped ParkReason = "stopped"
 )
 
 // ParkedLane is one parked lane.
