@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -132,30 +131,58 @@ func TestStoppedWithoutSignal(t *testing.T) {
 	})
 }
 
-// TestStoppedLanes: a start that comes while a chat is about to wait wakes it all the same.
-func TestStoppedLanes(t *testing.T) {
+// inBetween is a store that is slow to park, and calls f meanwhile.
+type inBetween struct {
+	gateway.Store
+	f func()
+}
+
+func (s inBetween) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, until time.Time, why gateway.ParkReason) error {
+	if why == gateway.ParkStopped {
+		s.f()
+		sleepFor(ctx, 10*time.Millisecond)
+	}
+	return s.Store.Park(ctx, l, from, lane, ids, until, why)
+}
+
+// TestStartedMeanwhile: a start that comes while a chat is about to wait wakes it all the same.
+func TestStartedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		juliet := r.contact("juliet")
+		r.stop()
+		must(t, r.operator().Stop(t.Context(), gateway.Stop{Adapter: wall, Reason: "x"}))
+		r.mustAsk(juliet, "s1", "one") // to a process that does not know of it
+		operator := r.operator()
+		r.store = inBetween{r.store, sync.OnceFunc(func() { must(t, operator.Start(t.Context(), wall)) })}
+		r.start(gateway.Config{})
 		defer func() { r.stop() }()
-		gatewaytest.Advance(time.Second)
-		operator, contacts := r.operator(), []gateway.Alias{}
-		for n := range 40 {
-			contacts = append(contacts, r.contact(gateway.ContactID(fmt.Sprint("c", n))))
-		}
-		var want []string
-		for n := range 40 {
-			r.mustAsk(contacts[n], fmt.Sprint("s", n), "hello")
-			want = append(want, fmt.Sprintf("c%d hello", n))
-			must(t, operator.Stop(t.Context(), gateway.Stop{Adapter: wall, Reason: "x"}))
-			gatewaytest.Advance(time.Duration(n) * time.Millisecond)
-			must(t, operator.Start(t.Context(), wall))
-			gatewaytest.Advance(time.Millisecond)
-		}
 		gatewaytest.Advance(2 * time.Second)
-		got := r.platform.taken()
-		slices.Sort(got)
-		slices.Sort(want)
-		diff(t, "sent", got, want)
+		diff(t, "sent", r.platform.taken(), []string{"juliet one"})
+	})
+}
+
+// TestStoppedIn: what was taken from the platform before is not shown while the adapter is stopped, and at once when it goes on, also
+// where that was while no process ran.
+func TestStoppedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop()
+		must(t, r.operator().Stop(t.Context(), gateway.Stop{Adapter: wall, Reason: "x"}))
+		must(t, r.event(said("juliet", "n1", "hello", 0)))
+		r.start(gateway.Config{})
+		gatewaytest.Advance(time.Hour)
+		if got := fmt.Sprint(r.wire.lines()); strings.Contains(got, "hello") {
+			t.Errorf("got %s, want nothing while it is stopped", got)
+		}
+		r.stop()
+		must(t, r.operator().Start(t.Context(), wall))
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		gatewaytest.Advance(2 * time.Second)
+		if got := fmt.Sprint(r.wire.lines()); strings.Count(got, "hello") != 1 {
+			t.Errorf("got %s, want what was taken before", got)
+		}
 	})
 }
 
