@@ -54,3 +54,52 @@ func (c *policyTestCmd) Run(ctx context.Context, at *console) error {
 	}
 	return c.print(at, got.Items, t)
 }
+
+type blockCmd struct {
+	remote
+	JID    string `arg:"" name:"jid" help:"Bare JID of the user, or a domain."`
+	Reason string `required:"" help:"What they are told." placeholder:"TEXT"`
+}
+
+// Run blocks a user or a domain.
+func (c *blockCmd) Run(ctx context.Context, at *console) error {
+	var got api.BlockedView
+	if err := c.call(ctx, http.MethodPost, "/v1/blocks", api.BlockOrder{JID: c.JID, Reason: c.Reason}, &got); err != nil {
+		return err
+	}
+	return c.print(at, got, written(got))
+}
+
+// written is where an order stands in the audit log.
+func written(got api.BlockedView) table {
+	return table{{"AUDIT LINE", "SALT OF THE AUDIT LINE"}, {fmt.Sprint(got.Line), got.Salt}}
+}
+
+type unblockCmd struct {
+	remote
+	JID string `arg:"" name:"jid" help:"Bare JID of the user, or a domain."`
+}
+
+// Run takes a block back.
+func (c *unblockCmd) Run(ctx context.Context, at *console) error {
+	var got api.BlockedView
+	if err := c.call(ctx, http.MethodDelete, "/v1/blocks/"+url.PathEscape(c.JID), nil, &got); err != nil {
+		return err
+	}
+	return c.print(at, got, written(got))
+}
+
+type blocksCmd struct{ remote }
+
+// Run lists who is blocked.
+func (c *blocksCmd) Run(ctx context.Context, at *console) error {
+	var got api.BlocksView
+	if err := c.call(ctx, http.MethodGet, "/v1/blocks", nil, &got); err != nil {
+		return err
+	}
+	t := table{{"WHO", "SINCE", "BY", "TOLD"}}
+	for _, b := range got.Items {
+		t = append(t, []string{b.JID, moment(b.At), b.By, b.Reason})
+	}
+	return c.print(at, got.Items, t)
+}
