@@ -25,6 +25,8 @@ const (
 	slotPatience = 3 * time.Second
 	// retrySoon is what a platform is asked to wait after a 503.
 	retrySoon = 5 * time.Second
+	// retryStopped is the same for an adapter that the operator has stopped.
+	retryStopped = time.Minute
 	// quietFor spaces the log lines about forged webhooks: whoever sends them decides how many there are.
 	quietFor = 10 * time.Second
 )
@@ -175,6 +177,8 @@ func (h *hooks) answer(w http.ResponseWriter, r *http.Request, a gateway.Adapter
 		// it, and switch off a webhook that goes on refusing.
 		h.cfg.Log.Warn("webhook not understood", "adapter", string(a), "err", err)
 		w.WriteHeader(http.StatusOK)
+	case errors.Is(err, gateway.ErrStopped):
+		refuseForNow(w, retryStopped, "The gateway is stopped for this platform: send it again later.")
 	default:
 		h.cfg.Log.Warn("webhook not stored", "adapter", string(a), "err", err)
 		refuseForNow(w, retrySoon, "The gateway cannot store this now.")

@@ -87,6 +87,7 @@ func TestHookStatuses(t *testing.T) {
 		{name: "instance without a hook", path: "/hooks/one", err: gateway.ErrUnknownAdapter, status: 404},
 		{name: "store down", path: "/hooks/one", err: errors.New("redis: no route"), status: 503, retryAfter: "5"},
 		{name: "queue full", path: "/hooks/one", err: gateway.ErrFull, status: 503, retryAfter: "5"},
+		{name: "stopped", path: "/hooks/one", err: gateway.ErrStopped, status: 503, retryAfter: "60"},
 		{name: "panic", path: "/hooks/one", panics: true, status: 503, retryAfter: "5"},
 		{name: "unknown instance", path: "/hooks/three", status: 404},
 		{name: "no instance", path: "/hooks/", status: 404},

@@ -28,6 +28,8 @@ type Operations interface {
 	DropLetter(ctx context.Context, id gateway.LetterID) error
 	ReplayLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
 	DropLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
+	// Allowance says what a user may do on an adapter, without spending anything.
+	Allowance(ctx context.Context, user gateway.UserID, a gateway.AdapterID) (gateway.Allowance, error)
 }
 
 // Audit is where every change is written down before it is made; *gateway.Audit is one.
@@ -46,9 +48,12 @@ type Control struct {
 	Operations Operations
 	Users      Users
 	Audit      Audit
+	Orders     Orders
 	Instances  []gateway.Instance
 	// ParseUser reads a bare JID (RFC 7622).
 	ParseUser func(string) (gateway.UserID, error)
+	// ParseDomain reads a domain.
+	ParseDomain func(string) (string, error)
 }
 
 //go:embed openapi.yaml
@@ -91,9 +96,15 @@ func (v v1) routes(r chi.Router) {
 	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
 	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
 	operator.Get("/users/{jid}/accounts", v.answer(v.accounts))
+	operator.Post("/adapters/{name}/stop", v.answer(v.stopAdapter))
+	operator.Post("/adapters/{name}/start", v.answer(v.startAdapter))
 	admin := r.With(g.needs(gateway.RoleAdmin))
 	admin.Get("/users/{jid}/export", v.answer(v.export))
 	admin.Delete("/users/{jid}", v.answer(v.erase))
+	admin.Get("/policy", v.answer(v.policy))
+	admin.Get("/blocks", v.answer(v.blocks))
+	admin.Post("/blocks", v.answer(v.block))
+	admin.Delete("/blocks/{jid}", v.answer(v.unblock))
 	admin.Get("/audit", v.answer(v.audit))
 }
 
@@ -139,6 +150,10 @@ func (v v1) refuse(w http.ResponseWriter, err error) {
 	}
 	if errors.Is(err, gateway.ErrNotFound) {
 		refuse(w, http.StatusNotFound, "It is not there, or not there any more.")
+		return
+	}
+	if errors.Is(err, gateway.ErrFull) {
+		refuse(w, http.StatusConflict, "There is no room for more.")
 		return
 	}
 	v.log.Warn("operator's request not answered", "err", err)
@@ -208,7 +223,11 @@ func (v v1) whoami(r *http.Request) (any, error) {
 func (v v1) adapters(*http.Request) (any, error) {
 	out := AdaptersView{[]AdapterView{}}
 	for _, i := range v.Instances {
-		out.Items = append(out.Items, AdapterView{i.ID, i.Name, i.Adapter.Descriptor().Platform, i.Component})
+		view := AdapterView{ID: i.ID, Name: i.Name, Platform: i.Adapter.Descriptor().Platform, JID: i.Component}
+		if s, ok := v.Orders.Stopped(i.ID); ok {
+			view.Stopped = &StopView{s.Reason, s.By, s.At}
+		}
+		out.Items = append(out.Items, view)
 	}
 	return out, nil
 }

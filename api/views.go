@@ -26,6 +26,8 @@ type AdapterView struct {
 	Name     string            `json:"name"`
 	Platform string            `json:"platform"`
 	JID      string            `json:"jid"`
+	// Stopped is set while the operator has stopped it.
+	Stopped *StopView `json:"stopped,omitempty"`
 }
 
 // QueuesView is what waits, and what parked chats wait for.

@@ -34,11 +34,18 @@ func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
 	if out.Op.Lang == "" { // most clients do not say in each stanza
 		out.Op.Lang = a.Lang
 	}
+	if r := g.halted(inst, out.Op.Lang); r != nil {
+		return r
+	}
+	terms := g.terms(ctx, out.User, out.Adapter)
+	if terms.Refused {
+		return g.barred(out.Adapter, out.Op.Lang, terms)
+	}
 	if _, typing := out.Op.Body.(OpTyping); typing {
 		g.askFleeting(a, out)
 		return nil
 	}
-	if err := g.admit(ctx, inst, a, c, out); err != nil {
+	if err := g.admit(ctx, inst, terms, a, c, out); err != nil {
 		if _, refused := errors.AsType[*Refusal](err); refused {
 			return err
 		}

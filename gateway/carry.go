@@ -132,7 +132,7 @@ func (w *outWalk) cut(ctx context.Context, op Op) bool {
 	return w.carriedOf(op) != nil && ownedOf(ctx).Err() != nil
 }
 
-// fetch gets what a client put somewhere, when the platform would take it; found is what it is, as far as that is known.
+// fetch gets what a client put somewhere, when the platform would take it and the user's plan allows it; found is what it is, as far as that is known.
 func (w *outWalk) fetch(ctx context.Context, m Media) (f File, found Media, err error) {
 	g, caps := w.o.g, w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})
 	if f, err = g.files.Fetch(ctx, m, least(g.cfg.MediaMax, caps.MediaMax)); err != nil {
@@ -144,7 +144,9 @@ func (w *outWalk) fetch(ctx context.Context, m Media) (f File, found Media, err 
 	case !allowed(found.MIME, caps.MediaTypes):
 		err = &FileError{Reason: FileType, Err: errFileRefused}
 	default:
-		return f, found, nil
+		if err = w.o.g.charge(ctx, w.inst, w.account, found, g.keys.Name("file charged", string(w.account.ID), string(w.out.Op.ID), m.Handle)); err == nil {
+			return f, found, nil
+		}
 	}
 	g.discard(f)
 	return nil, found, err

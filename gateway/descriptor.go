@@ -68,7 +68,7 @@ type Limit struct {
 
 // LimitScopes lists every scope, for metrics.
 func LimitScopes() []LimitScope {
-	return []LimitScope{LimitChat, LimitAccount, LimitApp, LimitUser, LimitUserChat, LimitFirst}
+	return []LimitScope{LimitChat, LimitAccount, LimitApp, LimitUser, LimitUserChat, LimitFirst, LimitPlan, LimitPlanNew, LimitPlanMedia}
 }
 
 // LimitScope is what shares a Limit.
@@ -83,6 +83,10 @@ const (
 	LimitUser     LimitScope = "user"          // what one user asks for
 	LimitUserChat LimitScope = "user_chat"     // what one user asks of one contact
 	LimitFirst    LimitScope = "first_contact" // people whom one user writes to first
+	// Those of plans come with a user's Terms.
+	LimitPlan      LimitScope = "plan_messages"     // what one user asks for
+	LimitPlanNew   LimitScope = "plan_new_contacts" // people whom one user writes to first
+	LimitPlanMedia LimitScope = "plan_media"        // KiB of one user's files, both ways
 )
 
 // Identifier is a kind of name that people have on a platform.

@@ -18,6 +18,10 @@ type DeskConfig struct {
 	Operator string
 	// PublicURL is the origin of the public listener, for pages that a registration leads to; empty where there is none.
 	PublicURL string
+	// Policy says who may register; nil lets everybody.
+	Policy Policy
+	// Orders says which adapters are stopped; nil stops none.
+	Orders *Orders
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
 	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.

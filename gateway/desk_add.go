@@ -87,7 +87,7 @@ func (d *Desk) Resolve(ctx context.Context, v Visitor, query string) (Alias, err
 }
 
 func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error) {
-	if r := d.idle(t); r != nil {
+	if r := d.idle(ctx, t); r != nil {
 		return nil, r
 	}
 	if ok, err := d.budget(ctx, t.Visitor, "lookup"); err != nil {
@@ -129,8 +129,11 @@ func (d *Desk) add(ctx context.Context, t *turn, query string) (*Contact, error)
 	return d.cfg.Identity.PutContact(ctx, t.account, Contact{ID: p.ID, Name: p.Name, Pending: !p.Accepts})
 }
 
-// idle refuses what an account that cannot act would be needed for.
-func (d *Desk) idle(t *turn) *Refusal {
+// idle refuses what an account that cannot act would be needed for, or whose user may not.
+func (d *Desk) idle(ctx context.Context, t *turn) *Refusal {
+	if r := d.refused(ctx, t.Visitor); r != nil {
+		return r
+	}
 	about := t.inst.Adapter.Descriptor()
 	switch t.account.StandingUnder(about) {
 	case AccountReauthNeeded:

@@ -44,7 +44,7 @@ func (d *Desk) plainInvite(ctx context.Context, t *turn) (outcome, error) {
 }
 
 func (d *Desk) invite(ctx context.Context, t *turn, name string) (outcome, error) {
-	if r := d.idle(t); r != nil {
+	if r := d.idle(ctx, t); r != nil {
 		return outcome{}, r
 	}
 	if ok, err := d.budget(ctx, t.Visitor, "invite"); err != nil {

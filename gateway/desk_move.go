@@ -68,7 +68,10 @@ func claimFlow(d *Desk) flow {
 			_, personal := inst.Adapter.(Linker)
 			return ok && personal && movable(inst.Adapter.Descriptor())
 		},
-		start: func(_ context.Context, t *turn) (outcome, error) {
+		start: func(ctx context.Context, t *turn) (outcome, error) {
+			if r := d.refused(ctx, t.Visitor); r != nil {
+				return outcome{}, r
+			}
 			disc := d.Disclosure(t.Visitor)
 			code := Field{Name: "code", Label: d.say(t.Visitor, textClaimCode), Kind: FieldText, Required: true}
 			return outcome{ask: &step{
@@ -86,6 +89,9 @@ func claimFlow(d *Desk) flow {
 }
 
 func (d *Desk) claim(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
+	if r := d.refused(ctx, t.Visitor); r != nil {
+		return outcome{}, r
+	}
 	disc := d.Disclosure(t.Visitor)
 	if !bytes.Equal(t.s.Step.Hash, disc.Hash()) {
 		return outcome{}, d.sessionError(t.Visitor, SessionExpired, NotAllowed, textDiscChanged)

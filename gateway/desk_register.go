@@ -35,6 +35,9 @@ func registerFlow(d *Desk) flow {
 }
 
 func (d *Desk) startRegister(ctx context.Context, t *turn) (outcome, error) {
+	if r := d.refused(ctx, t.Visitor); r != nil {
+		return outcome{}, r
+	}
 	t.s.Account = NewAccountID()
 	if t.account != nil {
 		t.s.Account = t.account.ID
@@ -66,6 +69,9 @@ func (d *Desk) consentStep(ctx context.Context, t *turn) (*step, error) {
 }
 
 func (d *Desk) answerRegister(ctx context.Context, t *turn, answers map[string]string) (outcome, error) {
+	if r := d.refused(ctx, t.Visitor); r != nil { // since the dialogue began, perhaps
+		return outcome{}, r
+	}
 	asked := t.s.Step
 	if asked.Stage == stageConsent {
 		disc := d.Disclosure(t.Visitor)

@@ -77,6 +77,7 @@ const (
 	FileForbidden FileReason = "forbidden" // an address that is never fetched, or an encrypted file
 	FileGone      FileReason = "gone"      // the host says that there is none
 	FileAway      FileReason = "away"      // not reached or too slow: a later try may work
+	FileQuota     FileReason = "quota"     // more than the user's plan allows
 	FileNowhere   FileReason = "nowhere"   // no place to put it: no upload service and no public_url
 )
 

@@ -82,6 +82,10 @@ type Deps struct {
 	Identity  *Identity
 	Instances []Instance
 	Renderer  Renderer
+	// Policy says who may do how much; nil allows everything within the limits of the adapters.
+	Policy Policy
+	// Orders are the operator's; nil are those of the store, known to this Gateway alone.
+	Orders *Orders
 	// Files moves media. Without it files are named in words.
 	Files   Files
 	Texts   *Texts
@@ -100,6 +104,8 @@ type Gateway struct {
 	instances map[AdapterID]Instance
 	renderer  Renderer
 	files     Files
+	policy    Policy
+	orders    *Orders
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
@@ -139,13 +145,16 @@ type Gateway struct {
 func New(cfg Config, d Deps) *Gateway {
 	cfg = cfg.withDefaults()
 	g := &Gateway{
-		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, texts: d.Texts, log: d.Log,
+		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, policy: d.Policy, texts: d.Texts, log: d.Log,
 		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
 		held: newCache[AdapterID, time.Time](1000, 24*time.Hour), reviewed: newCache[AdapterID, time.Time](1000, time.Hour), spent: newCache[string, emptyUntil](10_000, 24*time.Hour),
 		healing: newCache[string, bool](100_000, healingLife),
+	}
+	if g.orders = d.Orders; g.orders == nil {
+		g.orders = NewOrders(d.Store, d.Keyring, d.Log)
 	}
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)

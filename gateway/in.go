@@ -32,7 +32,7 @@ type inWalk struct {
 
 // inStages are the stages of an event, in order.
 var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
+	(*inWalk).stopped, (*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
 }
 
 // walkIn carries one event.

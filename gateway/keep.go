@@ -14,7 +14,7 @@ func (g *Gateway) Keep(ctx context.Context, a AdapterID) error {
 		return nil
 	}
 	keeper, ok := inst.Adapter.(Keeper)
-	if !ok {
+	if _, stopped := g.orders.Stopped(a); !ok || stopped {
 		return nil
 	}
 	return g.EachAccount(ctx, a, func(c Credentials) error {

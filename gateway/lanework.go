@@ -15,6 +15,7 @@ type verdict struct {
 	why   ParkReason    // for again, when the wait is long
 	turn  *fileTurn     // for again, as soon as a file may move
 	mine  time.Time     // for again, when the op's turn is
+	given *given        // for again, the orders by which the adapter is stopped
 }
 
 type ending uint8
@@ -198,6 +199,9 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		}
 		l.waiting = nil
 		if len(items) == 0 && first == nil {
+			if v.given != nil && v.given != o.g.orders.now.Load() {
+				until = time.Now() // the order that it waited for was given meanwhile
+			}
 			o.parked[l.id] = ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}
 			l.active = false
 			delete(o.byID, l.id)

@@ -23,7 +23,7 @@ func (i Instance) platformLimits() []Limit {
 		switch l.Scope {
 		case LimitChat, LimitAccount, LimitApp:
 			own = append(slices.Clip(own), l)
-		case LimitUser, LimitUserChat, LimitFirst:
+		case LimitUser, LimitUserChat, LimitFirst, LimitPlan, LimitPlanNew, LimitPlanMedia:
 		}
 	}
 	return own
@@ -44,6 +44,8 @@ func limitName(inst Instance, a *Account, c *Contact, scope LimitScope) string {
 		return "user " + name + "/" + string(a.User) + "/" + string(c.Alias)
 	case LimitFirst:
 		return "first " + name + "/" + string(a.User)
+	case LimitPlan, LimitPlanNew, LimitPlanMedia:
+		return string(scope) + " " + name + "/" + string(a.User)
 	case LimitAccount:
 	}
 	return "account " + name + "/" + string(a.Endpoint)
@@ -52,7 +54,7 @@ func limitName(inst Instance, a *Account, c *Contact, scope LimitScope) string {
 // bucket is a limit as it counts for a send to a contact. What several users share they get in turn.
 func (g *Gateway) bucket(inst Instance, a *Account, c *Contact, l Limit) Bucket {
 	b := Bucket{Name: g.keys.Name("limit", l.Every.String(), limitName(inst, a, c, l.Scope)), Every: l.Every, Burst: max(l.Burst, 1)}
-	if a.Shared && l.Scope != LimitUser && l.Scope != LimitUserChat && l.Scope != LimitFirst || l.Scope == LimitApp {
+	if a.Shared && !l.Scope.ofUser() || l.Scope == LimitApp {
 		b.Taker = g.keys.Name("taker", string(a.User))
 	}
 	return b

@@ -3,27 +3,32 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
 // userScopes are the limits that hold for what a user asks for, whatever the platform bears, in the order in which they are told.
-var userScopes = []LimitScope{LimitFirst, LimitUser, LimitUserChat}
+var userScopes = []LimitScope{LimitFirst, LimitPlanNew, LimitUser, LimitUserChat, LimitPlan}
 
 // emptyUntil is how long a bucket has no token to give, by what the store said of it.
 type emptyUntil struct{ at time.Time }
 
 // admit spends what a user may ask for. The *Refusal says how long to wait; any other error is the store's. What has been refused
 // once is refused from memory until its time has come: a bucket fills no faster, whoever takes from it.
-func (g *Gateway) admit(ctx context.Context, inst Instance, a *Account, c *Contact, out Outbound) error {
-	if !countsForUser(out.Op.Body) || len(inst.Limits) == 0 {
+func (g *Gateway) admit(ctx context.Context, inst Instance, terms Terms, a *Account, c *Contact, out Outbound) error {
+	limits := inst.Limits
+	if len(terms.Limits) > 0 {
+		limits = slices.Concat(limits, terms.Limits)
+	}
+	if !countsForUser(out.Op.Body) || len(limits) == 0 {
 		return nil
 	}
 	first := a.isNewTo(c, out.Op.Body)
 	var buckets []Bucket
 	var scopes []LimitScope
 	for _, scope := range userScopes {
-		for _, l := range inst.Limits {
-			if l.Scope != scope || scope == LimitFirst && !first {
+		for _, l := range limits {
+			if l.Scope != scope || scope.ofFirst() && !first {
 				continue
 			}
 			b := g.bucket(inst, a, c, l)
@@ -44,7 +49,7 @@ func (g *Gateway) admit(ctx context.Context, inst Instance, a *Account, c *Conta
 		g.spent.store(buckets[got.By].Name, emptyUntil{time.Now().Add(got.Wait)})
 		return g.tooMany(inst, out.Op.Lang, scopes[got.By], got.Wait)
 	}
-	if scopes[0] != LimitFirst {
+	if !scopes[0].ofFirst() {
 		return nil
 	}
 	_, err = g.identity.Revise(ctx, a, c.Alias, func(c *Contact) { c.Wrote = true })
@@ -74,6 +79,9 @@ func (a *Account) isNewTo(c *Contact, b OpBody) bool {
 // write to is the operator's policy (§8.3.3.12).
 func (g *Gateway) tooMany(inst Instance, lang string, scope LimitScope, wait time.Duration) *Refusal {
 	g.metrics.limited.WithLabelValues(string(inst.ID), string(scope)).Inc()
+	if scope == LimitPlan || scope == LimitPlanNew {
+		return g.overPlan(inst.ID, lang, scope, wait)
+	}
 	text := g.texts.duration(lang, roughly(wait))
 	if scope == LimitFirst {
 		return g.refuse(inst.ID, lang, PolicyViolation, TextManyNew, text)

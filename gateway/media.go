@@ -86,6 +86,9 @@ func fileReason(err error) (reason FileReason, most int64, after time.Duration) 
 	if fe, ok := errors.AsType[*FileError](err); ok {
 		return fe.Reason, fe.Max, 0
 	}
+	if quota, ok := isQuota(err); ok {
+		return FileQuota, quota.most, quota.wait
+	}
 	if se, ok := errors.AsType[*SendError](err); ok {
 		switch se.Class {
 		case Unsupported:

@@ -181,6 +181,9 @@ func (w *inWalk) publish(ctx context.Context, store MediaStore, m Media, name st
 	}
 	at := Published{URL: known.Media.Handle, Until: known.Until}
 	if !ok {
+		if err := g.charge(ctx, w.inst, w.account, found, g.keys.Name("file charged", name)); err != nil {
+			return found, err
+		}
 		if at, err = g.files.Publish(ctx, Recipient{Adapter: w.inst.ID, User: w.account.User, Lang: w.account.Lang}, f); err != nil {
 			return Media{}, &unplacedError{err}
 		}
@@ -227,6 +230,9 @@ func withHints(m, said Media) Media {
 // unpublished decides about a file that was not had: once more when that may help, else a line about it. While the user's
 // server is away a file waits for it as long as a text does.
 func (w *inWalk) unpublished(ctx context.Context, m Media, cause error) (Part, *verdict) {
+	if quota, ok := isQuota(cause); ok {
+		return w.quotaLine(m, quota), nil
+	}
 	reason, most, after := fileReason(cause)
 	line := func() Part { return w.fileLine(m, reason, most) }
 	if _, ok := errors.AsType[*unplacedError](cause); ok && reason != FileTooLarge && reason != FileNowhere {

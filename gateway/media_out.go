@@ -189,6 +189,9 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 		}
 		return w.react(ctx, se, w.try)
 	}
+	if quota, ok := isQuota(err); ok {
+		return w.overQuota(ctx, quota)
+	}
 	reason, most, _ := fileReason(err)
 	switch reason {
 	case FileTooLarge:
@@ -211,7 +214,7 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
 		}
 		return w.fail(ctx, RemoteServerTimeout, TextFileOutAway)
-	case FileNowhere:
+	case FileNowhere, FileQuota:
 	}
 	return w.fail(ctx, NotAcceptable, TextFileOutBroken)
 }

@@ -28,6 +28,8 @@ type Metrics struct {
 	guests     *prometheus.CounterVec // adapter, result
 	files      *prometheus.CounterVec // direction, adapter, result
 	limited    *prometheus.CounterVec // adapter, scope
+	barred     *prometheus.CounterVec // adapter, scope
+	stopped    *prometheus.GaugeVec   // adapter
 	panics     prometheus.Counter
 
 	hookTime  *prometheus.HistogramVec // adapter
@@ -41,11 +43,11 @@ type Metrics struct {
 
 // fileResults are the ends that a file can come to.
 var fileResults = []string{
-	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileBomb), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere),
+	"ok", string(FileTooLarge), string(FileType), string(FileBroken), string(FileBomb), string(FileForbidden), string(FileGone), string(FileAway), string(FileNowhere), string(FileQuota),
 }
 
 // webhookResults are the ends that a webhook call can come to.
-var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled", "busy"}
+var webhookResults = []string{"ok", "unknown_account", "unverified", "malformed", "store_down", "full", "linking", "too_large", "polled", "busy", "stopped"}
 
 // conditions are those that the gateway refuses stanzas with.
 var conditions = []Condition{
@@ -55,7 +57,7 @@ var conditions = []Condition{
 
 // parkReasons, accountStandings and places are the other closed sets.
 var (
-	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker}
+	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker, ParkStopped}
 	accountStandings = []AccountStanding{
 		AccountActive, AccountExpiring, AccountReauthNeeded, AccountReconsentNeeded, AccountSuspended, AccountWithdrawn, AccountWithdrawalQueued,
 	}
@@ -79,6 +81,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		parks:      counter(r, "postern_parks_total", "Times that a lane was parked.", "reason"),
 		dead:       counter(r, "postern_dead_letters_total", "Entries given up on.", "where"),
 		leads:      gauge(r, "postern_leader", "1 while this replica holds the component's lease.", "adapter"),
+		stopped:    gauge(r, "postern_adapter_stopped", "1 while the operator has stopped the adapter.", "adapter"),
 		stanzas:    counter(r, "postern_stanzas_total", "Stanzas confirmed by the XMPP server.", "adapter"),
 		barrier:    histogram(r, "postern_barrier_seconds", "From writing a batch to the server's confirmation.", seconds, "adapter"),
 		webhooks:   counter(r, "postern_webhooks_total", "Webhook calls by result.", "adapter", "result"),
@@ -87,6 +90,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		guests:     counter(r, "postern_guests_total", "People and news on an operator's line that are no contact's, by what came of it.", "adapter", "result"),
 		files:      counter(r, "postern_files_total", "Files moved, by how it ended.", "direction", "adapter", "result"),
 		limited:    counter(r, "postern_limited_total", "Times that something had to wait for a limit, or a user was told to.", "adapter", "scope"),
+		barred:     counter(r, "postern_policy_refused_total", "What the operator's policy did not allow a user, by why: the user, or what of their plan is spent.", "adapter", "scope"),
 		fenced:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_fenced_total", Help: "Writes refused because the lease was lost."}),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_panics_total", Help: "Panics contained to one entry."}),
 		shards:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_shards_owned", Help: "Shards that this replica owns."}),
@@ -137,6 +141,9 @@ func (m *Metrics) start(adapters []AdapterID) {
 		for _, scope := range append(LimitScopes(), "pause") {
 			m.limited.WithLabelValues(id, string(scope))
 		}
+		for _, scope := range policyScopes {
+			m.barred.WithLabelValues(id, scope)
+		}
 		for _, c := range Classes() {
 			m.pollFails.WithLabelValues(id, c.String())
 		}
@@ -154,6 +161,7 @@ func (m *Metrics) start(adapters []AdapterID) {
 		m.hookTime.WithLabelValues(id)
 		m.sendTime.WithLabelValues(id)
 		m.leads.WithLabelValues(id)
+		m.stopped.WithLabelValues(id)
 		m.stanzas.WithLabelValues(id)
 		m.barrier.WithLabelValues(id)
 	}

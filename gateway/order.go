@@ -149,6 +149,9 @@ func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64)
 	if !ok || !is {
 		return true
 	}
+	if _, stopped := o.g.orders.Stopped(early.Adapter); stopped {
+		return false
+	}
 	a, err := o.g.identity.ByID(ctx, early.Account)
 	if err != nil {
 		return errors.Is(err, ErrNoAccount)

@@ -31,7 +31,7 @@ type outWalk struct {
 
 // outStages are the stages of an op, in order.
 var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
+	(*outWalk).stopped, (*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
 	(*outWalk).send,
 }
 

@@ -150,6 +150,9 @@ func (s *polls) review(ctx context.Context) {
 // wanted returns the accounts whose shard is ours, each with what tells when it is not any more: the line alone where there is one.
 func (s *polls) wanted(ctx context.Context) (map[AccountID]*possession, error) {
 	out := map[AccountID]*possession{}
+	if _, stopped := s.g.orders.Stopped(s.inst.ID); stopped {
+		return out, nil
+	}
 	add := func(id AccountID) {
 		if owned, ok := s.g.ownedPart(LaneKey{s.inst.ID, accountAlias + Alias(id)}.Shard()); ok {
 			out[id] = owned
@@ -227,6 +230,9 @@ type intake struct {
 
 // Take implements Intake.
 func (in intake) Take(ctx context.Context, events []Event) error {
+	if _, stopped := in.s.g.orders.Stopped(in.s.inst.ID); stopped {
+		return ErrStopped // and asked for again when it goes on
+	}
 	for _, ev := range events {
 		if ev.Endpoint == "" {
 			ev.Endpoint = in.a.Endpoint

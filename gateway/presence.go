@@ -132,6 +132,10 @@ func (g *Gateway) self(accounts []*Account) ShowPresence {
 		}
 	}
 	s.Status = strings.Join(named, ", ")
+	if halt, ok := g.orders.Stopped(accounts[0].Adapter); ok {
+		s.Away, s.Status = true, g.texts.Say(accounts[0].Lang, TextStopped, g.instances[halt.Adapter].Adapter.Descriptor().Platform, halt.Reason)
+		return s
+	}
 	for _, a := range accounts {
 		if a.PausedAt(time.Now()) {
 			s.Away, s.Status = true, g.texts.Say(a.Lang, TextPaused, pausedUntil(a.Paused))
@@ -142,6 +146,10 @@ func (g *Gateway) self(accounts []*Account) ShowPresence {
 
 // Greet says to every registered user, once after a connect, that the gateway is there, and asks who is online.
 func (g *Gateway) Greet(ctx context.Context, adapter AdapterID, yield func(Rendering) error) error {
+	return g.greet(ctx, adapter, true, yield)
+}
+
+func (g *Gateway) greet(ctx context.Context, adapter AdapterID, probe bool, yield func(Rendering) error) error {
 	inst, ok := g.instance(adapter)
 	if !ok {
 		return nil
@@ -156,6 +164,9 @@ func (g *Gateway) Greet(ctx context.Context, adapter AdapterID, yield func(Rende
 		}
 		p := &presence{g: g, inst: inst, v: Visitor{Adapter: adapter, User: u, Lang: accounts[0].Lang}}
 		p.show("", g.self(accounts))
+		if !probe {
+			return yieldAll(p.out, yield)
+		}
 		p.show("", ShowProbe{})
 		g.healing.store(string(adapter)+"/"+string(u), true)
 		return yieldAll(p.out, yield)

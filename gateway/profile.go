@@ -115,7 +115,7 @@ func (g *Gateway) lookAt(ctx context.Context, l look) (err error) {
 		return err
 	}
 	inst, ok := g.instance(a.Adapter)
-	if !ok {
+	if _, stopped := g.orders.Stopped(a.Adapter); !ok || stopped {
 		return nil
 	}
 	c, err := g.identity.Contact(ctx, a, l.alias)

@@ -41,6 +41,10 @@ func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
 		g.metrics.Webhook(a, "unverified")
 		return fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
+	if _, stopped := g.orders.Stopped(a); stopped {
+		g.metrics.Webhook(a, "stopped")
+		return ErrStopped
+	}
 	events, bad := parse(hook, r)
 	for _, ev := range events {
 		if err := g.take(ctx, inst, ev); err != nil {

@@ -28,6 +28,8 @@ const (
 	RecordLate     RecordKind = "late"     // owner a:<account>: whether its user was asked about messages that are late, and the answer
 	RecordToken    RecordKind = "token"    // owner g: a bearer token of the operator's side, by an HMAC of its name
 	RecordAudit    RecordKind = "audit"    // owner audit: the operator's audit log, by number
+	RecordStop     RecordKind = "stop"     // owner orders: an adapter that the operator has stopped, and a stamp that changes with every order
+	RecordBlock    RecordKind = "block"    // owner orders: a user or domain that the operator has blocked
 	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -80,6 +82,8 @@ func RetentionTable() []Retention {
 		{RecordLinking, LinkingTTL, "so that a platform keeps what it sends for an account that is about to exist"},
 		{RecordToken, 0, "the operator; hashes of secrets"},
 		{RecordAudit, 0, "the operator; proof of what was done, which names no user"},
+		{RecordStop, 0, "the operator, until the adapter is started again"},
+		{RecordBlock, 0, "the operator, until the block is taken back; names a user or a domain, and stays when the user is erased"},
 		{RecordUnlink, 0, "a withdrawal under way"},
 		{RecordQuestion, QuestionTTL, "so that a number can answer a poll or buttons"},
 		{RecordNotice, NoticeTTL, "so that a notice is given once a day"},

@@ -21,10 +21,14 @@ const handOverMost = 2 * time.Minute
 //	    ├─ lookWorkers: how contacts look
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
 //	    ├─ listen: account changes and wake-ups from other replicas
+//	    ├─ orders.watch, heed: what the operator orders, and what follows from it here
 //	    └─ survey, census: tell in metrics what waits here, and how accounts stand
 func (g *Gateway) Run(ctx context.Context) {
 	g.crew = newCrew()
 	defer g.crew.dismiss()
+	if !g.orders.learn(ctx) { // before anything is sent
+		return
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { g.balance.run(ctx) })
 	for _, p := range AllShards() {
@@ -40,6 +44,8 @@ func (g *Gateway) Run(ctx context.Context) {
 		wg.Go(func() { s.carry(ctx) })
 	}
 	wg.Go(func() { g.listen(ctx) })
+	wg.Go(func() { g.orders.watch(ctx) })
+	wg.Go(func() { g.heed(ctx) })
 	wg.Go(func() { g.survey(ctx) })
 	wg.Go(func() { g.census(ctx) })
 	wg.Wait()

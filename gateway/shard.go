@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -92,8 +93,8 @@ func (o *ownership) read(ctx context.Context) {
 		parked, err = o.g.store.Parked(ctx, o.part)
 	}
 	for _, p := range parked {
-		if p.Reason == ParkReauth {
-			p.Until = time.Time{} // an operator who gives the line another token starts anew
+		if p.Reason == ParkReauth || p.Reason == ParkStopped {
+			p.Until = time.Time{} // an operator who gives the line another token starts anew; an order may have been taken back
 		}
 		o.parked[laneID{p.From, p.Lane}], o.inherit[laneID{p.From, p.Lane}] = p, true
 	}
@@ -266,11 +267,14 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 
 // dueNow ends the waiting of every lane that waits for an account: one whose account still does not work, or is still
 // paused, parks again.
-func (o *ownership) dueNow() {
+func (o *ownership) dueNow() { o.due(ParkReauth, ParkPause, ParkLate) }
+
+// due ends the waiting of every lane that waits for one of these reasons.
+func (o *ownership) due(reasons ...ParkReason) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, p := range o.parked {
-		if p.Reason == ParkReauth || p.Reason == ParkPause || p.Reason == ParkLate {
+		if slices.Contains(reasons, p.Reason) {
 			p.Until = time.Time{}
 			o.parked[id] = p
 		}

@@ -182,6 +182,8 @@ const (
 	ParkShare ParkReason = "share"
 	// ParkBreaker: the platform's host fails and is left alone.
 	ParkBreaker ParkReason = "breaker"
+	// ParkStopped: the operator has stopped the adapter.
+	ParkStopped ParkReason = "stopped"
 )
 
 // ParkedLane is one parked lane. Until is by the clock of who asked, and goes with its monotonic one: an owner is told how long
@@ -267,10 +269,15 @@ type Bucket struct {
 	// Every is 0 for a bucket that no token leaves: it only waits for the end of a Hold.
 	Every time.Duration
 	Burst int
+	// Cost is how many tokens one Take spends, 0 for one. What costs more than Burst never comes to its turn: whoever asks knows that.
+	Cost int
 	// Taker names, as an HMAC, on whose behalf a token is taken where several share the bucket: while tokens are short each
 	// taker waits for one at a time, so that they get theirs in turn, whoever has more to do. Empty: nobody shares it.
 	Taker string
 }
+
+// Price is what one Take spends of the bucket.
+func (b Bucket) Price() int { return max(b.Cost, 1) }
 
 // Taken is what came of asking for tokens.
 type Taken struct {
@@ -285,9 +292,11 @@ type Taken struct {
 // Limiter keeps limits that all replicas share. The buckets of an adapter instance share a Redis Cluster slot, so that several
 // are spent in one step or not at all.
 type Limiter interface {
-	// Take spends one token of every bucket, unless that means to wait for more than most: who cannot wait for their turn must
+	// Take spends a token of every bucket, or its Cost, unless that means to wait for more than most: who cannot wait for their turn must
 	// not hold up others.
 	Take(ctx context.Context, a AdapterID, most time.Duration, buckets ...Bucket) (Taken, error)
+	// Filling says of each bucket how long it takes until it is full again, 0 for one that is, and spends nothing.
+	Filling(ctx context.Context, a AdapterID, names ...string) ([]time.Duration, error)
 	// Hold lets no token of a bucket be spent for a time, or longer where it is held longer already.
 	Hold(ctx context.Context, a AdapterID, name string, d time.Duration) error
 }

@@ -14,6 +14,10 @@ const (
 	TextFileOutIncomplete TextKey = "file.out.incomplete"
 	TextFileOutForbidden  TextKey = "file.out.forbidden"
 	TextFileOutGone       TextKey = "file.out.gone"
+	TextFileInQuota       TextKey = "file.in.quota"
+	TextFileInBeyond      TextKey = "file.in.beyond"
+	TextFileOutQuota      TextKey = "file.out.quota"
+	TextFileOutBeyond     TextKey = "file.out.beyond"
 	TextFileOutMissing    TextKey = "file.out.missing"
 	TextFileOutAway       TextKey = "file.out.away"
 

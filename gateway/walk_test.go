@@ -152,6 +152,8 @@ type rig struct {
 	strangers gateway.UserID
 	window    gateway.WindowPolicy
 	limits    []gateway.Limit
+	policy    gateway.Policy
+	metrics   *prometheus.Registry
 }
 
 func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
@@ -183,9 +185,10 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	if cfg.Replica == "" {
 		cfg.Replica = "r1"
 	}
-	metrics := gateway.NewMetrics(prometheus.NewRegistry(), []gateway.AdapterID{wall})
+	r.metrics = prometheus.NewRegistry()
+	metrics := gateway.NewMetrics(r.metrics, []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
-		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Texts: gateway.NewTexts(), Probe: r.probe,
+		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Policy: r.policy, Texts: gateway.NewTexts(), Probe: r.probe,
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window, Limits: r.limits}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})

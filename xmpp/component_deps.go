@@ -32,6 +32,8 @@ type Presences interface {
 	// Greet yields what every registered user is shown when the component connects, Farewell when it stops.
 	Greet(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
 	Farewell(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
+	// News yields what every registered user is shown each time when an order of the operator's changes it, until ctx ends.
+	News(ctx context.Context, adapter gateway.AdapterID, yield func(gateway.Rendering) error) error
 	// Caps returns what a visitor's chat with a contact supports. gateway.ErrNoContact when it is not theirs.
 	Caps(ctx context.Context, v gateway.Visitor, alias gateway.Alias) (gateway.Caps, *gateway.Contact, error)
 }

@@ -88,6 +88,12 @@ func (c *Component) session(stop context.Context) func(context.Context, *stream)
 				c.log.Warn("not everybody was greeted", "error", err.Error())
 			}
 		})
+		wg.Go(func() {
+			err := c.gw.News(aside, c.cfg.Adapter, func(g gateway.Rendering) error { return live.pace.await(aside, g) })
+			if err != nil && aside.Err() == nil {
+				c.log.Warn("not everybody was told of an order", "error", err.Error())
+			}
+		})
 		wg.Go(func() { c.passing(aside, live) })
 		wg.Go(func() {
 			live.pace.run(aside, c.page, func(ctx context.Context, n *paced) error { return c.tell(ctx, s, n) })

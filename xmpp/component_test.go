@@ -285,6 +285,25 @@ func TestBarrierUnanswered(t *testing.T) {
 	})
 }
 
+// TestNews: what an order changes goes to users while the stream lives.
+func TestNews(t *testing.T) {
+	stopped := make(chan struct{})
+	prepare := func(r *gatewayRig) {
+		r.gw.news = func(ctx context.Context, yield func(gateway.Rendering) error) error {
+			select {
+			case <-stopped:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			return yield(gateway.Rendering{Component: testDomain, To: "romeo@example", What: gateway.ShowPresence{Available: true, Away: true, Status: "stopped"}})
+		}
+	}
+	bubble(t, prepare, func(t *testing.T, r *gatewayRig) {
+		close(stopped)
+		r.Expect(t, "<presence", "<show>xa</show>", "<status>stopped</status>")
+	})
+}
+
 func TestGreetEphemeralFarewell(t *testing.T) {
 	g := func(what gateway.Shown, from gateway.Alias) gateway.Rendering {
 		return gateway.Rendering{Component: testDomain, From: from, To: "romeo@example", What: what}

@@ -25,6 +25,7 @@ type fakeGateway struct {
 	contacts map[gateway.UserID]map[gateway.Alias]string // names; a user without an entry is not registered
 	caps     gateway.Caps
 	greet    []gateway.Rendering
+	news     func(context.Context, func(gateway.Rendering) error) error
 	farewell []gateway.Rendering
 	pages    int // of contacts that were read
 	presence []gateway.Rendering
@@ -192,6 +193,13 @@ func (f *fakeGateway) Contacts(_ context.Context, v gateway.Visitor, page string
 		return f.presence[from:], "", f.err
 	}
 	return f.presence[from:to], strconv.Itoa(to), f.err
+}
+
+func (f *fakeGateway) News(ctx context.Context, _ gateway.AdapterID, yield func(gateway.Rendering) error) error {
+	if f.news == nil {
+		return nil
+	}
+	return f.news(ctx, yield)
 }
 
 func (f *fakeGateway) Greet(_ context.Context, _ gateway.AdapterID, yield func(gateway.Rendering) error) error {

@@ -206,7 +206,7 @@ func newRig(t *testing.T) *rig {
 	}
 	log := slog.New(slog.DiscardHandler)
 	control := &api.Control{
-		Guard: api.NewGuard(g.tokens, log), Operations: g.world, Users: g.world, Audit: g.audit, ParseUser: parseUser,
+		Guard: api.NewGuard(g.tokens, log), Operations: g.world, Users: g.world, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
 		Instances: []gateway.Instance{
 			{ID: "telegram", Name: "Telegram", Component: "telegram.example.org", Adapter: adapter("Telegram", gateway.ModeCleartext, all)},
 			{ID: "whatsapp", Name: "WhatsApp " + hostile, Component: "whatsapp.example.org", Adapter: adapter("WhatsApp", gateway.ModeTerminate, some)},
@@ -216,6 +216,11 @@ func newRig(t *testing.T) *rig {
 	g.Console = New(Config{Control: control, Checks: checks, Metrics: g.tell.registry, Texts: gateway.NewTexts(), Replica: "r-7f3a", Version: "v1.4.0", Log: log})
 	g.admin = api.Admin(api.AdminConfig{Checks: checks, Metrics: g.tell.registry, Control: control, Console: g.Console, Log: log})
 	return g
+}
+
+// Allowance implements api.Operations.
+func (*world) Allowance(_ context.Context, _ gateway.UserID, a gateway.AdapterID) (gateway.Allowance, error) {
+	return gateway.Allowance{Adapter: a}, nil
 }
 
 func parseUser(s string) (gateway.UserID, error) {

@@ -46,9 +46,13 @@ type cli struct {
 
 	Ready       readyCmd       `cmd:"" help:"Say whether a running gateway is ready, for health checks."`
 	Token       tokenCmd       `cmd:"" help:"Make, list and end the tokens of the operator's tools."`
-	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway."`
+	Adapters    adaptersCmd    `cmd:"" help:"List the adapters of a running gateway, stop one and start it again."`
 	Queues      queuesCmd      `cmd:"" help:"Say what waits in a running gateway, and for what."`
 	DeadLetters deadLettersCmd `cmd:"" help:"List, replay and drop messages that were given up on."`
+	Policy      policyCmd      `cmd:"" help:"Say what a user may do, and what decides it."`
+	Block       blockCmd       `cmd:"" help:"Let a user, or all of a domain, not use the gateway."`
+	Unblock     unblockCmd     `cmd:"" help:"Take a block back."`
+	Blocks      blocksCmd      `cmd:"" help:"List who is blocked."`
 	Accounts    accountsCmd    `cmd:"" help:"List a user's accounts."`
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`

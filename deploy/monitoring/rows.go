@@ -77,6 +77,9 @@ func rows() []row {
 			{title: "Parked chats by reason", kind: lines, help: "retry and breaker: the platform; limit: too much at once; reauth: an account; window, pause, late: a person.", unit: "short", stack: true, queries: []query{{`sum by (where, reason) (postern_parked_chats)`, "{{where}} {{reason}}"}}},
 			{title: "Parking, by reason", unit: "ops", kind: lines, help: "Times that a chat was parked, each second.", queries: rate("postern_parks_total", "", "reason", "{{reason}}")},
 			{title: "Limits", unit: "ops", kind: lines, help: "Times that something had to wait for a limit, or a user was told to.", queries: rate("postern_limited_total", chosen, "adapter, scope", "{{adapter}} {{scope}}")},
+			{title: "Refused by the policy", unit: "ops", kind: lines, help: "user: a rule or policy.url refuses them; the others: what their plan allows is spent.", queries: rate("postern_policy_refused_total", chosen, "adapter, scope", "{{adapter}} {{scope}}")},
+			{title: "Stopped by the operator", unit: "short", kind: lines, help: "1 while an adapter is stopped: postern adapters says by whom and why, postern adapters start NAME ends it.", queries: []query{{`max by (adapter) (postern_adapter_stopped{adapter=~"$adapter"})`, "{{adapter}}"}}},
+			{title: "Questions to policy.url", unit: "ops", kind: lines, help: "unreachable and not_understood: policy.unreachable counts.", queries: rate("postern_policy_questions_total", "", "result", "{{result}}")},
 			{title: "Platforms left alone", unit: "short", kind: lines, help: "1 while a platform that fails is left alone.", queries: []query{{`max by (adapter) (postern_breaker_open{adapter=~"$adapter"})`, "{{adapter}}"}, {`sum by (adapter) (increase(postern_breaker_opened_total{adapter=~"$adapter"}[5m]))`, "{{adapter}} anew"}}},
 		}},
 		{"Accounts", []panel{

@@ -30,7 +30,7 @@ func (s *Store) Take(ctx context.Context, a gateway.AdapterID, most time.Duratio
 	now, got := time.Now(), gateway.Taken{OK: true}
 	for i, b := range buckets {
 		l, _ := s.levels.load(bucketName{a, b.Name, ""})
-		if w := latest(l.full, now).Sub(now) - time.Duration(b.Burst-1)*b.Every; w > got.Wait {
+		if w := latest(l.full, now).Sub(now) - time.Duration(b.Burst-b.Price())*b.Every; w > got.Wait {
 			got.Wait, got.By = w, i
 		}
 	}
@@ -59,7 +59,7 @@ func (s *Store) Take(ctx context.Context, a gateway.AdapterID, most time.Duratio
 			continue
 		}
 		l, _ := s.levels.load(bucketName{a, b.Name, ""})
-		l.full = latest(l.full, now).Add(b.Every)
+		l.full = latest(l.full, now).Add(time.Duration(b.Price()) * b.Every)
 		s.levels.store(bucketName{a, b.Name, ""}, l, l.full.Sub(now))
 		if b.Taker != "" && got.Wait > 0 {
 			t, _ := s.levels.load(bucketName{a, b.Name, b.Taker})
@@ -68,6 +68,21 @@ func (s *Store) Take(ctx context.Context, a gateway.AdapterID, most time.Duratio
 		}
 	}
 	return got, nil
+}
+
+// Filling implements gateway.Limiter.
+func (s *Store) Filling(ctx context.Context, a gateway.AdapterID, names ...string) ([]time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, failed("filling", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]time.Duration, len(names))
+	for i, name := range names {
+		l, _ := s.levels.load(bucketName{a, name, ""})
+		out[i] = max(0, time.Until(l.full))
+	}
+	return out, nil
 }
 
 // Hold implements gateway.Limiter.

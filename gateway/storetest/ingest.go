@@ -264,7 +264,7 @@ func (k *kit) ingestHand() {
 	_, ok = offered(in, "m", "")
 	k.want("the first of another lane is handed over", ok, true)
 	k.finish(l, in, first)
-	k.check("park", k.Park(k.Context(), l, in, "l", []gateway.EntryID{second}, time.Now(), gateway.ParkRetry))
+	k.check("park", k.Park(k.Context(), l, in, "l", []gateway.EntryID{second}, 0, gateway.ParkRetry))
 	third, ok := offered(in, "l", "")
 	k.want("what comes behind a parked entry is handed over", ok, false)
 	es, err := k.Read(k.Context(), shard, gateway.ParkQueue(in, "l"), "", 1)

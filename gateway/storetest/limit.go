@@ -17,6 +17,8 @@ var limitCases = []testCase{
 	{"limit/takers of a shared bucket take turns", (*kit).limitTurns},
 	{"limit/a hold lets nothing through until its end", (*kit).limitHold},
 	{"limit/many at once spend what there is", (*kit).limitRace},
+	{"limit/what costs more spends more", (*kit).limitCost},
+	{"limit/filling tells without spending", (*kit).limitFilling},
 	{"limit/no buckets, no wait", (*kit).limitNone},
 }
 
@@ -142,4 +144,37 @@ func (k *kit) limitRace() {
 
 func (k *kit) limitNone() {
 	k.wantTaken("no bucket", k.take(0), true, 0)
+}
+
+func (k *kit) limitCost() {
+	b := gateway.Bucket{Name: "b", Every: k.o.Short, Burst: 5, Cost: 3}
+	k.wantTaken("three of five", k.take(0, b), true, 0)
+	k.wantTaken("three of two", k.take(0, b), false, k.o.Short)
+	one := b
+	one.Cost = 0
+	for range 2 {
+		k.wantTaken("one of what was left", k.take(0, one), true, 0)
+	}
+	k.wantTaken("one of nothing", k.take(0, one), false, k.o.Short)
+	k.wantTaken("three of nothing", k.take(0, b), false, 3*k.o.Short)
+	k.o.Advance(7 * k.o.Short)
+	all, beyond := b, b
+	all.Cost, beyond.Cost = 5, 6
+	k.wantTaken("more than there can be", k.take(0, beyond), false, k.o.Short)
+	k.wantTaken("all at once", k.take(0, all), true, 0)
+}
+
+func (k *kit) limitFilling() {
+	b := gateway.Bucket{Name: "b", Every: k.o.Short, Burst: 4, Cost: 3}
+	k.wantTaken("three of four", k.take(0, b), true, 0)
+	for range 2 {
+		got, err := k.Filling(k.Context(), wall, "b", "untouched")
+		k.check("filling", err)
+		k.want("answers", len(got), 2)
+		k.wantTaken("until it is full", gateway.Taken{OK: true, Wait: got[0]}, true, 3*k.o.Short)
+		k.want("of one that is full", got[1], time.Duration(0))
+	}
+	got, err := k.Filling(k.Context(), wall)
+	k.check("filling of nothing", err)
+	k.want("answers", len(got), 0)
 }

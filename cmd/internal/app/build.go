@@ -55,6 +55,9 @@ type App struct {
 	public  *listener
 	admin   *listener
 	console *console.Console
+	policy  *rulebook
+	orders  *gateway.Orders
+	asked   *prometheus.CounterVec
 	ready   atomic.Bool
 
 	storeStats *storeMetrics
@@ -253,6 +256,13 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	}
 	b.metrics = gateway.NewMetrics(b.registry, ids)
 	breakers(b.registry, b.made, b.hostOf)
+	a.orders = gateway.NewOrders(a.store, keys, b.o.Log)
+	if err := a.orders.Review(ctx); err != nil { // before anything is taken
+		return err
+	}
+	if err := b.policy(a); err != nil {
+		return err
+	}
 	if err := b.media(a, keys); err != nil {
 		return err
 	}
@@ -266,15 +276,15 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
-			Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
-		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log,
+		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.orders.Before(a.policy), Orders: a.orders,
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{
 		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
-		Instances: b.made, ParseUser: parseUser,
+		Orders: a.orders, Instances: b.made, ParseUser: parseUser, ParseDomain: parseDomain,
 	}
 	return b.components(a, texts)
 }
@@ -361,36 +371,6 @@ func (a *App) fleeting(id gateway.AdapterID) func(context.Context) <-chan []byte
 			})
 		})
 		return out
-	}
-}
-
-// Close frees what Build opened, for an App that is not run.
-func (a *App) Close() { a.close() }
-
-func (a *App) closeStore() {
-	if a.store != nil {
-		if err := a.store.Close(); err != nil {
-			a.log.Warn("store not closed in order", "err", err)
-		}
-	}
-	if a.replica != nil {
-		a.replica.close()
-	}
-	a.store, a.replica = nil, nil
-}
-
-func (a *App) close() {
-	a.closeStore()
-	if a.files != nil {
-		if err := a.files.Close(); err != nil {
-			a.log.Warn("files on their way not removed", "err", err)
-		}
-		a.files = nil
-	}
-	for _, l := range []*listener{a.public, a.admin} {
-		if l != nil && l.socket != nil {
-			_ = l.socket.Close() // closed already when it was served
-		}
 	}
 }
 

@@ -25,6 +25,9 @@ func CheckFiles(cfg *Config) Problems {
 	if _, err := cfg.Server.TLS.clientTLS(""); err != nil {
 		add("server.tls.ca_file", err)
 	}
+	if _, err := newAsker(cfg.Policy, nil, b.o.Log); err != nil {
+		add("policy.token_file", err)
+	}
 	if cfg.HTTP.TLS.CertFile != "" {
 		_, err := newCertificate(cfg.HTTP.TLS)
 		add("http.tls", err)

@@ -20,6 +20,7 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	Access   Access   `yaml:"access"`
 	Operator Operator `yaml:"operator"`
+	Policy   Policy   `yaml:"policy"`
 	// StateDir holds what this replica keeps for itself: its id. Only one process may use it at a time.
 	StateDir string `yaml:"state_dir"`
 	// Adapters by name. The name stands in the webhook's address, in metrics and in the store: renaming one is making a new one.
@@ -234,6 +235,7 @@ func DefaultConfig() Config {
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,
 			GiveUp: 24 * time.Hour, AskAfter: gateway.AskAfter, SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
 		},
+		Policy:   Policy{Timeout: 2 * time.Second, Unreachable: "last"},
 		StateDir: "/var/lib/postern",
 	}
 }

@@ -137,11 +137,38 @@ func TestMistakes(t *testing.T) {
 			`7:5: adapters.gatekeeper.closed_window: got "shut", want hold, reopen or refuse`,
 			`8:5: adapters.gatekeeper.strangers: "nobody" is no user's address, such as desk@example.org`,
 		}},
+		{"policy", valid + `policy:
+  plans:
+    basic: {message: 5/1h}
+    Big Plan: {media: 500MB/24h}
+  rules:
+    - {user: romeo, refuse: ""}
+    - {user: romeo@example.org, domain: example.org, adapter: gatekeper, plan: basik}
+    - {plan: basic, refuse: no}
+    - {usr: x}
+  url: accounts
+  timeout: 10s
+  unreachable: maybe
+`, []string{
+			`13:13: policy.plans.basic.message: unknown key (did you mean "messages"?)`,
+			`14:5: policy.plans.Big Plan: a name has 1 to 40 of a-z, 0-9, - and _`,
+			`14:23: policy.plans.Big Plan.media: want a size in a time from 1s to 744h, such as 500MiB/24h, or off, got "500MB/24h"`,
+			`16:8: policy.rules.0.user: "romeo" is no user's address, such as romeo@example.org`,
+			`16:21: policy.rules.0.refuse: wants the text that the user is told`,
+			`17:33: policy.rules.1.domain: and user are alternatives: remove one`,
+			`17:54: policy.rules.1.adapter: there is no adapter "gatekeper" (did you mean "gatekeeper"?)`,
+			`17:74: policy.rules.1.plan: there is no plan "basik" (did you mean "basic"?)`,
+			`18:8: policy.rules.2.plan: and refuse are alternatives: remove one`,
+			`19:8: policy.rules.3.usr: unknown key (did you mean "user"?)`,
+			`20:3: policy.url: want an address such as https://accounts.example.org/postern`,
+			`21:3: policy.timeout: got 10s, want 100ms to 3s`,
+			`22:3: policy.unreachable: got "maybe", want last, refuse or allow`,
+		}},
 		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
 			`12:12: delivery.parallel: got 0, want 1 or more`,
 			`12:25: delivery.send_timeout: got 1m0s, want more than 0s and less than 10s`,
-			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, server, state_dir, store)`,
+			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, policy, server, state_dir, store)`,
 		}},
 	}
 	for _, tt := range tests {

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,8 +16,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-
-	"postern/adapters"
 )
 
 // maxConfig is the most bytes of a configuration; hundreds of adapters need less.
@@ -212,6 +209,9 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 	case *map[string]Adapter:
 		*ptr = d.instances(path, n)
 		return
+	case *map[string]Plan:
+		*ptr = d.plans(path, n)
+		return
 	case *time.Duration:
 		if s, ok := d.text(path, n); ok {
 			v, err := time.ParseDuration(s)
@@ -229,6 +229,10 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 	}
 	if rate, ok := reflect.TypeAssert[*Rate](into.Addr()); ok {
 		d.rate(path, n, rate)
+		return
+	}
+	if volume, ok := reflect.TypeAssert[*Volume](into.Addr()); ok {
+		d.volume(path, n, volume)
 		return
 	}
 	if n == nil || n.Type() == ast.NullType {
@@ -252,38 +256,6 @@ func (d *decoder) value(path, key string, n ast.Node, into reflect.Value) {
 			d.wrong(n, path, "want %s, got %s", wanted(into.Kind()), got)
 		}
 	}
-}
-
-// size reads a number of bytes, with or without a unit.
-func (d *decoder) size(path string, n ast.Node, into *Size) {
-	var s string
-	if number, ok := n.(*ast.IntegerNode); ok {
-		s = fmt.Sprint(number.Value)
-	} else if text, ok := d.text(path, n); ok {
-		s = text
-	} else {
-		return
-	}
-	v, ok := parseSize(s)
-	if !ok {
-		d.wrong(n, path, "want a size such as 64KiB, 100MiB or 10GiB, got %q", s)
-		return
-	}
-	*into = v
-}
-
-// rate reads how many of something there may be in a time.
-func (d *decoder) rate(path string, n ast.Node, into *Rate) {
-	s, ok := d.text(path, n)
-	if !ok {
-		return
-	}
-	v, ok := parseRate(s)
-	if !ok {
-		d.wrong(n, path, "want so many in a time from 1s to 744h, such as 120/1m or 50/24h, or off, got %q", s)
-		return
-	}
-	*into = v
 }
 
 // fits keeps the library from reading "8" as 8 or 1.5 as 1.
@@ -341,8 +313,12 @@ func (d *decoder) list(path, key string, n ast.Node, into reflect.Value) {
 	}
 	out := reflect.MakeSlice(into.Type(), len(seq.Values), len(seq.Values))
 	for i, v := range seq.Values {
-		d.note(fmt.Sprintf("%s.%d", path, i), v)
-		d.value(path, key, v, out.Index(i))
+		at := fmt.Sprintf("%s.%d", path, i)
+		d.note(at, v)
+		if out.Index(i).Kind() != reflect.Struct {
+			at = path
+		}
+		d.value(at, key, v, out.Index(i))
 	}
 	into.Set(out)
 }
@@ -387,54 +363,6 @@ func (d *decoder) file(key, s string) string {
 		return s
 	}
 	return filepath.Join(d.dir, s)
-}
-
-// instances reads the adapters: the common keys and the type's own stand side by side.
-func (d *decoder) instances(path string, n ast.Node) map[string]Adapter {
-	out := map[string]Adapter{}
-	for _, p := range d.pairs(path, n) {
-		out[p.key] = d.instance(join(path, p.key), p.value)
-	}
-	return out
-}
-
-func (d *decoder) instance(path string, n ast.Node) Adapter {
-	a := Adapter{Limits: defaultLimits()}
-	fields := fieldsOf(reflect.ValueOf(&a).Elem())
-	entries := d.pairs(path, n)
-	for _, p := range entries {
-		if f, ok := fields[p.key]; ok {
-			d.value(join(path, p.key), p.key, p.value, f)
-		}
-	}
-	a.Own = ownConfig(a.Type)
-	if a.Own == nil {
-		return a // without its type nothing can be said about its other keys
-	}
-	own := fieldsOf(reflect.ValueOf(a.Own).Elem())
-	all := map[string]reflect.Value{}
-	maps.Copy(all, fields)
-	maps.Copy(all, own)
-	for _, p := range entries {
-		switch _, common := fields[p.key]; {
-		case common:
-		case own[p.key].IsValid():
-			d.value(join(path, p.key), p.key, p.value, own[p.key])
-		default:
-			d.unknown(path, p, all)
-		}
-	}
-	return a
-}
-
-// ownConfig returns a type's own configuration with its defaults, or nil for an unknown type.
-func ownConfig(name string) adapters.Config {
-	for _, t := range adapters.All() {
-		if t.Name == name {
-			return t.Config()
-		}
-	}
-	return nil
 }
 
 func join(path, key string) string {

@@ -26,8 +26,8 @@ scrape_configs:
     static_configs: [{targets: [%q]}]
 `
 
-// answer is Prometheus's to a question of its HTTP API.
-type answer struct {
+// queried is Prometheus's to a question of its HTTP API.
+type queried struct {
 	Status, Error string
 	Warnings      []string
 	Data          struct {
@@ -38,7 +38,7 @@ type answer struct {
 	}
 }
 
-func ask(t *testing.T, base, path string, args url.Values) (a answer) {
+func ask(t *testing.T, base, path string, args url.Values) (a queried) {
 	t.Helper()
 	_, body := get(t, base+path+"?"+args.Encode())
 	if err := json.Unmarshal([]byte(body), &a); err != nil {

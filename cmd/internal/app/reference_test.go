@@ -23,6 +23,8 @@ func TestConfigurationReference(t *testing.T) {
 	r := reference{t: t, docs: map[string]map[string]*ast.TypeSpec{}, words: map[*ast.TypeSpec]string{}}
 	r.WriteString(referenceHead)
 	r.section("", "", reflect.ValueOf(DefaultConfig()))
+	r.section("policy.plans.<name>", "", reflect.ValueOf(Plan{}))
+	r.section("policy.rules, each", "They are looked through in order: the first that fits a user and an adapter counts. Where none does, the service at `policy.url` is asked.", reflect.ValueOf(Rule{}))
 	r.section("adapters.<name>", "Every adapter has these.", reflect.ValueOf(Adapter{Limits: defaultLimits()}))
 	for _, typ := range adapters.All() {
 		r.section("adapters.<name> with type: "+typ.Name, "Besides those that every adapter has.", reflect.ValueOf(typ.Config()).Elem())
@@ -49,7 +51,8 @@ Made from the program's own types by ` + "`go test ./cmd/internal/app -run TestC
 a file to start from, ` + "`postern init`" + ` writes a first one, ` + "`postern check`" + ` says what is wrong with one.
 
 - Names of files are relative to the folder of the configuration. Secrets stand in files of their own, for their owner alone, or come from the environment: ` + "`${NAME}`" + `.
-- A duration is written as ` + "`90s`, `10m` or `24h`" + `, a size as ` + "`500KiB`, `100MiB` or `10GiB`" + `, a rate as ` + "`300/1m`" + ` (so many at once, and as many more in each stretch of time) or ` + "`off`" + `.
+- A duration is written as ` + "`90s`, `10m` or `24h`" + `, a size as ` + "`500KiB`, `100MiB` or `10GiB`" + `, a rate as ` + "`300/1m`" + ` (so many at once, and as many more in each stretch of time) or ` + "`off`" + `, a volume
+  in the same way as ` + "`500MiB/24h`" + `.
 - A key that is not known is an error.
 `
 
@@ -85,12 +88,15 @@ func (r *reference) section(path, intro string, v reflect.Value) {
 				continue
 			}
 			value := v.FieldByIndex(field.Index)
-			if value.Kind() == reflect.Struct && field.Type != reflect.TypeFor[Rate]() {
+			if value.Kind() == reflect.Struct && field.Type != reflect.TypeFor[Rate]() && field.Type != reflect.TypeFor[Volume]() {
 				inners = append(inners, inner{strings.TrimPrefix(path+"."+key, "."), value})
 				continue
 			}
 			if value.Kind() == reflect.Map {
-				continue // adapters, which come below
+				continue // adapters and plans, which come below
+			}
+			if field.Type == reflect.TypeFor[[]Rule]() {
+				continue // below as well
 			}
 			doc := inKeys(strings.Join(strings.Fields(f.Doc.Text()), " "), v.Type())
 			row := []string{"`" + key + "`", kind(field.Type), shown(value), doc}
@@ -148,6 +154,8 @@ func kind(t reflect.Type) string {
 		return "duration"
 	case t == reflect.TypeFor[Rate]():
 		return "rate"
+	case t == reflect.TypeFor[Volume]():
+		return "volume"
 	case t == reflect.TypeFor[Size]():
 		return "size"
 	case t.Kind() == reflect.String:
@@ -176,6 +184,8 @@ func shown(v reflect.Value) string {
 			return fmt.Sprintf("`%d/%s`", x.N, duration(x.Per))
 		}
 		return "`off`"
+	case Volume:
+		return "`" + x.String() + "`"
 	case Size:
 		return fmt.Sprintf("`%v`", x)
 	}

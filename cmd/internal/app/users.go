@@ -24,6 +24,18 @@ func (u users) Erase(ctx context.Context, user gateway.UserID) (gateway.Erased, 
 	return got, errors.Join(errs...)
 }
 
+// parseDomain reads a domain.
+func parseDomain(s string) (string, error) {
+	j, err := xmpp.ParseJID(s)
+	switch {
+	case err != nil:
+		return "", err
+	case j.String() != j.Domain():
+		return "", errors.New("app: not a domain")
+	}
+	return j.Domain(), nil
+}
+
 // parseUser reads the bare JID of a user.
 func parseUser(s string) (gateway.UserID, error) {
 	j, err := xmpp.ParseJID(s)

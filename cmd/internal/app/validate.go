@@ -32,6 +32,7 @@ func (c *Config) judge() Problems {
 	c.judgeMedia(j)
 	c.judgeRest(j)
 	c.judgeAdapters(j)
+	c.judgePolicy(j)
 	return j.problems
 }
 
