@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -92,9 +93,7 @@ func TestImage(t *testing.T) {
 			t.Fatal(err)
 		}
 		heads, _ := unpack(t, z)
-		for name, h := range heads {
-			all[name] = h
-		}
+		maps.Copy(all, heads)
 	}
 	var programs, others []string
 	for name, h := range all {

@@ -76,7 +76,8 @@ func boot(t *testing.T, folder string) *machine {
 	var console strings.Builder
 	cmd.Stdout, cmd.Stderr = &console, &console
 	cmd.Cancel = func() error { // SIGTERM is an orderly end for systemd-nspawn
-		return exec.Command(asRoot("kill")[0], append(asRoot("kill")[1:], "-TERM", strconv.Itoa(cmd.Process.Pid))...).Run()
+		argv := asRoot("kill", "-TERM", strconv.Itoa(cmd.Process.Pid))
+		return exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...).Run()
 	}
 	cmd.WaitDelay = 30 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -87,7 +88,9 @@ func boot(t *testing.T, folder string) *machine {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		stop()
-		<-ended
+		if err := <-ended; err == nil {
+			t.Error("the machine ended by itself")
+		}
 	})
 	m := &machine{t: t}
 	deadline := time.After(2 * time.Minute)

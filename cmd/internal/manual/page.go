@@ -19,11 +19,11 @@ func Page(out io.Writer, app *kong.Application) error {
 	fmt.Fprintf(w, ".TH %s %d\n", strings.ToUpper(app.Name), section)
 	fmt.Fprintf(w, ".SH NAME\n%s \\- %s\n", app.Name, roff(strings.TrimSuffix(summary, ".")))
 	fmt.Fprintf(w, ".SH SYNOPSIS\n.B %s\n.I command\n[flags]\n", app.Name)
-	w.WriteString(".SH DESCRIPTION\n")
+	fmt.Fprint(w, ".SH DESCRIPTION\n")
 	prose(w, rest)
-	w.WriteString(".SH FLAGS OF EVERY COMMAND\n")
+	fmt.Fprint(w, ".SH FLAGS OF EVERY COMMAND\n")
 	flags(w, app.Flags)
-	w.WriteString(".SH COMMANDS\n")
+	fmt.Fprint(w, ".SH COMMANDS\n")
 	for _, c := range commands(app.Node) {
 		fmt.Fprintf(w, ".SS %s\n", roff(c.Summary()))
 		prose(w, c.Help)
@@ -36,8 +36,8 @@ func Page(out io.Writer, app *kong.Application) error {
 		}
 		flags(w, c.Flags)
 	}
-	w.WriteString(".SH FILES\n.TP\n.I /etc/postern/postern.yaml\nThe configuration that commands read unless \\-\\-config names another.\n")
-	w.WriteString(".SH SEE ALSO\n/usr/share/doc/postern: the configuration with every key, and what to set up at each platform.\n")
+	fmt.Fprint(w, ".SH FILES\n.TP\n.I /etc/postern/postern.yaml\nThe configuration that commands read unless \\-\\-config names another.\n")
+	fmt.Fprint(w, ".SH SEE ALSO\n/usr/share/doc/postern: the configuration with every key, and what to set up at each platform.\n")
 	return w.Flush()
 }
 
@@ -60,7 +60,7 @@ func flags(w *bufio.Writer, all []*kong.Flag) {
 		if f.Hidden {
 			continue
 		}
-		w.WriteString(".TP\n")
+		fmt.Fprint(w, ".TP\n")
 		if f.Short != 0 {
 			fmt.Fprintf(w, "\\fB\\-%c\\fR, ", f.Short)
 		}
@@ -81,21 +81,21 @@ func prose(w *bufio.Writer, text string) {
 	fill := func(no bool) {
 		if verbatim != no {
 			verbatim = no
-			w.WriteString(map[bool]string{true: ".nf\n", false: ".fi\n"}[no])
+			fmt.Fprint(w, map[bool]string{true: ".nf\n", false: ".fi\n"}[no])
 		}
 	}
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	w.WriteString(".PP\n")
+	fmt.Fprint(w, ".PP\n")
 	for line := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
 		if line == "" {
 			fill(false)
-			w.WriteString(".PP\n")
+			fmt.Fprint(w, ".PP\n")
 			continue
 		}
 		fill(strings.HasPrefix(line, "  "))
-		w.WriteString(roff(line) + "\n")
+		fmt.Fprint(w, roff(line)+"\n")
 	}
 	fill(false)
 }

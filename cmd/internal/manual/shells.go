@@ -80,14 +80,14 @@ func values(flags []*kong.Flag, do func(pattern, words string)) {
 func bash(w *bufio.Writer, app *kong.Application) {
 	fmt.Fprintf(w, "# Completion of %s for bash. Made by: %s completion bash\n", app.Name, app.Name)
 	fmt.Fprintf(w, "_%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= word\n\tCOMPREPLY=()\n", app.Name)
-	w.WriteString("\tif [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n")
-	w.WriteString("\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$path $word\" in\n")
+	fmt.Fprint(w, "\tif [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n")
+	fmt.Fprint(w, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$path $word\" in\n")
 	each(app.Node, "", func(path string, n *kong.Node) {
 		if path != "" {
 			fmt.Fprintf(w, "\t\t%q) path=%q ;;\n", parent(path)+" "+n.Name, path)
 		}
 	})
-	w.WriteString("\t\tesac\n\tdone\n\tcase \"$path\" in\n")
+	fmt.Fprint(w, "\t\tesac\n\tdone\n\tcase \"$path\" in\n")
 	each(app.Node, "", func(path string, n *kong.Node) {
 		flags := own(app, n)
 		fmt.Fprintf(w, "\t%q)\n\t\tcase \"$prev\" in\n", path)
@@ -140,7 +140,7 @@ func zsh(w *bufio.Writer, app *kong.Application) {
 			fmt.Fprintf(w, "\t\t%s) at=%s ;;\n", quoted(parent(path)+" "+n.Name), quoted(path))
 		}
 	})
-	w.WriteString("\t\tesac\n\tdone\n\tcase \"$at\" in\n")
+	fmt.Fprint(w, "\t\tesac\n\tdone\n\tcase \"$at\" in\n")
 	each(app.Node, "", func(path string, n *kong.Node) {
 		flags := own(app, n)
 		fmt.Fprintf(w, "\t%s)\n\t\tcase ${words[CURRENT-1]} in\n", quoted(path))
@@ -151,12 +151,12 @@ func zsh(w *bufio.Writer, app *kong.Application) {
 			}
 			fmt.Fprintf(w, "\t\t%s) compadd -- %s; return ;;\n", pattern, words)
 		})
-		w.WriteString("\t\tesac\n\t\toffered=(\n")
+		fmt.Fprint(w, "\t\tesac\n\t\toffered=(\n")
 		offer := func(word, help string) {
 			fmt.Fprintf(w, "\t\t\t%s\n", quoted(word+":"+strings.ReplaceAll(brief(help), ":", `\:`)))
 		}
 		offers(app, n, offer)
-		w.WriteString("\t\t)\n\t\t;;\n")
+		fmt.Fprint(w, "\t\t)\n\t\t;;\n")
 	})
 	fmt.Fprintf(w, "\tesac\n\t_describe %s offered\n}\nif [ \"$funcstack[1]\" = _%s ]; then _%s \"$@\"; else compdef _%s %s; fi\n", app.Name, app.Name, app.Name, app.Name, app.Name)
 }
@@ -169,7 +169,7 @@ func offers(app *kong.Application, n *kong.Node, offer func(word, help string)) 
 		}
 	}
 	for _, p := range n.Positional {
-		for _, v := range strings.Fields(strings.ReplaceAll(p.Enum, ",", " ")) {
+		for v := range strings.FieldsSeq(strings.ReplaceAll(p.Enum, ",", " ")) {
 			offer(v, p.Help)
 		}
 	}
@@ -209,7 +209,7 @@ func fish(w *bufio.Writer, app *kong.Application) {
 			case f.Enum != "":
 				fmt.Fprintf(w, " -x -a %s", quoted(words(f)))
 			default:
-				w.WriteString(" -r -F")
+				fmt.Fprint(w, " -r -F")
 			}
 			fmt.Fprintf(w, " -d %s\n", quoted(brief(f.Help)))
 		}
