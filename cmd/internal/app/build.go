@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +35,11 @@ type Options struct {
 	Log *slog.Logger
 	// Dial connects to the XMPP server; nil dials server.component over TCP.
 	Dial func(context.Context) (net.Conn, error)
+	// Level is Log's, if the configuration decides about it.
+	Level *slog.LevelVar
+	// Reload asks for the configuration to be read again, by Load; both nil: it never is.
+	Reload <-chan os.Signal
+	Load   func() (*Config, error)
 	// HTTP is what adapters call platforms with; nil is a client that follows no redirects.
 	HTTP *http.Client
 	// Roots are the certificate authorities that files are fetched and uploaded under; nil is those of the system.
@@ -43,6 +49,8 @@ type Options struct {
 // App is a gateway with all its parts, not running yet. Make one with Build, then call Run once, or Close.
 type App struct {
 	cfg     Config
+	o       Options
+	inForce Config // cfg with what was read again since and took effect
 	log     *slog.Logger
 	replica *replica
 	store   gateway.Store
@@ -56,8 +64,11 @@ type App struct {
 	admin   *listener
 	policy  *rulebook
 	orders  *gateway.Orders
-	asked   *prometheus.CounterVec
-	ready   atomic.Bool
+	proxies atomic.Pointer[[]netip.Prefix]
+
+	renderer xmpp.Renderer
+	asked    *prometheus.CounterVec
+	ready    atomic.Bool
 
 	storeStats *storeMetrics
 	storeUsage func(context.Context) (used, limit int64, err error) // nil for a store in memory
@@ -79,7 +90,8 @@ func Build(ctx context.Context, cfg *Config, o Options) (app *App, err error) {
 	if b.faults, err = injected(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: *cfg, log: o.Log}
+	a := &App{cfg: *cfg, o: o, inForce: *cfg, log: o.Log}
+	setLevel(o.Level, cfg.Log.Level)
 	defer func() {
 		if err != nil {
 			a.close()
@@ -265,6 +277,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		return err
 	}
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
+	a.renderer = xmpp.NewRenderer(texts, b.made...)
 	a.gateway = gateway.New(
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
@@ -272,7 +285,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},
 		gateway.Deps{
-			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
+			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: a.renderer, Texts: texts,
 			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
@@ -375,7 +388,8 @@ func (a *App) fleeting(id gateway.AdapterID) func(context.Context) <-chan []byte
 func (b *builder) listeners(a *App) error {
 	h := b.cfg.HTTP
 	proxies, _ := h.proxies()
-	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a, proxies), b.o.Log)}
+	a.proxies.Store(&proxies)
+	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a), b.o.Log)}
 	a.admin = &listener{name: "admin", addr: h.Admin, server: api.NewServer(api.Admin(api.AdminConfig{
 		Checks:  []api.Check{{Name: "store", Probe: a.store.Ready}, {Name: "running", Probe: a.running}},
 		Metrics: b.registry, Control: b.control, Log: b.o.Log,
@@ -391,7 +405,7 @@ func (b *builder) listeners(a *App) error {
 	return nil
 }
 
-func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
+func (b *builder) publicHandler(a *App) http.Handler {
 	var hooks []gateway.AdapterID
 	for _, i := range b.made {
 		if _, ok := i.Adapter.(gateway.Webhook); ok {
@@ -399,7 +413,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 		}
 	}
 	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: a.trusted, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
 		Busy:     func(id gateway.AdapterID) { b.metrics.Webhook(id, "busy") },
 	})
