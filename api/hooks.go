@@ -167,7 +167,7 @@ func (h *hooks) answer(w http.ResponseWriter, r *http.Request, a gateway.Adapter
 		w.WriteHeader(http.StatusOK)
 	case errors.Is(err, gateway.ErrUnverified):
 		h.loud.Do(func() {
-			h.cfg.Log.Warn("webhook not verified", "adapter", string(a), "from", caller(r, h.cfg.TrustedProxies), "err", err)
+			h.cfg.Log.Warn("webhook not verified", "adapter", string(a), "from", callerBehind(r, h.cfg.TrustedProxies), "err", err)
 		})
 		refuse(w, http.StatusUnauthorized, "The signature does not verify, or is too old.")
 	case errors.Is(err, gateway.ErrUnknownAdapter):

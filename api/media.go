@@ -31,10 +31,10 @@ const (
 )
 
 // served returns the handler for GET and HEAD of files of the own store.
-func served(from MediaStore, trusted []netip.Prefix) http.HandlerFunc {
+func served(from MediaStore, trusted func() []netip.Prefix) http.HandlerFunc {
 	room := &places{by: map[string]int{}}
 	return func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := room.enter(neighbours(caller(r, trusted)))
+		leave, ok := room.enter(neighbours(callerBehind(r, trusted)))
 		if !ok {
 			refuseForNow(w, retrySoon, "Too many files are being fetched at this moment.")
 			return

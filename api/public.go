@@ -37,7 +37,7 @@ type PublicConfig struct {
 	Working, Reading int
 	// TrustedProxies may name the caller's address in X-Forwarded-For. The address is logged with a forged webhook, and nobody
 	// fetches all files at once.
-	TrustedProxies []netip.Prefix
+	TrustedProxies func() []netip.Prefix
 	// TooLarge is told of a body over the limit; nil is allowed.
 	TooLarge func(gateway.AdapterID)
 	// Busy is told of a webhook that was refused because there are too many at once; nil is allowed.
@@ -97,6 +97,14 @@ func wellKnown(from []gateway.Publisher) http.HandlerFunc {
 		}
 		notFound(w, r)
 	}
+}
+
+// callerBehind is caller where the trusted proxies may change.
+func callerBehind(r *http.Request, trusted func() []netip.Prefix) string {
+	if trusted == nil {
+		return caller(r, nil)
+	}
+	return caller(r, trusted())
 }
 
 // caller is the address that a request came from, as far as trusted proxies tell: the rightmost address in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 )
 
 // DeskConfig is what a Desk works with. Identity, Store, Keyring and Texts are required.
@@ -36,11 +37,24 @@ type Desk struct {
 	log       *slog.Logger
 	instances map[AdapterID]Instance
 	flows     []flow
+	operator  atomic.Pointer[operator]
+}
+
+// operator is who runs the gateway, and where they are reached.
+type operator struct {
+	name     string
+	contacts map[string][]string // those of the instance when nil
+}
+
+// SetOperator changes who runs the gateway, as users are told from now on, and where a complaint can go.
+func (d *Desk) SetOperator(name string, contacts map[string][]string) {
+	d.operator.Store(&operator{name, contacts})
 }
 
 // NewDesk returns a desk for the configured instances.
 func NewDesk(cfg DeskConfig) *Desk {
 	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}}
+	d.SetOperator(cfg.Operator, nil)
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}

@@ -124,13 +124,18 @@ func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]st
 
 // complaints is where a complaint can go that the platform does not take.
 func (d *Desk) complaints(t *turn) string {
+	by := d.operator.Load()
+	contacts := by.contacts
+	if contacts == nil {
+		contacts = t.inst.Contacts
+	}
 	for _, kind := range []string{ContactAbuse, ContactAdmin, ContactSupport} {
-		if all := t.inst.Contacts[kind]; len(all) > 0 {
+		if all := contacts[kind]; len(all) > 0 {
 			return all[0]
 		}
 	}
-	if d.cfg.Operator != "" {
-		return d.cfg.Operator
+	if by.name != "" {
+		return by.name
 	}
 	return d.say(t.Visitor, textDiscUnnamed)
 }

@@ -65,7 +65,7 @@ func (d *Desk) Disclosure(v Visitor) Disclosure {
 	}
 	desc := inst.Adapter.Descriptor()
 	w := disclosureWriter{d: d, v: v, desc: desc}
-	operator := d.cfg.Operator
+	operator := d.operator.Load().name
 	if operator == "" {
 		operator = d.say(v, textDiscUnnamed)
 	}

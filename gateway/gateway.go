@@ -106,6 +106,7 @@ type Gateway struct {
 	files     Files
 	policy    Policy
 	orders    *Orders
+	limits    atomic.Pointer[map[AdapterID][]Limit] // instead of the instances' own; nil until they change
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
@@ -202,8 +203,14 @@ func (g *Gateway) Unpark(ctx context.Context, id AccountID) {
 // instance returns a configured adapter; ok is false for a name that is not in the configuration any more.
 func (g *Gateway) instance(a AdapterID) (Instance, bool) {
 	i, ok := g.instances[a]
+	if limits := g.limits.Load(); limits != nil && ok {
+		i.Limits = (*limits)[a]
+	}
 	return i, ok
 }
+
+// SetLimits changes the operator's limits of all adapters from now on.
+func (g *Gateway) SetLimits(limits map[AdapterID][]Limit) { g.limits.Store(&limits) }
 
 // refuse counts and builds a refusal with a text of the catalogue.
 func (g *Gateway) refuse(a AdapterID, lang string, c Condition, key TextKey, args ...any) *Refusal {

@@ -53,7 +53,7 @@ type Component struct {
 	cfg      Config
 	self     JID
 	server   JID
-	users    map[string]bool
+	users    atomic.Pointer[map[string]bool]
 	gw       Gateway
 	desk     Desk
 	outbox   Outbox
@@ -106,26 +106,19 @@ func New(cfg Config, gw Gateway, desk Desk, outbox Outbox) (*Component, error) {
 		cfg.Texts = gateway.NewTexts()
 	}
 	c := &Component{
-		cfg: cfg, self: self, since: time.Now(), gw: gw, desk: desk, outbox: outbox, users: make(map[string]bool),
+		cfg: cfg, self: self, since: time.Now(), gw: gw, desk: desk, outbox: outbox,
 		profile: newProfile(self.Domain(), cfg.Name, cfg.Descriptor, cfg.Contacts),
 		errands: newErrands(errandWorkers, errandDepth), lookers: newErrands(lookWorkers, lookDepth),
 		healers: newErrands(healWorkers, healDepth), pace: newPace(),
 		log: cfg.Log.With("component", self.Domain()),
-	}
-	for _, d := range append([]string{}, cfg.Users...) {
-		j, err := ParseJID(d)
-		if err != nil || j.Domain() != j.String() {
-			return nil, fmt.Errorf("xmpp: component: not a domain of users: %q", d)
-		}
-		c.users[j.Domain()] = true
 	}
 	server, err := ParseJID(cfg.Server)
 	if err != nil {
 		return nil, fmt.Errorf("xmpp: component: server: %w", err)
 	}
 	c.server = server
-	if len(c.users) == 0 {
-		c.users[server.Domain()] = true
+	if err := c.SetUsers(cfg.Users); err != nil {
+		return nil, err
 	}
 	c.rosters.Store(newRosters())
 	c.render = Renderer{texts: cfg.Texts, profiles: map[string]*profile{self.Domain(): c.profile}}
@@ -155,7 +148,27 @@ func (c *Component) panicked(kind string) {
 
 // serves tells whether an address belongs to a provider that this gateway serves.
 // The server vouches for it (XEP-0114 §4).
-func (c *Component) serves(j JID) bool { return c.users[j.Domain()] }
+func (c *Component) serves(j JID) bool { return (*c.users.Load())[j.Domain()] }
+
+// SetUsers changes the domains whose users are served from now on; none is the server's host alone.
+func (c *Component) SetUsers(domains []string) error {
+	users := map[string]bool{}
+	for _, d := range domains {
+		j, err := ParseJID(d)
+		if err != nil || j.Domain() != j.String() {
+			return fmt.Errorf("xmpp: component: not a domain of users: %q", d)
+		}
+		users[j.Domain()] = true
+	}
+	if len(users) == 0 {
+		users[c.server.Domain()] = true
+	}
+	c.users.Store(&users)
+	return nil
+}
+
+// SetContacts changes the operator's addresses in service discovery (XEP-0157) from now on.
+func (c *Component) SetContacts(contacts map[string][]string) { c.profile.setContacts(contacts) }
 
 // visitor is who sent a stanza.
 func (c *Component) visitor(el *Element) gateway.Visitor {

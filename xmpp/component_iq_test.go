@@ -92,7 +92,7 @@ func TestDiscoGateway(t *testing.T) {
 				t.Errorf("lacks %s", f)
 			}
 		}
-		node := r.c.profile.node + "#" + r.c.profile.gwVer
+		node := r.c.profile.node + "#" + r.c.profile.gwVer()
 		if again := r.result("gw.example", "get", "<query xmlns='"+nsDiscoInfo+"' node='"+node+"'/>"); len(features(again)) != len(has) || again.Attr("node") != node {
 			t.Errorf("got %s for the caps node", again)
 		}

@@ -72,7 +72,7 @@ func TestServersComponent(t *testing.T) {
 			}
 			return el.FirstChild()
 		}
-		if q := ask("gw.localhost", nsDiscoInfo, "query"); parsedInfo(q).ver() != c.profile.gwVer {
+		if q := ask("gw.localhost", nsDiscoInfo, "query"); parsedInfo(q).ver() != c.profile.gwVer() {
 			t.Errorf("got %s", q)
 		}
 		if q := ask("anna7@gw.localhost/gateway", nsDiscoInfo, "query"); parsedInfo(q).ver() != c.profile.cVer {

@@ -322,7 +322,7 @@ func TestGreetEphemeralFarewell(t *testing.T) {
 		for range 3 {
 			el := r.element()
 			seen[el.Name.Local+" "+el.Attr("type")] = true
-			if el.Is(nsClient, "presence") && el.Attr("type") == "" && el.Child(nsCaps, "c").Attr("ver") != r.c.profile.gwVer {
+			if el.Is(nsClient, "presence") && el.Attr("type") == "" && el.Child(nsCaps, "c").Attr("ver") != r.c.profile.gwVer() {
 				t.Errorf("got %s, want the gateway's caps", el)
 			}
 		}

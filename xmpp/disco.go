@@ -3,6 +3,7 @@ package xmpp
 import (
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"postern/gateway"
 )
@@ -14,10 +15,25 @@ type profile struct {
 	name     string
 	platform string
 	node     string // the URI before the hash
-	gateway  discoInfo
+	desc     gateway.Descriptor
+	self     atomic.Pointer[announced]
 	contact  discoInfo // of a direct chat at its best
-	gwVer    string
 	cVer     string
+}
+
+// announced is what the gateway's own address announces, which may change while it runs.
+type announced struct {
+	info discoInfo
+	ver  string
+}
+
+// gwVer is the hash of what the gateway's own address announces.
+func (p *profile) gwVer() string { return p.self.Load().ver }
+
+// setContacts changes the operator's addresses.
+func (p *profile) setContacts(contacts map[string][]string) {
+	info := gatewayInfo(p.name, p.desc, contacts)
+	p.self.Store(&announced{info, info.ver()})
 }
 
 func newProfile(domain, name string, d gateway.Descriptor, contacts map[string][]string) *profile {
@@ -27,16 +43,16 @@ func newProfile(domain, name string, d gateway.Descriptor, contacts map[string][
 	if j, err := ParseJID(domain); err == nil {
 		domain = j.Domain() // one spelling, so that everybody's node is the same
 	}
-	p := &profile{name: name, platform: d.Platform, node: "https://" + domain + "/caps"}
-	p.gateway = gatewayInfo(name, d, contacts)
+	p := &profile{name: name, platform: d.Platform, desc: d, node: "https://" + domain + "/caps"}
+	p.setContacts(contacts)
 	p.contact = contactInfo(d.Platform, d.Caps)
-	p.gwVer, p.cVer = p.gateway.ver(), p.contact.ver()
+	p.cVer = p.contact.ver()
 	return p
 }
 
 // caps returns <c/> for presence of the gateway or of a contact: of what their chat supports by now, where that is known.
 func (p *profile) caps(contact bool, now *gateway.Caps) *Element {
-	ver := p.gwVer
+	ver := p.gwVer()
 	switch {
 	case contact && now != nil:
 		ver = contactInfo(p.platform, *now).ver()

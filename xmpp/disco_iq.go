@@ -11,8 +11,8 @@ import (
 // command (XEP-0030 §3, XEP-0050 §2.1).
 func (c *Component) infoGateway(ctx context.Context, el *Element, v gateway.Visitor) (answer, error) {
 	node := el.FirstChild().Attr("node")
-	if node == "" || node == c.profile.node+"#"+c.profile.gwVer {
-		return answer{payload: c.profile.gateway.element(node)}, nil
+	if self := c.profile.self.Load(); node == "" || node == c.profile.node+"#"+self.ver {
+		return answer{payload: self.info.element(node)}, nil
 	}
 	if el.From().Local() == "" {
 		return answer{}, &StanzaError{Condition: ItemNotFound}

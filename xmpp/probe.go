@@ -110,20 +110,22 @@ func newProber(cfg ProbeConfig) (*Component, error) {
 		return nil, errors.New("xmpp: probe: no dial function")
 	}
 	registerPayloads()
-	c := &Component{users: map[string]bool{}, log: slog.New(slog.DiscardHandler)}
+	c := &Component{log: slog.New(slog.DiscardHandler)}
 	var err, err2 error
 	c.self, err = ParseJID(cfg.Domain)
 	c.server, err2 = ParseJID(cfg.Server)
 	if err := cmp.Or(err, err2); err != nil {
 		return nil, fmt.Errorf("xmpp: probe: %w", err)
 	}
+	users := map[string]bool{}
 	for _, name := range cfg.hosts() {
 		j, err := ParseJID(name)
 		if err != nil {
 			return nil, fmt.Errorf("xmpp: probe: %w", err)
 		}
-		c.users[j.Domain()] = true
+		users[j.Domain()] = true
 	}
+	c.users.Store(&users)
 	return c, nil
 }
 

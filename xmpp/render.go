@@ -35,6 +35,13 @@ func NewRenderer(texts *gateway.Texts, instances ...gateway.Instance) Renderer {
 	return r
 }
 
+// SetContacts changes the operator's addresses in what a component announces (XEP-0115) from now on.
+func (r Renderer) SetContacts(component string, contacts map[string][]string) {
+	if p := r.profiles[component]; p != nil {
+		p.setContacts(contacts)
+	}
+}
+
 // stanzaRoom is what a message of a line or two takes, in bytes.
 const stanzaRoom = 512
 

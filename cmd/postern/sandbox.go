@@ -61,7 +61,7 @@ The seed file is a list of people:
 
 // Run serves until a signal comes.
 func (c *sandboxCmd) Run(ctx context.Context, at *console) error {
-	log := newLogger(app.Log{Level: "info", Format: "auto"}, at.err)
+	log := newLogger(app.Log{Format: "auto"}, slog.LevelInfo, at.err)
 	s, hint, err := c.open(log)
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"postern/cmd/internal/app"
 )
@@ -27,13 +29,23 @@ func (f configFlag) load(io *console) (*app.Config, error) {
 
 type serveCmd struct{ configFlag }
 
+// Help is what postern serve --help adds.
+func (serveCmd) Help() string {
+	return `SIGTERM and SIGINT end it in order. SIGHUP reads the configuration again: the log says which keys changed and took effect,
+and which need a restart; a configuration that is wrong changes nothing.`
+}
+
 // Run serves until a signal comes.
 func (c *serveCmd) Run(ctx context.Context, io *console) error {
 	cfg, err := c.load(io)
 	if err != nil {
 		return err
 	}
-	a, err := app.Build(ctx, cfg, app.Options{Log: newLogger(cfg.Log, io.err)})
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	level := new(slog.LevelVar)
+	a, err := app.Build(ctx, cfg, app.Options{Log: newLogger(cfg.Log, level, io.err), Level: level, Reload: again, Load: func() (*app.Config, error) { return app.Load(c.Config) }})
 	if err != nil {
 		return err
 	}
@@ -41,11 +53,7 @@ func (c *serveCmd) Run(ctx context.Context, io *console) error {
 }
 
 // newLogger writes as the configuration says: text for a person at a terminal, JSON for a program.
-func newLogger(cfg app.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // Validate has refused anything else
-	}
+func newLogger(cfg app.Log, level slog.Leveler, w io.Writer) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
 		return slog.New(slog.NewTextHandler(w, o))

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +36,11 @@ type Options struct {
 	Log *slog.Logger
 	// Dial connects to the XMPP server; nil dials server.component over TCP.
 	Dial func(context.Context) (net.Conn, error)
+	// Level is Log's, if the configuration decides about it.
+	Level *slog.LevelVar
+	// Reload asks for the configuration to be read again, by Load; both nil: it never is.
+	Reload <-chan os.Signal
+	Load   func() (*Config, error)
 	// HTTP is what adapters call platforms with; nil is a client that follows no redirects.
 	HTTP *http.Client
 	// Roots are the certificate authorities that files are fetched and uploaded under; nil is those of the system.
@@ -43,6 +50,8 @@ type Options struct {
 // App is a gateway with all its parts, not running yet. Make one with Build, then call Run once, or Close.
 type App struct {
 	cfg     Config
+	o       Options
+	inForce Config // cfg with what was read again since and took effect
 	log     *slog.Logger
 	replica *replica
 	store   gateway.Store
@@ -57,8 +66,11 @@ type App struct {
 	console *console.Console
 	policy  *rulebook
 	orders  *gateway.Orders
-	asked   *prometheus.CounterVec
-	ready   atomic.Bool
+	proxies atomic.Pointer[[]netip.Prefix]
+
+	renderer xmpp.Renderer
+	asked    *prometheus.CounterVec
+	ready    atomic.Bool
 
 	storeStats *storeMetrics
 	storeUsage func(context.Context) (used, limit int64, err error) // nil for a store in memory
@@ -80,7 +92,8 @@ func Build(ctx context.Context, cfg *Config, o Options) (app *App, err error) {
 	if b.faults, err = injected(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: *cfg, log: o.Log}
+	a := &App{cfg: *cfg, o: o, inForce: *cfg, log: o.Log}
+	setLevel(o.Level, cfg.Log.Level)
 	defer func() {
 		if err != nil {
 			a.close()
@@ -268,6 +281,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	}
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	b.texts = texts
+	a.renderer = xmpp.NewRenderer(texts, b.made...)
 	a.gateway = gateway.New(
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
@@ -275,7 +289,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},
 		gateway.Deps{
-			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: xmpp.NewRenderer(texts, b.made...), Texts: texts,
+			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: a.renderer, Texts: texts,
 			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{

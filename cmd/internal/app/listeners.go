@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 
 	"postern/api"
 	"postern/api/console"
@@ -15,7 +14,8 @@ import (
 func (b *builder) listeners(a *App) error {
 	h := b.cfg.HTTP
 	proxies, _ := h.proxies()
-	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a, proxies), b.o.Log)}
+	a.proxies.Store(&proxies)
+	a.public = &listener{name: "public", addr: h.Public, server: api.NewServer(b.publicHandler(a), b.o.Log)}
 	checks := []api.Check{{Name: "store", Probe: a.store.Ready}, {Name: "running", Probe: a.running}}
 	a.console = console.New(console.Config{
 		Control: b.control, Checks: checks, Metrics: b.registry, Texts: b.texts, Replica: a.replica.id, Version: Version().Version, Log: b.o.Log,
@@ -34,7 +34,7 @@ func (b *builder) listeners(a *App) error {
 	return nil
 }
 
-func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
+func (b *builder) publicHandler(a *App) http.Handler {
 	var hooks []gateway.AdapterID
 	for _, i := range b.made {
 		if _, ok := i.Adapter.(gateway.Webhook); ok {
@@ -42,7 +42,7 @@ func (b *builder) publicHandler(a *App, proxies []netip.Prefix) http.Handler {
 		}
 	}
 	return api.Public(api.PublicConfig{
-		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: proxies, Log: b.o.Log,
+		Receiver: a.gateway, Hooks: hooks, Publishers: b.documents, Media: a.files, Linking: linking{a.desk, a}, TrustedProxies: a.trusted, Log: b.o.Log,
 		TooLarge: func(id gateway.AdapterID) { b.metrics.Webhook(id, "too_large") },
 		Busy:     func(id gateway.AdapterID) { b.metrics.Webhook(id, "busy") },
 	})

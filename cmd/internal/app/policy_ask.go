@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -95,6 +96,17 @@ func newAsker(p Policy, asked *prometheus.CounterVec, log *slog.Logger) (*asker,
 	var err error
 	a.token, err = readSecret(p.TokenFile)
 	return a, err
+}
+
+// inherit takes over what another asker remembers: who was answered about stays so, also while nobody answers.
+func (a *asker) inherit(was *asker) {
+	if was.url != a.url {
+		return
+	}
+	was.mu.Lock()
+	defer was.mu.Unlock()
+	a.answers = maps.Clone(was.answers)
+	a.away.Store(was.away.Load())
 }
 
 // about says what counts for a user. Who comes while a question about them is under way waits for its answer.

@@ -43,6 +43,7 @@ type listener struct {
 //	    ├─ one per platform that is told our webhook's address
 //	    ├─ one per platform whose accounts are looked after
 //	    ├─ withdrawals that platforms have not confirmed
+//	    ├─ who reads the configuration again
 //	    ├─ who gives memory back after a rush
 //	    └─ how much garbage may lie
 //
@@ -171,6 +172,7 @@ func (a *App) start(ctx context.Context) working {
 		}
 	}
 	w.errands.start(ctx, a.retryUnlinks)
+	w.errands.start(ctx, a.reloads)
 	w.errands.start(ctx, keepSmall)
 	w.errands.start(ctx, keepPace)
 	return w
