@@ -147,7 +147,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "finish", "hold", "ingest", "lookup", "park", "release", "renew", "replay", "save", "start", "survived", "take", "unpark",
+		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "filling", "finish", "hold", "ingest", "lookup", "park", "release", "renew", "replay", "save", "start", "survived", "take", "unpark",
 	}
 	var got []string
 	for name, sc := range scripts {
@@ -168,7 +168,7 @@ func TestScripts(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("scripts: got %v, want %v", got, want)
 	}
-	fenced := []string{"begin", "dead", "fail", "finish", "park", "renew", "start", "survived", "unpark"}
+	fenced := []string{"begin", "dead", "fail", "filling", "finish", "park", "renew", "start", "survived", "unpark"}
 	for _, name := range fenced {
 		if !strings.Contains(scripts[name].src, "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'FENCED lease lost'} end\n") {
 			t.Errorf("%s.lua: got no fence, want one", name)

@@ -44,7 +44,7 @@ type asker struct {
 	places                  chan struct{}
 
 	mu      sync.Mutex
-	answers map[asking]answer
+	answers map[asking]remembered
 	flying  map[asking]chan struct{}
 }
 
@@ -54,8 +54,8 @@ type asking struct {
 	adapter gateway.AdapterID
 }
 
-// answer is what is remembered of one: fit to be used until a time, and afterwards while there is no other.
-type answer struct {
+// remembered is what is remembered of one: fit to be used until a time, and afterwards while there is no other.
+type remembered struct {
 	opinion
 	until time.Time
 }
@@ -88,7 +88,7 @@ func newAsker(p Policy, asked *prometheus.CounterVec, log *slog.Logger) (*asker,
 	}
 	a := &asker{
 		url: p.URL, timeout: p.Timeout, unreachable: p.Unreachable, knows: p.knows, client: newClient(), log: log, asked: asked,
-		places: make(chan struct{}, maxAsking), answers: map[asking]answer{}, flying: map[asking]chan struct{}{},
+		places: make(chan struct{}, maxAsking), answers: map[asking]remembered{}, flying: map[asking]chan struct{}{},
 	}
 	if p.TokenFile == "" {
 		return a, nil
@@ -136,7 +136,7 @@ func (a *asker) about(ctx context.Context, user gateway.UserID, adapter gateway.
 }
 
 // ask puts one question and remembers what came of it, for a short while also that nothing did.
-func (a *asker) ask(ctx context.Context, key asking, had answer, known bool, under chan struct{}) opinion {
+func (a *asker) ask(ctx context.Context, key asking, had remembered, known bool, under chan struct{}) opinion {
 	got, keep, err := a.question(ctx, key)
 	if err != nil {
 		got, keep = a.without(had, known), askRest
@@ -154,14 +154,14 @@ func (a *asker) ask(ctx context.Context, key asking, had answer, known bool, und
 		}
 		delete(a.answers, k)
 	}
-	a.answers[key] = answer{got, time.Now().Add(keep)}
+	a.answers[key] = remembered{got, time.Now().Add(keep)}
 	delete(a.flying, key)
 	close(under)
 	return got
 }
 
 // without is what counts where there is no answer.
-func (a *asker) without(had answer, known bool) opinion {
+func (a *asker) without(had remembered, known bool) opinion {
 	if a.unreachable == "last" && known && (had.by == gateway.ByAnswer || had.by == gateway.ByLast) {
 		had.by = gateway.ByLast
 		return had.opinion

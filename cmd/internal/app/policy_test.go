@@ -288,7 +288,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	b, _, _ := asksAt(t, d, "last")
 	a := b.now.Load().asker
 	for n := range maxAnswers {
-		a.answers[asking{gateway.UserID(fmt.Sprint(n)), "wall"}] = answer{}
+		a.answers[asking{gateway.UserID(fmt.Sprint(n)), "wall"}] = remembered{}
 	}
 	for n := range 10 {
 		b.Terms(t.Context(), gateway.UserID(fmt.Sprint("u", n)), "wall")

@@ -130,9 +130,9 @@ media: {max: 5MiB}
 
 // TestReloadKeepsAnswers: what the operator's service said is not forgotten with the rest of the policy.
 func TestReloadKeepsAnswers(t *testing.T) {
-	was := &asker{url: "https://a.example", answers: map[asking]answer{{"romeo@example.org", "wall"}: {}}}
+	was := &asker{url: "https://a.example", answers: map[asking]remembered{{"romeo@example.org", "wall"}: {}}}
 	for url, want := range map[string]int{"https://a.example": 1, "https://b.example": 0} {
-		next := &asker{url: url, answers: map[asking]answer{}}
+		next := &asker{url: url, answers: map[asking]remembered{}}
 		if next.inherit(was); len(next.answers) != want {
 			t.Errorf("%s: got %d answers, want %d", url, len(next.answers), want)
 		}
