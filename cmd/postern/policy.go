@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,7 +50,7 @@ func (c *policyTestCmd) Run(ctx context.Context, at *console) error {
 				unit = " KiB"
 			}
 			of := fmt.Sprintf("%d%s/%s", l.Most, unit, time.Duration(l.Per)*time.Second)
-			t = append(t, append(head[:len(head):len(head)], string(l.Scope), fmt.Sprint(l.Left, unit), of, (time.Duration(l.Full)*time.Second).String(), "-"))
+			t = append(t, append(slices.Clip(head), string(l.Scope), fmt.Sprint(l.Left, unit), of, (time.Duration(l.Full)*time.Second).String(), "-"))
 		}
 	}
 	return c.print(at, got.Items, t)

@@ -168,7 +168,7 @@ func TestScripts(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("scripts: got %v, want %v", got, want)
 	}
-	fenced := []string{"begin", "dead", "fail", "filling", "finish", "park", "renew", "start", "survived", "unpark"}
+	fenced := []string{"begin", "dead", "fail", "finish", "park", "renew", "start", "survived", "unpark"}
 	for _, name := range fenced {
 		if !strings.Contains(scripts[name].src, "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'FENCED lease lost'} end\n") {
 			t.Errorf("%s.lua: got no fence, want one", name)

@@ -58,7 +58,8 @@ func TestRules(t *testing.T) {
 	book := &rulebook{}
 	book.now.Store(newRuling(cfg.Policy, nil))
 	basic := []gateway.Limit{
-		{Scope: gateway.LimitPlan, Every: 24 * time.Hour / 1000, Burst: 1000}, {Scope: gateway.LimitPlanNew, Every: 24 * time.Hour / 20, Burst: 20},
+		{Scope: gateway.LimitPlan, Every: 24 * time.Hour / 1000, Burst: 1000},
+		{Scope: gateway.LimitPlanNew, Every: 24 * time.Hour / 20, Burst: 20},
 		{Scope: gateway.LimitPlanMedia, Every: 24 * time.Hour / 512_000, Burst: 512_000},
 	}
 	for _, tt := range []struct {

@@ -146,7 +146,7 @@ func flat(path string, v reflect.Value, into map[string]string) {
 			into[at] = ""
 		}
 	case reflect.Struct:
-		if _, whole := v.Interface().(fmt.Stringer); whole && v.Type() != reflect.TypeFor[Operator]() {
+		if _, whole := reflect.TypeAssert[fmt.Stringer](v); whole && v.Type() != reflect.TypeFor[Operator]() {
 			into[path] = fmt.Sprint(v.Interface())
 			return
 		}
