@@ -58,6 +58,8 @@ func TestDebian(t *testing.T) {
 	m.run("systemctl start postern")
 	serves(m)
 	confined(m)
+	m.run("systemctl reload postern")
+	m.until("journalctl --no-pager -u postern _PID=$(systemctl show -P MainPID postern) | grep -q 'configuration read again'")
 
 	m.run("echo HTTPS_PROXY=http://127.0.0.1:3128 >>/etc/postern/environment && echo '# mine' >>/etc/postern/postern.yaml")
 	before := m.run("sha256sum /etc/postern/* /var/lib/postern/replica")

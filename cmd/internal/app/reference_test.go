@@ -189,16 +189,13 @@ func shown(v reflect.Value) string {
 	case Size:
 		return fmt.Sprintf("`%v`", x)
 	}
-	switch v.Kind() {
-	case reflect.Slice:
-		if v.Len() == 0 {
-			return "`[]`"
-		}
+	switch list := v.Kind() == reflect.Slice; {
+	case list && v.Len() == 0:
+		return "`[]`"
+	case list:
 		return fmt.Sprintf("`[%s]`", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(v.Interface())), ", "), "[]"))
-	case reflect.String:
-		if v.Len() == 0 {
-			return ""
-		}
+	case v.Kind() == reflect.String && v.Len() == 0:
+		return ""
 	}
 	return fmt.Sprintf("`%v`", v.Interface())
 }
