@@ -119,6 +119,7 @@ func TestStoppedWithoutSignal(t *testing.T) {
 		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
 		defer func() { r.stop() }()
 		r.store = mute{r.store}
+		synctest.Wait() // it has looked once, when it began
 		must(t, r.operator().Stop(t.Context(), gateway.Stop{Adapter: wall, Reason: "x"}))
 		must(t, r.event(said("juliet", "n1", "hello", 0))) // not known yet
 		gatewaytest.Advance(4 * time.Second)
