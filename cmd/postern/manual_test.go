@@ -42,7 +42,7 @@ func TestManualHasAll(t *testing.T) {
 	parts := map[string]string{}
 	for _, part := range strings.Split(page, "\n.SS ")[1:] {
 		title, _, _ := strings.Cut(part, "\n")
-		name, _, _ := strings.Cut(regexp.MustCompile(` [[<].*`).ReplaceAllString(title, ""), "\n")
+		name, _, _ := strings.Cut(regexp.MustCompile(` (?:[[<]|--).*`).ReplaceAllString(title, ""), "\n")
 		parts[name] = part
 	}
 	flag := regexp.MustCompile(`(?m)^ +(?:-\w, )? *(--[a-z-]+)`)
