@@ -102,7 +102,7 @@ func confined(m *machine) {
 	m.t.Helper()
 	status := "cat /proc/$(systemctl show -P MainPID postern)/status | "
 	m.is(status+"awk '/^(CapEff|CapBnd|NoNewPrivs|Seccomp):/ { print $1 $2 }'", "CapEff:0000000000000000\nCapBnd:0000000000000000\nNoNewPrivs:1\nSeccomp:2")
-	m.is("ps -o user= -p $(systemctl show -P MainPID postern)", "postern")
+	m.is("stat -c %U /proc/$(systemctl show -P MainPID postern)", "postern")
 	as := "nsenter --target $(systemctl show -P MainPID postern) --mount --setuid $(id -u postern) --setgid $(id -g postern) "
 	m.is(as+"sh -c 'touch /var/lib/postern/x && rm /var/lib/postern/x && echo written'", "written")
 	for _, path := range []string{"/etc/postern/x", "/usr/x", "/var/x", "/home/x"} {
