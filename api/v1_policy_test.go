@@ -26,7 +26,8 @@ type orders []struct {
 	name, method, path, body string
 	role                     gateway.Role
 	status                   int
-	want, did, audited       string
+	want                     string // in the body
+	did, audited             string
 }
 
 func (all orders) hold(t *testing.T) {

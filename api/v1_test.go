@@ -190,14 +190,7 @@ func (c *control) ask(secret, method, path, body string) *httptest.ResponseRecor
 }
 
 func TestControlAnswers(t *testing.T) {
-	tests := []struct {
-		name, method, path, body string
-		role                     gateway.Role
-		status                   int
-		want                     string // in the body
-		did                      string
-		audited                  string
-	}{
+	orders{
 		{name: "whoami", path: "/v1/whoami", role: gateway.RoleViewer, status: 200, want: `{"name":"viewer","role":"viewer"}`},
 		{name: "adapters", path: "/v1/adapters", role: gateway.RoleViewer, status: 200, want: `"id":"one","name":"One"`},
 		{name: "queues", path: "/v1/queues", role: gateway.RoleViewer, status: 200, want: `{"where":"out","entries":3,"oldest":"1970-01-01T00:00:05Z"}`},
@@ -255,33 +248,7 @@ func TestControlAnswers(t *testing.T) {
 		{name: "outside of its room", method: "DELETE", path: "/v1/dead-letters/..%2f..%2fkey/1-0", role: gateway.RoleOperator, status: 404, did: "drop ../../key/1-0", audited: "operator dead-letter.drop ../../key/1-0"},
 		{name: "nothing there", path: "/v1/nothing", role: gateway.RoleAdmin, status: 404},
 		{name: "another method", method: "PUT", path: "/v1/queues", role: gateway.RoleAdmin, status: 405},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			c := newControl(t)
-			if tt.method == "" {
-				tt.method = http.MethodGet
-			}
-			w := c.ask(c.secret[tt.role], tt.method, tt.path, tt.body)
-			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
-				t.Errorf("got %d %s, want %d and %s in it", w.Code, w.Body, tt.status, tt.want)
-			}
-			if got := strings.Join(c.ops.did, ", "); got != tt.did {
-				t.Errorf("did %q, want %q", got, tt.did)
-			}
-			lines, err := c.audit.Lines(t.Context(), 0, 10)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var audited []string
-			for _, l := range lines {
-				audited = append(audited, l.Actor+" "+l.Action+" "+l.Object)
-			}
-			if got := strings.Join(audited, ", "); got != tt.audited {
-				t.Errorf("audited %q, want %q", got, tt.audited)
-			}
-		})
-	}
+	}.hold(t)
 }
 
 func TestControlPages(t *testing.T) {

@@ -28,32 +28,28 @@ func (d *decoder) size(path string, n ast.Node, into *Size) {
 	*into = v
 }
 
-// rate reads how many of something there may be in a time.
-func (d *decoder) rate(path string, n ast.Node, into *Rate) {
+// parsed reads a text of a form of its own; want says which, and gets what was there.
+func parsed[T any](d *decoder, path string, n ast.Node, into *T, parse func(string) (T, bool), want string) {
 	s, ok := d.text(path, n)
 	if !ok {
 		return
 	}
-	v, ok := parseRate(s)
+	v, ok := parse(s)
 	if !ok {
-		d.wrong(n, path, "want so many in a time from 1s to 744h, such as 120/1m or 50/24h, or off, got %q", s)
+		d.wrong(n, path, want+", got %q", s)
 		return
 	}
 	*into = v
 }
 
+// rate reads how many of something there may be in a time.
+func (d *decoder) rate(path string, n ast.Node, into *Rate) {
+	parsed(d, path, n, into, parseRate, "want so many in a time from 1s to 744h, such as 120/1m or 50/24h, or off")
+}
+
 // volume reads how many bytes there may be in a time.
 func (d *decoder) volume(path string, n ast.Node, into *Volume) {
-	s, ok := d.text(path, n)
-	if !ok {
-		return
-	}
-	v, ok := parseVolume(s)
-	if !ok {
-		d.wrong(n, path, "want a size in a time from 1s to 744h, such as 500MiB/24h, or off, got %q", s)
-		return
-	}
-	*into = v
+	parsed(d, path, n, into, parseVolume, "want a size in a time from 1s to 744h, such as 500MiB/24h, or off")
 }
 
 // plans reads plans by name.
