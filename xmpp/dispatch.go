@@ -11,16 +11,18 @@ import (
 )
 
 const (
-	defaultWorkers    = 32
-	defaultQueueDepth = 64 // stanzas waiting per worker
+	// defaultWorkers is how many conversations are taken in at a time. Each waits for the store once, and those that wait together go
+	// there in one pipeline: few workers make small pipelines, and a flood that the store could take waits here.
+	defaultWorkers    = 128
+	defaultQueueDepth = 16 // stanzas waiting per worker
 )
 
 // dispatcher spreads stanzas over workers such that those between one user and
 // one contact are handled one at a time and in order. Presence takes the same
 // way as messages, else typing and markers would overtake text.
 type dispatcher struct {
-	workers int // 0 for 32
-	depth   int // stanzas waiting per worker, 0 for 64
+	workers int // 0 for 128
+	depth   int // stanzas waiting per worker, 0 for 16
 	handle  func(context.Context, *Element)
 	log     *slog.Logger
 	count   func(wireEvent)

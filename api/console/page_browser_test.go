@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,87 +15,39 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"postern/deploy/lab/browser"
 	"postern/gateway"
 )
 
 // artefacts is where screenshots stay after a run; git ignores it.
 const artefacts = "../../bin/artefacts/console"
 
-// tab is a page in headless Chromium.
-type tab struct {
-	t   *testing.T
-	ctx context.Context //nolint:containedctx // chromedp keeps the browser in it
-}
+// tab is a page of the console in headless Chromium.
+type tab struct{ *browser.Tab }
 
-// newTab opens Chromium with an empty profile, which asks nothing of anybody but the page.
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(t.TempDir()), chromedp.ExecPath("chromium"))
-	ctx, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancelAlloc)
-	ctx, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancelTime := context.WithTimeout(ctx, 3*time.Minute)
-	t.Cleanup(cancelTime)
-	return &tab{t, ctx}
-}
-
-// do is one step.
-func do[T any](b *tab, what string, a chromedp.Action[T]) T {
-	b.t.Helper()
-	out, err := chromedp.Run(b.ctx, a)
-	if err != nil {
-		b.t.Fatalf("%s: %v", what, err)
-	}
-	return out
-}
-
-// until waits for an expression of the page, through whatever pages come and go meanwhile.
-func (b *tab) until(expression string) {
-	b.t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(30 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		got, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression))
-		if err == nil && got {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			b.shot("failed")
-			b.t.Fatalf("not within 20 s: %s: %v", expression, err)
-		}
-	}
+	return &tab{browser.Open(t, artefacts, 3*time.Minute)}
 }
 
 // prefers has the browser say that its user wants light or dark.
 func (b *tab) prefers(scheme string) {
-	b.t.Helper()
+	b.Helper()
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	do(b, scheme, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	browser.Do(b.Tab, scheme, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
 		return err
 	}))
 }
 
-// shot keeps a picture of the whole page.
+// shot keeps a picture of the whole page; of the documentation, which is many screens high, of the first of them.
 func (b *tab) shot(name string) {
-	b.t.Helper()
-	png := do(b, name, chromedp.FullScreenshot(100))
-	if strings.HasPrefix(name, "docs") { // many screens high: the first is enough
-		png = do(b, name, chromedp.CaptureScreenshot())
+	b.Helper()
+	if strings.HasPrefix(name, "docs") {
+		b.Shot(name)
+		return
 	}
-	err := os.MkdirAll(artefacts, 0o755)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(artefacts, name+".png"), png, 0o600)
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	b.ShotWhole(name)
 }
 
 // lived fills a console with an hour of traffic, and things to look at.
@@ -141,11 +91,11 @@ func lived(t *testing.T) (*rig, *httptest.Server) {
 
 // signIn signs in with a token, by the form.
 func (b *tab) signIn(server *httptest.Server, secret string) {
-	b.t.Helper()
-	do(b, "open", chromedp.Navigate(server.URL+"/console"))
-	b.until(`location.pathname === '/console/sign-in' && document.activeElement.id === 'token'`)
-	do(b, "token", chromedp.SendKeys("#token", secret+"\r"))
-	b.until(`location.pathname === '/console' && !!document.getElementById('overview')`)
+	b.Helper()
+	browser.Do(b.Tab, "open", chromedp.Navigate(server.URL+"/console"))
+	b.Until(`location.pathname === '/console/sign-in' && document.activeElement.id === 'token'`)
+	browser.Do(b.Tab, "token", chromedp.SendKeys("#token", secret+"\r"))
+	b.Until(`location.pathname === '/console' && !!document.getElementById('overview')`)
 }
 
 // everyPage is each page, as an administrator sees it.
@@ -170,20 +120,20 @@ var everyPage = []struct{ name, path string }{
 func TestConsoleLooks(t *testing.T) {
 	g, server := lived(t)
 	b := newTab(t)
-	do(b, "phone", chromedp.EmulateViewport(360, 740))
-	do(b, "open", chromedp.Navigate(server.URL+"/console/sign-in"))
+	browser.Do(b.Tab, "phone", chromedp.EmulateViewport(360, 740))
+	browser.Do(b.Tab, "open", chromedp.Navigate(server.URL+"/console/sign-in"))
 	b.shot("sign-in-narrow-light")
 	b.signIn(server, g.secret[gateway.RoleAdmin])
 	for _, p := range everyPage {
-		do(b, p.name, chromedp.Navigate(server.URL+p.path))
+		browser.Do(b.Tab, p.name, chromedp.Navigate(server.URL+p.path))
 		for _, scheme := range []string{"light", "dark"} {
 			b.prefers(scheme)
 			for _, width := range []struct {
 				name string
 				px   int64
 			}{{"narrow", 360}, {"wide", 1280}} {
-				do(b, "size", chromedp.EmulateViewport(width.px, 740))
-				if got := do(b, "width", chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); got > width.px {
+				browser.Do(b.Tab, "size", chromedp.EmulateViewport(width.px, 740))
+				if got := browser.Do(b.Tab, "width", chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); got > width.px {
 					t.Errorf("%s is %d wide on a screen of %d", p.name, got, width.px)
 				}
 				b.shot(fmt.Sprintf("%s-%s-%s", p.name, width.name, scheme))

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"postern/deploy/lab/browser"
 	"postern/gateway"
 )
 
@@ -29,10 +30,10 @@ func TestConsoleHasNoBarriers(t *testing.T) {
 	b := newTab(t)
 	look := func(what string) {
 		t.Helper()
-		if !do(b, "axe is there", chromedp.Evaluate[bool](`!!window.axe`)) {
-			do(b, "axe", chromedp.Evaluate[bool](string(script)+"; true"))
+		if !browser.Do(b.Tab, "axe is there", chromedp.Evaluate[bool](`!!window.axe`)) {
+			browser.Do(b.Tab, "axe", chromedp.Evaluate[bool](string(script)+"; true"))
 		}
-		found := do(b, "look", chromedp.Evaluate[string](`axe.run(document, {resultTypes: ['violations', 'incomplete']}).then((r) => JSON.stringify({
+		found := browser.Do(b.Tab, "look", chromedp.Evaluate[string](`axe.run(document, {resultTypes: ['violations', 'incomplete']}).then((r) => JSON.stringify({
 			passes: r.passes.length, violations: r.violations.map((v) => [v.id, v.help, v.nodes.map((n) => n.html + ' ' + n.failureSummary)])}))`, chromedp.EvalAwaitPromise))
 		var got struct {
 			Passes     int
@@ -45,17 +46,17 @@ func TestConsoleHasNoBarriers(t *testing.T) {
 			t.Errorf("%s: %s", what, v)
 		}
 	}
-	do(b, "open", chromedp.Navigate(server.URL+"/console/sign-in"))
+	browser.Do(b.Tab, "open", chromedp.Navigate(server.URL+"/console/sign-in"))
 	look("sign-in")
-	do(b, "wrong token", chromedp.SendKeys("#token", "x\r"))
-	b.until(`!!document.querySelector('[role=alert]')`)
+	browser.Do(b.Tab, "wrong token", chromedp.SendKeys("#token", "x\r"))
+	b.Until(`!!document.querySelector('[role=alert]')`)
 	look("wrong token")
 	b.signIn(server, g.secret[gateway.RoleAdmin])
 	for _, p := range append(everyPage, struct{ name, path string }{"no user", "/console/users?jid=x"}) {
-		do(b, p.name, chromedp.Navigate(server.URL+p.path))
+		browser.Do(b.Tab, p.name, chromedp.Navigate(server.URL+p.path))
 		for scheme, width := range map[string]int64{"light": 1280, "dark": 360} {
 			b.prefers(scheme)
-			do(b, "size", chromedp.EmulateViewport(width, 740))
+			browser.Do(b.Tab, "size", chromedp.EmulateViewport(width, 740))
 			look(p.name + " " + scheme)
 		}
 	}
@@ -63,25 +64,25 @@ func TestConsoleHasNoBarriers(t *testing.T) {
 
 // tabTo presses Tab until what has the focus is what is wanted, and shows that it has it.
 func (b *tab) tabTo(expression string) {
-	b.t.Helper()
+	b.Helper()
 	for range 80 {
-		do(b, "tab", chromedp.KeyEvent(kb.Tab))
-		got := do(b, "focus", chromedp.Evaluate[string](`(() => { const e = document.activeElement, s = getComputedStyle(e);
+		browser.Do(b.Tab, "tab", chromedp.KeyEvent(kb.Tab))
+		got := browser.Do(b.Tab, "focus", chromedp.Evaluate[string](`(() => { const e = document.activeElement, s = getComputedStyle(e);
 			return (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2 ? 'no outline' : '') + '|' + (`+expression+`) + '|' + e.outerHTML.slice(0, 200) })()`))
 		outline, rest, _ := strings.Cut(got, "|")
 		if outline != "" && !strings.HasPrefix(rest, "false|<body") {
-			b.t.Errorf("the focus cannot be seen: %s", rest)
+			b.Errorf("the focus cannot be seen: %s", rest)
 		}
 		if strings.HasPrefix(rest, "true|") {
 			return
 		}
 	}
-	b.t.Fatalf("80 times Tab, and not at %s", expression)
+	b.Fatalf("80 times Tab, and not at %s", expression)
 }
 
 func (b *tab) press(key string) {
-	b.t.Helper()
-	do(b, "key", chromedp.KeyEvent(key))
+	b.Helper()
+	browser.Do(b.Tab, "key", chromedp.KeyEvent(key))
 }
 
 // A dead letter is replayed from signing in to the last word without a mouse.
@@ -90,27 +91,27 @@ func TestReplayByKeyboard(t *testing.T) {
 	b := newTab(t)
 	b.signIn(server, g.secret[gateway.RoleOperator])
 	b.press(kb.Tab)
-	b.until(`document.activeElement.className === 'skip' && document.activeElement.getBoundingClientRect().top >= 0`)
+	b.Until(`document.activeElement.className === 'skip' && document.activeElement.getBoundingClientRect().top >= 0`)
 	b.press(kb.Enter)
-	b.until(`document.activeElement.id === 'main' || location.hash === '#main'`)
-	do(b, "again", chromedp.Navigate(server.URL+"/console"))
+	b.Until(`document.activeElement.id === 'main' || location.hash === '#main'`)
+	browser.Do(b.Tab, "again", chromedp.Navigate(server.URL+"/console"))
 	b.tabTo(`e.textContent === 'Dead letters'`)
 	b.press(kb.Enter)
-	b.until(`location.pathname === '/console/dead-letters' && document.readyState === 'complete'`)
+	b.Until(`location.pathname === '/console/dead-letters' && document.readyState === 'complete'`)
 	b.tabTo(`e.textContent === 'Replay letter s03/1764400000003-0'`)
 	b.press(kb.Enter)
-	b.until(`location.pathname === '/console/dead-letters/confirm' && document.readyState === 'complete'`)
+	b.Until(`location.pathname === '/console/dead-letters/confirm' && document.readyState === 'complete'`)
 	b.tabTo(`e.textContent === 'Replay it'`)
 	b.shot("keyboard-confirm")
 	b.press(kb.Enter)
-	b.until(`location.pathname === '/console/dead-letters' && !!document.querySelector('.note[role=status]') && document.querySelector('.note[role=status]').textContent.includes('One dead letter is tried once more.')`)
+	b.Until(`location.pathname === '/console/dead-letters' && !!document.querySelector('.note[role=status]') && document.querySelector('.note[role=status]').textContent.includes('One dead letter is tried once more.')`)
 	b.shot("keyboard-done")
 	if got := strings.Join(g.world.did, ", "); got != "replay s03/1764400000003-0" || !strings.HasSuffix(g.audited(), "operator dead-letter.replay s03/1764400000003-0") {
 		t.Errorf("did %q, audited %q", got, g.audited())
 	}
 	b.tabTo(`e.textContent === 'Sign out'`)
 	b.press(kb.Enter)
-	b.until(`location.pathname === '/console/sign-in'`)
+	b.Until(`location.pathname === '/console/sign-in'`)
 }
 
 // What strangers are called runs on no page, and nothing from elsewhere is asked for.
@@ -119,25 +120,25 @@ func TestHostileNamesInBrowser(t *testing.T) {
 	b := newTab(t)
 	b.signIn(server, g.secret[gateway.RoleAdmin])
 	for _, p := range everyPage {
-		do(b, p.name, chromedp.Navigate(server.URL+p.path))
-		if got := do(b, "title", chromedp.Title()); strings.Contains(got, "pwned") {
+		browser.Do(b.Tab, p.name, chromedp.Navigate(server.URL+p.path))
+		if got := browser.Do(b.Tab, "title", chromedp.Title()); strings.Contains(got, "pwned") {
 			t.Errorf("%s: what a stranger is called ran", p.name)
 		}
-		foreign := do(b, "what was loaded", chromedp.Evaluate[string](`performance.getEntriesByType('resource').map((e) => e.name).filter((n) => !n.startsWith(location.origin + '/')).join(' ')`))
-		if foreign != "" || do(b, "pictures", chromedp.Evaluate[int](`document.images.length`)) != 0 {
+		foreign := browser.Do(b.Tab, "what was loaded", chromedp.Evaluate[string](`performance.getEntriesByType('resource').map((e) => e.name).filter((n) => !n.startsWith(location.origin + '/')).join(' ')`))
+		if foreign != "" || browser.Do(b.Tab, "pictures", chromedp.Evaluate[int](`document.images.length`)) != 0 {
 			t.Errorf("%s: loaded %q, and there are pictures", p.name, foreign)
 		}
 	}
 	// Neither do those who get markup into a page by a fault of ours.
-	do(b, "list", chromedp.Navigate(server.URL+"/console/dead-letters"))
-	got := do(b, "inline", chromedp.Evaluate[string](`(() => { try { document.body.insertAdjacentHTML('beforeend', '<p onclick="document.title=1">'); return 'taken' } catch (e) {
+	browser.Do(b.Tab, "list", chromedp.Navigate(server.URL+"/console/dead-letters"))
+	got := browser.Do(b.Tab, "inline", chromedp.Evaluate[string](`(() => { try { document.body.insertAdjacentHTML('beforeend', '<p onclick="document.title=1">'); return 'taken' } catch (e) {
 		const s = document.createElement('script'); s.append("document.title = 'pwned'"); document.body.append(s); return document.title } })()`))
 	if got == "taken" || strings.Contains(got, "pwned") {
 		t.Errorf("inline markup: got %q, want that the browser refuses it", got)
 	}
 	// And nobody frames the console.
-	do(b, "frame", chromedp.Navigate("data:text/html,<iframe src='"+server.URL+"/console/sign-in'></iframe>"))
-	b.until(`document.querySelector('iframe').contentDocument === null`) // the browser's own page of an error, of another origin
+	browser.Do(b.Tab, "frame", chromedp.Navigate("data:text/html,<iframe src='"+server.URL+"/console/sign-in'></iframe>"))
+	b.Until(`document.querySelector('iframe').contentDocument === null`) // the browser's own page of an error, of another origin
 }
 
 // The page keeps itself fresh: says what has changed, leaves alone what is being used, and rests when it is told to or not seen.
@@ -145,8 +146,8 @@ func TestLive(t *testing.T) {
 	g, server := lived(t)
 	b := newTab(t)
 	b.signIn(server, g.secret[gateway.RoleOperator])
-	do(b, "letters", chromedp.Navigate(server.URL+"/console/dead-letters"))
-	b.until(`!document.getElementById('live').hidden`)
+	browser.Do(b.Tab, "letters", chromedp.Navigate(server.URL+"/console/dead-letters"))
+	b.Until(`!document.getElementById('live').hidden`)
 	drop := func(id gateway.LetterID) {
 		if err := g.world.DropLetter(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -155,31 +156,31 @@ func TestLive(t *testing.T) {
 	rows := func(n int) string {
 		return `document.querySelectorAll('#letters tbody tr').length === ` + strconv.Itoa(n)
 	}
-	b.until(rows(5))
-	do(b, "mark", chromedp.Evaluate[bool](`window.same = true`))
+	b.Until(rows(5))
+	browser.Do(b.Tab, "mark", chromedp.Evaluate[bool](`window.same = true`))
 	drop("s01/1764400000001-0")
-	b.until(rows(4) + ` && window.same && document.getElementById('live-status').textContent === '4 dead letters on this page'`)
+	b.Until(rows(4) + ` && window.same && document.getElementById('live-status').textContent === '4 dead letters on this page'`)
 
-	do(b, "use a row", chromedp.Focus("#letters .row-actions a"))
+	browser.Do(b.Tab, "use a row", chromedp.Focus("#letters .row-actions a"))
 	drop("s02/1764400000002-0")
 	asked := `performance.getEntriesByType('resource').filter((e) => e.initiatorType === 'xmlhttprequest').length`
-	n := do(b, "asked", chromedp.Evaluate[int](asked))
-	b.until(asked + " > " + strconv.Itoa(n+1))
-	if !do(b, "rows", chromedp.Evaluate[bool](rows(4))) {
+	n := browser.Do(b.Tab, "asked", chromedp.Evaluate[int](asked))
+	b.Until(asked + " > " + strconv.Itoa(n+1))
+	if !browser.Do(b.Tab, "rows", chromedp.Evaluate[bool](rows(4))) {
 		t.Error("a list that is being used was changed under the hand")
 	}
-	do(b, "leave it", chromedp.Focus("#live"))
-	b.until(rows(3))
+	browser.Do(b.Tab, "leave it", chromedp.Focus("#live"))
+	b.Until(rows(3))
 
 	b.press(kb.Enter)
-	b.until(`document.getElementById('live').textContent === 'Resume updates' && document.getElementById('live').getAttribute('aria-pressed') === 'true'`)
+	b.Until(`document.getElementById('live').textContent === 'Resume updates' && document.getElementById('live').getAttribute('aria-pressed') === 'true'`)
 	drop("s03/1764400000003-0")
 	b.press(kb.Enter)
-	b.until(rows(2))
+	b.Until(rows(2))
 
 	// Its token is over: the page asks for another one.
 	if err := g.tokens.Revoke(t.Context(), "operator"); err != nil {
 		t.Fatal(err)
 	}
-	b.until(`location.pathname === '/console/sign-in' && location.search === '?next=%2Fconsole%2Fdead-letters'`)
+	b.Until(`location.pathname === '/console/sign-in' && location.search === '?next=%2Fconsole%2Fdead-letters'`)
 }

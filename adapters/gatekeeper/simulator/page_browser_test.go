@@ -5,8 +5,6 @@ package simulator_test
 import (
 	"context"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,36 +12,10 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"postern/adapters/gatekeeper/simulator"
+	"postern/deploy/lab/browser"
 )
 
 const hostile = `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`
-
-// browser opens headless Chromium.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(t.TempDir()), chromedp.ExecPath("chromium"))
-	ctx, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancelAlloc)
-	ctx, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancelTime := context.WithTimeout(ctx, 90*time.Second)
-	t.Cleanup(cancelTime)
-	return ctx
-}
-
-// shot keeps a picture when the test runs with -artifacts.
-func shot(ctx context.Context, t *testing.T, name string) {
-	t.Helper()
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatalf("screenshot %s: %v", name, err)
-	}
-	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), png, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // act makes a step of an action whose result does not matter.
 func act[T any](a chromedp.Action[T]) func(context.Context) error {
@@ -71,11 +43,11 @@ func TestPageInBrowser(t *testing.T) {
 	b.must(201, "POST", "/v1/enlistments", "mallory@evil.example", body)
 	b.must(201, "POST", "/v1/contact-requests", romeo, obj{"to": "gku_juliet", "message": "But soft, what light through yonder window breaks?"})
 
-	ctx := browser(t)
+	tab := browser.Open(t, t.ArtifactDir(), 90*time.Second)
 	step := func(what string, actions ...func(context.Context) error) {
 		t.Helper()
 		for _, do := range actions {
-			if err := do(ctx); err != nil {
+			if err := do(tab.Ctx); err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
 		}
@@ -85,7 +57,7 @@ func TestPageInBrowser(t *testing.T) {
 	step("hostile request arrives", poll(`document.querySelectorAll('.request').length === 2`))
 	_, code := b.begin("phone", number)
 	step("code arrives", poll(`document.getElementById('codes').textContent.includes('`+code+`')`), poll(`!document.body.textContent.includes('`+number+`')`))
-	shot(ctx, t, "requests")
+	tab.Shot("requests")
 	step("accept", act(chromedp.Click(`.request .buttons button:last-child`)), act(chromedp.WaitVisible("#compose")))
 
 	sent := b.must(202, "POST", "/v1/messages", romeo, message("c1", usr, "gku_juliet", "It is the east, and Juliet is the sun."))
@@ -105,12 +77,12 @@ func TestPageInBrowser(t *testing.T) {
 	b.must(204, "PUT", "/v1/messages/"+sent.str("message_id")+"/reactions/%E2%9D%A4%EF%B8%8F", romeo, nil)
 	b.must(204, "POST", "/v1/conversations/gku_juliet/typing", romeo, obj{"state": "composing"}, "Idempotency-Key", "")
 	step("read mark and typing", poll(`!!document.querySelector('#messages .status.read')`), poll(`document.getElementById('typing').textContent.includes('typing')`))
-	shot(ctx, t, "chat")
+	tab.Shot("chat")
 
 	step("edit", act(chromedp.Click(`#messages li.mine .act`)), act(chromedp.SetValue("#text", "Deny thy father and refuse thy name.")), act(chromedp.Click("#compose button")),
 		poll(`document.querySelector('#messages li.mine .body').textContent.startsWith('Deny')`))
 	step("fault", act(chromedp.Click("#faults-open")), act(chromedp.WaitVisible("#faults")), act(chromedp.SetValue(`#faults input[name=error_rate]`, "0.25")))
-	shot(ctx, t, "faults")
+	tab.Shot("faults")
 	step("apply", act(chromedp.Click("#faults-apply")), poll(`!document.getElementById('faults-on').hidden`))
 	if got := b.control("GET", "/faults", nil)["error_rate"]; got != 0.25 {
 		t.Errorf("got error_rate %v, want 0.25", got)
@@ -121,36 +93,28 @@ func TestPageInBrowser(t *testing.T) {
 	step("everything is drawn", poll(`document.querySelectorAll('#messages figure img').length === 3 && [...document.querySelectorAll('#messages figure img')].every((i) => { i.loading = 'eager'; return i.complete && i.naturalWidth > 0; })`),
 		poll(`!!document.querySelector('#messages audio') && !!document.querySelector('#messages a.file')`),
 		poll(`document.querySelectorAll('#messages .card').length >= 3 && !!document.querySelector('#messages .spoiler') && !!document.querySelector('#messages li.native')`))
-	shot(ctx, t, "content")
+	tab.Shot("content")
 	step("answer a poll", act(chromedp.Click(`#messages .option:not(:disabled)`)), poll(`document.querySelector('#messages .option:not(:disabled)').getAttribute('aria-pressed') === 'true'`))
 	if got := b.control("POST", "/wait", obj{"kind": "message", "person": "juliet", "has": "answer", "timeout_ms": 10000}); got["ok"] != true {
 		t.Errorf("got %v, want the answer that was clicked", got)
 	}
 	step("switch", act(chromedp.Click("#switches-open")), act(chromedp.WaitVisible("#switches")), act(chromedp.Click(`#switches input[name=edit_out]`)), poll(`!document.getElementById('switches-on').hidden`))
-	shot(ctx, t, "features")
+	tab.Shot("features")
 	if got := b.control("GET", "/capabilities", nil)["features"].(obj)["edit_out"]; got != "unavailable" {
 		t.Errorf("got edit %v, want unavailable", got)
 	}
 	step("close", act(chromedp.Click("#switches-close")))
 
-	title, err := chromedp.Run(ctx, chromedp.Title())
-	if err != nil {
-		t.Fatal(err)
-	}
-	html, err := chromedp.Run(ctx, chromedp.InnerHTML("body"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if title != "Verona Messenger" {
+	if title := browser.Do(tab, "title", chromedp.Title()); title != "Verona Messenger" {
 		t.Errorf("got title %q, want Verona Messenger: a stranger's name ran as markup", title)
 	}
-	if strings.Contains(html, "<img src=\"x\"") || !strings.Contains(html, "&lt;img src=x onerror=") {
+	if html := browser.Do(tab, "html", chromedp.InnerHTML("body")); strings.Contains(html, "<img src=\"x\"") || !strings.Contains(html, "&lt;img src=x onerror=") {
 		t.Error("the hostile name is not shown as text")
 	}
 	step("phone", act(chromedp.EmulateViewport(390, 780, chromedp.EmulateScale(2))), poll(`document.documentElement.scrollWidth <= 390`))
-	shot(ctx, t, "phone-chat")
+	tab.Shot("phone-chat")
 	step("back", act(chromedp.Click("#back")), poll(`document.getElementById('app').dataset.view === 'list'`))
-	shot(ctx, t, "phone-list")
+	tab.Shot("phone-list")
 	step("opt out", act(chromedp.Click("#optin")), poll(`document.getElementById('optin-text').textContent.includes('cannot be found')`))
 	if got := b.must(404, "POST", "/v1/messages", romeo, message("c3", usr, "gku_juliet", "Wilt thou leave me so unsatisfied?")); got.str("code") != "unavailable" {
 		t.Errorf("got code %q, want unavailable", got.str("code"))

@@ -4,7 +4,6 @@ package story
 
 import (
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,14 +22,7 @@ func TestConsole(t *testing.T) {
 			scene.hooked(http.StatusOK, scene.signed(id, time.Now(), "no json "+id), "no json "+id)
 		}
 		token := strings.TrimSpace(s.does("", "token", "create", "boss", "--role", "admin", "-c", filepath.Base(s.yaml)))
-		dir, err := filepath.Abs(filepath.Join(artefacts, "console-"+string(s.kind)))
-		if err == nil {
-			err = os.MkdirAll(dir, 0o755)
-		}
-		if err != nil {
-			s.Fatal(err)
-		}
-		b := &browser{stage: s, dir: dir, page: chromium(s)}
+		b := s.screen("console")
 		at := func(path string) string {
 			return "location.pathname === '/console" + path + "' && document.readyState === 'complete' && "
 		}
@@ -70,10 +62,10 @@ func TestConsole(t *testing.T) {
 }
 
 // comes waits until an expression is true, through whatever pages come and go meanwhile, and keeps a screenshot of it.
-func (b *browser) comes(what, expression string) {
+func (b *screen) comes(what, expression string) {
 	b.Helper()
 	b.until(what+": "+expression, func() bool {
-		got, err := chromedp.Run(b.page, chromedp.Evaluate[bool](expression))
+		got, err := chromedp.Run(b.tab.Ctx, chromedp.Evaluate[bool](expression))
 		return err == nil && got
 	})
 	b.shot(what)

@@ -42,7 +42,7 @@ func hasText(selector, text string) string {
 	return fmt.Sprintf("[...document.querySelectorAll(%s)].some(e => e.textContent.includes(%s))", strconv.Quote(selector), strconv.Quote(text))
 }
 
-func (b *browser) seesContact(jid string) {
+func (b *screen) seesContact(jid string) {
 	b.Helper()
 	link := ".open-chat[data-jid=" + strconv.Quote(jid) + "]"
 	b.shows("contact", hasText(link+" .contact-name", "The Nurse"))
@@ -51,7 +51,7 @@ func (b *browser) seesContact(jid string) {
 }
 
 // seesTexts is a text each way.
-func (b *browser) seesTexts(jid string) {
+func (b *screen) seesTexts(jid string) {
 	b.Helper()
 	b.control(http.MethodPost, "/people/nurse/typing", map[string]any{"to": jid, "state": "composing"}, nil)
 	b.shows("typing", hasText(".chat-content__notifications", "typing"))
@@ -67,7 +67,7 @@ func (b *browser) seesTexts(jid string) {
 }
 
 // seesChanges are a correction, a reaction, a reply and a retraction of the person's.
-func (b *browser) seesChanges(jid string) {
+func (b *screen) seesChanges(jid string) {
 	b.Helper()
 	told := b.say("nurse", jid, "Her mother is the lady of the hose")
 	b.shows("text to correct", hasText(".chat-msg__text", "lady of the hose"))
@@ -91,13 +91,13 @@ func (b *browser) seesChanges(jid string) {
 }
 
 // last clicks something in the menu of the newest message of one side, me or them.
-func (b *browser) last(side, action string) {
+func (b *screen) last(side, action string) {
 	b.Helper()
 	b.do(action, act(chromedp.Evaluate[bool](fmt.Sprintf("[...document.querySelectorAll('.chat-msg__content--%s')].pop().querySelector('%s').click(), true", side, action))))
 }
 
 // corrects is a correction of the user's, by the buttons of the client.
-func (b *browser) corrects(jid string) {
+func (b *screen) corrects(jid string) {
 	b.Helper()
 	b.types("O dear")
 	b.enter()
@@ -114,7 +114,7 @@ func (b *browser) corrects(jid string) {
 }
 
 // reacts is a reaction of the user's, by the buttons of the client, and the same taken back.
-func (b *browser) reacts(jid string) {
+func (b *screen) reacts(jid string) {
 	b.Helper()
 	const line = "I nursed her daughter"
 	b.say("nurse", jid, line)
@@ -132,7 +132,7 @@ func (b *browser) reacts(jid string) {
 }
 
 // retracts are retractions of the user's, by the buttons of the client: of what was corrected, and of what was not.
-func (b *browser) retracts(jid string) {
+func (b *screen) retracts(jid string) {
 	b.Helper()
 	b.retractsLast(jid, "O dear account!", 1)
 	b.types("Is she not here?")
@@ -142,7 +142,7 @@ func (b *browser) retracts(jid string) {
 }
 
 // retractsLast takes the user's newest message back, the n-th that the sandbox has lost so.
-func (b *browser) retractsLast(jid, line string, n int) {
+func (b *screen) retractsLast(jid, line string, n int) {
 	b.Helper()
 	text := hasText(".chat-msg__content--me .chat-msg__text", line)
 	b.shows("text to retract", text)
@@ -158,7 +158,7 @@ func loaded(selector string) string {
 }
 
 // seesPictures is a picture each way, and the person's own.
-func (b *browser) seesPictures(contact, jid string) {
+func (b *screen) seesPictures(contact, jid string) {
 	b.Helper()
 	b.shares("nurse", jid, "My lady, as a child", b.drawn(3))
 	b.shows("image", loaded(".chat-msg__content--them img.chat-image")+" && "+hasText(".chat-msg__text", "My lady, as a child")+" && !"+hasText(".chat-msg__text", "https://"))
@@ -177,7 +177,7 @@ func (b *browser) seesPictures(contact, jid string) {
 }
 
 // bytesOf fetches a file of the sandbox.
-func (b *browser) bytesOf(part mediaPart) []byte {
+func (b *screen) bytesOf(part mediaPart) []byte {
 	b.Helper()
 	status, raw := b.get(b.url + "/sandbox/v1/media/" + part.MediaID)
 	if status != http.StatusOK {
