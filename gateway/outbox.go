@@ -151,42 +151,58 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 
 func (o *Outbox) pump(ctx context.Context, w Wire, held *holding, leaving <-chan struct{}) error {
 	wake := o.store.Watch(ctx, o.part)
-	var after EntryID
 	for {
+		if err := o.drain(ctx, w, held, leaving); err != nil {
+			return err
+		}
+		t := time.NewTimer(outboxPoll)
+		select {
+		case <-wake:
+		case <-t.C:
+		case <-leaving:
+		case <-ctx.Done():
+		}
+		if t.Stop(); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// drain carries batch after batch until the queue is empty. It reads the queue from its beginning: all that was read before is
+// finished, but after a failover of Redis an entry may be there again, whose end the new master never heard of.
+func (o *Outbox) drain(ctx context.Context, w Wire, held *holding, leaving <-chan struct{}) error {
+	entries, err := o.next(ctx, "")
+	for err == nil {
 		select {
 		case <-leaving:
 			return ErrHandOver
 		default:
 		}
-		var entries []Entry
-		err := o.insist(ctx, func() (err error) {
-			entries, err = o.store.Read(ctx, o.part, QueueXMPP, after, o.width(after))
-			return err
-		})
-		if err != nil {
-			return err
-		}
 		if len(entries) == 0 {
-			t := time.NewTimer(outboxPoll)
-			select {
-			case <-wake:
-			case <-t.C:
-			case <-leaving:
-			case <-ctx.Done():
-			}
-			if t.Stop(); ctx.Err() != nil {
-				return ctx.Err()
-			}
-			// All that was read is finished, so the queue is read from its beginning: after a failover of Redis an entry may be
-			// there again, behind what was read, whose end the new master never heard of.
-			after = ""
-			continue
+			return nil
 		}
-		if err := o.carry(ctx, w, held, entries); err != nil {
-			return err
+		record, failed := o.carry(ctx, w, held, entries)
+		if failed != nil {
+			return failed
 		}
-		after = entries[len(entries)-1].ID
+		// The end of a batch is recorded while the next one is read, in one round trip. Nothing more is written before that is over.
+		recorded := make(chan error, 1)
+		go func() { recorded <- record() }()
+		entries, err = o.next(ctx, entries[len(entries)-1].ID)
+		if failed := <-recorded; failed != nil {
+			return failed
+		}
 	}
+	return err
+}
+
+// next reads the batch behind an entry.
+func (o *Outbox) next(ctx context.Context, after EntryID) (entries []Entry, err error) {
+	err = o.insist(ctx, func() (err error) {
+		entries, err = o.store.Read(ctx, o.part, QueueXMPP, after, o.width(after))
+		return err
+	})
+	return entries, err
 }
 
 // insist tries something of the store until it works: a store that fails for a moment does not end the stream, and what the
@@ -215,21 +231,21 @@ func (o *Outbox) width(after EntryID) int {
 	return outboxBatch
 }
 
-// carry writes one batch and finishes it after the barrier.
-func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Entry) error {
+// carry writes one batch and waits until the server has taken it. What it returns forgets the batch.
+func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Entry) (record func() error, err error) {
 	lease := held.Lease
 	alone := len(entries) == 1 && o.isSuspect(entries[0].ID)
 	var stanzas []Waiting
 	var done []Entry
-	err := o.insist(ctx, func() (err error) {
+	err = o.insist(ctx, func() (err error) {
 		stanzas, done, err = o.open(ctx, lease, entries)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if held.expired() { // a stream cannot refuse what a former owner writes: the clock has to
-		return ErrFenced
+		return nil, ErrFenced
 	}
 	start := time.Now()
 	if len(stanzas) > 0 {
@@ -239,19 +255,20 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 			if alone && written && !errors.Is(err, ErrBlameless) {
 				o.blame(ctx, lease, entries[0].ID)
 			}
-			return err
+			return nil, err
 		}
 	}
 	o.probe("after-barrier")
-	// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again.
-	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenewal)
-	defer cancel()
-	err = o.insist(rest, func() error { return o.store.Finish(rest, lease, QueueXMPP, done, nil) })
-	if err != nil {
-		return err
-	}
-	o.metrics.carried(o.adapter, len(stanzas), time.Since(start))
-	return nil
+	return func() error {
+		// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenewal)
+		defer cancel()
+		if err := o.insist(ctx, func() error { return o.store.Finish(ctx, lease, QueueXMPP, done, nil) }); err != nil {
+			return err
+		}
+		o.metrics.carried(o.adapter, len(stanzas), time.Since(start))
+		return nil
+	}, nil
 }
 
 // confirm writes stanzas and waits until the server has taken them.

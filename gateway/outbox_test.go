@@ -187,3 +187,54 @@ func TestUnreadableStanzaIsKept(t *testing.T) {
 		}
 	})
 }
+
+// slowEnd is a store that takes a second to record the end of a batch, in which it can be read.
+type slowEnd struct {
+	gateway.Store
+	ending, read atomic.Bool
+}
+
+func (s *slowEnd) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
+	if q == gateway.QueueXMPP {
+		s.ending.Store(true)
+		defer s.ending.Store(false)
+		<-time.After(time.Second)
+	}
+	return s.Store.Finish(ctx, l, q, done, maps)
+}
+
+func (s *slowEnd) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, after gateway.EntryID, n int) ([]gateway.Entry, error) {
+	<-time.After(time.Millisecond)
+	if s.ending.Load() {
+		s.read.Store(true)
+	}
+	return s.Store.Read(ctx, p, q, after, n)
+}
+
+// While the end of a batch is recorded the next one is read, and not written: an owner that was fenced would learn it too late.
+func TestOutboxReadsAheadAndWritesAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop()
+		s := &slowEnd{Store: r.store}
+		r.store = s
+		w := &faulty{Wire: r.wire, end: func([]gateway.Waiting) error {
+			if s.ending.Load() {
+				t.Error("a batch was written before the end of the one before was recorded")
+			}
+			return nil
+		}}
+		r.carry(w)
+		defer func() { r.stop() }()
+		for i := range 3 {
+			if err := r.event(said("juliet", fmt.Sprint("n", i), fmt.Sprint(i), 0)); err != nil {
+				t.Fatal(err)
+			}
+			gatewaytest.Advance(300 * time.Millisecond)
+		}
+		gatewaytest.Advance(10 * time.Second)
+		if got := texts(r.wire.lines()); len(got) != 4 || !s.read.Load() {
+			t.Errorf("got %q, read meanwhile %v, want a request, three messages, and true", got, s.read.Load())
+		}
+	})
+}
