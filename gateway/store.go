@@ -82,7 +82,8 @@ type IngestOptions struct {
 
 // Ingester takes new work. It is never fenced: what was read from a socket or a webhook is stored by whoever read it.
 type Ingester interface {
-	// Ingest appends an entry unless its dedupe key was seen; it returns when the entry is durable. ErrFull stores nothing.
+	// Ingest appends an entry unless its dedupe key was seen; it returns when the entry is durable. ErrFull stores nothing. Nor is anything
+	// stored after ctx's deadline, also where the question hangs on its way for longer than that.
 	Ingest(ctx context.Context, p Partition, q Queue, e Entry, o IngestOptions) (id EntryID, duplicate bool, err error)
 	// Read returns up to n entries after an id, oldest first, without waiting. A new owner starts from the empty id:
 	// whatever is there is unfinished.

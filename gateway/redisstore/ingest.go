@@ -14,7 +14,8 @@ import (
 const uncounted = -1
 
 // Ingest implements gateway.Ingester. Without a dedupe key it is sent once only: after a lost connection the caller cannot
-// know whether the entry is there.
+// know whether the entry is there. It is not stored after ctx's deadline, also when it hangs on its way for longer: who was told that it
+// failed goes on, and it would come behind what is newer.
 func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
 	keys := make([]string, 2, 3)
 	keys[0], keys[1] = s.stream(p, q), s.counts(p, q)
@@ -30,23 +31,38 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 	if local {
 		wake = ""
 	}
-	got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, max(1, o.DedupeFor.Milliseconds()), wake,
-		&e.Lane, (*string)(&e.Kind), (*string)(&e.Account), s.millis(e.At), e.Payload)
-	if err != nil {
-		return "", false, failed("ingest", err)
+	for {
+		got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, max(1, o.DedupeFor.Milliseconds()), wake,
+			s.clocks.deadline(ctx, p), &e.Lane, (*string)(&e.Kind), (*string)(&e.Account), s.millis(e.At), e.Payload)
+		if err != nil {
+			return "", false, failed("ingest", err)
+		}
+		said, _ := got.(string)
+		if said == "" {
+			return "", false, failed("ingest", errors.New("no id"))
+		}
+		id := gateway.EntryID(said[1:])
+		switch said[0] {
+		case '-': // too late, or Redis' clock was set: then there is still time by the new one
+			if err := s.clocks.set(p, said[1:]); err != nil {
+				return "", false, failed("ingest", err)
+			}
+			if err := ctx.Err(); err != nil {
+				return "", false, failed("ingest", err)
+			}
+			continue
+		case '=':
+			return id, true, nil
+		}
+		s.clocks.heard(p, id)
+		if said[0] == '!' && o.Hand != nil && o.Hand(id) {
+			return id, false, nil
+		}
+		if local {
+			s.ears.hear(s.wake(p), nil)
+		}
+		return id, false, nil
 	}
-	said, _ := got.(string)
-	if said == "" {
-		return "", false, failed("ingest", errors.New("no id"))
-	}
-	id, dup, alone := gateway.EntryID(said[1:]), said[0] == '=', said[0] == '!'
-	if dup || alone && o.Hand != nil && o.Hand(id) {
-		return id, dup, nil
-	}
-	if local {
-		s.ears.hear(s.wake(p), nil)
-	}
-	return id, false, nil
 }
 
 // millis returns a time as streams keep it; the zero time is now.

@@ -44,6 +44,7 @@ type Store struct {
 	namesMu sync.RWMutex
 	known   map[gateway.Partition]*names
 
+	clocks  *clocks
 	client  redis.UniversalClient
 	cluster *redis.ClusterClient // nil for one server
 	ears    *ears
@@ -71,7 +72,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		prefix: o.Prefix, waits: o.WaitReplicas, kinds: map[gateway.RecordKind]time.Duration{}, now: time.Now,
-		client: client, batches: map[string]*batcher{},
+		clocks: newClocks(), client: client, batches: map[string]*batcher{},
 	}
 	s.cluster, _ = client.(*redis.ClusterClient)
 	for _, r := range gateway.RetentionTable() {

@@ -188,7 +188,11 @@ func (j *judge) order() {
 				j.report.Out.Unordered++
 				continue
 			}
-			j.violate(Disorder, "%s at %s after %s (%s, %s)", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock))
+			was := ""
+			if j.refused[a.Key] {
+				was = ", answered with an error"
+			}
+			j.violate(Disorder, "%s at %s after %s (%s, %s)%s", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock), was)
 			continue
 		}
 		last[at] = a
