@@ -37,17 +37,22 @@ func newIQTable() *iqTable {
 // register must come before the request is written: the answer may be faster
 // than the return from the write.
 func (t *iqTable) register(key iqKey) (<-chan iqAnswer, error) {
+	ch := make(chan iqAnswer, 1)
+	return ch, t.expect(key, ch)
+}
+
+// expect has the answer sent to ch, which has room for it: delivery never waits for the asker.
+func (t *iqTable) expect(key iqKey, ch chan iqAnswer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
-		return nil, t.err
+		return t.err
 	}
 	if _, taken := t.waiting[key]; taken {
-		return nil, fmt.Errorf("xmpp: iq: id in use")
+		return fmt.Errorf("xmpp: iq: id in use")
 	}
-	ch := make(chan iqAnswer, 1) // so that delivery never waits for the asker
 	t.waiting[key] = ch
-	return ch, nil
+	return nil
 }
 
 func (t *iqTable) forget(key iqKey) {

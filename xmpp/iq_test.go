@@ -114,6 +114,31 @@ func TestIQFailsAtDisconnect(t *testing.T) {
 	})
 }
 
+// A server with two connections for one component gives an answer to either; one that was lost that way is asked for again.
+func TestBarrierAsksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.server.MutePings(true)
+		began := time.Now()
+		result := make(chan error, 1)
+		go func() { result <- r.barrier(t.Context()) }()
+		answer := func(id string) {
+			r.server.Send(t, "<iq type='result' from='example' to='gw.example' id='"+id+"'/>")
+		}
+		first := r.server.Expect(t, "urn:xmpp:ping").Attr["id"]
+		second := r.server.Expect(t, "urn:xmpp:ping").Attr["id"]
+		answer(second)
+		if err, took := <-result, time.Since(began); err != nil || took != barrierAgain || first == second {
+			t.Errorf("got %v after %v, ids %s and %s, want none after %v, by another id", err, took, first, second, barrierAgain)
+		}
+		answer(first)
+		synctest.Wait()
+		if got := r.events.of(eventStrayResult); got != 0 {
+			t.Errorf("got %d stray results, want that the late one was asked for", got)
+		}
+	})
+}
+
 func TestBarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

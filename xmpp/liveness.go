@@ -15,6 +15,7 @@ const (
 	deadAfter       = 90 * time.Second // of silence, the connection is given up
 	barrierTimeout  = 20 * time.Second // of silence while a barrier waits
 	barrierPatience = 2 * time.Minute  // with a server that speaks of everything but the barrier
+	barrierAgain    = 5 * time.Second  // without an answer, after which it is asked once more
 )
 
 const nsPing = "urn:xmpp:ping"
@@ -100,24 +101,39 @@ func (s *stream) ours() time.Duration {
 // the call: it pings the server, which handles a stream in order, and any
 // answer counts, an error too. The answer comes behind all that the server has
 // to read and to send before, which under load takes it long; so a server that
-// is heard of is waited for, and one that is silent is not.
+// is heard of is waited for, and one that is silent is not. It is asked again
+// meanwhile: ejabberd gives an answer to any connection of the component, also
+// to that of a replica that stands still.
 func (s *stream) barrier(ctx context.Context) error {
-	req := s.pingRequest()
-	key := iqKey{req.ID(), req.To()}
-	ch, err := s.iqs.register(key)
-	if err != nil {
-		return err
+	answers := make(chan iqAnswer, barrierPatience/barrierAgain)
+	var asked []iqKey // answers that come after the first are still asked for
+	var answered bool
+	defer func() {
+		for _, key := range asked {
+			if !answered {
+				s.iqs.forget(key)
+			}
+		}
+	}()
+	ask := func(send func(*Element) error) error {
+		req := s.pingRequest()
+		key := iqKey{req.ID(), req.To()}
+		if err := s.iqs.expect(key, answers); err != nil {
+			return err
+		}
+		asked = append(asked, key)
+		return send(req)
 	}
-	defer s.iqs.forget(key)
-	if err := s.send(ctx, req); err != nil {
+	if err := ask(func(el *Element) error { return s.send(ctx, el) }); err != nil {
 		return err
 	}
 	began, ours := s.now(), s.ours()
-	timer := time.NewTimer(barrierTimeout)
+	timer := time.NewTimer(barrierAgain)
 	defer timer.Stop()
 	for {
 		select {
-		case a := <-ch:
+		case a := <-answers:
+			answered = true
 			return a.err
 		case <-timer.C:
 			waited := s.now() - began
@@ -125,7 +141,12 @@ func (s *stream) barrier(ctx context.Context) error {
 			if silent >= barrierTimeout || waited-(s.ours()-ours) >= barrierPatience {
 				return fmt.Errorf("%w: waited %v, silent for %v", errBarrierTimeout, waited, silent)
 			}
-			timer.Reset(barrierTimeout - silent)
+			if s.heldSince.Load() == 0 && len(asked) < cap(answers) { // while handlers hold up the reader, the answer lies there unread
+				if err := ask(func(el *Element) error { s.nudge(el.AppendTo(nil)); return nil }); err != nil {
+					return err
+				}
+			}
+			timer.Reset(min(barrierAgain, barrierTimeout-silent))
 		case <-ctx.Done():
 			return fmt.Errorf("xmpp: barrier: %w", context.Cause(ctx))
 		}
