@@ -73,6 +73,8 @@ const (
 	auditHead = "head"
 	// auditTries is how often an entry looks for its place while others find theirs.
 	auditTries = 64
+	// maxAuditLine is more than there will ever be: names have twelve digits.
+	maxAuditLine = 999_999_999_999
 )
 
 func auditName(seq int64) string { return fmt.Sprintf("%012d", seq) }
@@ -145,9 +147,10 @@ func (a *Audit) Last(ctx context.Context) (AuditEntry, error) {
 // it too. ErrAudit when they do not.
 func (a *Audit) Lines(ctx context.Context, after int64, n int) ([]AuditEntry, error) {
 	var before AuditEntry
+	after = min(max(after, 0), maxAuditLine) // so that no line behind it is beyond counting
 	from := max(after, 1)
 	keys := make([]RecordKey, 0, n+1)
-	for seq := from; seq <= max(after, 0)+int64(n); seq++ {
+	for seq := from; seq <= after+int64(n); seq++ {
 		keys = append(keys, RecordKey{ownerAudit, RecordAudit, auditName(seq)})
 	}
 	got, err := a.store.Load(ctx, keys...)
