@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -101,6 +102,10 @@ func (a *Audit) Add(ctx context.Context, actor, action, object string) (AuditEnt
 }
 
 func (a *Audit) add(ctx context.Context, e AuditEntry) (AuditEntry, error) {
+	// What is no text would be read back as another one, with another hash: the log would be broken there for ever.
+	for _, s := range []*string{&e.Actor, &e.Action, &e.Object} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
 	for range auditTries {
 		last, err := a.Last(ctx)
 		if err != nil {

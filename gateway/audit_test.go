@@ -106,3 +106,18 @@ func TestAuditBehindTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// What an operator's request names may be no text: the log holds together all the same.
+func TestAuditOfWhatIsNoText(t *testing.T) {
+	store := memstore.New()
+	_, keys := newIdentity(t, store)
+	log := gateway.NewAudit(store, keys)
+	for _, object := range []string{"s07/\xff", "\xc0\xae", "a\x00b", "\u2028<&>", "\xed\xa0\x80"} {
+		if _, err := log.Add(t.Context(), "anna", "dead-letter.drop", object); err != nil {
+			t.Fatalf("%q: %v", object, err)
+		}
+	}
+	if lines, err := log.Lines(t.Context(), 0, 100); err != nil || len(lines) != 5 || lines[0].Object != "s07/\uFFFD" {
+		t.Errorf("got %+v, %v, want five lines that hold together", lines, err)
+	}
+}
