@@ -19,7 +19,8 @@ import (
 type AuditEntry struct {
 	Seq int64     `json:"seq"`
 	At  time.Time `json:"at"`
-	// Actor is the name of a token, "cli" for the command line beside the store, or "gateway".
+	// Actor is the name of a token, "cli" for the command line beside the store, "gateway", or "chat-" and an HMAC for an operator who wrote
+	// to the gateway.
 	Actor string `json:"actor"`
 	// Action is a noun and a verb, such as dead-letter.replay.
 	Action string `json:"action"`

@@ -300,6 +300,8 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), a.trusted, b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
 		Orders: a.orders, Instances: b.made, ParseUser: parseUser, ParseDomain: parseDomain,
 	}
+	a.desk.Operate(steering{b.control})
+	a.desk.SetAdmins(b.cfg.Access.admins())
 	return b.components(a, texts)
 }
 
