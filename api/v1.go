@@ -197,9 +197,8 @@ func exact(body []byte, into any) error {
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
 		return &wrong{"body", "The body is not the JSON object that openapi.yaml describes.", true}
 	}
-	known := reflect.TypeOf(into).Elem()
-	for i := range known.NumField() {
-		name, _, _ := strings.Cut(known.Field(i).Tag.Get("json"), ",")
+	for known := range reflect.TypeOf(into).Elem().Fields() {
+		name, _, _ := strings.Cut(known.Tag.Get("json"), ",")
 		if string(members[name]) == "null" {
 			return &wrong{name, "It is of another type.", true}
 		}

@@ -24,21 +24,31 @@ const (
 // Steering is what operators do by chat: what /v1 offers. Whatever changes something is written down under the actor's name before it is
 // done. Of an input that cannot be it says so by an InputError.
 type Steering interface {
-	Stopped(a AdapterID) (Stop, bool)
+	LetterSteering
+	OrderSteering
 	Queues(ctx context.Context) ([]QueueState, []ParkedLanes, error)
+	// ParseUser reads a bare JID (RFC 7622).
+	ParseUser(s string) (UserID, error)
+}
+
+// LetterSteering is about dead letters.
+type LetterSteering interface {
 	Letters(ctx context.Context, f LetterFilter, after LetterID, n int) (page []Letter, next LetterID, err error)
 	ReplayLetter(ctx context.Context, actor string, id LetterID) error
 	DropLetter(ctx context.Context, actor string, id LetterID) error
 	ReplayLetters(ctx context.Context, actor string, f LetterFilter) (int, error)
 	DropLetters(ctx context.Context, actor string, f LetterFilter) (int, error)
+}
+
+// OrderSteering is about adapters that are stopped, and who is blocked.
+type OrderSteering interface {
+	Stopped(a AdapterID) (Stop, bool)
 	StopAdapter(ctx context.Context, actor string, a AdapterID, reason string) error
 	StartAdapter(ctx context.Context, actor string, a AdapterID) error
 	// Block and Unblock return where it stands in the audit log, and the salt of that line, which is kept nowhere else.
 	Block(ctx context.Context, actor, who, reason string) (line int64, salt string, err error)
 	Unblock(ctx context.Context, actor, who string) (line int64, salt string, err error)
 	Blocks() []Block
-	// ParseUser reads a bare JID (RFC 7622).
-	ParseUser(s string) (UserID, error)
 }
 
 // InputError is an input that cannot be; Input names it.

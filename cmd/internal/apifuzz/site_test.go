@@ -118,7 +118,7 @@ func (s *site) fill(t *testing.T, url, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // all that was written has been answered
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
 	if err != nil {
 		t.Fatal(err)
