@@ -1,6 +1,11 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,5 +48,37 @@ func TestControlMethods(t *testing.T) {
 		if got := w.Header().Get("Allow"); w.Code != tt.status || got != tt.allow {
 			t.Errorf("%s %s: got %d with Allow %q, want %d with %q", tt.method, tt.path, w.Code, got, tt.status, tt.allow)
 		}
+	}
+}
+
+// Who is blocked comes page by page; one who is taken back in between loses nobody else.
+func TestBlocksPaged(t *testing.T) {
+	c := newControl(t)
+	for n := range gateway.MaxBlocks {
+		c.ops.blocks = append(c.ops.blocks, gateway.Block{Who: fmt.Sprintf("user%05d@example.org", n), Reason: "No.", By: "anna"})
+	}
+	seen := map[string]int{}
+	for after := ""; ; {
+		var page BlocksView
+		w := c.ask(c.secret[gateway.RoleAdmin], http.MethodGet, "/v1/blocks?limit=1000&after="+url.QueryEscape(after), "")
+		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || len(page.Items) > 1000 {
+			t.Fatalf("got %d, %v", len(page.Items), err)
+		}
+		for _, b := range page.Items {
+			seen[b.JID]++
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+		c.ops.blocks = slices.DeleteFunc(c.ops.blocks, func(b gateway.Block) bool { return b.Who == after })
+	}
+	if len(seen) != gateway.MaxBlocks {
+		t.Errorf("got %d, want %d", len(seen), gateway.MaxBlocks)
+	}
+	if w := c.ask(c.secret[gateway.RoleAdmin], http.MethodGet, "/v1/blocks", ""); strings.Count(w.Body.String(), "jid") != defaultPage {
+		t.Errorf("without a limit: got %d, want %d", strings.Count(w.Body.String(), "jid"), defaultPage)
+	}
+	if w := c.ask(c.secret[gateway.RoleAdmin], http.MethodGet, "/v1/blocks?limit=0", ""); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("limit of nothing: got %d, want 422", w.Code)
 	}
 }

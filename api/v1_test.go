@@ -24,8 +24,9 @@ import (
 
 // operations is a gateway with one dead letter in s07; what is done to it is noted.
 type operations struct {
-	did []string
-	err error
+	did    []string
+	err    error
+	blocks []gateway.Block
 }
 
 var letter = gateway.Letter{
