@@ -1,4 +1,4 @@
-# Every verb works on Debian 12 with Go, git and make; demo, test, conformance, bench, chaos and soak install what is missing.
+# Every verb works on Debian 12 with Go, git and make; demo, test, apifuzz, conformance, bench, chaos and soak install what is missing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -19,6 +19,8 @@ SEEDS    ?= 50
 FIRST    ?= 1
 MESSAGES ?= 2000
 SEED     ?=
+# How many requests the fuzzer of the operator's side sends at least; SEED says which.
+REQUESTS ?= 10000
 # How long the soak lasts.
 DURATION ?= 30m
 
@@ -63,6 +65,10 @@ lint: ## golangci-lint with .golangci.yml
 fuzz: ## every fuzz target for FUZZTIME each (30s)
 	@deploy/dev/fuzz.sh "$(FUZZTIME)"
 
+apifuzz: ## REQUESTS (10000) by a fuzzer of the field at the operator's side of the real program; SEED=n: another run
+	@deploy/dev/install.sh apifuzz
+	POSTERN_REQUESTS=$(REQUESTS) POSTERN_SEED=$(or $(SEED),1) $(GO) test -tags servers -count=1 -run '^TestAPIFuzz$$' -timeout 60m -v ./cmd/internal/apifuzz
+
 bench: ## Go benchmarks, then the whole path against the sandbox
 	@deploy/dev/install.sh demo
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -87,4 +93,4 @@ clean: ## delete what the other verbs made in the checkout
 	rm -rf bin .run .cache 2>/dev/null || sudo rm -rf --one-file-system .cache
 	$(GO) clean -testcache
 
-.PHONY: help demo test prove check build package lint fuzz bench chaos soak conformance clean
+.PHONY: help demo test prove check build package lint fuzz apifuzz bench chaos soak conformance clean

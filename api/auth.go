@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -34,15 +35,17 @@ const (
 // address has its wrong ones counted together.
 type Guard struct {
 	Tokens
-	log *slog.Logger
+	proxies func() []netip.Prefix
+	log     *slog.Logger
 
 	mu    sync.Mutex
 	wrong map[string]*rate.Limiter
 }
 
-// NewGuard returns a guard that nobody has sent a wrong token yet.
-func NewGuard(tokens Tokens, log *slog.Logger) *Guard {
-	return &Guard{Tokens: tokens, log: log, wrong: map[string]*rate.Limiter{}}
+// NewGuard returns a guard that nobody has sent a wrong token yet. The proxies may name the caller's address in X-Forwarded-For, so that one
+// caller behind them does not lock out all others; nil is none.
+func NewGuard(tokens Tokens, proxies func() []netip.Prefix, log *slog.Logger) *Guard {
+	return &Guard{Tokens: tokens, proxies: proxies, log: log, wrong: map[string]*rate.Limiter{}}
 }
 
 // ErrTired: so many wrong tokens came from an address that it has to wait.
@@ -50,7 +53,7 @@ var ErrTired = errors.New("api: too many wrong tokens came from this address")
 
 // Admit returns what a secret stands for: gateway.ErrToken for nothing, ErrTired when the address that it comes from has to wait.
 func (g *Guard) Admit(r *http.Request, secret string) (gateway.Token, error) {
-	from := caller(r, nil)
+	from := callerBehind(r, g.proxies)
 	if g.tired(from) {
 		return gateway.Token{}, ErrTired
 	}
@@ -73,7 +76,7 @@ func token(r *http.Request) gateway.Token {
 func (g *Guard) needs(role gateway.Role) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if g.tired(caller(r, nil)) {
+			if g.tired(callerBehind(r, g.proxies)) {
 				tooMany(w)
 				return
 			}

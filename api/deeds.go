@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 
 	"postern/gateway"
@@ -62,10 +63,18 @@ func FilterQuery(f gateway.LetterFilter) url.Values {
 	return values
 }
 
+// maxFiltered is the most bytes of what dead letters are chosen by: a filter stands in the audit log.
+const maxFiltered = 256
+
 // Filter reads which dead letters are meant, out of parameters by name.
 func (c Control) Filter(get func(string) string) (gateway.LetterFilter, error) {
 	f := gateway.LetterFilter{
 		Adapter: gateway.AdapterID(get("adapter")), Account: gateway.AccountID(get("account")), Where: get("where"), Chat: get("chat"), Code: get("code"),
+	}
+	for name, value := range map[string]string{"account": string(f.Account), "chat": f.Chat, "code": f.Code} {
+		if len(value) > maxFiltered {
+			return f, &wrong{name, fmt.Sprintf("It has at most %d bytes.", maxFiltered), false}
+		}
 	}
 	switch f.Where {
 	case "", "in", "out", "outbox", "webhook":
@@ -110,4 +119,16 @@ func (c Control) EraseUser(ctx context.Context, actor string, user gateway.UserI
 		return ErasedView{}, err
 	}
 	return ErasedView{got.Accounts, got.Pending, line.Seq, salt}, nil
+}
+
+// RevokeInvite makes an invite open nothing any more: gateway.ErrNotFound for what is none of the user's.
+func (c Control) RevokeInvite(ctx context.Context, actor string, user gateway.UserID, id gateway.InviteID) (ProvedView, error) {
+	if len(id) > maxFiltered { // it is written down
+		return ProvedView{}, gateway.ErrNotFound
+	}
+	line, salt, err := c.Audit.AddAbout(ctx, actor, "invite.revoke", string(id), user)
+	if err != nil {
+		return ProvedView{}, err
+	}
+	return ProvedView{line.Seq, salt}, c.Users.RevokeInvite(ctx, user, id)
 }

@@ -50,33 +50,33 @@ func (c Control) StartAdapter(ctx context.Context, actor string, a gateway.Adapt
 }
 
 // Block lets a user, or all users of a domain, not use the gateway.
-func (c Control) Block(ctx context.Context, actor, who, reason string) (BlockedView, error) {
+func (c Control) Block(ctx context.Context, actor, who, reason string) (ProvedView, error) {
 	who, err := c.subject(who)
 	if err != nil {
-		return BlockedView{}, err
+		return ProvedView{}, err
 	}
 	if reason, err = checkReason(reason); err != nil {
-		return BlockedView{}, err
+		return ProvedView{}, err
 	}
 	line, salt, err := c.Audit.AddAbout(ctx, actor, "user.block", "", gateway.UserID(who))
 	if err != nil {
-		return BlockedView{}, err
+		return ProvedView{}, err
 	}
 	err = c.Orders.Block(ctx, gateway.Block{Who: who, Reason: reason, By: actor, At: time.Now().UTC().Truncate(time.Second)})
-	return BlockedView{line.Seq, salt}, err
+	return ProvedView{line.Seq, salt}, err
 }
 
 // Unblock takes a block back: gateway.ErrNotFound for who is not blocked.
-func (c Control) Unblock(ctx context.Context, actor, who string) (BlockedView, error) {
+func (c Control) Unblock(ctx context.Context, actor, who string) (ProvedView, error) {
 	who, err := c.subject(who)
 	if err != nil {
-		return BlockedView{}, err
+		return ProvedView{}, err
 	}
 	line, salt, err := c.Audit.AddAbout(ctx, actor, "user.unblock", "", gateway.UserID(who))
 	if err != nil {
-		return BlockedView{}, err
+		return ProvedView{}, err
 	}
-	return BlockedView{line.Seq, salt}, c.Orders.Unblock(ctx, who)
+	return ProvedView{line.Seq, salt}, c.Orders.Unblock(ctx, who)
 }
 
 func (c Control) known(a gateway.AdapterID) error {

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // problem is an error as RFC 9457 writes it. Type stays "about:blank": the status says all that a caller can act on, so
@@ -45,6 +49,21 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	refuse(w, http.StatusNotFound, "There is nothing at this address.")
 }
 
-func wrongMethod(w http.ResponseWriter, _ *http.Request) {
+// wrongMethod names the methods that an address takes (RFC 9110 §15.5.6). One that takes none is no address, whatever the method.
+func wrongMethod(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	if routed := chi.RouteContext(r.Context()); routed != nil && routed.Routes != nil {
+		path := cmp.Or(r.URL.RawPath, r.URL.Path) // as the router has it
+		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost} {
+			if routed.Routes.Match(chi.NewRouteContext(), m, path) {
+				allowed = append(allowed, m)
+			}
+		}
+	}
+	if len(allowed) == 0 {
+		notFound(w, r)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	refuse(w, http.StatusMethodNotAllowed, "This address does not take that method.")
 }

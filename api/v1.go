@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -96,6 +98,9 @@ func (v v1) routes(r chi.Router) {
 	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
 	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
 	operator.Get("/users/{jid}/accounts", v.answer(v.accounts))
+	operator.Get("/users/{jid}/chats", v.answer(v.chats))
+	operator.Get("/users/{jid}/invites", v.answer(v.invites))
+	operator.Delete("/users/{jid}/invites/{invite}", v.answer(v.revokeInvite))
 	operator.Post("/adapters/{name}/stop", v.answer(v.stopAdapter))
 	operator.Post("/adapters/{name}/start", v.answer(v.startAdapter))
 	admin := r.With(g.needs(gateway.RoleAdmin))
@@ -116,6 +121,9 @@ type wrong struct {
 }
 
 func (w *wrong) Error() string { return w.field + ": " + w.detail }
+
+// Input implements gateway.InputError.
+func (w *wrong) Input() string { return w.field }
 
 // answer turns what a handler returns into JSON, nil into 204, and errors into problems.
 func (v v1) answer(h func(*http.Request) (any, error)) http.HandlerFunc {
@@ -177,8 +185,27 @@ func decode(r *http.Request, into any) error {
 		}
 		return &wrong{"body", "The body is not the JSON object that openapi.yaml describes.", true}
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return &wrong{"body", "There is more than one JSON value.", true}
+	}
+	return exact(body, into)
+}
+
+// exact refuses what encoding/json lets pass: null for anything, and members whose names differ in case.
+func exact(body []byte, into any) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return &wrong{"body", "The body is not the JSON object that openapi.yaml describes.", true}
+	}
+	for known := range reflect.TypeOf(into).Elem().Fields() {
+		name, _, _ := strings.Cut(known.Tag.Get("json"), ",")
+		if string(members[name]) == "null" {
+			return &wrong{name, "It is of another type.", true}
+		}
+		delete(members, name)
+	}
+	if len(members) > 0 {
+		return &wrong{"body", "The body has a member that openapi.yaml does not describe.", true}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -24,12 +25,18 @@ func (v v1) letters(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.Has("where") && q.Get("where") == "" {
+		return nil, &wrong{"where", "It is in, out, outbox or webhook.", false}
+	}
 	f, err := v.Filter(q.Get)
 	if err != nil {
 		return nil, err
 	}
 	page, next, err := v.Operations.Letters(r.Context(), f, gateway.LetterID(q.Get("after")), n)
-	if err != nil {
+	switch {
+	case errors.Is(err, gateway.ErrCursor):
+		return nil, &wrong{"after", "It is not the next of a page.", false}
+	case err != nil:
 		return nil, err
 	}
 	out := DeadLettersView{[]DeadLetterView{}, next}

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -31,6 +33,7 @@ type BlockOrder struct {
 // BlocksView lists who is blocked.
 type BlocksView struct {
 	Items []BlockView `json:"items"`
+	Next  string      `json:"next,omitempty"`
 }
 
 // BlockView is one of them.
@@ -41,8 +44,8 @@ type BlockView struct {
 	At     time.Time `json:"at"`
 }
 
-// BlockedView is where a block stands in the audit log; Salt proves that the line is about this user or domain, and is kept nowhere else.
-type BlockedView struct {
+// ProvedView is where a deed stands in the audit log; Salt proves that the line is about this user or domain, and is kept nowhere else.
+type ProvedView struct {
 	Line int64  `json:"line"`
 	Salt string `json:"salt"`
 }
@@ -83,10 +86,29 @@ func answered[T any](got T, err error) (any, error) {
 	return got, nil
 }
 
-func (v v1) blocks(*http.Request) (any, error) {
-	out := BlocksView{[]BlockView{}}
-	for _, b := range v.Orders.Blocks() {
+func (v v1) blocks(r *http.Request) (any, error) {
+	q, err := query(r, "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	n, err := pageSize(q)
+	if err != nil {
+		return nil, err
+	}
+	all := v.Orders.Blocks()
+	if after := q.Get("after"); after != "" { // one that was taken back meanwhile has left its place behind
+		at, found := slices.BinarySearchFunc(all, after, func(b gateway.Block, who string) int { return strings.Compare(b.Who, who) })
+		if found {
+			at++
+		}
+		all = all[at:]
+	}
+	out := BlocksView{Items: []BlockView{}}
+	for _, b := range all[:min(n, len(all))] {
 		out.Items = append(out.Items, BlockView{b.Who, b.Reason, b.By, b.At})
+	}
+	if len(all) > n {
+		out.Next = all[n-1].Who
 	}
 	return out, nil
 }

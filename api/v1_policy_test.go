@@ -103,6 +103,9 @@ func (o *operations) Unblock(_ context.Context, who string) error {
 }
 
 func (o *operations) Blocks() []gateway.Block {
+	if o.blocks != nil {
+		return o.blocks
+	}
 	return []gateway.Block{{Who: "example.org", Reason: "No.", By: "anna", At: time.Unix(5, 0).UTC()}}
 }
 

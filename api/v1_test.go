@@ -24,8 +24,9 @@ import (
 
 // operations is a gateway with one dead letter in s07; what is done to it is noted.
 type operations struct {
-	did []string
-	err error
+	did    []string
+	err    error
+	blocks []gateway.Block
 }
 
 var letter = gateway.Letter{
@@ -39,6 +40,9 @@ func (o *operations) Queues(context.Context) ([]gateway.QueueState, []gateway.Pa
 }
 
 func (o *operations) Letters(_ context.Context, f gateway.LetterFilter, after gateway.LetterID, n int) ([]gateway.Letter, gateway.LetterID, error) {
+	if after == "nowhere" {
+		return nil, "", gateway.ErrCursor
+	}
 	o.did = append(o.did, fmt.Sprintf("list %+v %s %d", f, after, n))
 	return []gateway.Letter{letter}, "s08/0-0", o.err
 }
@@ -98,6 +102,37 @@ func (u users) Erase(_ context.Context, user gateway.UserID) (gateway.Erased, er
 	return gateway.Erased{Accounts: 2, Pending: 1}, u.err
 }
 
+func (u users) Invites(_ context.Context, user gateway.UserID, after string, n int) ([]gateway.Invite, string, error) {
+	if after == "nowhere" {
+		return nil, "", gateway.ErrCursor
+	}
+	if user != romeo {
+		return nil, "", u.err
+	}
+	made := time.Unix(5, 0).UTC()
+	return []gateway.Invite{{ID: "abc", Adapter: "one", Account: "01A", Made: made, Until: made.Add(time.Hour), Taken: true}}, "5.abc", u.err
+}
+
+func (u users) RevokeInvite(_ context.Context, user gateway.UserID, id gateway.InviteID) error {
+	u.did = append(u.did, "revoke "+string(id)+" of "+string(user))
+	if user != romeo || id != "abc" {
+		return gateway.ErrNotFound
+	}
+	return u.err
+}
+
+func (u users) Chats(_ context.Context, user gateway.UserID, only gateway.AccountID, after string, n int) ([]gateway.ChatState, string, error) {
+	u.did = append(u.did, fmt.Sprintf("chats of %s, %s %s %d", user, only, after, n))
+	if after == "nowhere" {
+		return nil, "", gateway.ErrCursor
+	}
+	at := time.Unix(5, 0).UTC()
+	return []gateway.ChatState{
+		{Adapter: "one", Account: "01A", Alias: "x7", Chat: "abc", LastInbound: at, Waiting: []gateway.ChatWaiting{{Where: "out", Reason: gateway.ParkWindow, Entries: 3, Oldest: at, Next: at}}},
+		{Adapter: "one", Account: "01A", Alias: "x8", Chat: "abd"},
+	}, "", u.err
+}
+
 // control is the operator's side over a store in memory, with a token of each role.
 type control struct {
 	*testing.T
@@ -138,7 +173,7 @@ func newControl(t *testing.T) *control {
 	}
 	c.Handler = Admin(AdminConfig{
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-		Control: &Control{Guard: NewGuard(c.tokens, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
+		Control: &Control{Guard: NewGuard(c.tokens, trusted, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
 			{ID: "one", Name: "One", Component: "one.example.org", Adapter: &gatewaytest.Adapter{}},
 		}},
 	})

@@ -18,6 +18,12 @@ type Users interface {
 	// Export and Erase return gateway.ErrNoAccount where nothing is held, Export gateway.ErrCursor for a place that is none.
 	Export(ctx context.Context, user gateway.UserID, after string) (page []gateway.Exported, next string, err error)
 	Erase(ctx context.Context, user gateway.UserID) (gateway.Erased, error)
+	// Invites and Chats return a page of about n, and gateway.ErrCursor for a place that is none. Chats are those of one account unless
+	// that is empty.
+	Invites(ctx context.Context, user gateway.UserID, after string, n int) (page []gateway.Invite, next string, err error)
+	Chats(ctx context.Context, user gateway.UserID, only gateway.AccountID, after string, n int) (page []gateway.ChatState, next string, err error)
+	// RevokeInvite returns gateway.ErrNotFound for what is no invite of the user's.
+	RevokeInvite(ctx context.Context, user gateway.UserID, id gateway.InviteID) error
 }
 
 // user is whom the address names.

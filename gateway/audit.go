@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ import (
 type AuditEntry struct {
 	Seq int64     `json:"seq"`
 	At  time.Time `json:"at"`
-	// Actor is the name of a token, "cli" for the command line beside the store, or "gateway".
+	// Actor is the name of a token, "cli" for the command line beside the store, "gateway", or "chat-" and an HMAC for an operator who wrote
+	// to the gateway.
 	Actor string `json:"actor"`
 	// Action is a noun and a verb, such as dead-letter.replay.
 	Action string `json:"action"`
@@ -73,6 +75,8 @@ const (
 	auditHead = "head"
 	// auditTries is how often an entry looks for its place while others find theirs.
 	auditTries = 64
+	// maxAuditLine is more than there will ever be: names have twelve digits.
+	maxAuditLine = 999_999_999_999
 )
 
 func auditName(seq int64) string { return fmt.Sprintf("%012d", seq) }
@@ -99,6 +103,10 @@ func (a *Audit) Add(ctx context.Context, actor, action, object string) (AuditEnt
 }
 
 func (a *Audit) add(ctx context.Context, e AuditEntry) (AuditEntry, error) {
+	// What is no text would be read back as another one, with another hash: the log would be broken there for ever.
+	for _, s := range []*string{&e.Actor, &e.Action, &e.Object} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
 	for range auditTries {
 		last, err := a.Last(ctx)
 		if err != nil {
@@ -145,9 +153,10 @@ func (a *Audit) Last(ctx context.Context) (AuditEntry, error) {
 // it too. ErrAudit when they do not.
 func (a *Audit) Lines(ctx context.Context, after int64, n int) ([]AuditEntry, error) {
 	var before AuditEntry
+	after = min(max(after, 0), maxAuditLine) // so that no line behind it is beyond counting
 	from := max(after, 1)
 	keys := make([]RecordKey, 0, n+1)
-	for seq := from; seq <= max(after, 0)+int64(n); seq++ {
+	for seq := from; seq <= after+int64(n); seq++ {
 		keys = append(keys, RecordKey{ownerAudit, RecordAudit, auditName(seq)})
 	}
 	got, err := a.store.Load(ctx, keys...)

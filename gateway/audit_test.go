@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 
@@ -88,5 +89,35 @@ func TestAuditTampered(t *testing.T) {
 	}
 	if _, err := log.Lines(t.Context(), 0, 10); !errors.Is(err, gateway.ErrAudit) {
 		t.Errorf("a line that was written over: got %v, want ErrAudit", err)
+	}
+}
+
+// Behind the end there is nothing, however far behind.
+func TestAuditBehindTheEnd(t *testing.T) {
+	store := memstore.New()
+	_, keys := newIdentity(t, store)
+	log := gateway.NewAudit(store, keys)
+	if _, err := log.Add(t.Context(), "cli", "token.create", "x"); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []int64{1, 2, 999_999_999_999, math.MaxInt64 - 1000, math.MaxInt64 - 1, math.MaxInt64} {
+		if lines, err := log.Lines(t.Context(), after, 1000); err != nil || len(lines) > 0 {
+			t.Errorf("behind line %d: got %d lines, %v, want none", after, len(lines), err)
+		}
+	}
+}
+
+// What an operator's request names may be no text: the log holds together all the same.
+func TestAuditOfWhatIsNoText(t *testing.T) {
+	store := memstore.New()
+	_, keys := newIdentity(t, store)
+	log := gateway.NewAudit(store, keys)
+	for _, object := range []string{"s07/\xff", "\xc0\xae", "a\x00b", "\u2028<&>", "\xed\xa0\x80"} {
+		if _, err := log.Add(t.Context(), "anna", "dead-letter.drop", object); err != nil {
+			t.Fatalf("%q: %v", object, err)
+		}
+	}
+	if lines, err := log.Lines(t.Context(), 0, 100); err != nil || len(lines) != 5 || lines[0].Object != "s07/\uFFFD" {
+		t.Errorf("got %+v, %v, want five lines that hold together", lines, err)
 	}
 }

@@ -16,8 +16,17 @@ func letterID(p Partition, id EntryID) LetterID { return LetterID(string(p) + "/
 
 // split returns where a letter lies; ok is false for what is no letter's id.
 func (l LetterID) split() (p Partition, id EntryID, ok bool) {
-	part, rest, ok := strings.Cut(string(l), "/")
-	return Partition(part), EntryID(rest), ok && part != "" && rest != ""
+	part, rest, _ := strings.Cut(string(l), "/")
+	return Partition(part), EntryID(rest), part != "" && EntryID(rest).whole()
+}
+
+// find returns where a letter lies. ErrNotFound where there are none, and for what is no letter's id: a store is asked for neither.
+func (g *Gateway) find(l LetterID) (p Partition, id EntryID, err error) {
+	p, id, ok := l.split()
+	if !ok || !slices.Contains(g.letterPartitions(), p) {
+		return "", "", ErrNotFound
+	}
+	return p, id, nil
 }
 
 // Letter is a dead letter as an operator sees it: what it is, whose, and why it was given up on. It says nothing of what is in it.
@@ -52,9 +61,12 @@ func (f LetterFilter) takes(l Letter) bool {
 }
 
 // Letters returns up to n dead letters behind one, those of a chat in order; next continues, and is empty at the end. A page may be
-// empty before the end.
+// empty before the end. ErrCursor for a place that is none.
 func (g *Gateway) Letters(ctx context.Context, f LetterFilter, after LetterID, n int) (page []Letter, next LetterID, err error) {
-	from, id, _ := after.split()
+	from, id, ok := after.split()
+	if after != "" && !ok {
+		return nil, "", ErrCursor
+	}
 	parts := g.letterPartitions()
 	for i, p := range parts {
 		if p < from {
@@ -122,11 +134,11 @@ func (g *Gateway) letter(ctx context.Context, p Partition, d DeadLetter) Letter 
 // ReplayLetter puts a dead letter at the end of the lane that it came from, with its age and all tries forgiven. ErrNotFound when it
 // is gone.
 func (g *Gateway) ReplayLetter(ctx context.Context, id LetterID) error {
-	p, entry, ok := id.split()
-	if !ok {
-		return ErrNotFound
+	p, entry, err := g.find(id)
+	if err != nil {
+		return err
 	}
-	_, err := g.store.Replay(ctx, p, entry)
+	_, err = g.store.Replay(ctx, p, entry)
 	if err == nil {
 		g.log.Info("dead letter replayed", "partition", p, "entry", entry)
 	}
@@ -135,11 +147,11 @@ func (g *Gateway) ReplayLetter(ctx context.Context, id LetterID) error {
 
 // DropLetter forgets a dead letter. ErrNotFound when it is gone.
 func (g *Gateway) DropLetter(ctx context.Context, id LetterID) error {
-	p, entry, ok := id.split()
-	if !ok {
-		return ErrNotFound
+	p, entry, err := g.find(id)
+	if err != nil {
+		return err
 	}
-	err := g.store.DropDead(ctx, p, entry)
+	err = g.store.DropDead(ctx, p, entry)
 	if err == nil {
 		g.log.Info("dead letter dropped", "partition", p, "entry", entry)
 	}

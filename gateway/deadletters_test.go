@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -115,5 +116,29 @@ func TestReplayOfWhatDiesAgain(t *testing.T) {
 			t.Errorf("replayed %d with %d calls, %v, want one replay and two calls", n, calls, err)
 		}
 		diff(t, "left", len(r.letters(gateway.LetterFilter{})), 1)
+	})
+}
+
+// What is no place among dead letters is told as that, and no store is asked for it.
+func TestLettersFromNowhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		defer func() { r.stop() }()
+		for _, id := range []gateway.LetterID{"nowhere", "s07", "s07/", "s07/this", "s07/1-", "s07/-1-0", "s07/1-99999999999999999999", "/1-0"} {
+			if _, _, err := r.gw.Letters(t.Context(), gateway.LetterFilter{}, id, 3); !errors.Is(err, gateway.ErrCursor) {
+				t.Errorf("letters behind %q: got %v, want %v", id, err, gateway.ErrCursor)
+			}
+		}
+		if _, _, err := r.gw.Letters(t.Context(), gateway.LetterFilter{}, "s07/0-0", 3); err != nil {
+			t.Error(err)
+		}
+		for _, id := range []gateway.LetterID{"s07/this", "s99/1-0", "{x}/1-0", "c:moat/1-0"} {
+			if err := r.gw.ReplayLetter(t.Context(), id); err != gateway.ErrNotFound { //nolint:errorlint // bare: the store was not asked
+				t.Errorf("replay of %q: got %v, want %v", id, err, gateway.ErrNotFound)
+			}
+			if err := r.gw.DropLetter(t.Context(), id); err != gateway.ErrNotFound { //nolint:errorlint // as above
+				t.Errorf("drop of %q: got %v, want %v", id, err, gateway.ErrNotFound)
+			}
+		}
 	})
 }

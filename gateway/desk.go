@@ -38,6 +38,8 @@ type Desk struct {
 	instances map[AdapterID]Instance
 	flows     []flow
 	operator  atomic.Pointer[operator]
+	steering  Steering // nil: nobody steers by chat
+	admins    atomic.Pointer[map[UserID]bool]
 }
 
 // operator is who runs the gateway, and where they are reached.
@@ -67,6 +69,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
 		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
+	d.flows = append(d.flows, d.operatorFlows()...)
 	return d
 }
 

@@ -83,6 +83,9 @@ func (d *Desk) commandOf(v Visitor, text string) (f *flow, rest string) {
 	word, rest, _ := strings.Cut(text, " ")
 	for i := range d.flows {
 		f := &d.flows[i]
+		if f.operator && !d.operates(v) {
+			continue
+		}
 		if d.isWord(v, f.words, text) {
 			return f, ""
 		}

@@ -12,6 +12,8 @@ type flow struct {
 	title, help, words TextKey
 	// arg is the field that the rest of a chat line fills in, such as the name in "add anna".
 	arg string
+	// operator is true for a command of operators: others do not hear of it, and are told so when they try it all the same.
+	operator bool
 	// open says whether a visitor may use the command.
 	open func(v Visitor, member bool) bool
 	// start asks the first question, or answers at once.
@@ -140,6 +142,8 @@ func (d *Desk) enter(ctx context.Context, v Visitor, node string) (*flow, *turn,
 		switch {
 		case f.open(v, a != nil):
 			return f, t, nil
+		case f.operator:
+			return nil, nil, &Refusal{Forbidden, d.say(v, textOperatorsOnly)}
 		case a == nil && f.open(v, true):
 			return nil, nil, d.notRegistered(ctx, v, inst, node)
 		}

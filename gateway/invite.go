@@ -33,7 +33,31 @@ func (k *Keyring) inviteKey(adapter AdapterID, token string) RecordKey {
 // invite makes an invite to an account on a line.
 func (i *Identity) invite(ctx context.Context, a *Account) (token string, err error) {
 	token = newInvite()
-	return token, i.saveInvite(ctx, i.keys.inviteKey(a.Adapter, token), invitation{Account: a.ID}, nil)
+	key := i.keys.inviteKey(a.Adapter, token)
+	pushed, err := i.noteInvite(ctx, a, key.Name)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, g := range pushed {
+		names = append(names, g.Name)
+	}
+	if err := i.dropInvites(ctx, a.Adapter, names...); err != nil {
+		return "", err
+	}
+	return token, i.saveInvite(ctx, key, invitation{Account: a.ID}, nil)
+}
+
+// openInvite unseals the record of an invite.
+func (i *Identity) openInvite(key RecordKey, sealed []byte) (in invitation, err error) {
+	plain, err := i.keys.operator.Open(string(key.Owner)+"/invite/"+key.Name, sealed)
+	if err != nil {
+		return in, err
+	}
+	if err := json.Unmarshal(plain, &in); err != nil {
+		return in, fmt.Errorf("gateway: identity: invite: %w", err)
+	}
+	return in, nil
 }
 
 // saveInvite writes an invite over what it was, nil for a new one.
@@ -69,13 +93,9 @@ func (i *Identity) redeemOnce(ctx context.Context, adapter AdapterID, key Record
 	if got[0] == nil {
 		return nil, errInvite
 	}
-	plain, err := i.keys.operator.Open(string(key.Owner)+"/invite/"+key.Name, got[0])
+	in, err := i.openInvite(key, got[0])
 	if err != nil {
 		return nil, err
-	}
-	var in invitation
-	if err := json.Unmarshal(plain, &in); err != nil {
-		return nil, fmt.Errorf("gateway: identity: invite: %w", err)
 	}
 	if in.Guest != "" && in.Guest != who {
 		return nil, errInvite

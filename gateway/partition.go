@@ -80,6 +80,17 @@ func (a EntryID) Before(b EntryID) bool {
 	return am < bm || am == bm && as < bs
 }
 
+// whole reports whether it is a place at all.
+func (a EntryID) whole() bool {
+	before, behind, _ := strings.Cut(string(a), "-")
+	for _, part := range []string{before, behind} {
+		if _, err := strconv.ParseUint(part, 10, 64); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 func (a EntryID) split() (ms, seq uint64) {
 	for i := range len(a) {
 		if a[i] == '-' {

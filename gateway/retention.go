@@ -17,6 +17,7 @@ const (
 	RecordMove     RecordKind = "move"     // owner x:<adapter>: an account on its way to another user, by code
 	RecordGuest    RecordKind = "guest"    // owner e:<bucket>: which accounts a person on a line is connected with
 	RecordInvite   RecordKind = "invite"   // owner x:<adapter>: an invite that was given out
+	RecordInvites  RecordKind = "invites"  // owner a:<account>: which invites it has given out
 	RecordBrowser  RecordKind = "browser"  // owner x:<adapter>: a registration that goes on in a browser, by its state parameter
 	RecordRedirect RecordKind = "redirect" // owner a:<account>: another id of a contact, by the alias that it would have
 	RecordLinking  RecordKind = "linking"  // owner x:<adapter>: somebody is being linked just now
@@ -77,6 +78,7 @@ func RetentionTable() []Retention {
 		{RecordMove, SessionTTL, "a move under way"},
 		{RecordGuest, 0, "the line; ids of accounts alone, and those of erased accounts mean nothing any more"},
 		{RecordInvite, InviteTTL, "an invite that was given out"},
+		{RecordInvites, InviteTTL, "so that an operator can see and revoke the invites of an account"},
 		{RecordBrowser, SessionTTL, "a registration that goes on in a browser"},
 		{RecordRedirect, 0, "the account, until it is unlinked"},
 		{RecordLinking, LinkingTTL, "so that a platform keeps what it sends for an account that is about to exist"},

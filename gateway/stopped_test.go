@@ -187,6 +187,45 @@ func TestStoppedIn(t *testing.T) {
 	})
 }
 
+// heldElsewhere is a store whose shards are another replica's until a time.
+type heldElsewhere struct {
+	gateway.Store
+	until time.Time
+}
+
+func (s heldElsewhere) Acquire(ctx context.Context, p gateway.Partition, replica string, ttl time.Duration) (gateway.Lease, error) {
+	if time.Now().Before(s.until) {
+		return gateway.Lease{}, gateway.ErrHeld
+	}
+	return s.Store.Acquire(ctx, p, replica, ttl)
+}
+
+// TestStartedBeforeItsOwner: a chat that waits for its adapter goes on when a replica becomes its owner that had heard of the start long before:
+// nothing else would wake it for minutes.
+func TestStartedBeforeItsOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop()
+		must(t, r.operator().Stop(t.Context(), gateway.Stop{Adapter: wall, Reason: "x"}))
+		must(t, r.event(said("juliet", "n1", "hello", 0)))
+		r.start(gateway.Config{})
+		gatewaytest.Advance(time.Minute)
+		r.stop()
+		must(t, r.operator().Start(t.Context(), wall))
+		r.store = heldElsewhere{r.store, time.Now().Add(time.Minute)}
+		r.start(gateway.Config{Replica: "r2"})
+		defer func() { r.stop() }()
+		gatewaytest.Advance(50 * time.Second)
+		if got := fmt.Sprint(r.wire.lines()); strings.Contains(got, "hello") {
+			t.Errorf("got %s before the chat had an owner", got)
+		}
+		gatewaytest.Advance(30 * time.Second)
+		if got := fmt.Sprint(r.wire.lines()); strings.Count(got, "hello") != 1 {
+			t.Errorf("got %s, want what was taken before, as soon as the chat has an owner", got)
+		}
+	})
+}
+
 // TestStoppedPresence: the gateway says in its presence that it is stopped, at once and to whoever asks.
 func TestStoppedPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

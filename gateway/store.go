@@ -256,7 +256,7 @@ type Records interface {
 	// Save applies all changes of one owner or none.
 	Save(ctx context.Context, owner Owner, changes ...Change) error
 	// List returns a page of an owner's lasting records of one kind, by name; an empty cursor starts, an empty next ends.
-	// A page may be empty before the end, and a name may come twice.
+	// A page may be empty before the end, and a name may come twice. ErrCursor for a cursor that no page can have had.
 	List(ctx context.Context, owner Owner, kind RecordKind, cursor string, n int) (values map[string][]byte, next string, err error)
 	// Erase removes all records of an owner, lasting and expiring.
 	Erase(ctx context.Context, owner Owner) error

@@ -87,6 +87,7 @@ func (c *Console) router() http.Handler {
 	operator.Get("/console/dead-letters/confirm", c.confirmLetters)
 	operator.Post("/console/dead-letters", c.changeLetters)
 	operator.Get("/console/users", c.users)
+	operator.Post("/console/users/revoke", c.revoke)
 	admin := r.With(c.needs(gateway.RoleAdmin))
 	admin.Post("/console/users/export", c.export)
 	admin.Post("/console/users/erase", c.erase)

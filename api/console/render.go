@@ -114,6 +114,10 @@ func (c *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		c.fail(w, r, http.StatusNotFound, "It is not there, or not there any more.", "Somebody else may have been faster, or nothing was ever held. The list shows what there is.")
 		return
 	}
+	if errors.Is(err, gateway.ErrCursor) {
+		c.fail(w, r, http.StatusUnprocessableEntity, "There is no such page.", "Begin with the first page of the list.")
+		return
+	}
 	c.away(w, r, err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -31,12 +32,16 @@ const (
 	romeo   = "romeo@example.org"
 )
 
+// trusted is the network of a proxy in front, in which none of the other tests is.
+func trusted() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} }
+
 // world is what the console looks at: dead letters, queues and users, without a gateway.
 type world struct {
 	mu      sync.Mutex
 	letters []gateway.Letter
 	did     []string
 	err     error
+	asked   int // how often for dead letters
 }
 
 func (o *world) note(format string, args ...any) error {
@@ -63,13 +68,16 @@ func (o *world) Queues(context.Context) ([]gateway.QueueState, []gateway.ParkedL
 func (o *world) Letters(_ context.Context, f gateway.LetterFilter, after gateway.LetterID, n int) (page []gateway.Letter, next gateway.LetterID, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.asked++
+	looked := 0
 	for _, l := range o.letters {
 		if l.ID <= after {
 			continue
 		}
-		if len(page) == n {
-			return page, page[n-1].ID, o.err
+		if looked == n { // as a store does: of those that are looked at a filter takes some
+			return page, next, o.err
 		}
+		looked, next = looked+1, l.ID
 		if (f.Adapter == "" || f.Adapter == l.Adapter) && (f.Where == "" || f.Where == l.Where) && (f.Code == "" || f.Code == l.Why.Code) && (f.Account == "" || f.Account == l.Account) {
 			page = append(page, l)
 		}
@@ -143,6 +151,40 @@ func (o *world) Erase(_ context.Context, user gateway.UserID) (gateway.Erased, e
 	return gateway.Erased{Accounts: 2, Pending: 1}, o.note("erase %s", user)
 }
 
+func (o *world) Invites(_ context.Context, user gateway.UserID, after string, n int) ([]gateway.Invite, string, error) {
+	if user != romeo {
+		return nil, "", nil
+	}
+	made := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	all := []gateway.Invite{{ID: "inv1", Adapter: "telegram", Account: "01JA", Made: made, Until: made.Add(gateway.InviteTTL), Taken: true}, {ID: "inv2", Adapter: "telegram", Account: "01JA", Made: made, Until: made.Add(gateway.InviteTTL)}}
+	if after == "" {
+		return all[:1], "1.inv1", nil
+	}
+	return all[1:], "", nil
+}
+
+func (o *world) RevokeInvite(_ context.Context, user gateway.UserID, id gateway.InviteID) error {
+	if user != romeo || id != "inv1" {
+		return gateway.ErrNotFound
+	}
+	return o.note("revoke %s of %s", id, user)
+}
+
+func (o *world) Chats(_ context.Context, user gateway.UserID, _ gateway.AccountID, after string, n int) ([]gateway.ChatState, string, error) {
+	switch {
+	case user != romeo:
+		return nil, "", nil
+	case after == "nowhere":
+		return nil, "", gateway.ErrCursor
+	case after != "":
+		return []gateway.ChatState{{Adapter: "whatsapp", Account: "01JB", Alias: "zzzz", Chat: "c0ffee"}}, "", nil
+	}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return []gateway.ChatState{
+		{Adapter: "telegram", Account: "01JA", Alias: "k5w2yq7n3bdmx4ha", Chat: "4cf1a7d90b3e2281", LastInbound: at, Waiting: []gateway.ChatWaiting{{Where: "out", Reason: gateway.ParkWindow, Entries: 3, Oldest: at, Next: at}}},
+	}, "more", nil
+}
+
 // letter makes one that died some minutes ago.
 func letter(n int, adapter gateway.AdapterID, where, what, code, text string) gateway.Letter {
 	at := time.Now().Add(-time.Duration(n) * time.Hour)
@@ -206,7 +248,7 @@ func newRig(t *testing.T) *rig {
 	}
 	log := slog.New(slog.DiscardHandler)
 	control := &api.Control{
-		Guard: api.NewGuard(g.tokens, log), Operations: g.world, Users: g.world, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
+		Guard: api.NewGuard(g.tokens, trusted, log), Operations: g.world, Users: g.world, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
 		Instances: []gateway.Instance{
 			{ID: "telegram", Name: "Telegram", Component: "telegram.example.org", Adapter: adapter("Telegram", gateway.ModeCleartext, all)},
 			{ID: "whatsapp", Name: "WhatsApp " + hostile, Component: "whatsapp.example.org", Adapter: adapter("WhatsApp", gateway.ModeTerminate, some)},

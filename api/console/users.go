@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -20,6 +21,61 @@ type usersView struct {
 	Accounts  []*gateway.Account
 	// Again is what was typed into the form of the same name that was refused.
 	Refused string
+
+	Invites []gateway.Invite
+	Chats   []gateway.ChatState
+	// MoreInvites and MoreChats are the addresses of the next pages, First that of the first ones, where this is another.
+	MoreInvites, MoreChats, First string
+}
+
+// usersPage is how many chats, about, and how many invites a page shows.
+const usersPage = 50
+
+// look fills in a page of a user's invites and one of their chats.
+func (v *usersView) look(r *http.Request, from api.Users) (err error) {
+	q := r.URL.Query()
+	at := func(invites, chats string) string {
+		q := url.Values{"jid": {string(v.User)}}
+		for name, value := range map[string]string{"invites": invites, "chats": chats} {
+			if value != "" {
+				q.Set(name, value)
+			}
+		}
+		return "/console/users?" + q.Encode()
+	}
+	var invites, chats string
+	if v.Invites, invites, err = from.Invites(r.Context(), v.User, q.Get("invites"), usersPage); err != nil {
+		return err
+	}
+	if v.Chats, chats, err = from.Chats(r.Context(), v.User, "", q.Get("chats"), usersPage); err != nil {
+		return err
+	}
+	if invites != "" {
+		v.MoreInvites = at(invites, q.Get("chats"))
+	}
+	if chats != "" {
+		v.MoreChats = at(q.Get("invites"), chats)
+	}
+	if q.Get("invites") != "" || q.Get("chats") != "" {
+		v.First = at("", "")
+	}
+	return nil
+}
+
+// revoke ends an invite.
+func (c *Console) revoke(w http.ResponseWriter, r *http.Request) {
+	user, err := c.Control.ParseUser(r.PostForm.Get("jid"))
+	if err != nil {
+		c.showUser(w, r, http.StatusUnprocessableEntity, r.PostForm.Get("jid"), "")
+		return
+	}
+	v := visitOf(r)
+	if _, err := c.Control.RevokeInvite(r.Context(), v.token.Name, user, gateway.InviteID(r.PostForm.Get("id"))); err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	c.sessions.say(v.id, "The invite opens nothing any more.")
+	http.Redirect(w, r, "/console/users?"+url.Values{"jid": {string(user)}}.Encode(), http.StatusSeeOther)
 }
 
 type adapterStandings struct {
@@ -51,7 +107,12 @@ func (c *Console) showUser(w http.ResponseWriter, r *http.Request, status int, j
 			c.refuse(w, r, err)
 			return
 		}
-		v.User = user
+		if v.User = user; user != "" {
+			if err := v.look(r, c.Control.Users); err != nil {
+				c.refuse(w, r, err)
+				return
+			}
+		}
 	}
 	c.show(w, r, status, "users", "Users", v)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"text/tabwriter"
 
 	"postern/api"
 	"postern/gateway"
@@ -24,29 +25,31 @@ type auditListCmd struct{ remote }
 
 // Run prints a table, or with --json a line of JSON each, which verify reads.
 func (c *auditListCmd) Run(ctx context.Context, io *console) error {
-	t := table{{"LINE", "AT", "ACTOR", "ACTION", "OBJECT"}}
 	lines := json.NewEncoder(io.out)
+	// A page at a time, however long the log is: each has columns of its own.
+	w := tabwriter.NewWriter(io.out, 0, 8, 2, ' ', 0)
+	if !c.JSON {
+		fmt.Fprintln(w, "LINE\tAT\tACTOR\tACTION\tOBJECT")
+	}
 	for after := int64(0); ; {
 		var page api.AuditView
 		if err := c.call(ctx, http.MethodGet, "/v1/audit?limit=1000&after="+strconv.FormatInt(after, 10), nil, &page); err != nil {
 			return err
 		}
 		for _, e := range page.Items {
-			if c.JSON {
-				if err := lines.Encode(e); err != nil {
-					return err
-				}
+			if !c.JSON {
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", e.Seq, moment(e.At), e.Actor, e.Action, dash(e.Object))
+			} else if err := lines.Encode(e); err != nil {
+				return err
 			}
-			t = append(t, []string{strconv.FormatInt(e.Seq, 10), moment(e.At), e.Actor, e.Action, dash(e.Object)})
+		}
+		if err := w.Flush(); err != nil {
+			return err
 		}
 		if after = page.Next; after == 0 {
-			break
+			return nil
 		}
 	}
-	if c.JSON {
-		return nil
-	}
-	return c.print(io, nil, t)
 }
 
 type auditVerifyCmd struct {

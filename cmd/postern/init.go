@@ -119,6 +119,11 @@ func report(out io.Writer, a setup.Answers, r setup.Result) {
 	}
 	fmt.Fprintf(out, "To try it without a real platform, in another terminal: %s\n", sandbox(a))
 	fmt.Fprintln(out, "Keep a copy of the store key (store.key): without it the store cannot be opened.")
+	doctor := "postern doctor -c " + r.Config
+	if r.System {
+		doctor = "runuser -u postern -- postern doctor"
+	}
+	fmt.Fprintf(out, "When all of this is done: %s looks at Redis, the server and the platform, and says what users will not have.\n", doctor)
 }
 
 // sandbox is the command that plays the platform.

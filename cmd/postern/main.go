@@ -54,6 +54,8 @@ type cli struct {
 	Unblock     unblockCmd     `cmd:"" help:"Take a block back."`
 	Blocks      blocksCmd      `cmd:"" help:"List who is blocked."`
 	Accounts    accountsCmd    `cmd:"" help:"List a user's accounts."`
+	Chats       chatsCmd       `cmd:"" help:"List a user's chats and what waits in them, without names and content."`
+	Invites     invitesCmd     `cmd:"" help:"List and revoke the invites that a user has given out."`
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`

@@ -64,7 +64,7 @@ type blockCmd struct {
 
 // Run blocks a user or a domain.
 func (c *blockCmd) Run(ctx context.Context, at *console) error {
-	var got api.BlockedView
+	var got api.ProvedView
 	if err := c.call(ctx, http.MethodPost, "/v1/blocks", api.BlockOrder{JID: c.JID, Reason: c.Reason}, &got); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (c *blockCmd) Run(ctx context.Context, at *console) error {
 }
 
 // written is where an order stands in the audit log.
-func written(got api.BlockedView) table {
+func written(got api.ProvedView) table {
 	return table{{"AUDIT LINE", "SALT OF THE AUDIT LINE"}, {fmt.Sprint(got.Line), got.Salt}}
 }
 
@@ -83,7 +83,7 @@ type unblockCmd struct {
 
 // Run takes a block back.
 func (c *unblockCmd) Run(ctx context.Context, at *console) error {
-	var got api.BlockedView
+	var got api.ProvedView
 	if err := c.call(ctx, http.MethodDelete, "/v1/blocks/"+url.PathEscape(c.JID), nil, &got); err != nil {
 		return err
 	}
@@ -94,13 +94,21 @@ type blocksCmd struct{ remote }
 
 // Run lists who is blocked.
 func (c *blocksCmd) Run(ctx context.Context, at *console) error {
-	var got api.BlocksView
-	if err := c.call(ctx, http.MethodGet, "/v1/blocks", nil, &got); err != nil {
-		return err
+	all := []api.BlockView{}
+	for q := (url.Values{"limit": {"1000"}}); ; {
+		var page api.BlocksView
+		if err := c.call(ctx, http.MethodGet, "/v1/blocks?"+q.Encode(), nil, &page); err != nil {
+			return err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			break
+		}
+		q.Set("after", page.Next)
 	}
 	t := table{{"WHO", "SINCE", "BY", "TOLD"}}
-	for _, b := range got.Items {
+	for _, b := range all {
 		t = append(t, []string{b.JID, moment(b.At), b.By, b.Reason})
 	}
-	return c.print(at, got.Items, t)
+	return c.print(at, all, t)
 }

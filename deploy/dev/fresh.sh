@@ -57,7 +57,7 @@ enter() {
 # as runs a command line as the account, with nothing of this machine's environment but where packages come from.
 as() {
 	local name keep=()
-	for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY GOPROXY GOSUMDB GONOSUMDB GOPRIVATE npm_config_registry; do
+	for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY GOPROXY GOSUMDB GONOSUMDB GOPRIVATE npm_config_registry PIP_INDEX_URL; do
 		[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 	done
 	setpriv --reuid="$account" --regid="$account" --init-groups env -i "${keep[@]}" HOME="$home" USER="$account" \

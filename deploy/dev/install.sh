@@ -4,6 +4,7 @@
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
 #   deploy/dev/install.sh page   these, and Converse.js in .cache, for the page of the demonstration
 #   deploy/dev/install.sh package   what make package builds with
+#   deploy/dev/install.sh apifuzz   redis-server, and the fuzzer of the operator's side, a virtual environment of Python in .cache
 #   deploy/dev/install.sh test   all of these, ejabberd, and the clients and tools that tests drive; axe-core as well, in .cache
 #
 # Needs root or sudo only when a package is missing. The services of the packages are not started, and what
@@ -12,7 +13,8 @@ set -euo pipefail
 
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
 building=(buildah ca-certificates)
-test=("${demo[@]}" "${building[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish
+fuzzing=(redis-server python3-venv ca-certificates)
+test=("${demo[@]}" "${building[@]}" "${fuzzing[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish
 	debootstrap systemd-container podman runc)
 
 # The web client and the checker of pages, as their packages of npm, held to their content.
@@ -25,9 +27,10 @@ axe_sha512=8a561a9c453cbf1c417b1a4977c716338125490ab841cb422ca8a1d1349f8c87c2413
 case "${1:-}" in
 demo | page) wanted=("${demo[@]}") ;;
 package) wanted=("${building[@]}") ;;
+apifuzz) wanted=("${fuzzing[@]}") ;;
 test) wanted=("${test[@]}") ;;
 *)
-	echo "usage: $0 demo|page|package|test" >&2
+	echo "usage: $0 demo|page|package|apifuzz|test" >&2
 	exit 2
 	;;
 esac
@@ -70,10 +73,28 @@ fetch() {
 	rm -rf "$part"
 }
 
+# fuzzer puts what deploy/dev/apifuzz/requirements.txt pins into a virtual environment, which is named by that file's content. It is
+# made in its place, since its programs name it, and counts once it is whole.
+fuzzer() {
+	local pinned home
+	pinned=${cache%/.cache}/deploy/dev/apifuzz/requirements.txt
+	home=$cache/apifuzz-$(sha256sum "$pinned" | cut -c1-12)
+	[ -e "$home/whole" ] && return 0
+	echo "fetching: what deploy/dev/apifuzz/requirements.txt pins"
+	rm -rf "$home"
+	mkdir -p "$cache"
+	# Debian's own interpreter: another one on the path may be of a version that nothing is pinned for.
+	/usr/bin/python3 -m venv "$home"
+	PIP_CERT=${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt} "$home/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r "$pinned"
+	touch "$home/whole"
+}
+
 # beside is what the packages do not hold.
 beside() {
 	case $mode in
+	apifuzz) fuzzer ;;
 	test)
+		fuzzer
 		fetch converse.js "$converse" "$converse_sha512" converse dist
 		fetch axe-core "$axe" "$axe_sha512" axe-core axe.min.js
 		;;

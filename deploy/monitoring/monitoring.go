@@ -73,7 +73,7 @@ func Dashboard() ([]byte, error) {
 		"schemaVersion": 39, "version": 1, "editable": true, "graphTooltip": 1, "timezone": "browser", "refresh": "30s",
 		"time": object{"from": "now-6h", "to": "now"}, "panels": panels,
 		"templating": object{"list": []object{
-			{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "current": object{}, "hide": 0, "refresh": 1},
+			{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "current": object{"text": "", "value": ""}, "hide": 0, "refresh": 1},
 			variable("adapter", "Adapter", `label_values(postern_send_total, adapter)`),
 			variable("instance", "Replica", `label_values(postern_build_info, instance)`),
 		}},
@@ -121,13 +121,17 @@ func (p panel) object(id int, at object) object {
 		targets = append(targets, t)
 	}
 	defaults := object{"unit": p.unit, "color": object{"mode": "palette-classic"}, "custom": p.drawing()}
-	options := object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true}, "tooltip": object{"mode": "multi", "sort": "desc"}}
+	options := object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}}, "tooltip": object{"mode": "multi", "sort": "desc"}}
 	switch p.kind {
 	case number:
 		defaults = object{"unit": p.unit, "color": object{"mode": "thresholds"}, "thresholds": p.thresholds()}
-		options = object{"colorMode": "background", "graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}}
+		options = object{
+			"colorMode": "background", "graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
+			// Grafana's own choices, which its schema wants said.
+			"justifyMode": "auto", "orientation": "auto", "percentChangeColorMode": "standard", "showPercentChange": false, "textMode": "auto", "wideLayout": true,
+		}
 	case grid:
-		defaults, options = object{}, object{"showHeader": true}
+		defaults, options = object{}, object{"showHeader": true, "frameIndex": 0}
 	case lines:
 	}
 	return object{

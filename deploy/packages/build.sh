@@ -9,6 +9,7 @@
 #   OUT       where everything goes (bin/package)
 #   ARCHES    of programs, Debian packages and images (amd64 arm64)
 #   VERSION   instead of the one that the commit has
+#   MAINTAINER   of the Debian packages, "Name <address>": who builds packages for others names themselves
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,6 +20,12 @@ out=$(cd "$OUT" && pwd)
 read -ra arches <<<"${ARCHES:-amd64 arm64}"
 parts=("$@")
 [ $# -gt 0 ] || parts=(programs debian image chart sbom)
+# deb-control(5): an RFC 5322 mailbox. It stands in the control file and in the changelog.
+MAINTAINER=${MAINTAINER:-Postern maintainers <maintainers@postern.example>}
+if ! [[ $MAINTAINER =~ ^[^][:cntrl:]\<\>@,/\&\\]+\ \<[^][:cntrl:][:space:]\<\>@,/\&\\]+@[A-Za-z0-9.-]+\>$ ]]; then
+	echo "$0: MAINTAINER wants a name and an address, such as \"Anna Example <anna@example.org>\", got \"$MAINTAINER\"" >&2
+	exit 2
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 umask 022
@@ -80,7 +87,7 @@ debian() {
 		install -D -m 644 "$here/debian/copyright" "$root/usr/share/doc/postern/copyright"
 		install -m 644 CHANGELOG.md "$root/usr/share/doc/postern/CHANGELOG.md"
 		printf 'postern (%s) stable; urgency=medium\n\n  * What changed is in CHANGELOG.md.\n\n -- %s  %s\n' "$VERSION" \
-			"$(sed -n 's/^Maintainer: //p' "$here/debian/control")" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" >"$root/usr/share/doc/postern/changelog"
+			"$MAINTAINER" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" >"$root/usr/share/doc/postern/changelog"
 		gzip -9n "$root/usr/share/man/man1/postern.1" "$root/usr/share/doc/postern/changelog"
 		install -m 644 README.md "$root/usr/share/doc/postern/README.md"
 		install -D -m 644 -t "$root/usr/share/doc/postern/platforms" deploy/platforms/*.md
@@ -88,7 +95,7 @@ debian() {
 		install -D -m 644 deploy/postern.yaml "$root/usr/share/doc/postern/examples/postern.yaml"
 		size=$(find "$root" -type f -printf '%s\n' | awk '{ n += int(($1 + 1023) / 1024) } END { print n }')
 		install -d "$root/DEBIAN"
-		sed -e "s/@VERSION@/$VERSION/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$size/" "$here/debian/control" >"$root/DEBIAN/control"
+		sed -e "s/@MAINTAINER@/$MAINTAINER/" -e "s/@VERSION@/$VERSION/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$size/" "$here/debian/control" >"$root/DEBIAN/control"
 		install -m 755 -t "$root/DEBIAN" "$here/debian/postinst" "$here/debian/prerm" "$here/debian/postrm"
 		echo /etc/postern/environment >"$root/DEBIAN/conffiles"
 		(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"

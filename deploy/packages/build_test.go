@@ -89,6 +89,43 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// TestMaintainer: who builds packages for others names themselves, in one place; what dpkg would stumble over is refused before anything is built.
+func TestMaintainer(t *testing.T) {
+	maintainer := func(dir string) string {
+		found, err := filepath.Glob(filepath.Join(dir, "postern_*_"+runtime.GOARCH+".deb"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("got %v, %v, want one package", found, err)
+		}
+		root := t.TempDir()
+		local(t, "dpkg-deb", "--extract", found[0], root)
+		name := strings.TrimSpace(local(t, "dpkg-deb", "--field", found[0], "Maintainer"))
+		if changes := local(t, "gzip", "-dc", filepath.Join(root, "usr/share/doc/postern/changelog.gz")); !strings.Contains(changes, "\n -- "+name+"  ") {
+			t.Errorf("the changelog does not name %s:\n%s", name, changes)
+		}
+		return name
+	}
+	if got, want := maintainer(built(t)), "Postern maintainers <maintainers@postern.example>"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	out := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "deploy/packages/build.sh", "programs", "debian")
+	cmd.Dir = "../.."
+	const anna = "Anna Müller <anna@packages.example.org>"
+	cmd.Env = append(cmd.Environ(), "OUT="+out, "ARCHES="+runtime.GOARCH, "MAINTAINER="+anna)
+	if log, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if got := maintainer(out); got != anna {
+		t.Errorf("got %q, want %q", got, anna)
+	}
+	for _, wrong := range []string{"nobody", "Anna <anna>", "Anna <anna@example.org>\nEssential: yes <a@b>", "A/e touch x/ <a@b>", "Anna & Bob <a@b>"} {
+		log, err := build(t, "../..", t.TempDir(), "MAINTAINER="+wrong)
+		if err == nil || !strings.Contains(string(log), `MAINTAINER wants a name and an address, such as "Anna Example <anna@example.org>"`) {
+			t.Errorf("%q: got %v and %s, want a refusal", wrong, err, log)
+		}
+	}
+}
+
 // TestBillOfMaterials: every module that is linked is listed, in its version.
 func TestBillOfMaterials(t *testing.T) {
 	found, err := filepath.Glob(filepath.Join(built(t), "*.cdx.json"))

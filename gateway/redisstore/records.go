@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"postern/gateway"
 )
@@ -88,6 +89,9 @@ func (s *Store) Save(ctx context.Context, owner gateway.Owner, changes ...gatewa
 func (s *Store) List(ctx context.Context, owner gateway.Owner, kind gateway.RecordKind, cursor string, n int) (map[string][]byte, string, error) {
 	if cursor == "" {
 		cursor = "0"
+	}
+	if _, err := strconv.ParseUint(cursor, 10, 64); err != nil {
+		return nil, "", failed("list", gateway.ErrCursor)
 	}
 	key := s.records(owner, kind)
 	out, err := s.do(ctx, key, again, []any{"hscan", key, cursor, "count", max(n, 1)})

@@ -72,7 +72,8 @@ type HTTP struct {
 	PublicURL string `yaml:"public_url"`
 	// TLS is for the public listener; without it a proxy in front ends TLS.
 	TLS HTTPTLS `yaml:"tls"`
-	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
+	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed, in front of either listener: wrong tokens are counted by
+	// the caller's address.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 }
 
@@ -141,6 +142,9 @@ func (d Delivery) askAfter() time.Duration {
 type Access struct {
 	// Domains of users; empty means server.domain alone.
 	Domains []string `yaml:"domains"`
+	// Admins are operators, by their bare addresses, who may steer the gateway by writing to it: as a token of role admin may, and under
+	// a name of their own in the audit log. Whoever holds such an account holds the gateway.
+	Admins []string `yaml:"admins"`
 }
 
 // Operator is who runs this gateway, as users are told before they consent.

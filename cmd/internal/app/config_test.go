@@ -130,6 +130,11 @@ func TestMistakes(t *testing.T) {
 			`11:12: operator.abuse: "call us" is no URI and no e-mail address`,
 			`11:28: operator.admin: "nobody" is no URI and no e-mail address`,
 		}},
+		{"operators who write", valid + "access: {admins: [anna, anna@evil.example, Anna@Example.org, anna@example.org/phone]}\n", []string{
+			`11:19: access.admins.0: "anna" is no user's address, such as anna@example.org`,
+			`11:25: access.admins.1: "anna@evil.example" is of a domain that is not served: nobody could answer for who writes`,
+			`11:62: access.admins.3: "anna@example.org/phone" is no user's address, such as anna@example.org`,
+		}},
 		{"addresses of contacts", strings.Replace(valid, "secret: s", "secret: s\n    contact_jids: plain", 1), []string{
 			`7:5: adapters.gatekeeper.contact_jids: got "plain", want opaque or readable`,
 		}},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -25,7 +26,7 @@ type Policy struct {
 	// asked; without one all is allowed within the limits of the adapter.
 	Rules []Rule `yaml:"rules"`
 	// URL is a service of the operator's that is asked about each user: POST {"user","domain","adapter"}, answered with
-	// {"allow","reason","plan","keep_for_s"}. TokenFile holds a bearer token for it, on one line.
+	// {"allow","reason","plan","keep_for_s"}. It is https, or http on this machine. TokenFile holds a bearer token for it, on one line.
 	URL       string `yaml:"url"`
 	TokenFile string `yaml:"token_file"`
 	// Timeout bounds one question.
@@ -138,12 +139,21 @@ func (c *Config) judgePolicy(j *judge) {
 	}
 	if p.URL != "" {
 		u, err := url.Parse(p.URL)
-		j.want(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil, "policy.url", "want an address such as https://accounts.example.org/postern")
+		ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
+		j.want(ok, "policy.url", "want an address such as https://accounts.example.org/postern")
+		j.want(!ok || u.Scheme == "https" || loopback(u.Hostname()), "policy.url",
+			"plain http goes to this machine alone, such as http://127.0.0.1:8080: on a network whoever is in between would read policy.token_file and decide for users; want https")
 	}
 	j.want(p.TokenFile == "" || p.URL != "", "policy.token_file", "has no effect without policy.url")
 	// A message waits for the answer at most four seconds, of which the store needs some.
 	j.want(p.Timeout >= 100*time.Millisecond && p.Timeout <= 3*time.Second, "policy.timeout", "got %s, want 100ms to 3s", p.Timeout)
 	j.want(slices.Contains([]string{"last", "refuse", "allow"}, p.Unreachable), "policy.unreachable", "got %q, want last, refuse or allow", p.Unreachable)
+}
+
+// loopback reports whether a host is this machine, whoever answers for names.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback() || strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
 // rulebook is the policy at work; it is replaced as a whole when the configuration is read again.

@@ -80,6 +80,26 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// A service is asked by https alone, where it is not on this machine: nobody in between decides, or reads the token.
+func TestPolicyAddress(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"https://accounts.example.org/postern": true, "http://127.0.0.1:8080/": true, "http://127.9.9.9/x": true, "http://[::1]:8080/": true, "http://localhost:1/": true, "http://LOCALHOST./": true,
+		"http://accounts.example.org/postern": false, "http://10.0.0.1/": false, "http://[::ffff:10.0.0.1]/": false, "http://localhost.example.org/": false, "http://127.0.0.1.example.org/": false,
+		"http://0.0.0.0/": false, "http://[fe80::1%25lo]/": false,
+	} {
+		c := DefaultConfig()
+		c.Policy.URL = address
+		j := &judge{}
+		c.judgePolicy(j)
+		if got := len(j.problems) == 0; got != ok {
+			t.Errorf("%s: got %v, want taken: %v", address, j.problems, ok)
+		}
+		if !ok && (len(j.problems) != 1 || !strings.Contains(j.problems[0].Text, "want https")) {
+			t.Errorf("%s: got %v, want to be told of https", address, j.problems)
+		}
+	}
+}
+
 // desk answers questions about users, as the operator's service does.
 type desk struct {
 	mu    sync.Mutex

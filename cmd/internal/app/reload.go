@@ -73,6 +73,7 @@ func (a *App) apply(cfg *Config, asks *asker) error {
 		l.component.SetContacts(cfg.Operator.contacts())
 		a.renderer.SetContacts(l.Component, cfg.Operator.contacts())
 	}
+	a.desk.SetAdmins(cfg.Access.admins())
 	a.desk.SetOperator(cfg.Operator.String(), cfg.Operator.contacts())
 	if was := a.policy.now.Load().asker; asks != nil && was != nil {
 		asks.inherit(was)

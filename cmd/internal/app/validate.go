@@ -152,6 +152,17 @@ func (c *Config) judgeRest(j *judge) {
 	for i, domain := range c.Access.Domains {
 		j.domain(fmt.Sprintf("access.domains.%d", i), domain, "example.org")
 	}
+	served := c.Access.Domains
+	if len(served) == 0 {
+		served = []string{c.Server.Domain}
+	}
+	for i, address := range c.Access.Admins {
+		key := fmt.Sprintf("access.admins.%d", i)
+		user, err := parseUser(address)
+		j.want(err == nil, key, "%q is no user's address, such as anna@example.org", address)
+		j.want(err != nil || slices.ContainsFunc(served, func(d string) bool { return strings.EqualFold(d, domainOf(user)) }), key,
+			"%q is of a domain that is not served: nobody could answer for who writes", address)
+	}
 	for kind, address := range c.Operator.addresses() {
 		u, err := url.Parse(address)
 		ok := address == "" || !strings.ContainsAny(address, " \t") && err == nil && (u.Scheme != "" || strings.Contains(address, "@"))

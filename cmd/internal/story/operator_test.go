@@ -55,6 +55,17 @@ func TestOperator(t *testing.T) {
 		if out := s.does(viewer, "queues"); !regexp.MustCompile(`(?m)^outbox +gatekeeper +0 +-$`).MatchString(out) {
 			s.Errorf("queues: got\n%s", out)
 		}
+		var chats []struct{ Adapter, Alias string }
+		raw := s.does(operator, "chats", c.JID(), "--json")
+		if err := json.Unmarshal([]byte(raw), &chats); err != nil || len(chats) != 1 || chats[0].Adapter != "gatekeeper" || !strings.HasPrefix(scene.jid, chats[0].Alias+"@") || strings.Contains(raw, "nurse") {
+			s.Errorf("chats: got %v and\n%s", err, raw)
+		}
+		if out := s.does(operator, "chats", c.JID()); !strings.Contains(out, chats[0].Alias) || !strings.Contains(out, "LAST FROM THEM") {
+			s.Errorf("chats: got\n%s", out)
+		}
+		if out := s.does(operator, "invites", "list", c.JID(), "--json"); out != "[]\n" {
+			s.Errorf("invites: got %q, want none: this platform has no line", out)
+		}
 		letters := func() (ids []string) {
 			var all []struct{ ID, Adapter, Where, Code string }
 			if err := json.Unmarshal([]byte(s.does(viewer, "dead-letters", "list", "--json")), &all); err != nil {
@@ -76,6 +87,8 @@ func TestOperator(t *testing.T) {
 		for what, try := range map[string][]string{
 			"This needs the role operator.":                {viewer, "dead-letters", "drop", ids[0]},
 			"This needs the role admin.":                   {operator, "audit", "list"},
+			"not there any more":                           {operator, "invites", "revoke", c.JID(), "abc"},
+			"jid: It is no bare JID":                       {operator, "chats", "romeo"},
 			"The token is unknown or over.":                {"postern_anna_x", "queues"},
 			"all: It is true for all dead letters":         {operator, "dead-letters", "drop"},
 			"adapter: No adapter has this name.":           {operator, "dead-letters", "replay", "--adapter", "telegram"},
