@@ -141,6 +141,7 @@ type Gateway struct {
 	owners    sync.Map                      // partition -> *ownership, for the survey
 	takers    sync.Map                      // partition -> func(Queue, *item) bool: takes an entry from hand to hand (hand.go)
 }
+	pulse     *pulse                        // when accounts last did something
 
 // New returns a Gateway that does nothing yet.
 func New(cfg Config, d Deps) *Gateway {
@@ -160,6 +161,7 @@ func New(cfg Config, d Deps) *Gateway {
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
+	g.pulse = newPulse()
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i

@@ -101,7 +101,7 @@ func (w *outWalk) resolve(ctx context.Context) *verdict {
 	switch standing := a.StandingUnder(w.inst.Adapter.Descriptor()); standing {
 	case AccountReauthNeeded, AccountReconsentNeeded:
 		// Terms that changed pause what goes out until the user has agreed again; they are told once.
-		if err := w.o.g.standing(ctx, a, standing); err != nil {
+		if err := w.o.g.standing(ctx, a, standing, cause{why: CauseTerms}); err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}
 		return w.parkAccount(ctx)

@@ -197,7 +197,7 @@ func (s *polls) run(ctx context.Context, id AccountID) {
 		s.g.metrics.pollFails.WithLabelValues(string(s.inst.ID), ClassOf(err).String()).Inc()
 		s.g.log.Warn("polling ended, trying again", "adapter", string(s.inst.ID), "account", string(id), "class", ClassOf(err).String(), "err", err)
 		if se != nil && se.Class == ReauthNeeded && !a.isLine() {
-			if err := s.g.standing(ctx, a, AccountReauthNeeded); err == nil {
+			if err := s.g.standing(ctx, a, AccountReauthNeeded, refusal(err)); err == nil {
 				return
 			}
 		}
