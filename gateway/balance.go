@@ -31,6 +31,8 @@ type note struct {
 	Carries []Partition `json:"carries,omitempty"`
 	// Declines lists those of them whose server it does not reach: somebody else carries them, if anybody can.
 	Declines []Partition `json:"declines,omitempty"`
+	// Schema is what of the store it knows, for who migrates it.
+	Schema int `json:"schema,omitempty"`
 }
 
 // balance decides which partitions this replica should own. It only wishes: what a replica owns, its leases say. A replica
@@ -105,7 +107,7 @@ func (b *balance) run(ctx context.Context) {
 // announce says that this replica works and takes in who else does.
 func (b *balance) announce(ctx context.Context) (said []byte, err error) {
 	b.mu.Lock()
-	mine, retired := note{Carries: b.outbox, Declines: slices.Sorted(maps.Keys(b.declined))}, b.retired
+	mine, retired := note{Carries: b.outbox, Declines: slices.Sorted(maps.Keys(b.declined)), Schema: SchemaVersion}, b.retired
 	b.mu.Unlock()
 	if retired {
 		return nil, nil

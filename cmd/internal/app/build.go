@@ -259,6 +259,9 @@ func (b *builder) keks() ([][]byte, error) {
 
 // graph makes what works between the store and the listeners.
 func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
+	if err := (gateway.Migration{Store: a.store, Replica: a.replica.id, Log: b.o.Log}).Run(ctx, keks...); err != nil {
+		return err
+	}
 	keys, err := gateway.OpenKeyring(ctx, a.store, keks...)
 	if err != nil {
 		return err
