@@ -53,6 +53,8 @@ type balance struct {
 	most     int // components that a replica holds at most without giving one away
 	held     map[Partition]bool
 	declined map[Partition]bool
+	away     map[Partition]time.Time // components whose server nobody reaches, since when
+	back     func()                  // called when one is reached again
 	retired  bool
 	hints    map[Partition]chan struct{}
 	renewed  chan struct{} // hints that the announcement has changed
@@ -60,7 +62,7 @@ type balance struct {
 
 func newBalance(g *Gateway) *balance {
 	b := &balance{
-		store: g.store, replica: g.cfg.Replica, log: g.log, metrics: g.metrics, held: map[Partition]bool{}, declined: map[Partition]bool{},
+		store: g.store, replica: g.cfg.Replica, log: g.log, metrics: g.metrics, held: map[Partition]bool{}, declined: map[Partition]bool{}, back: g.serverBack,
 		hints: map[Partition]chan struct{}{}, renewed: make(chan struct{}, 1),
 	}
 	for id := range g.instances {
@@ -127,21 +129,23 @@ func (b *balance) announce(ctx context.Context) (said []byte, err error) {
 		_ = json.Unmarshal(raw, &n) // of a version that says it in another way: it works all the same
 		known[r] = n
 	}
-	b.learn(known)
+	if b.learn(known) {
+		b.back()
+	}
 	return said, nil
 }
 
-// learn deals everything out anew.
-func (b *balance) learn(known map[string]note) {
+// learn deals everything out anew. It reports whether the server of a component is reached again that nobody reached.
+func (b *balance) learn(known map[string]note) (back bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.retired { // it has asked before it withdrew
-		return
+		return false
 	}
 	if b.known != nil && maps.EqualFunc(b.known, known, func(a, b note) bool {
 		return slices.Equal(a.Carries, b.Carries) && slices.Equal(a.Declines, b.Declines)
 	}) {
-		return
+		return false
 	}
 	if len(b.known) != len(known) {
 		b.log.Info("replicas", "replica", b.replica, "working", len(known))
@@ -166,6 +170,7 @@ func (b *balance) learn(known map[string]note) {
 	}))
 	b.most = (len(components) + len(replicas) - 1) / len(replicas)
 	b.hintAll()
+	return b.mind(components, able)
 }
 
 // alone reports whether no other replica is known to work. b.mu is held.

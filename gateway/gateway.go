@@ -24,6 +24,8 @@ type Config struct {
 	GiveUp time.Duration
 	// AskAfter is the age at which a user is asked before what they wrote still goes out; below 0 never.
 	AskAfter time.Duration
+	// CatchUp is the pace of what is late.
+	CatchUp CatchUp
 	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
 	// has no call in flight for long.
 	SendTimeout time.Duration
@@ -57,6 +59,7 @@ func (c Config) withDefaults() Config {
 	if c.AskAfter == 0 {
 		c.AskAfter = AskAfter
 	}
+	c.CatchUp = c.CatchUp.withDefaults()
 	if c.SendTimeout <= 0 {
 		c.SendTimeout = 8 * time.Second
 	}
@@ -138,10 +141,10 @@ type Gateway struct {
 	failed    atomic.Pointer[time.Time]     // when the store did not take an op, by the monotonic clock
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
+	pulse     *pulse                        // when accounts last did something
 	owners    sync.Map                      // partition -> *ownership, for the survey
 	takers    sync.Map                      // partition -> func(Queue, *item) bool: takes an entry from hand to hand (hand.go)
 }
-	pulse     *pulse                        // when accounts last did something
 
 // New returns a Gateway that does nothing yet.
 func New(cfg Config, d Deps) *Gateway {
@@ -158,10 +161,10 @@ func New(cfg Config, d Deps) *Gateway {
 	if g.orders = d.Orders; g.orders == nil {
 		g.orders = NewOrders(d.Store, d.Keyring, d.Log)
 	}
+	g.pulse = newPulse()
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
-	g.pulse = newPulse()
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i

@@ -21,8 +21,9 @@ type inWalk struct {
 	inst    Instance
 	account *Account
 	contact *Contact
-	renamed bool // the event told another name than was known
-	fresh   bool // the contact was created by this event, now or in an earlier try
+	renamed bool      // the event told another name than was known
+	due     time.Time // when it may go on although it is late
+	fresh   bool      // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
 	after   []MapEntry        // id maps that are written with the end of the walk
@@ -32,7 +33,7 @@ type inWalk struct {
 
 // inStages are the stages of an event, in order.
 var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).stopped, (*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
+	(*inWalk).stopped, (*inWalk).server, (*inWalk).resolve, (*inWalk).catchUp, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
 }
 
 // walkIn carries one event.
@@ -40,7 +41,8 @@ func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
 	if it.Kind == EntryRaw {
 		return o.walkRaw(ctx, q, it)
 	}
-	w := &inWalk{o: o, q: q, entry: it.Entry}
+	w := &inWalk{o: o, q: q, entry: it.Entry, due: it.due}
+	defer func() { it.due = w.due }()
 	var err error
 	if it.in != nil {
 		w.in = *it.in

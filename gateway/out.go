@@ -24,6 +24,7 @@ type outWalk struct {
 	lack    Feature   // the last of them, until it is planned without
 	apart   bool      // a reply to what is not known any more, sent as a message of its own
 	maps    []MapEntry
+	due     time.Time // when it may go on although it is late
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
 	carried carried
 	called  func(CallEnd) // tells the breaker of the first call; nil without leave, and once told
@@ -31,13 +32,13 @@ type outWalk struct {
 
 // outStages are the stages of an op, in order.
 var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).stopped, (*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
+	(*outWalk).stopped, (*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).catchUp, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
 	(*outWalk).send,
 }
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
-	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn}
+	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn, due: it.due}
 	var err error
 	if it.out != nil { // stages write into it: a second try has one of its own
 		w.out, it.out = *it.out, nil
@@ -58,7 +59,7 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	if v.end == done {
 		w.learn()
 	}
-	it.turn = v.mine
+	it.turn, it.due = v.mine, w.due
 	return v
 }
 

@@ -184,6 +184,10 @@ const (
 	ParkBreaker ParkReason = "breaker"
 	// ParkStopped: the operator has stopped the adapter.
 	ParkStopped ParkReason = "stopped"
+	// ParkBacklog: it is late, and goes on at a pace.
+	ParkBacklog ParkReason = "backlog"
+	// ParkServer: nobody reaches the XMPP server.
+	ParkServer ParkReason = "server"
 )
 
 // ParkedLane is one parked lane. Until is by the clock of who asked, and goes with its monotonic one: an owner is told how long

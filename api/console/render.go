@@ -193,4 +193,5 @@ var wording = map[string]string{
 	"withdrawn": "withdrawn", "withdrawal_queued": "withdrawal not confirmed yet",
 	"retry": "the platform fails for now", "limit": "a limit of the platform", "reauth": "the user has to sign in again", "window": "the contact has to write first",
 	"pause": "the user has paused it", "late": "the user is asked whether it still goes out", "share": "the account has its share of memory", "breaker": "the platform's host fails and is left alone",
+	"backlog": "it is late, and goes on at a pace", "server": "the XMPP server is away",
 }

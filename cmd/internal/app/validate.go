@@ -146,6 +146,10 @@ func (c *Config) judgeRest(j *judge) {
 	}
 	j.want(d.GiveUp >= time.Minute, "delivery.give_up", "got %s, want 1m or more", d.GiveUp)
 	j.want(d.AskAfter == 0 || d.AskAfter >= time.Minute, "delivery.ask_after", "got %s, want 0s for never, or 1m or more", d.AskAfter)
+	u := d.CatchUp
+	j.want(u.After == 0 || u.After >= time.Minute, "delivery.catch_up.after", "got %s, want 0s for no pace, or 1m or more", u.After)
+	j.want(u.PerSecond > 0 && u.PerSecond <= 1e6, "delivery.catch_up.per_second", "got %d, want 1 to 1000000", u.PerSecond)
+	j.want(u.UserPerSecond > 0 && u.UserPerSecond <= 1e6, "delivery.catch_up.user_per_second", "got %d, want 1 to 1000000", u.UserPerSecond)
 	// The lease of a shard lasts 15 s and is renewed every 5 s: a call must not outlive it.
 	j.want(d.SendTimeout > 0 && d.SendTimeout < 10*time.Second, "delivery.send_timeout", "got %s, want more than 0s and less than 10s", d.SendTimeout)
 	j.want(d.Drain > 0, "delivery.drain", "got %s, want more than 0s", d.Drain)
