@@ -73,9 +73,7 @@ func TestCatchUpOfAll(t *testing.T) {
 	for _, paced := range []bool{true, false} {
 		t.Run(fmt.Sprint(paced), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &platform{caps: textCaps()}
-				over := p.outage()
-				r := newRig(t, p, gateway.Config{})
+				r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
 				r.stop()
 				cfg := gateway.Config{CatchUp: gateway.CatchUp{After: 2 * time.Minute, PerSecond: 10, UserPerSecond: 5}}
 				if !paced {
@@ -84,35 +82,32 @@ func TestCatchUpOfAll(t *testing.T) {
 				r.start(cfg)
 				defer func() { r.stop() }()
 				for u := range 8 {
-					user, chats := r.person(fmt.Sprint("u", u), 15)
-					for _, chat := range chats {
-						if err := r.askAs(user, chat, fmt.Sprintf("u%d", u)); err != nil {
-							t.Fatal(err)
-						}
+					r.person(fmt.Sprint("u", u), 0)
+					for n := range 15 {
+						ev := lateFrom(gateway.ContactID(fmt.Sprint("c", n)), 0)
+						ev.Endpoint = gateway.Endpoint(fmt.Sprint("ep-u", u))
+						r.mustEvent(ev)
 					}
 				}
-				gatewaytest.Advance(30 * time.Minute)
-				over()
-				calls := timed(p)
-				gatewaytest.Advance(6 * time.Minute) // each has looked once more
-				most := 0
-				for i, at := range calls.all { // in any second
-					n := 0
-					for _, other := range calls.all[i:] {
-						if other-at < time.Second {
-							n++
-						}
+				gatewaytest.Advance(time.Second)
+				early := r.saw("late 000")
+				users := map[string]bool{}
+				for _, line := range r.wire.lines() {
+					if _, to, ok := strings.Cut(line, " -> "); ok && strings.Contains(line, "late 000") {
+						users[to[:2]] = true
 					}
-					most = max(most, n)
 				}
-				if len(calls.all) != 120 {
-					t.Errorf("got %d of 120 sent", len(calls.all))
+				gatewaytest.Advance(30 * time.Second)
+				if n := r.saw("late 000"); n != 120 {
+					t.Errorf("got %d of 120 in the end", n)
 				}
-				if paced && most > 21 { // a burst, and what became free meanwhile
-					t.Errorf("got %d in a second, want about 10", most)
-				}
-				if !paced && most < 2 {
-					t.Errorf("got %d in a second", most)
+				switch {
+				case !paced && early != 120:
+					t.Errorf("got %d at once, want all", early)
+				case paced && (early < 10 || early > 30):
+					t.Errorf("got %d in the first second, want about 10 at once and 10 a second", early)
+				case paced && len(users) < 2:
+					t.Errorf("got those of %v first, want several users beside each other", users)
 				}
 			})
 		})
