@@ -94,6 +94,8 @@ type Deps struct {
 	Texts   *Texts
 	Log     *slog.Logger
 	Metrics *Metrics
+	// Tracer is told of the way of messages; nil of none.
+	Tracer Tracer
 	// Probe is called at named points of the walks. Fault tests use it to end the process there; nil otherwise.
 	Probe func(point string)
 }
@@ -113,6 +115,7 @@ type Gateway struct {
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
+	tracer    Tracer
 	probe     func(string)
 
 	crew      *crew                         // what lanes work on, while Run runs
@@ -151,7 +154,7 @@ func New(cfg Config, d Deps) *Gateway {
 	cfg = cfg.withDefaults()
 	g := &Gateway{
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, policy: d.Policy, texts: d.Texts, log: d.Log,
-		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
+		metrics: d.Metrics, tracer: d.Tracer, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
@@ -184,7 +187,7 @@ func New(cfg Config, d Deps) *Gateway {
 func (g *Gateway) Outbox(a AdapterID) *Outbox {
 	return &Outbox{
 		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), balance: g.balance,
-		log: g.log.With("adapter", string(a)), metrics: g.metrics, probe: g.probe,
+		log: g.log.With("adapter", string(a)), metrics: g.metrics, tracer: g.tracer, probe: g.probe,
 	}
 }
 

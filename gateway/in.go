@@ -32,8 +32,19 @@ type inWalk struct {
 }
 
 // inStages are the stages of an event, in order.
-var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).stopped, (*inWalk).server, (*inWalk).resolve, (*inWalk).catchUp, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
+var inStages = []stage[inWalk]{
+	{"", (*inWalk).stopped},
+	{"", (*inWalk).server},
+	{SpanResolve, (*inWalk).resolve},
+	{SpanLimit, (*inWalk).catchUp},
+	{"", (*inWalk).meet},
+	{"", (*inWalk).quiet},
+	{"", (*inWalk).look},
+	{SpanMedia, (*inWalk).media},
+	{SpanRender, (*inWalk).render},
+	{"", (*inWalk).doubted},
+	{"", (*inWalk).begin},
+	{SpanOutbox, (*inWalk).append},
 }
 
 // walkIn carries one event.
@@ -57,8 +68,15 @@ func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
 	case err != nil:
 		return o.storeFailed(ctx, err)
 	}
-	for _, stage := range inStages {
-		if v := stage(w, ctx); v != nil {
+	ctx, s := o.g.walks(ctx, SpanIn, it, w.in.Trace)
+	v := w.walk(ctx)
+	s.End(w.in.Adapter, v.outcome())
+	return v
+}
+
+func (w *inWalk) walk(ctx context.Context) verdict {
+	for _, st := range inStages {
+		if v := st.walk(ctx, w.o.g, w, w.in.Adapter, w.in.Trace); v != nil {
 			return *v
 		}
 	}

@@ -31,9 +31,20 @@ type outWalk struct {
 }
 
 // outStages are the stages of an op, in order.
-var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).stopped, (*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).catchUp, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
-	(*outWalk).send,
+var outStages = []stage[outWalk]{
+	{"", (*outWalk).stopped},
+	{SpanResolve, (*outWalk).resolve},
+	{SpanResolve, (*outWalk).target},
+	{"", (*outWalk).answer},
+	{"", (*outWalk).window},
+	{"", (*outWalk).late},
+	{SpanLimit, (*outWalk).catchUp},
+	{SpanPlan, (*outWalk).plan},
+	{"", (*outWalk).rest},
+	{SpanLimit, (*outWalk).limit},
+	{SpanMedia, (*outWalk).media},
+	{"", (*outWalk).enter},
+	{SpanSend, (*outWalk).send},
 }
 
 // walkOut carries one op.
@@ -55,7 +66,9 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	}
 	defer w.putDown()
 	defer func() { w.answered(CallNone) }()
+	ctx, s := o.g.walks(ctx, SpanOut, it, w.out.Trace)
 	v := w.walk(ctx)
+	s.End(w.out.Adapter, v.outcome())
 	if v.end == done {
 		w.learn()
 	}
@@ -64,8 +77,8 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 }
 
 func (w *outWalk) walk(ctx context.Context) verdict {
-	for _, stage := range outStages {
-		if v := stage(w, ctx); v != nil {
+	for _, st := range outStages {
+		if v := st.walk(ctx, w.o.g, w, w.out.Adapter, w.out.Trace); v != nil {
 			return *v
 		}
 	}

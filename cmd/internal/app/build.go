@@ -24,6 +24,7 @@ import (
 	"postern/adapters"
 	"postern/api"
 	"postern/api/console"
+	"postern/cmd/internal/tracing"
 	"postern/gateway"
 	"postern/gateway/memstore"
 	"postern/gateway/redisstore"
@@ -71,6 +72,7 @@ type App struct {
 	renderer xmpp.Renderer
 	asked    *prometheus.CounterVec
 	ready    atomic.Bool
+	tracing  *tracing.Tracer // nil where nobody is told
 
 	storeStats *storeMetrics
 	storeUsage func(context.Context) (used, limit int64, err error) // nil for a store in memory
@@ -285,6 +287,10 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	b.texts = texts
 	a.renderer = xmpp.NewRenderer(texts, b.made...)
+	tracer, err := b.tracer(ctx, a)
+	if err != nil {
+		return err
+	}
 	a.gateway = gateway.New(
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), CatchUp: d.CatchUp.pace(), SendTimeout: d.SendTimeout,
@@ -293,7 +299,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: a.renderer, Texts: texts,
-			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Tracer: tracer, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.orders.Before(a.policy), Orders: a.orders,

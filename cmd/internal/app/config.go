@@ -21,6 +21,7 @@ type Config struct {
 	Access   Access   `yaml:"access"`
 	Operator Operator `yaml:"operator"`
 	Policy   Policy   `yaml:"policy"`
+	Tracing  Tracing  `yaml:"tracing"`
 	// StateDir holds what this replica keeps for itself: its id. Only one process may use it at a time.
 	StateDir string `yaml:"state_dir"`
 	// Adapters by name. The name stands in the webhook's address, in metrics and in the store: renaming one is making a new one.
@@ -129,6 +130,14 @@ type Delivery struct {
 	SendTimeout time.Duration `yaml:"send_timeout"`
 	// Drain bounds each step of an orderly stop.
 	Drain time.Duration `yaml:"drain"`
+}
+
+// Tracing tells the way of messages to a collector, without what is in them or whose they are.
+type Tracing struct {
+	// Endpoint is where an OpenTelemetry collector takes traces (OTLP over HTTP), such as http://127.0.0.1:4318/v1/traces; empty tells nobody.
+	Endpoint string `yaml:"endpoint"`
+	// Sample is which part of all messages is told of, from 0 to 1.
+	Sample float64 `yaml:"sample"`
 }
 
 // CatchUp is the pace at which what waited during an outage goes on.
@@ -256,6 +265,7 @@ func DefaultConfig() Config {
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,
 			GiveUp: 24 * time.Hour, AskAfter: gateway.AskAfter, CatchUp: CatchUp(gateway.DefaultCatchUp()), SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
 		},
+		Tracing:  Tracing{Sample: 0.01},
 		Policy:   Policy{Timeout: 2 * time.Second, Unreachable: "last"},
 		StateDir: "/var/lib/postern",
 	}

@@ -168,7 +168,7 @@ func TestMistakes(t *testing.T) {
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
 			`12:12: delivery.parallel: got 0, want 1 or more`,
 			`12:25: delivery.send_timeout: got 1m0s, want more than 0s and less than 10s`,
-			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, policy, server, state_dir, store)`,
+			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, policy, server, state_dir, store, tracing)`,
 		}},
 	}
 	for _, tt := range tests {
