@@ -26,7 +26,7 @@ func (a *App) closeTracing() {
 	if a.tracing == nil {
 		return
 	}
-	if err := a.tracing.Close(context.Background()); err != nil {
+	if err := a.tracing.Close(); err != nil {
 		a.log.Warn("the last traces were not sent", "err", err)
 	}
 	a.tracing = nil

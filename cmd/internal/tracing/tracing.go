@@ -39,8 +39,8 @@ const (
 
 // Tracer implements gateway.Tracer.
 type Tracer struct {
-	provider *sdk.TracerProvider
-	tracer   trace.Tracer
+	tracer trace.Tracer
+	close  func() error
 }
 
 var _ gateway.Tracer = (*Tracer)(nil)
@@ -53,22 +53,22 @@ func New(ctx context.Context, cfg Config) (*Tracer, error) {
 	}
 	// The library has one place for what it cannot return, and would write it to standard error by itself.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { cfg.Log.Warn("traces not sent", "err", err) }))
-	return open(cfg, sdk.WithBatcher(exporter, sdk.WithMaxQueueSize(queue), sdk.WithExportTimeout(exportTimeout))), nil
+	return open(ctx, cfg, sdk.WithBatcher(exporter, sdk.WithMaxQueueSize(queue), sdk.WithExportTimeout(exportTimeout))), nil
 }
 
-func open(cfg Config, to sdk.TracerProviderOption) *Tracer {
+func open(ctx context.Context, cfg Config, to sdk.TracerProviderOption) *Tracer {
 	p := sdk.NewTracerProvider(to, sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(cfg.Ratio))), sdk.WithResource(resource.NewSchemaless(
 		attribute.String("service.name", "postern"), attribute.String("service.version", cfg.Version), attribute.String("service.instance.id", cfg.Replica),
 	)))
-	return &Tracer{p, p.Tracer("postern")}
+	return &Tracer{p.Tracer("postern"), func() error {
+		rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTimeout)
+		defer cancel()
+		return p.Shutdown(rest)
+	}}
 }
 
 // Close sends what waits, as far as that goes in a few seconds.
-func (t *Tracer) Close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
-	defer cancel()
-	return t.provider.Shutdown(ctx)
-}
+func (t *Tracer) Close() error { return t.close() }
 
 // Start implements gateway.Tracer.
 func (t *Tracer) Start(ctx context.Context, name gateway.SpanName, from gateway.TraceContext, at time.Time) (context.Context, gateway.TraceSpan) {

@@ -5,16 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"postern/gateway"
 )
 
 func TestAcrossTheQueue(t *testing.T) {
 	kept := tracetest.NewInMemoryExporter()
-	tr := open(Config{Ratio: 1, Version: "1.2.3", Replica: "r1"}, sdk.WithSyncer(kept))
+	tr := open(t.Context(), Config{Ratio: 1, Version: "1.2.3", Replica: "r1"}, sdk.WithSyncer(kept))
 	began := time.Now().Add(-time.Minute)
 	ctx, first := tr.Start(t.Context(), gateway.SpanStanza, "", began)
 	travels := tr.Context(ctx)
@@ -49,7 +48,7 @@ func TestAcrossTheQueue(t *testing.T) {
 
 // What is not sampled does not travel, and costs the queue nothing.
 func TestUnsampled(t *testing.T) {
-	tr := open(Config{}, sdk.WithSyncer(tracetest.NewInMemoryExporter()))
+	tr := open(t.Context(), Config{}, sdk.WithSyncer(tracetest.NewInMemoryExporter()))
 	ctx, s := tr.Start(t.Context(), gateway.SpanStanza, "", time.Time{})
 	if c := tr.Context(ctx); c != "" {
 		t.Errorf("got %q, want nothing", c)
