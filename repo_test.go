@@ -94,6 +94,7 @@ var homes = []struct {
 	{"github.com/go-chi/chi", func(p string) bool {
 		return below(p, "postern/api", "postern/adapters/internal/sandbox") || strings.Contains(p+"/", "/simulator/")
 	}},
+	{"go.opentelemetry.io/otel", func(p string) bool { return below(p, "postern/cmd/internal/tracing") }},
 	{"github.com/sony/gobreaker", func(p string) bool { return below(p, "postern/cmd") }},
 	{"github.com/redis/go-redis", func(p string) bool { return below(p, "postern/gateway/redisstore", "postern/cmd") }},
 }

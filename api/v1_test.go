@@ -78,11 +78,13 @@ type users struct{ *operations }
 
 const romeo gateway.UserID = "romeo@example.org"
 
-func (u users) Holdings(_ context.Context, user gateway.UserID) ([]*gateway.Account, error) {
+func (u users) Holdings(_ context.Context, user gateway.UserID) ([]gateway.Holding, error) {
 	if user != romeo {
 		return nil, u.err
 	}
-	return []*gateway.Account{{ID: "01A", Adapter: "one", User: user, Secret: []byte("hush"), Shown: "+39 333", Standing: gateway.AccountActive}}, u.err
+	a := &gateway.Account{ID: "01A", Adapter: "one", User: user, Secret: []byte("hush"), Shown: "+39 333", Standing: gateway.AccountActive}
+	at := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	return []gateway.Holding{{Account: a, Health: gateway.Health{Standing: gateway.AccountReauthNeeded, Why: gateway.CauseRefused, Code: "401", Since: at, LastEvent: at.Add(-time.Hour)}}}, u.err
 }
 
 func (u users) Export(_ context.Context, user gateway.UserID, after string) ([]gateway.Exported, string, error) {
@@ -245,7 +247,7 @@ func TestControlAnswers(t *testing.T) {
 			name: "drop all", method: "POST", path: "/v1/dead-letters/drop", body: `{"all":true}`, role: gateway.RoleOperator, status: 200, want: `{"count":5}`,
 			did: "drop {Adapter: Account: Where: Chat: Code:}", audited: "operator dead-letters.drop all",
 		},
-		{name: "accounts", path: "/v1/users/Romeo%40example.org/accounts", role: gateway.RoleOperator, status: 200, want: `"id":"01A","adapter":"one","standing":"active"`},
+		{name: "accounts", path: "/v1/users/Romeo%40example.org/accounts", role: gateway.RoleOperator, status: 200, want: `"id":"01A","adapter":"one","standing":"reauth_needed","standing_reason":"credentials","standing_code":"401","standing_since":"2026-05-04T03:02:01Z","last_event":"2026-05-04T02:02:01Z","created":`},
 		{name: "accounts of nobody", path: "/v1/users/eve@example.org/accounts", role: gateway.RoleOperator, status: 200, want: `{"items":[]}`},
 		{name: "export", path: "/v1/users/romeo@example.org/export", role: gateway.RoleAdmin, status: 200, want: `"next":"more"`, audited: "admin user.export "},
 		{name: "more of it", path: "/v1/users/romeo@example.org/export?after=more", role: gateway.RoleAdmin, status: 200, want: `"anna"`},

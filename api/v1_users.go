@@ -13,8 +13,8 @@ import (
 
 // Users is what may be asked about one user; *gateway.Desk is one, with what it shows sent on.
 type Users interface {
-	// Holdings returns a user's accounts on all adapters.
-	Holdings(ctx context.Context, user gateway.UserID) ([]*gateway.Account, error)
+	// Holdings returns a user's accounts on all adapters, with how they do.
+	Holdings(ctx context.Context, user gateway.UserID) ([]gateway.Holding, error)
 	// Export and Erase return gateway.ErrNoAccount where nothing is held, Export gateway.ErrCursor for a place that is none.
 	Export(ctx context.Context, user gateway.UserID, after string) (page []gateway.Exported, next string, err error)
 	Erase(ctx context.Context, user gateway.UserID) (gateway.Erased, error)
@@ -50,7 +50,10 @@ func (v v1) accounts(r *http.Request) (any, error) {
 	}
 	out := AccountsView{[]AccountView{}}
 	for _, a := range held {
-		out.Items = append(out.Items, AccountView{a.ID, a.Adapter, a.Standing, a.Shared, a.CreatedAt.UTC(), a.Paused})
+		h := a.Health
+		out.Items = append(out.Items, AccountView{
+			a.ID, a.Adapter, h.Standing, h.Why, h.Code, h.Since, h.LastEvent, h.LastSend, a.Shared, a.CreatedAt.UTC(), a.Paused,
+		})
 	}
 	return out, nil
 }

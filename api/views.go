@@ -105,9 +105,16 @@ type AccountView struct {
 	ID       gateway.AccountID       `json:"id"`
 	Adapter  gateway.AdapterID       `json:"adapter"`
 	Standing gateway.AccountStanding `json:"standing"`
-	Shared   bool                    `json:"shared,omitempty"`
-	Created  time.Time               `json:"created"`
-	Paused   time.Time               `json:"paused_until,omitzero"`
+	// Why, Code and Since say what made it stand so, and when, as far as that is known.
+	Why   gateway.StandingCause `json:"standing_reason,omitempty"`
+	Code  string                `json:"standing_code,omitempty"`
+	Since time.Time             `json:"standing_since,omitzero"`
+	// LastEvent is when the platform last sent something for it, LastSend when it last took something of it.
+	LastEvent time.Time `json:"last_event,omitzero"`
+	LastSend  time.Time `json:"last_send,omitzero"`
+	Shared    bool      `json:"shared,omitempty"`
+	Created   time.Time `json:"created"`
+	Paused    time.Time `json:"paused_until,omitzero"`
 }
 
 // ExportView is a page of what is held of a user.

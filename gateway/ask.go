@@ -11,6 +11,13 @@ import (
 // digest is the SHA-256 of the stanza's payload: a client that resends after a reconnect sends the same id and payload,
 // and is heard once.
 func (g *Gateway) Ask(ctx context.Context, out Outbound, digest []byte) error {
+	ctx, s := g.span(ctx, SpanStanza, "", out.Op.At)
+	err := g.ask(ctx, out, digest)
+	s.End(out.Adapter, taken(err))
+	return err
+}
+
+func (g *Gateway) ask(ctx context.Context, out Outbound, digest []byte) error {
 	inst, ok := g.instance(out.Adapter)
 	if !ok {
 		return g.refuse(out.Adapter, out.Op.Lang, ServiceUnavailable, TextInternal)
@@ -104,6 +111,7 @@ func (g *Gateway) storeDown(out Outbound, err error) error {
 
 // ingestAs makes one op of an account durable in its lane.
 func (g *Gateway) ingestAs(ctx context.Context, a *Account, out Outbound, opt IngestOptions) error {
+	out.Trace = g.traced(ctx)
 	plain, err := out.pack()
 	if err != nil {
 		return err
@@ -148,7 +156,7 @@ func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, u
 
 // ingestEvent makes one event durable in its lane.
 func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev Event) error {
-	in := Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias}
+	in := Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias, Trace: g.traced(ctx)}
 	plain, err := in.pack()
 	if err != nil {
 		return err

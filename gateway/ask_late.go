@@ -52,7 +52,7 @@ func reviseLateness(ctx context.Context, s Records, a AccountID, change func(*la
 	return l, err
 }
 
-// late asks the user before something goes out that they wrote long ago, once a day for each chat, and waits for their word. What
+// late asks the user before something goes out that they wrote long ago, once for all of their chats, and waits for their word. What
 // was held for the contact to write again is not late: the user was told, and the contact has written since. Nor is what an operator
 // replays, after it was given up.
 func (w *outWalk) late(ctx context.Context) *verdict {
@@ -82,14 +82,14 @@ func (w *outWalk) late(ctx context.Context) *verdict {
 	case old:
 		return nil
 	}
-	if v := w.askLate(ctx, age); v != nil {
+	if v := w.askLate(ctx, age, l.Asked); v != nil {
 		return v
 	}
 	return &verdict{end: again, after: backoffMost, why: ParkLate}
 }
 
 // askLate puts the question, in the gateway's own chat: an answer in the contact's would go to the contact.
-func (w *outWalk) askLate(ctx context.Context, age time.Duration) *verdict {
+func (w *outWalk) askLate(ctx context.Context, age time.Duration, asked time.Time) *verdict {
 	g, lang := w.o.g, w.out.Op.Lang
 	whom := w.contact.Name
 	if whom == "" {
@@ -100,7 +100,7 @@ func (w *outWalk) askLate(ctx context.Context, age time.Duration) *verdict {
 		Component: w.inst.Component, To: w.account.User, Lang: lang,
 		What: ShowMessage{IDs: []StanzaID{w.account.Keys.DerivedID("late", string(w.out.Op.ID))}, Content: PlainText(text), Notice: true},
 	}
-	if err := g.once(ctx, w.account, r, g.keys.Name("late", string(w.account.ID), string(w.out.Alias))); err != nil {
+	if err := g.once(ctx, w.account, r, g.keys.Name("late", string(w.account.ID), asked.Format(time.RFC3339Nano))); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil

@@ -31,6 +31,8 @@ type note struct {
 	Carries []Partition `json:"carries,omitempty"`
 	// Declines lists those of them whose server it does not reach: somebody else carries them, if anybody can.
 	Declines []Partition `json:"declines,omitempty"`
+	// Schema is what of the store it knows, for who migrates it.
+	Schema int `json:"schema,omitempty"`
 }
 
 // balance decides which partitions this replica should own. It only wishes: what a replica owns, its leases say. A replica
@@ -51,6 +53,8 @@ type balance struct {
 	most     int // components that a replica holds at most without giving one away
 	held     map[Partition]bool
 	declined map[Partition]bool
+	away     map[Partition]time.Time // components whose server nobody reaches, since when
+	back     func()                  // called when one is reached again
 	retired  bool
 	hints    map[Partition]chan struct{}
 	renewed  chan struct{} // hints that the announcement has changed
@@ -58,7 +62,7 @@ type balance struct {
 
 func newBalance(g *Gateway) *balance {
 	b := &balance{
-		store: g.store, replica: g.cfg.Replica, log: g.log, metrics: g.metrics, held: map[Partition]bool{}, declined: map[Partition]bool{},
+		store: g.store, replica: g.cfg.Replica, log: g.log, metrics: g.metrics, held: map[Partition]bool{}, declined: map[Partition]bool{}, back: g.serverBack,
 		hints: map[Partition]chan struct{}{}, renewed: make(chan struct{}, 1),
 	}
 	for id := range g.instances {
@@ -105,7 +109,7 @@ func (b *balance) run(ctx context.Context) {
 // announce says that this replica works and takes in who else does.
 func (b *balance) announce(ctx context.Context) (said []byte, err error) {
 	b.mu.Lock()
-	mine, retired := note{Carries: b.outbox, Declines: slices.Sorted(maps.Keys(b.declined))}, b.retired
+	mine, retired := note{Carries: b.outbox, Declines: slices.Sorted(maps.Keys(b.declined)), Schema: SchemaVersion}, b.retired
 	b.mu.Unlock()
 	if retired {
 		return nil, nil
@@ -125,21 +129,23 @@ func (b *balance) announce(ctx context.Context) (said []byte, err error) {
 		_ = json.Unmarshal(raw, &n) // of a version that says it in another way: it works all the same
 		known[r] = n
 	}
-	b.learn(known)
+	if b.learn(known) {
+		b.back()
+	}
 	return said, nil
 }
 
-// learn deals everything out anew.
-func (b *balance) learn(known map[string]note) {
+// learn deals everything out anew. It reports whether the server of a component is reached again that nobody reached.
+func (b *balance) learn(known map[string]note) (back bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.retired { // it has asked before it withdrew
-		return
+		return false
 	}
 	if b.known != nil && maps.EqualFunc(b.known, known, func(a, b note) bool {
 		return slices.Equal(a.Carries, b.Carries) && slices.Equal(a.Declines, b.Declines)
 	}) {
-		return
+		return false
 	}
 	if len(b.known) != len(known) {
 		b.log.Info("replicas", "replica", b.replica, "working", len(known))
@@ -164,6 +170,7 @@ func (b *balance) learn(known map[string]note) {
 	}))
 	b.most = (len(components) + len(replicas) - 1) / len(replicas)
 	b.hintAll()
+	return b.mind(components, able)
 }
 
 // alone reports whether no other replica is known to work. b.mu is held.

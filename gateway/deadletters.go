@@ -119,6 +119,7 @@ func (g *Gateway) letter(ctx context.Context, p Partition, d DeadLetter) Letter 
 		}
 	case EntryStanzas:
 		l.Where = "outbox"
+		l.Chat, _ = cutTrace(d.Lane)
 		l.Adapter = AdapterID(strings.TrimPrefix(string(p), string(OutboxPartition(""))))
 	case EntryRaw:
 		l.Where = "webhook"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // account returns a visitor's account, nil when they have none.
@@ -39,7 +40,7 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	}
 	fresh := Account{
 		ID: t.s.Account, Adapter: t.Adapter, User: t.User, Endpoint: done.Endpoint, Secret: done.Secret, Shown: done.Shown,
-		Standing: AccountActive, Agreed: version, Lang: t.Lang, Unmet: true, Shared: t.lined(done.Endpoint),
+		Standing: AccountActive, Why: CauseLinked, Since: time.Now().UTC(), Agreed: version, Lang: t.Lang, Unmet: true, Shared: t.lined(done.Endpoint),
 	}
 	if old := t.meant(have, done.Endpoint); old != nil {
 		fresh.ID, fresh.CreatedAt, fresh.Keys, fresh.Readable, fresh.Paused, fresh.Unmet = old.ID, old.CreatedAt, old.Keys, old.Readable, old.Paused, old.Unmet

@@ -24,6 +24,8 @@ type Config struct {
 	GiveUp time.Duration
 	// AskAfter is the age at which a user is asked before what they wrote still goes out; below 0 never.
 	AskAfter time.Duration
+	// CatchUp is the pace of what is late.
+	CatchUp CatchUp
 	// SendTimeout bounds one call to a platform. It stays below the lease's life, so that a replica that lost its lease
 	// has no call in flight for long.
 	SendTimeout time.Duration
@@ -57,6 +59,7 @@ func (c Config) withDefaults() Config {
 	if c.AskAfter == 0 {
 		c.AskAfter = AskAfter
 	}
+	c.CatchUp = c.CatchUp.withDefaults()
 	if c.SendTimeout <= 0 {
 		c.SendTimeout = 8 * time.Second
 	}
@@ -91,6 +94,8 @@ type Deps struct {
 	Texts   *Texts
 	Log     *slog.Logger
 	Metrics *Metrics
+	// Tracer is told of the way of messages; nil of none.
+	Tracer Tracer
 	// Probe is called at named points of the walks. Fault tests use it to end the process there; nil otherwise.
 	Probe func(point string)
 }
@@ -110,6 +115,7 @@ type Gateway struct {
 	texts     *Texts
 	log       *slog.Logger
 	metrics   *Metrics
+	tracer    Tracer
 	probe     func(string)
 
 	crew      *crew                         // what lanes work on, while Run runs
@@ -138,6 +144,7 @@ type Gateway struct {
 	failed    atomic.Pointer[time.Time]     // when the store did not take an op, by the monotonic clock
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
+	pulse     *pulse                        // when accounts last did something
 	owners    sync.Map                      // partition -> *ownership, for the survey
 	takers    sync.Map                      // partition -> func(Queue, *item) bool: takes an entry from hand to hand (hand.go)
 }
@@ -147,7 +154,7 @@ func New(cfg Config, d Deps) *Gateway {
 	cfg = cfg.withDefaults()
 	g := &Gateway{
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, policy: d.Policy, texts: d.Texts, log: d.Log,
-		metrics: d.Metrics, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
+		metrics: d.Metrics, tracer: d.Tracer, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),
@@ -157,6 +164,7 @@ func New(cfg Config, d Deps) *Gateway {
 	if g.orders = d.Orders; g.orders == nil {
 		g.orders = NewOrders(d.Store, d.Keyring, d.Log)
 	}
+	g.pulse = newPulse()
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
@@ -179,7 +187,7 @@ func New(cfg Config, d Deps) *Gateway {
 func (g *Gateway) Outbox(a AdapterID) *Outbox {
 	return &Outbox{
 		store: g.store, identity: g.identity, adapter: a, part: OutboxPartition(a), balance: g.balance,
-		log: g.log.With("adapter", string(a)), metrics: g.metrics, probe: g.probe,
+		log: g.log.With("adapter", string(a)), metrics: g.metrics, tracer: g.tracer, probe: g.probe,
 	}
 }
 

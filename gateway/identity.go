@@ -12,16 +12,20 @@ import (
 
 // Account is an account as a replica works with it: unsealed, read-only, at most ContactCaching old.
 type Account struct {
-	ID        AccountID       `json:"-"`
-	Adapter   AdapterID       `json:"adapter"`
-	Endpoint  Endpoint        `json:"endpoint"`
-	User      UserID          `json:"user"`
-	Secret    []byte          `json:"secret,omitempty"`
-	Shown     string          `json:"shown,omitempty"`
-	Standing  AccountStanding `json:"standing"`
-	Agreed    int             `json:"agreed"` // Descriptor.Version that the user consented to
-	Lang      string          `json:"lang,omitempty"`
-	CreatedAt time.Time       `json:"created_at"`
+	ID       AccountID       `json:"-"`
+	Adapter  AdapterID       `json:"adapter"`
+	Endpoint Endpoint        `json:"endpoint"`
+	User     UserID          `json:"user"`
+	Secret   []byte          `json:"secret,omitempty"`
+	Shown    string          `json:"shown,omitempty"`
+	Standing AccountStanding `json:"standing"`
+	// Why, Code and Since are what made it stand so, and when; empty where that was before it was kept.
+	Why       StandingCause `json:"why,omitempty"`
+	Code      string        `json:"code,omitempty"`
+	Since     time.Time     `json:"since,omitzero"`
+	Agreed    int           `json:"agreed"` // Descriptor.Version that the user consented to
+	Lang      string        `json:"lang,omitempty"`
+	CreatedAt time.Time     `json:"created_at"`
 	// Paused is until when what comes in waits; zero for not at all.
 	Paused time.Time `json:"paused,omitzero"`
 	// Unmet is true from the registration until its user has asked for the gateway's presence.

@@ -21,8 +21,9 @@ type inWalk struct {
 	inst    Instance
 	account *Account
 	contact *Contact
-	renamed bool // the event told another name than was known
-	fresh   bool // the contact was created by this event, now or in an earlier try
+	renamed bool      // the event told another name than was known
+	due     time.Time // when it may go on although it is late
+	fresh   bool      // the contact was created by this event, now or in an earlier try
 	show    []Rendering
 	maps    []MapEntry
 	after   []MapEntry        // id maps that are written with the end of the walk
@@ -31,8 +32,19 @@ type inWalk struct {
 }
 
 // inStages are the stages of an event, in order.
-var inStages = []func(*inWalk, context.Context) *verdict{
-	(*inWalk).stopped, (*inWalk).resolve, (*inWalk).meet, (*inWalk).quiet, (*inWalk).look, (*inWalk).media, (*inWalk).render, (*inWalk).doubted, (*inWalk).begin, (*inWalk).append,
+var inStages = []stage[inWalk]{
+	{"", (*inWalk).stopped},
+	{"", (*inWalk).server},
+	{SpanResolve, (*inWalk).resolve},
+	{SpanLimit, (*inWalk).catchUp},
+	{"", (*inWalk).meet},
+	{"", (*inWalk).quiet},
+	{"", (*inWalk).look},
+	{SpanMedia, (*inWalk).media},
+	{SpanRender, (*inWalk).render},
+	{"", (*inWalk).doubted},
+	{"", (*inWalk).begin},
+	{SpanOutbox, (*inWalk).append},
 }
 
 // walkIn carries one event.
@@ -40,7 +52,8 @@ func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
 	if it.Kind == EntryRaw {
 		return o.walkRaw(ctx, q, it)
 	}
-	w := &inWalk{o: o, q: q, entry: it.Entry}
+	w := &inWalk{o: o, q: q, entry: it.Entry, due: it.due}
+	defer func() { it.due = w.due }()
 	var err error
 	if it.in != nil {
 		w.in = *it.in
@@ -55,8 +68,15 @@ func (o *ownership) walkIn(ctx context.Context, q Queue, it *item) verdict {
 	case err != nil:
 		return o.storeFailed(ctx, err)
 	}
-	for _, stage := range inStages {
-		if v := stage(w, ctx); v != nil {
+	ctx, s := o.g.walks(ctx, SpanIn, it, w.in.Trace)
+	v := w.walk(ctx)
+	s.End(w.in.Adapter, v.outcome())
+	return v
+}
+
+func (w *inWalk) walk(ctx context.Context) verdict {
+	for _, st := range inStages {
+		if v := st.walk(ctx, w.o.g, w, w.in.Adapter, w.in.Trace); v != nil {
 			return *v
 		}
 	}

@@ -31,7 +31,7 @@ func (w *inWalk) render(ctx context.Context) *verdict {
 	case ContactUpdate:
 		return w.consent(b)
 	case AccountState:
-		if err := w.o.g.standing(ctx, w.account, b.State); err != nil {
+		if err := w.o.g.standing(ctx, w.account, b.State, cause{CausePlatform, b.Reason}); err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}
 	case Call:

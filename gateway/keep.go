@@ -52,6 +52,7 @@ func (g *Gateway) keepOne(ctx context.Context, keeper Keeper, a *Account) error 
 		if ClassOf(err) != ReauthNeeded {
 			return nil
 		}
+		code := refusal(err)
 		now, err := g.identity.reload(ctx, a.ID)
 		if errors.Is(err, ErrNoAccount) || err == nil && !bytes.Equal(now.Secret, a.Secret) {
 			return nil // gone, or linked again meanwhile
@@ -59,7 +60,7 @@ func (g *Gateway) keepOne(ctx context.Context, keeper Keeper, a *Account) error 
 		if err != nil {
 			return err
 		}
-		return g.standing(ctx, now, AccountReauthNeeded)
+		return g.standing(ctx, now, AccountReauthNeeded, code)
 	case secret == nil || bytes.Equal(secret, a.Secret):
 		return nil
 	}

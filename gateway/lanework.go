@@ -66,7 +66,10 @@ func (o *ownership) try(ctx context.Context, l *lane, q Queue, it *item) verdict
 		if v.end != again || v.after > waitInLane {
 			return v
 		}
-		if !sleep(ctx, v.after) {
+		_, s := o.g.span(ctx, SpanWait, it.trace, time.Time{})
+		slept := sleep(ctx, v.after)
+		s.End("", v.outcome())
+		if !slept {
 			return verdict{end: stop}
 		}
 	}

@@ -59,7 +59,7 @@ func (g *Gateway) opensToAll(ctx context.Context, inst Instance, users, told []*
 		if slices.Contains(told, a) {
 			continue
 		}
-		if err := g.takeFor(ctx, inst, a, news); err != nil {
+		if err := g.passOn(ctx, inst, a, news); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (g *Gateway) opensToAll(ctx context.Context, inst Instance, users, told []*
 func (g *Gateway) lineNews(ctx context.Context, inst Instance, line *Account, ev Event) error {
 	if b, ok := ev.Body.(AccountState); ok {
 		g.log.Warn("the line's standing changed", "adapter", string(inst.ID), "standing", string(b.State), "reason", b.Reason)
-		return g.standing(ctx, line, b.State)
+		return g.standing(ctx, line, b.State, cause{CausePlatform, b.Reason})
 	}
 	g.metrics.guests.WithLabelValues(string(inst.ID), "line").Inc()
 	return nil

@@ -57,7 +57,7 @@ var conditions = []Condition{
 
 // parkReasons, accountStandings and places are the other closed sets.
 var (
-	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker, ParkStopped}
+	parkReasons      = []ParkReason{ParkRetry, ParkLimit, ParkReauth, ParkWindow, ParkPause, ParkLate, ParkShare, ParkBreaker, ParkStopped, ParkBacklog, ParkServer}
 	accountStandings = []AccountStanding{
 		AccountActive, AccountExpiring, AccountReauthNeeded, AccountReconsentNeeded, AccountSuspended, AccountWithdrawn, AccountWithdrawalQueued,
 	}

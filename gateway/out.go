@@ -24,20 +24,32 @@ type outWalk struct {
 	lack    Feature   // the last of them, until it is planned without
 	apart   bool      // a reply to what is not known any more, sent as a message of its own
 	maps    []MapEntry
+	due     time.Time // when it may go on although it is late
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
 	carried carried
 	called  func(CallEnd) // tells the breaker of the first call; nil without leave, and once told
 }
 
 // outStages are the stages of an op, in order.
-var outStages = []func(*outWalk, context.Context) *verdict{
-	(*outWalk).stopped, (*outWalk).resolve, (*outWalk).target, (*outWalk).answer, (*outWalk).window, (*outWalk).late, (*outWalk).plan, (*outWalk).rest, (*outWalk).limit, (*outWalk).media, (*outWalk).enter,
-	(*outWalk).send,
+var outStages = []stage[outWalk]{
+	{"", (*outWalk).stopped},
+	{SpanResolve, (*outWalk).resolve},
+	{SpanResolve, (*outWalk).target},
+	{"", (*outWalk).answer},
+	{"", (*outWalk).window},
+	{"", (*outWalk).late},
+	{SpanLimit, (*outWalk).catchUp},
+	{SpanPlan, (*outWalk).plan},
+	{"", (*outWalk).rest},
+	{SpanLimit, (*outWalk).limit},
+	{SpanMedia, (*outWalk).media},
+	{"", (*outWalk).enter},
+	{SpanSend, (*outWalk).send},
 }
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
-	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn}
+	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn, due: it.due}
 	var err error
 	if it.out != nil { // stages write into it: a second try has one of its own
 		w.out, it.out = *it.out, nil
@@ -54,17 +66,19 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	}
 	defer w.putDown()
 	defer func() { w.answered(CallNone) }()
+	ctx, s := o.g.walks(ctx, SpanOut, it, w.out.Trace)
 	v := w.walk(ctx)
+	s.End(w.out.Adapter, v.outcome())
 	if v.end == done {
 		w.learn()
 	}
-	it.turn = v.mine
+	it.turn, it.due = v.mine, w.due
 	return v
 }
 
 func (w *outWalk) walk(ctx context.Context) verdict {
-	for _, stage := range outStages {
-		if v := stage(w, ctx); v != nil {
+	for _, st := range outStages {
+		if v := st.walk(ctx, w.o.g, w, w.out.Adapter, w.out.Trace); v != nil {
 			return *v
 		}
 	}
@@ -101,7 +115,7 @@ func (w *outWalk) resolve(ctx context.Context) *verdict {
 	switch standing := a.StandingUnder(w.inst.Adapter.Descriptor()); standing {
 	case AccountReauthNeeded, AccountReconsentNeeded:
 		// Terms that changed pause what goes out until the user has agreed again; they are told once.
-		if err := w.o.g.standing(ctx, a, standing); err != nil {
+		if err := w.o.g.standing(ctx, a, standing, cause{why: CauseTerms}); err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}
 		return w.parkAccount(ctx)

@@ -47,6 +47,7 @@ type Outbox struct {
 	balance  *balance
 	log      *slog.Logger
 	metrics  *Metrics
+	tracer   Tracer
 	probe    func(point string)
 
 	mu      sync.Mutex
@@ -250,6 +251,7 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 	start := time.Now()
 	if len(stanzas) > 0 {
 		written, err := o.confirm(ctx, w, stanzas)
+		o.trace(ctx, done, start, err)
 		if err != nil {
 			o.mark(entries[len(entries)-1].ID)
 			if alone && written && !errors.Is(err, ErrBlameless) {
@@ -269,6 +271,19 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 		o.metrics.carried(o.adapter, len(stanzas), time.Since(start))
 		return nil
 	}, nil
+}
+
+// trace tells of those of a batch whose way is told of.
+func (o *Outbox) trace(ctx context.Context, batch []Entry, start time.Time, err error) {
+	if o.tracer == nil {
+		return
+	}
+	for _, e := range batch {
+		if _, c := cutTrace(e.Lane); c != "" {
+			_, s := o.tracer.Start(ctx, SpanBarrier, c, start)
+			s.End(o.adapter, taken(err))
+		}
+	}
 }
 
 // confirm writes stanzas and waits until the server has taken them.

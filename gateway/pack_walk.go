@@ -21,6 +21,7 @@ func (o *Outbound) pack() ([]byte, error) {
 	p.moment(o.Op.LastInbound)
 	err := p.opBody(o.Op.Body)
 	p.moment(o.Sent)
+	p.text(string(o.Trace))
 	return p, err
 }
 
@@ -32,7 +33,7 @@ func (o *Outbound) unpack(u *unpacker) {
 	o.Op.ID, o.Op.Chat = OpID(u.text()), u.chat()
 	o.Op.At, o.Op.Lang, o.Op.LastInbound = u.moment(), u.text(), u.moment()
 	o.Op.Body = u.opBody()
-	o.Sent = u.moment()
+	o.Sent, o.Trace = u.moment(), TraceContext(u.text()).bounded()
 }
 
 // pack is the payload of an entry in an `in` queue.
@@ -54,6 +55,7 @@ func (i *Inbound) pack() ([]byte, error) {
 	p.number(ev.Seq)
 	p.text(ev.Lang)
 	err := p.eventBody(ev.Body)
+	p.text(string(i.Trace))
 	return p, err
 }
 
@@ -65,6 +67,7 @@ func (i *Inbound) unpack(u *unpacker) {
 	u.flags(&ev.FromMe)
 	ev.At, ev.Seq, ev.Lang = u.moment(), u.number(), u.text()
 	ev.Body = u.eventBody()
+	i.Trace = TraceContext(u.text()).bounded()
 }
 
 func (p *packer) chat(c Chat) {

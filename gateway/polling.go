@@ -197,7 +197,7 @@ func (s *polls) run(ctx context.Context, id AccountID) {
 		s.g.metrics.pollFails.WithLabelValues(string(s.inst.ID), ClassOf(err).String()).Inc()
 		s.g.log.Warn("polling ended, trying again", "adapter", string(s.inst.ID), "account", string(id), "class", ClassOf(err).String(), "err", err)
 		if se != nil && se.Class == ReauthNeeded && !a.isLine() {
-			if err := s.g.standing(ctx, a, AccountReauthNeeded); err == nil {
+			if err := s.g.standing(ctx, a, AccountReauthNeeded, refusal(err)); err == nil {
 				return
 			}
 		}
@@ -233,6 +233,17 @@ func (in intake) Take(ctx context.Context, events []Event) error {
 	if _, stopped := in.s.g.orders.Stopped(in.s.inst.ID); stopped {
 		return ErrStopped // and asked for again when it goes on
 	}
+	ctx, s := in.s.g.span(ctx, SpanWebhook, "", time.Time{})
+	err := in.take(ctx, events)
+	s.End(in.s.inst.ID, taken(err))
+	if err != nil {
+		return err
+	}
+	in.s.g.metrics.Webhook(in.s.inst.ID, "polled")
+	return nil
+}
+
+func (in intake) take(ctx context.Context, events []Event) error {
 	for _, ev := range events {
 		if ev.Endpoint == "" {
 			ev.Endpoint = in.a.Endpoint
@@ -241,7 +252,6 @@ func (in intake) Take(ctx context.Context, events []Event) error {
 			return err
 		}
 	}
-	in.s.g.metrics.Webhook(in.s.inst.ID, "polled")
 	return nil
 }
 

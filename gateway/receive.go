@@ -30,6 +30,13 @@ func (g *Gateway) Challenge(a AdapterID, r Request) (answer []byte, ok bool) {
 // is understood in part the events are taken, and the whole is kept as a dead letter besides.
 // Any other error than those above means that the platform shall try again (503).
 func (g *Gateway) Receive(ctx context.Context, a AdapterID, r Request) error {
+	ctx, s := g.span(ctx, SpanWebhook, "", time.Time{})
+	err := g.receive(ctx, a, r)
+	s.End(a, taken(err))
+	return err
+}
+
+func (g *Gateway) receive(ctx context.Context, a AdapterID, r Request) error {
 	inst, ok := g.instance(a)
 	hook, is := inst.Adapter.(Webhook)
 	if !ok || !is {

@@ -10,6 +10,7 @@ const (
 	RecordLinks    RecordKind = "links"    // owner u:<user>: the user's accounts per adapter
 	RecordConsent  RecordKind = "consent"  // owner u:<user>: consent receipts; owner x:<adapter>: the texts they are about, by hash
 	RecordAccount  RecordKind = "account"  // owner a:<account>: endpoint, sealed credentials, standing
+	RecordHealth   RecordKind = "health"   // owner a:<account>: when it last heard from its platform, and last reached it
 	RecordContact  RecordKind = "contact"  // owner a:<account>: one packed sealed string per contact
 	RecordEndpoint RecordKind = "endpoint" // owner e:<bucket>: endpoint to account
 	RecordMember   RecordKind = "member"   // owner x:<adapter>: who is registered, for presence at start
@@ -71,6 +72,7 @@ func RetentionTable() []Retention {
 		{RecordLinks, 0, "the user, until they unregister"},
 		{RecordConsent, 0, "the user; proof of consent, exported and erased with them"},
 		{RecordAccount, 0, "the account, until it is unlinked"},
+		{RecordHealth, 0, "the account, until it is unlinked; two times, written once a minute at most"},
 		{RecordContact, 0, "the account, until it is unlinked"},
 		{RecordEndpoint, 0, "the account, until it is unlinked"},
 		{RecordMember, 0, "the user, until they unregister"},

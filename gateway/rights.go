@@ -30,11 +30,17 @@ type ExportedAccount struct {
 	Shown    string          `json:"shown,omitempty"`
 	Called   string          `json:"called,omitempty"`
 	Standing AccountStanding `json:"standing"`
+	Why      StandingCause   `json:"standing_reason,omitempty"`
+	Code     string          `json:"standing_code,omitempty"`
+	Since    time.Time       `json:"standing_since,omitzero"`
 	Agreed   int             `json:"agreed_version"`
 	Lang     string          `json:"lang,omitempty"`
 	Created  time.Time       `json:"created"`
 	Paused   time.Time       `json:"paused_until,omitzero"`
 	Shared   bool            `json:"shared,omitempty"`
+	// LastEvent is when the platform last sent something for it, LastSend when it last took something of it.
+	LastEvent time.Time `json:"last_event,omitzero"`
+	LastSend  time.Time `json:"last_send,omitzero"`
 }
 
 // ExportedContact is a person as one account knows them.
@@ -65,8 +71,16 @@ type exportCursor struct {
 // ErrCursor: a page's next that none has given out.
 var ErrCursor = errors.New("gateway: no such place in the list")
 
-// Holdings returns a user's accounts on all adapters, oldest first.
-func (d *Desk) Holdings(ctx context.Context, user UserID) ([]*Account, error) {
+// Holdings returns a user's accounts on all adapters, oldest first, with how they do.
+func (d *Desk) Holdings(ctx context.Context, user UserID) ([]Holding, error) {
+	accounts, err := d.holdings(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return d.healths(ctx, accounts)
+}
+
+func (d *Desk) holdings(ctx context.Context, user UserID) ([]*Account, error) {
 	var all []*Account
 	for _, id := range slices.Sorted(maps.Keys(d.instances)) {
 		accounts, err := d.cfg.Identity.Of(ctx, id, user)
@@ -82,16 +96,21 @@ func (d *Desk) Holdings(ctx context.Context, user UserID) ([]*Account, error) {
 // Export returns a page of what is held of a user: first accounts and consents, then contacts. An empty next ends it; whoever is
 // interrupted goes on from the last next, and may see a contact twice. ErrNoAccount when nothing is held.
 func (d *Desk) Export(ctx context.Context, user UserID, after string) (page []Exported, next string, err error) {
-	accounts, err := d.Holdings(ctx, user)
+	accounts, err := d.holdings(ctx, user)
 	if err != nil {
 		return nil, "", err
 	}
 	if after != "" {
 		return d.exportContacts(ctx, accounts, after)
 	}
-	for _, a := range accounts {
+	held, err := d.healths(ctx, accounts)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, a := range held {
 		page = append(page, Exported{Kind: "account", Account: &ExportedAccount{
-			a.ID, a.Adapter, a.Shown, a.Called, a.Standing, a.Agreed, a.Lang, a.CreatedAt, a.Paused, a.Shared,
+			a.ID, a.Adapter, a.Shown, a.Called, a.Health.Standing, a.Health.Why, a.Health.Code, a.Health.Since, a.Agreed, a.Lang, a.CreatedAt, a.Paused, a.Shared,
+			a.Health.LastEvent, a.Health.LastSend,
 		}})
 	}
 	consents, err := d.Consents(ctx, user)
@@ -181,7 +200,7 @@ type Erased struct {
 // Erase ends all of a user's registrations and destroys all that is held of them (GDPR article 17): with their keys go the payloads
 // that still lie in queues, dead letters and id maps. Interrupted, it goes on when it is called again. ErrNoAccount when nothing is held.
 func (d *Desk) Erase(ctx context.Context, user UserID) (Erased, error) {
-	accounts, err := d.Holdings(ctx, user)
+	accounts, err := d.holdings(ctx, user)
 	if err != nil {
 		return Erased{}, err
 	}

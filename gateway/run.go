@@ -22,6 +22,7 @@ const handOverMost = 2 * time.Minute
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
 //	    ├─ listen: account changes and wake-ups from other replicas
 //	    ├─ orders.watch, heed: what the operator orders, and what follows from it here
+//	    ├─ keepPulse: writes down when accounts last did something
 //	    └─ survey, census: tell in metrics what waits here, and how accounts stand
 func (g *Gateway) Run(ctx context.Context) {
 	g.crew = newCrew()
@@ -48,7 +49,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	wg.Go(func() { g.heed(ctx) })
 	wg.Go(func() { g.survey(ctx) })
 	wg.Go(func() { g.census(ctx) })
+	wg.Go(func() { g.keepPulse(ctx) })
 	wg.Wait()
+	g.lastPulse(ctx)
 }
 
 // newQueues makes a queue for each of so many workers, which share the depth.

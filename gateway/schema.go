@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// SchemaVersion is the version of the layout of records and queues.
+// SchemaVersion is the version of the layout of records and queues: one more than there are SchemaSteps.
 const SchemaVersion = 1
 
 const ownerGlobal Owner = "g"
@@ -17,6 +17,15 @@ type schema struct {
 	Version int    `json:"version"`
 	Shards  int    `json:"shards"`
 	Master  []byte `json:"master"`
+	// Oldest is the oldest version whose builds work on this store; 0 is Version.
+	Oldest int `json:"oldest,omitempty"`
+	// At is where the step to Version goes on, while it is not done.
+	At *string `json:"at,omitempty"`
+}
+
+// behind reports whether a build that knows a version has to migrate the store before it can work on it.
+func (s schema) behind(known int) bool {
+	return s.Version < known || s.Version == known && s.At != nil
 }
 
 // schemaName is what the record is called, and what the master key is sealed for.
@@ -25,15 +34,24 @@ const schemaName = "schema"
 // ErrNoSchema: the store is empty, and has no keys yet.
 var ErrNoSchema = errors.New("gateway: the store is empty: the first start makes its keys")
 
+// ErrSchemaAhead: a newer Postern has migrated the store to what this one cannot read.
+var ErrSchemaAhead = errors.New("a newer Postern has migrated the store")
+
+// ErrSchemaBehind: an older Postern has written the store.
+var ErrSchemaBehind = errors.New("the store has an older schema: start postern serve of this version once, which migrates it")
+
 // OpenKeyring opens the store's master key with one of keks (KeySize bytes each), making one under the first on a new store. It
-// refuses a store with another number of shards, a newer schema, or another key.
+// refuses a store with another number of shards, an older schema (Migration) or one that is too new, or another key.
 func OpenKeyring(ctx context.Context, r Records, keks ...[]byte) (*Keyring, error) {
 	wraps, err := wrapping(keks)
 	if err != nil {
 		return nil, err
 	}
 	for range 2 {
-		s, _, err := readSchema(ctx, r)
+		s, _, err := readSchema(ctx, r, SchemaVersion)
+		if err == nil && s.behind(SchemaVersion) {
+			return nil, fmt.Errorf("gateway: %w", ErrSchemaBehind)
+		}
 		if err == nil {
 			master, _, err := s.open(wraps)
 			if err != nil {
@@ -45,7 +63,7 @@ func OpenKeyring(ctx context.Context, r Records, keks ...[]byte) (*Keyring, erro
 			return nil, err
 		}
 		// Two replicas may start on an empty store at once: one wins, both read the winner's.
-		s = schema{SchemaVersion, Shards, wraps[0].Seal(schemaName, newKey())}
+		s = schema{Version: SchemaVersion, Shards: Shards, Master: wraps[0].Seal(schemaName, newKey())}
 		if err := s.save(ctx, r, Change{IfAbsent: true}); err != nil && !errors.Is(err, ErrExists) {
 			return nil, fmt.Errorf("gateway: write schema: %w", err)
 		}
@@ -59,7 +77,7 @@ func Wrapped(ctx context.Context, r Records, keks ...[]byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	s, _, err := readSchema(ctx, r)
+	s, _, err := readSchema(ctx, r, SchemaVersion)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +93,7 @@ func Rewrap(ctx context.Context, r Records, keks ...[]byte) error {
 		return err
 	}
 	return settled(func() error {
-		s, was, err := readSchema(ctx, r)
+		s, was, err := readSchema(ctx, r, SchemaVersion)
 		if err != nil {
 			return err
 		}
@@ -103,8 +121,8 @@ func wrapping(keks [][]byte) ([]*DataKey, error) {
 	return out, nil
 }
 
-// readSchema returns the record also as it stands.
-func readSchema(ctx context.Context, r Records) (s schema, raw []byte, err error) {
+// readSchema returns the record also as it stands. It refuses one that a build which knows a version cannot work with.
+func readSchema(ctx context.Context, r Records, known int) (s schema, raw []byte, err error) {
 	got, err := r.Load(ctx, RecordKey{ownerGlobal, RecordSchema, schemaName})
 	if err != nil {
 		return s, nil, fmt.Errorf("gateway: read schema: %w", err)
@@ -116,8 +134,11 @@ func readSchema(ctx context.Context, r Records) (s schema, raw []byte, err error
 		return s, nil, fmt.Errorf("gateway: schema record: %w", err)
 	}
 	switch {
-	case s.Version > SchemaVersion:
-		return s, nil, fmt.Errorf("gateway: store has schema %d, this build knows up to %d: run a newer Postern", s.Version, SchemaVersion)
+	case s.Version > known && (s.Oldest == 0 || s.Oldest > known):
+		return s, nil, fmt.Errorf("gateway: %w: it has schema %d, this build knows up to %d: start that Postern or a newer one; "+
+			"to go back to this one, restore the copy of the store from before the upgrade (deploy/README.md, Upgrade)", ErrSchemaAhead, s.Version, known)
+	case s.Version < 1:
+		return s, nil, errors.New("gateway: the schema record names no version: it is none of Postern's")
 	case s.Shards != Shards:
 		return s, nil, fmt.Errorf("gateway: store has %d shards, this build uses %d: it belongs to another build", s.Shards, Shards)
 	}

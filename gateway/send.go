@@ -182,6 +182,7 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageI
 		}
 		return Sent{}, w.react(ctx, err, try)
 	}
+	w.o.g.pulse.sent(w.account)
 	if sent.At.IsZero() {
 		sent.At = start // a platform that tells of it by a time may do so before its answer is here
 	}
@@ -307,7 +308,7 @@ func (w *outWalk) react(ctx context.Context, err error, try Attempt) *verdict {
 		}
 		return &verdict{end: again, after: wait, why: ParkRetry}
 	case ReauthNeeded:
-		return w.reauth(ctx)
+		return w.reauth(ctx, refusal(se))
 	case WindowClosed:
 		return w.refusedByWindow(ctx)
 	case Unsupported:
@@ -377,7 +378,7 @@ func (w *outWalk) tell(ctx context.Context, purpose string, what Shown, resource
 }
 
 // reauth parks the account's work and tells its user once a day how to go on.
-func (w *outWalk) reauth(ctx context.Context) *verdict {
+func (w *outWalk) reauth(ctx context.Context, c cause) *verdict {
 	if err := w.o.g.store.Fail(ctx, w.o.lease, w.q, w.entry.ID); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
@@ -393,7 +394,7 @@ func (w *outWalk) reauth(ctx context.Context) *verdict {
 	if now.Shared {
 		return w.lineRefused(ctx)
 	}
-	if err := w.o.g.standing(ctx, now, AccountReauthNeeded); err != nil {
+	if err := w.o.g.standing(ctx, now, AccountReauthNeeded, c); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return w.parkAccount(ctx)

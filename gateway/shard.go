@@ -43,13 +43,15 @@ type lane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	in      *Inbound  // decoded early where the platform numbers its events, or never encoded (hand.go)
-	out     *Outbound // never encoded, for the first try
-	panics  int       // tries that panicked
-	found   bool      // at the head of its lane when this replica became the owner, and not tried since: see ownership.found
-	suspect bool      // found, and it was there already once when a process died
-	sent    time.Time // when an op that came back was sent first
-	turn    time.Time // when the op may go under the adapter's limits, once that is known
+	in      *Inbound     // decoded early where the platform numbers its events, or never encoded (hand.go)
+	out     *Outbound    // never encoded, for the first try
+	trace   TraceContext // of the payload, once it was opened
+	panics  int          // tries that panicked
+	found   bool         // at the head of its lane when this replica became the owner, and not tried since: see ownership.found
+	suspect bool         // found, and it was there already once when a process died
+	sent    time.Time    // when an op that came back was sent first
+	due     time.Time    // when it may go on although it is late, once that is known
+	turn    time.Time    // when the op may go under the adapter's limits, once that is known
 }
 
 // ownership is a shard for as long as this replica holds its lease.

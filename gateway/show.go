@@ -27,7 +27,7 @@ func (g *Gateway) show(ctx context.Context, a AdapterID, account *Account, r Ren
 	if err != nil {
 		return fmt.Errorf("%w: %T: %w", errRender, r.What, err)
 	}
-	lane := g.keys.Name("outbox", string(r.To), string(r.From))
+	lane := withTrace(g.keys.Name("outbox", string(r.To), string(r.From)), g.traced(ctx))
 	for n, raw := range stanzas {
 		o := IngestOptions{QueueMax: g.cfg.OutboxMax}
 		if dedupe != "" {

@@ -41,7 +41,7 @@ func (s AccountStanding) becomes(next AccountStanding) bool {
 }
 
 // standing writes an account's new standing, where it becomes that, and tells its user once a day.
-func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) error {
+func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding, c cause) error {
 	inst, ok := g.instance(a.Adapter)
 	if !ok || a.Standing == s {
 		return nil
@@ -54,7 +54,7 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding) e
 	changed := false
 	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { // what a lane knows may be older than a renewal
 		if changed = a.Standing.becomes(s); changed {
-			a.Standing = s
+			a.Standing, a.Why, a.Code, a.Since = s, c.why, c.code, time.Now().UTC()
 		}
 	})
 	if errors.Is(err, ErrNoAccount) {

@@ -185,6 +185,10 @@ const (
 	ParkBreaker ParkReason = "breaker"
 	// ParkStopped: the operator has stopped the adapter.
 	ParkStopped ParkReason = "stopped"
+	// ParkBacklog: it is late, and goes on at a pace.
+	ParkBacklog ParkReason = "backlog"
+	// ParkServer: nobody reaches the XMPP server.
+	ParkServer ParkReason = "server"
 )
 
 // ParkedLane is one parked lane. Until is by the clock of who asked, and goes with its monotonic one: an owner is told how long
@@ -312,7 +316,7 @@ type Signals interface {
 // Replicas tells the processes on one store of each other.
 type Replicas interface {
 	// Announce says that a replica works, for as long as ttl lasts, with a note for the others, and returns the notes of all
-	// that are announced, its own among them.
+	// that are announced, its own among them. No time at all announces nobody, and only asks.
 	Announce(ctx context.Context, replica string, note []byte, ttl time.Duration) (map[string][]byte, error)
 	// Withdraw ends a replica's announcement; without one it is no error.
 	Withdraw(ctx context.Context, replica string) error

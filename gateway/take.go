@@ -51,6 +51,15 @@ func (g *Gateway) addressee(ctx context.Context, inst Instance, e Endpoint) (*Ac
 
 // takeFor takes what happened for one account.
 func (g *Gateway) takeFor(ctx context.Context, inst Instance, a *Account, ev Event) error {
+	err := g.passOn(ctx, inst, a, ev)
+	if err == nil {
+		g.pulse.event(a)
+	}
+	return err
+}
+
+// passOn is takeFor without a word of the platform's behind it.
+func (g *Gateway) passOn(ctx context.Context, inst Instance, a *Account, ev Event) error {
 	alias := accountAlias + Alias(a.ID)
 	if ev.Chat.Contact != "" {
 		var err error

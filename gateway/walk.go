@@ -8,6 +8,8 @@ type Inbound struct {
 	Adapter AdapterID `json:"adapter"`
 	Account AccountID `json:"account"`
 	Alias   Alias     `json:"alias"`
+	// Trace is where its way is told of; empty where it is not.
+	Trace TraceContext `json:"trace,omitempty"`
 }
 
 // Outbound is an op on its way to the platform: the payload of an entry in an `out` queue.
@@ -29,6 +31,8 @@ type Outbound struct {
 	Markable bool `json:"markable,omitempty"`
 	// Sent is when an op that came back (EntryAgain) was sent for the first time.
 	Sent time.Time `json:"sent,omitzero"`
+	// Trace is where its way is told of; empty where it is not.
+	Trace TraceContext `json:"trace,omitempty"`
 }
 
 // Visitor is who talks to the gateway itself, or about whom it decides.

@@ -154,6 +154,7 @@ type rig struct {
 	limits    []gateway.Limit
 	policy    gateway.Policy
 	metrics   *prometheus.Registry
+	tracer    gateway.Tracer
 }
 
 func newRig(t *testing.T, p *platform, cfg gateway.Config) *rig {
@@ -188,7 +189,7 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	r.metrics = prometheus.NewRegistry()
 	metrics := gateway.NewMetrics(r.metrics, []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
-		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Policy: r.policy, Texts: gateway.NewTexts(), Probe: r.probe,
+		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Policy: r.policy, Texts: gateway.NewTexts(), Probe: r.probe, Tracer: r.tracer,
 		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window, Limits: r.limits}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})

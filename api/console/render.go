@@ -18,7 +18,7 @@ var pageFiles embed.FS
 // parsePages reads the templates, each with the frame around it. They are in the program, so that one that cannot be read is a fault of it.
 func parsePages() map[string]*template.Template {
 	frame := template.Must(template.New("frame.tmpl").Funcs(template.FuncMap{
-		"when": when, "ago": ago, "number": count, "tone": tone, "word": inWords,
+		"when": when, "ago": ago, "number": count, "tone": tone, "word": inWords, "cause": cause,
 	}).ParseFS(pageFiles, "pages/frame.tmpl"))
 	out := map[string]*template.Template{}
 	for _, name := range []string{"adapter", "audit", "confirm", "error", "erased", "fidelity", "letters", "overview", "queues", "sign-in", "users", "verify"} {
@@ -177,11 +177,25 @@ func inWords(state any) string {
 	return s
 }
 
+// cause says why an account stands as it does; nothing where that is no news.
+func cause(h gateway.Health) string {
+	if h.Why == gateway.CauseLinked {
+		return ""
+	}
+	w := inWords(h.Why)
+	if h.Code != "" {
+		w += " (" + h.Code + ")"
+	}
+	return w
+}
+
 var wording = map[string]string{
 	"in": "from platforms", "out": "to platforms", "outbox": "to the XMPP server", "webhook": "webhook",
+	"platform": "the platform says so", "credentials": "the platform did not take the credentials", "terms": "the terms have changed",
 	"up": "connected", "standby": "another replica carries it", "connecting": "connecting", "down": "not connected", "refused": "refused by the server", "stopped": "stopped",
 	"active": "active", "expiring": "expires soon", "reauth_needed": "has to sign in again", "reconsent_needed": "has to consent again", "suspended": "suspended by the platform",
 	"withdrawn": "withdrawn", "withdrawal_queued": "withdrawal not confirmed yet",
 	"retry": "the platform fails for now", "limit": "a limit of the platform", "reauth": "the user has to sign in again", "window": "the contact has to write first",
 	"pause": "the user has paused it", "late": "the user is asked whether it still goes out", "share": "the account has its share of memory", "breaker": "the platform's host fails and is left alone",
+	"backlog": "it is late, and goes on at a pace", "server": "the XMPP server is away",
 }

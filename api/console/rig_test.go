@@ -124,16 +124,22 @@ func (o *world) DropLetters(ctx context.Context, f gateway.LetterFilter) (int, e
 	return o.each(ctx, "drop", f)
 }
 
-func (o *world) Holdings(_ context.Context, user gateway.UserID) ([]*gateway.Account, error) {
+func (o *world) Holdings(_ context.Context, user gateway.UserID) ([]gateway.Holding, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if user != romeo {
 		return nil, o.err
 	}
 	made := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	return []*gateway.Account{
-		{ID: "01JA", Adapter: "telegram", User: user, Secret: []byte("hush"), Shown: "+39 333", Standing: gateway.AccountActive, CreatedAt: made, Shared: true},
-		{ID: "01JB", Adapter: "whatsapp", User: user, Standing: gateway.AccountReauthNeeded, CreatedAt: made.Add(time.Hour), Paused: time.Now().Add(time.Hour)},
+	return []gateway.Holding{
+		{
+			Account: &gateway.Account{ID: "01JA", Adapter: "telegram", User: user, Secret: []byte("hush"), Shown: "+39 333", Standing: gateway.AccountActive, CreatedAt: made, Shared: true},
+			Health:  gateway.Health{Standing: gateway.AccountActive, Why: gateway.CauseLinked, Since: made, LastEvent: made.Add(48 * time.Hour)},
+		},
+		{
+			Account: &gateway.Account{ID: "01JB", Adapter: "whatsapp", User: user, Standing: gateway.AccountReauthNeeded, CreatedAt: made.Add(time.Hour), Paused: time.Now().Add(time.Hour)},
+			Health:  gateway.Health{Standing: gateway.AccountReauthNeeded, Why: gateway.CauseRefused, Code: "190", Since: made.Add(72 * time.Hour), LastSend: made.Add(71 * time.Hour)},
+		},
 	}, o.err
 }
 

@@ -18,7 +18,7 @@ type usersView struct {
 	JID       string
 	User      gateway.UserID
 	Wrong     string
-	Accounts  []*gateway.Account
+	Accounts  []gateway.Holding
 	// Again is what was typed into the form of the same name that was refused.
 	Refused string
 

@@ -28,9 +28,15 @@ func (c *accountsCmd) Run(ctx context.Context, io *console) error {
 	if err := c.call(ctx, http.MethodGet, userPath(c.JID, "/accounts"), nil, &got); err != nil {
 		return err
 	}
-	t := table{{"ID", "ADAPTER", "STANDING", "CREATED", "PAUSED UNTIL"}}
+	t := table{{"ID", "ADAPTER", "STANDING", "WHY", "SINCE", "LAST EVENT", "LAST SEND", "CREATED", "PAUSED UNTIL"}}
 	for _, a := range got.Items {
-		t = append(t, []string{string(a.ID), string(a.Adapter), string(a.Standing), moment(a.Created), moment(a.Paused)})
+		why := dash(string(a.Why))
+		if a.Code != "" {
+			why += " (" + a.Code + ")"
+		}
+		t = append(t, []string{
+			string(a.ID), string(a.Adapter), string(a.Standing), why, moment(a.Since), moment(a.LastEvent), moment(a.LastSend), moment(a.Created), moment(a.Paused),
+		})
 	}
 	return c.print(io, got.Items, t)
 }

@@ -6,6 +6,7 @@ import (
 )
 
 var replicaCases = []testCase{
+	{"replicas/can be asked for by who is none", (*kit).replicasAsked},
 	{"replicas/see each other and their notes", (*kit).replicasSee},
 	{"replicas/an announcement runs out", (*kit).replicasRunOut},
 	{"replicas/announcing again keeps it", (*kit).replicasKeep},
@@ -35,6 +36,14 @@ func (k *kit) replicasSee() {
 		want[name] = name
 		k.want("one more", k.announce(name, name, long), want)
 	}
+}
+
+// replicasAsked: who is there may be asked without being among them.
+func (k *kit) replicasAsked() {
+	k.want("nobody", k.announce("r1", "", 0), map[string]string{})
+	k.announce("r2", "b", long)
+	k.want("another", k.announce("r1", "", 0), map[string]string{"r2": "b"})
+	k.want("nor afterwards", k.announce("r2", "b", long), map[string]string{"r2": "b"})
 }
 
 func (k *kit) replicasRunOut() {

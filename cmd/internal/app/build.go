@@ -24,6 +24,7 @@ import (
 	"postern/adapters"
 	"postern/api"
 	"postern/api/console"
+	"postern/cmd/internal/tracing"
 	"postern/gateway"
 	"postern/gateway/memstore"
 	"postern/gateway/redisstore"
@@ -71,6 +72,7 @@ type App struct {
 	renderer xmpp.Renderer
 	asked    *prometheus.CounterVec
 	ready    atomic.Bool
+	tracing  *tracing.Tracer // nil where nobody is told
 
 	storeStats *storeMetrics
 	storeUsage func(context.Context) (used, limit int64, err error) // nil for a store in memory
@@ -259,6 +261,9 @@ func (b *builder) keks() ([][]byte, error) {
 
 // graph makes what works between the store and the listeners.
 func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
+	if err := (gateway.Migration{Store: a.store, Replica: a.replica.id, Log: b.o.Log}).Run(ctx, keks...); err != nil {
+		return err
+	}
 	keys, err := gateway.OpenKeyring(ctx, a.store, keks...)
 	if err != nil {
 		return err
@@ -282,15 +287,19 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	b.texts = texts
 	a.renderer = xmpp.NewRenderer(texts, b.made...)
+	tracer, err := b.tracer(ctx, a)
+	if err != nil {
+		return err
+	}
 	a.gateway = gateway.New(
 		gateway.Config{
-			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
+			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), CatchUp: d.CatchUp.pace(), SendTimeout: d.SendTimeout,
 			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max),
 			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: a.renderer, Texts: texts,
-			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Tracer: tracer, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.orders.Before(a.policy), Orders: a.orders,

@@ -16,6 +16,7 @@ func (a *App) closeStore() {
 }
 
 func (a *App) close() {
+	a.closeTracing()
 	a.closeStore()
 	if a.files != nil {
 		if err := a.files.Close(); err != nil {

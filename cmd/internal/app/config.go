@@ -21,6 +21,7 @@ type Config struct {
 	Access   Access   `yaml:"access"`
 	Operator Operator `yaml:"operator"`
 	Policy   Policy   `yaml:"policy"`
+	Tracing  Tracing  `yaml:"tracing"`
 	// StateDir holds what this replica keeps for itself: its id. Only one process may use it at a time.
 	StateDir string `yaml:"state_dir"`
 	// Adapters by name. The name stands in the webhook's address, in metrics and in the store: renaming one is making a new one.
@@ -124,10 +125,39 @@ type Delivery struct {
 	GiveUp time.Duration `yaml:"give_up"`
 	// AskAfter is the age at which a user is asked whether what they wrote still goes out; 0 never asks.
 	AskAfter time.Duration `yaml:"ask_after"`
+	// CatchUp is the pace of what is late.
+	CatchUp CatchUp `yaml:"catch_up"`
 	// SendTimeout bounds one call to a platform.
 	SendTimeout time.Duration `yaml:"send_timeout"`
 	// Drain bounds each step of an orderly stop.
 	Drain time.Duration `yaml:"drain"`
+}
+
+// Tracing tells the way of messages to a collector, without what is in them or whose they are.
+type Tracing struct {
+	// Endpoint is where an OpenTelemetry collector takes traces (OTLP over HTTP), such as http://127.0.0.1:4318/v1/traces; empty tells nobody.
+	Endpoint string `yaml:"endpoint"`
+	// Sample is which part of all messages is told of, from 0 to 1.
+	Sample float64 `yaml:"sample"`
+}
+
+// CatchUp is the pace at which what waited during an outage goes on.
+type CatchUp struct {
+	// After is the age from which a message is late; 0 lets everything go at once.
+	After time.Duration `yaml:"after"`
+	// PerSecond is how many late messages of an adapter go on in a second in each direction, UserPerSecond how many of them are one
+	// user's.
+	PerSecond     int `yaml:"per_second"`
+	UserPerSecond int `yaml:"user_per_second"`
+}
+
+// pace is CatchUp as the gateway has it: below 0 for never.
+func (c CatchUp) pace() gateway.CatchUp {
+	out := gateway.CatchUp(c)
+	if out.After == 0 {
+		out.After = -1
+	}
+	return out
 }
 
 // askAfter is AskAfter as the gateway has it: below 0 for never.
@@ -237,8 +267,9 @@ func DefaultConfig() Config {
 		Log:    Log{Level: "info", Format: "auto"},
 		Delivery: Delivery{
 			Parallel: 256, LaneMax: 200, ShardMax: 20_000,
-			GiveUp: 24 * time.Hour, AskAfter: gateway.AskAfter, SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
+			GiveUp: 24 * time.Hour, AskAfter: gateway.AskAfter, CatchUp: CatchUp(gateway.DefaultCatchUp()), SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
 		},
+		Tracing:  Tracing{Sample: 0.01},
 		Policy:   Policy{Timeout: 2 * time.Second, Unreachable: "last"},
 		StateDir: "/var/lib/postern",
 	}

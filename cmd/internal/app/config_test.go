@@ -169,11 +169,18 @@ func TestMistakes(t *testing.T) {
 			`21:3: policy.timeout: got 10s, want 100ms to 3s`,
 			`22:3: policy.unreachable: got "maybe", want last, refuse or allow`,
 		}},
+		{"paces and traces", valid + "delivery: {catch_up: {after: 5s, per_second: 0, user_per_second: 2000000}}\ntracing: {endpoint: \"127.0.0.1:4318\", sample: 2}\n", []string{
+			`11:23: delivery.catch_up.after: got 5s, want 0s for no pace, or 1m or more`,
+			`11:34: delivery.catch_up.per_second: got 0, want 1 to 1000000`,
+			`11:49: delivery.catch_up.user_per_second: got 2000000, want 1 to 1000000`,
+			`12:11: tracing.endpoint: want a URL such as http://127.0.0.1:4318/v1/traces`,
+			`12:39: tracing.sample: got 2, want 0 to 1`,
+		}},
 		{"several at once", valid + "log: {level: loud}\ndelivery: {parallel: 0, send_timeout: 1m}\nfoo: 1\n", []string{
 			`11:7: log.level: got "loud", want debug, info, warn or error`,
 			`12:12: delivery.parallel: got 0, want 1 or more`,
 			`12:25: delivery.send_timeout: got 1m0s, want more than 0s and less than 10s`,
-			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, policy, server, state_dir, store)`,
+			`13:1: foo: unknown key (known: access, adapters, delivery, http, log, media, operator, policy, server, state_dir, store, tracing)`,
 		}},
 	}
 	for _, tt := range tests {

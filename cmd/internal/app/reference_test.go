@@ -162,7 +162,7 @@ func kind(t reflect.Type) string {
 		return "text"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64:
 		return "number"
 	case t.Kind() == reflect.Slice:
 		return "list of " + kind(t.Elem())

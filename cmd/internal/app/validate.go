@@ -146,9 +146,18 @@ func (c *Config) judgeRest(j *judge) {
 	}
 	j.want(d.GiveUp >= time.Minute, "delivery.give_up", "got %s, want 1m or more", d.GiveUp)
 	j.want(d.AskAfter == 0 || d.AskAfter >= time.Minute, "delivery.ask_after", "got %s, want 0s for never, or 1m or more", d.AskAfter)
+	u := d.CatchUp
+	j.want(u.After == 0 || u.After >= time.Minute, "delivery.catch_up.after", "got %s, want 0s for no pace, or 1m or more", u.After)
+	j.want(u.PerSecond > 0 && u.PerSecond <= 1e6, "delivery.catch_up.per_second", "got %d, want 1 to 1000000", u.PerSecond)
+	j.want(u.UserPerSecond > 0 && u.UserPerSecond <= 1e6, "delivery.catch_up.user_per_second", "got %d, want 1 to 1000000", u.UserPerSecond)
 	// The lease of a shard lasts 15 s and is renewed every 5 s: a call must not outlive it.
 	j.want(d.SendTimeout > 0 && d.SendTimeout < 10*time.Second, "delivery.send_timeout", "got %s, want more than 0s and less than 10s", d.SendTimeout)
 	j.want(d.Drain > 0, "delivery.drain", "got %s, want more than 0s", d.Drain)
+	if t := c.Tracing; t.Endpoint != "" {
+		at, err := url.Parse(t.Endpoint)
+		j.want(err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != "" && at.User == nil, "tracing.endpoint", "want a URL such as http://127.0.0.1:4318/v1/traces")
+	}
+	j.want(c.Tracing.Sample >= 0 && c.Tracing.Sample <= 1, "tracing.sample", "got %v, want 0 to 1", c.Tracing.Sample)
 	for i, domain := range c.Access.Domains {
 		j.domain(fmt.Sprintf("access.domains.%d", i), domain, "example.org")
 	}

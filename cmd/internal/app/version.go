@@ -19,7 +19,11 @@ type BuildInfo struct {
 	Schema int
 }
 
-// Version reads what the compiler wrote into the program.
+// stamped is a version that the linker wrote into the program, for builds that know it better than the module:
+// go build -ldflags "-X postern/cmd/internal/app.stamped=1.2.3".
+var stamped string
+
+// Version reads what compiler and linker wrote into the program.
 func Version() BuildInfo {
 	v := BuildInfo{Version: "devel", Schema: gateway.SchemaVersion}
 	info, ok := debug.ReadBuildInfo()
@@ -36,6 +40,8 @@ func Version() BuildInfo {
 		}
 	}
 	switch m := info.Main.Version; {
+	case stamped != "":
+		v.Version = stamped
 	case m != "" && m != "(devel)":
 		v.Version = m
 	case len(v.Revision) >= 12:

@@ -92,6 +92,8 @@ func (v *visit) keys(ctx context.Context) {
 		v.found(groupRedis, OK, "the store's key opens this store")
 	case errors.Is(err, gateway.ErrNoSchema):
 		v.found(groupRedis, OK, "the store is empty: the first start makes its keys")
+	case errors.Is(err, gateway.ErrSchemaAhead):
+		v.found(groupRedis, Fault, "%v", err).lost("the gateway does not start").mend("install the version that migrated the store, or a newer one")
 	default:
 		v.found(groupRedis, Fault, "%v", err).lost("the gateway does not start").
 			mend("correct store.key_file, store.redis or store.prefix; without its key a store is lost")

@@ -66,6 +66,7 @@ var ground struct {
 	redis             lazy[*lab.Redis]
 	cluster           lazy[*lab.RedisCluster]
 	binary            lazy[string]
+	newer             lazy[string]
 
 	stages atomic.Int64
 }
@@ -162,14 +163,25 @@ func storeURL(t *testing.T, kind string) string {
 // binary is the program itself, for stories in which a process is ended.
 func binary(t *testing.T) string {
 	t.Helper()
-	return ground.binary.use(t, func(ctx context.Context) (string, error) {
-		path := filepath.Join(ground.dir, "postern")
-		began := time.Now()
-		defer func() { t.Logf("built within %s", time.Since(began).Round(time.Millisecond)) }()
-		out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "postern/cmd/postern").CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("build: %w: %s", err, out)
-		}
-		return path, nil
-	})
+	return ground.binary.use(t, func(ctx context.Context) (string, error) { return build(ctx, t, "postern") })
+}
+
+// newer is the program under another version, for stories of an upgrade.
+func newer(t *testing.T) (program, version string) {
+	t.Helper()
+	const next = "9.9.9-next"
+	return ground.newer.use(t, func(ctx context.Context) (string, error) {
+		return build(ctx, t, "postern-next", "-ldflags", "-X postern/cmd/internal/app.stamped="+next)
+	}), next
+}
+
+func build(ctx context.Context, t *testing.T, name string, flags ...string) (string, error) {
+	path := filepath.Join(ground.dir, name)
+	began := time.Now()
+	defer func() { t.Logf("built within %s", time.Since(began).Round(time.Millisecond)) }()
+	args := append(append([]string{"build", "-o", path}, flags...), "postern/cmd/postern")
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return path, nil
 }

@@ -32,6 +32,7 @@ type pair struct {
 type process struct {
 	*postern
 	file, hook, site string
+	program          string // the build of this source where it is empty
 	signal           func(syscall.Signal)
 }
 
@@ -60,23 +61,17 @@ func (p *process) rewrite(old, with string) {
 // up starts the process and waits until it serves.
 func (p *process) up() {
 	p.t.Helper()
-	p.signal = p.exec(binary(p.t), p.file)
+	program := p.program
+	if program == "" {
+		program = binary(p.t)
+	}
+	p.signal = p.exec(program, p.file)
 	p.said("webhook address told to the platform", 1)
 }
 
 // owns returns how many shards the process has, by its metrics, and whether it leads the component; nothing while it is down.
 func (p *process) owns(ctx context.Context) (shards string, leads bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.site+"/metrics", http.NoBody)
-	if err != nil {
-		return "", false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", false
-	}
-	defer func() { _ = resp.Body.Close() }()
-	all, _ := io.ReadAll(resp.Body) // what is cut off has no such line
-	for line := range strings.Lines(string(all)) {
+	for line := range strings.Lines(p.metrics(ctx)) {
 		line = strings.TrimSpace(line)
 		if n, ok := strings.CutPrefix(line, "postern_shards_owned "); ok {
 			shards = n
@@ -84,6 +79,21 @@ func (p *process) owns(ctx context.Context) (shards string, leads bool) {
 		leads = leads || strings.HasPrefix(line, "postern_leader{") && strings.HasSuffix(line, " 1")
 	}
 	return shards, leads
+}
+
+// metrics is what the process tells; nothing while it is down.
+func (p *process) metrics(ctx context.Context) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.site+"/metrics", http.NoBody)
+	if err != nil {
+		return ""
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = resp.Body.Close() }()
+	all, _ := io.ReadAll(resp.Body) // what is cut off lacks a line
+	return string(all)
 }
 
 // preparePair makes two processes behind a load balancer, and starts neither.
@@ -165,12 +175,21 @@ func balance(t *testing.T, addr string, targets ...string) {
 	})
 }
 
-// TestRollingRestart restarts one of two processes after the other, in the middle of traffic both ways. What the one owned is
-// with the other at once, and nothing is lost in silence, comes twice or out of order.
-func TestRollingRestart(t *testing.T) {
+// version is the one that the running process says it has.
+func (p *process) version(ctx context.Context) string {
+	_, rest, _ := strings.Cut(p.metrics(ctx), "postern_build_info{")
+	_, rest, _ = strings.Cut(rest, `version="`)
+	version, _, _ := strings.Cut(rest, `"`)
+	return version
+}
+
+// TestRollingUpgrade gives one of two processes after the other a newer program, in the middle of traffic both ways. What the one owned is
+// with the other at once, both programs work side by side, and nothing is lost in silence, comes twice or out of order.
+func TestRollingUpgrade(t *testing.T) {
 	processes(t, func(s *stage) {
 		p := preparePair(s)
 		p.start()
+		next, version := newer(s.T)
 		c := s.member("romeo")
 		jid := s.befriend(c, "nurse")
 		s.talks(c, jid, "nurse")
@@ -180,10 +199,14 @@ func TestRollingRestart(t *testing.T) {
 			talk.on(24)
 			p.leaves(x.goes, x.stays)
 			talk.on(12)
+			x.goes.program = next
 			x.goes.up()
 			began := time.Now()
 			p.shares(p.first, p.second)
 			p.Logf("the process that came back has its share %s after its start", time.Since(began).Round(time.Millisecond))
+			if got := x.goes.version(p.ctx); got != version {
+				p.Errorf("it is of version %q, want %q", got, version)
+			}
 			talk.on(12)
 		}
 		lines := talk.end()

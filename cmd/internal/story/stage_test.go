@@ -45,6 +45,8 @@ type stage struct {
 
 	store, prefix string // URL of the store, and what keys begin with
 
+	collector *traces // of a story that is traced
+
 	*sandbox
 	*postern
 }
