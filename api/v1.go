@@ -100,6 +100,7 @@ func (v v1) routes(r chi.Router) {
 	operator.Post("/adapters/{name}/start", v.answer(v.startAdapter))
 	admin := r.With(g.needs(gateway.RoleAdmin))
 	admin.Get("/users/{jid}/export", v.answer(v.export))
+	admin.Get("/users/{jid}/deeds", v.answer(v.deeds))
 	admin.Delete("/users/{jid}", v.answer(v.erase))
 	admin.Get("/policy", v.answer(v.policy))
 	admin.Get("/blocks", v.answer(v.blocks))

@@ -18,6 +18,10 @@ type Users interface {
 	// Export and Erase return gateway.ErrNoAccount where nothing is held, Export gateway.ErrCursor for a place that is none.
 	Export(ctx context.Context, user gateway.UserID, after string) (page []gateway.Exported, next string, err error)
 	Erase(ctx context.Context, user gateway.UserID) (gateway.Erased, error)
+	// WriteDeed writes down what is about to be done about a user, and keeps with them what shows that the line is about them; Deeds
+	// returns those lines.
+	WriteDeed(ctx context.Context, actor, action, object string, user gateway.UserID) error
+	Deeds(ctx context.Context, user gateway.UserID) ([]gateway.Deed, error)
 }
 
 // user is whom the address names.
@@ -68,6 +72,18 @@ func (v v1) export(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return ExportView{gateway.ExportSchema, page, next}, nil
+}
+
+func (v v1) deeds(r *http.Request) (any, error) {
+	user, err := v.user(r)
+	if err != nil {
+		return nil, err
+	}
+	all, err := v.Users.Deeds(r.Context(), user)
+	if err != nil {
+		return nil, err
+	}
+	return DeedsView{append([]gateway.Deed{}, all...)}, nil
 }
 
 func (v v1) erase(r *http.Request) (any, error) {

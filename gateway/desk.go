@@ -37,6 +37,7 @@ type Desk struct {
 	log       *slog.Logger
 	instances map[AdapterID]Instance
 	flows     []flow
+	audit     *Audit
 	operator  atomic.Pointer[operator]
 }
 
@@ -53,7 +54,7 @@ func (d *Desk) SetOperator(name string, contacts map[string][]string) {
 
 // NewDesk returns a desk for the configured instances.
 func NewDesk(cfg DeskConfig) *Desk {
-	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}}
+	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}, audit: NewAudit(cfg.Store, cfg.Keyring)}
 	d.SetOperator(cfg.Operator, nil)
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)

@@ -25,6 +25,16 @@ func unblockFlow(d *Desk) flow {
 
 // block keeps a contact away from the visitor, here and, where it takes that, on the platform. What is here works at once.
 func (d *Desk) block(ctx context.Context, t *turn, h hit, on bool) (outcome, error) {
+	if h.contact.Blocked != on { // said again it changes nothing
+		note := d.deedOften // who unblocks can block as often, and is never kept from that
+		action := deedUnblock
+		if on {
+			note, action = d.deed, deedBlock
+		}
+		if err := note(ctx, t.Visitor, action); err != nil {
+			return outcome{}, err
+		}
+	}
 	h, err := d.change(ctx, h, func(c *Contact) { c.Blocked = on })
 	if err != nil {
 		return outcome{}, err
@@ -96,6 +106,9 @@ func reportFlow(d *Desk) flow {
 
 // report passes a complaint on, or says who takes complaints where the platform does not.
 func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]string) (outcome, error) {
+	if err := d.deedOften(ctx, t.Visitor, deedReport); err != nil {
+		return outcome{}, err
+	}
 	out := outcome{}
 	if answers["block"] == "true" {
 		var err error

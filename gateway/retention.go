@@ -30,6 +30,7 @@ const (
 	RecordAudit    RecordKind = "audit"    // owner audit: the operator's audit log, by number
 	RecordStop     RecordKind = "stop"     // owner orders: an adapter that the operator has stopped, and a stamp that changes with every order
 	RecordBlock    RecordKind = "block"    // owner orders: a user or domain that the operator has blocked
+	RecordDeed     RecordKind = "deed"     // owner u:<user>: the salt of a line of the audit log that is about the user, by the line's number
 	RecordPicture  RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -82,6 +83,7 @@ func RetentionTable() []Retention {
 		{RecordLinking, LinkingTTL, "so that a platform keeps what it sends for an account that is about to exist"},
 		{RecordToken, 0, "the operator; hashes of secrets"},
 		{RecordAudit, 0, "the operator; proof of what was done, which names no user"},
+		{RecordDeed, 0, "the user; salts by which alone lines of the audit log can be shown to be about them"},
 		{RecordStop, 0, "the operator, until the adapter is started again"},
 		{RecordBlock, 0, "the operator, until the block is taken back; names a user or a domain, and stays when the user is erased"},
 		{RecordUnlink, 0, "a withdrawal under way"},

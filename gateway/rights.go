@@ -16,11 +16,13 @@ const ExportSchema = "postern-export/1"
 
 // Exported is one thing that the gateway holds of a user (GDPR articles 15 and 20). Exactly one field but Kind is set.
 type Exported struct {
-	// Kind is account, contact or consent.
+	// Kind is account, contact, consent or deed. Whoever reads an export skips kinds that they do not know.
 	Kind    string           `json:"kind"`
 	Account *ExportedAccount `json:"account,omitempty"`
 	Contact *ExportedContact `json:"contact,omitempty"`
 	Consent *ExportedConsent `json:"consent,omitempty"`
+	// Deed is a line of the audit log about the user, with the salt that shows it.
+	Deed *Deed `json:"deed,omitempty"`
 }
 
 // ExportedAccount is a registration. Credentials are left out: they open the platform, not what is held here.
@@ -79,7 +81,7 @@ func (d *Desk) Holdings(ctx context.Context, user UserID) ([]*Account, error) {
 	return all, nil
 }
 
-// Export returns a page of what is held of a user: first accounts and consents, then contacts. An empty next ends it; whoever is
+// Export returns a page of what is held of a user: first accounts, consents and deeds, then contacts. An empty next ends it; whoever is
 // interrupted goes on from the last next, and may see a contact twice. ErrNoAccount when nothing is held.
 func (d *Desk) Export(ctx context.Context, user UserID, after string) (page []Exported, next string, err error) {
 	accounts, err := d.Holdings(ctx, user)
@@ -100,6 +102,13 @@ func (d *Desk) Export(ctx context.Context, user UserID, after string) (page []Ex
 	}
 	for _, c := range consents {
 		page = append(page, Exported{Kind: "consent", Consent: &ExportedConsent{c, c.Text}})
+	}
+	deeds, err := d.Deeds(ctx, user)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, e := range deeds {
+		page = append(page, Exported{Kind: "deed", Deed: &e})
 	}
 	if len(page) == 0 {
 		return nil, "", ErrNoAccount
@@ -199,11 +208,15 @@ func (d *Desk) Erase(ctx context.Context, user UserID) (Erased, error) {
 	for len(accounts) > 0 {
 		v := Visitor{Adapter: accounts[0].Adapter, User: user, Lang: accounts[0].Lang}
 		accounts = slices.DeleteFunc(accounts, func(a *Account) bool { return a.Adapter == v.Adapter })
-		reply, err := d.Remove(ctx, v)
+		_, t, err := d.enter(ctx, v, NodeUnregister)
 		if err != nil {
 			return out, err
 		}
-		out.Show[v.Adapter] = reply.After
+		ended, err := d.end(ctx, t, t.accounts)
+		if err != nil {
+			return out, err
+		}
+		out.Show[v.Adapter] = ended.after
 		pending, err := d.leaving(ctx, v)
 		if err != nil {
 			return out, err

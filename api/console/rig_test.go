@@ -35,6 +35,7 @@ const (
 type world struct {
 	mu      sync.Mutex
 	letters []gateway.Letter
+	audit   *gateway.Audit
 	did     []string
 	err     error
 }
@@ -143,6 +144,13 @@ func (o *world) Erase(_ context.Context, user gateway.UserID) (gateway.Erased, e
 	return gateway.Erased{Accounts: 2, Pending: 1}, o.note("erase %s", user)
 }
 
+func (o *world) WriteDeed(ctx context.Context, actor, action, object string, user gateway.UserID) error {
+	_, _, err := o.audit.AddAbout(ctx, actor, action, object, user)
+	return err
+}
+
+func (*world) Deeds(context.Context, gateway.UserID) ([]gateway.Deed, error) { return nil, nil }
+
 // letter makes one that died some minutes ago.
 func letter(n int, adapter gateway.AdapterID, where, what, code, text string) gateway.Letter {
 	at := time.Now().Add(-time.Duration(n) * time.Hour)
@@ -199,6 +207,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	g.tokens, g.audit = gateway.NewTokens(g.store, keys), gateway.NewAudit(g.store, keys)
+	g.world.audit = g.audit
 	for _, role := range gateway.Roles() {
 		if g.secret[role], err = g.tokens.Create(t.Context(), string(role), role, 0); err != nil {
 			t.Fatal(err)
