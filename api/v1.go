@@ -49,6 +49,7 @@ type Control struct {
 	Users      Users
 	Audit      Audit
 	Orders     Orders
+	Cases      Cases
 	Instances  []gateway.Instance
 	// ParseUser reads a bare JID (RFC 7622).
 	ParseUser func(string) (gateway.UserID, error)
@@ -90,11 +91,14 @@ func (v v1) routes(r chi.Router) {
 	viewer.Get("/adapters", v.answer(v.adapters))
 	viewer.Get("/queues", v.answer(v.queues))
 	viewer.Get("/dead-letters", v.answer(v.letters))
+	viewer.Get("/cases", v.answer(v.cases))
+	viewer.Get("/cases/{id}", v.answer(v.showCase))
 	operator := r.With(g.needs(gateway.RoleOperator))
 	operator.Post("/dead-letters/replay", v.answer(v.replayLetters))
 	operator.Post("/dead-letters/drop", v.answer(v.dropLetters))
 	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
 	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
+	operator.Post("/cases/{id}/decision", v.answer(v.decide))
 	operator.Get("/users/{jid}/accounts", v.answer(v.accounts))
 	operator.Post("/adapters/{name}/stop", v.answer(v.stopAdapter))
 	operator.Post("/adapters/{name}/start", v.answer(v.startAdapter))
@@ -151,6 +155,14 @@ func (v v1) refuse(w http.ResponseWriter, err error) {
 	}
 	if errors.Is(err, gateway.ErrNotFound) {
 		refuse(w, http.StatusNotFound, "It is not there, or not there any more.")
+		return
+	}
+	if errors.Is(err, gateway.ErrCaseState) {
+		refuse(w, http.StatusConflict, "It is decided already, and does not wait for a decision.")
+		return
+	}
+	if errors.Is(err, gateway.ErrCaseContact) {
+		refuse(w, http.StatusConflict, "The contact is not there any more and cannot be blocked: decide otherwise.")
 		return
 	}
 	if errors.Is(err, gateway.ErrFull) {

@@ -153,7 +153,7 @@ func newControl(t *testing.T) *control {
 	}
 	c.Handler = Admin(AdminConfig{
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-		Control: &Control{Guard: NewGuard(c.tokens, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops, c.audit}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
+		Control: &Control{Guard: NewGuard(c.tokens, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops, c.audit}, Cases: users{c.ops, c.audit}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
 			{ID: "one", Name: "One", Component: "one.example.org", Adapter: &gatewaytest.Adapter{}},
 		}},
 	})

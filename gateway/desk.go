@@ -65,7 +65,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	}
 	d.flows = []flow{
 		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
-		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
+		blockFlow(d), unblockFlow(d), reportFlow(d), appealFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
 		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
 	}
 	return d
@@ -85,6 +85,7 @@ const (
 	NodeBlock      = "block"
 	NodeUnblock    = "unblock"
 	NodeReport     = "report"
+	NodeAppeal     = "appeal"
 	NodeMute       = "mute"
 	NodeUnmute     = "unmute"
 	NodePause      = "pause"

@@ -35,6 +35,11 @@ func (d *Desk) block(ctx context.Context, t *turn, h hit, on bool) (outcome, err
 			return outcome{}, err
 		}
 	}
+	return d.setBlocked(ctx, t, h, on)
+}
+
+// setBlocked is block at whosever wish.
+func (d *Desk) setBlocked(ctx context.Context, t *turn, h hit, on bool) (outcome, error) {
 	h, err := d.change(ctx, h, func(c *Contact) { c.Blocked = on })
 	if err != nil {
 		return outcome{}, err
@@ -104,14 +109,14 @@ func reportFlow(d *Desk) flow {
 		}, d.report)
 }
 
-// report passes a complaint on, or says who takes complaints where the platform does not.
+// report makes a case of a complaint, and passes it on, or says who takes complaints where the platform does not.
 func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]string) (outcome, error) {
-	if err := d.deedOften(ctx, t.Visitor, deedReport); err != nil {
+	opened, err := d.openCase(ctx, t, h, answers)
+	if err != nil {
 		return outcome{}, err
 	}
 	out := outcome{}
 	if answers["block"] == "true" {
-		var err error
 		if out, err = d.block(ctx, t, h, true); err != nil {
 			return outcome{}, err
 		}
@@ -124,6 +129,8 @@ func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]st
 	if err != nil {
 		return outcome{}, err
 	}
+	d.noteCase(ctx, opened.ID, told)
+	out.text = lines(d.say(t.Visitor, textCaseOpened, opened.ID), out.text)
 	switch told {
 	case moderationDone:
 		out.text = lines(d.say(t.Visitor, textReported, d.short(t, h), d.platform(t.Visitor)), out.text)

@@ -24,7 +24,6 @@ const (
 	deedGiven    = "account.given" // about the old one
 	deedBlock    = "contact.block"
 	deedUnblock  = "contact.unblock"
-	deedReport   = "contact.report"
 )
 
 // Deed is a line of the audit log about a user, with the salt that shows that it is. Salts are kept sealed under the user's own key and

@@ -53,6 +53,7 @@ type cli struct {
 	Block       blockCmd       `cmd:"" help:"Let a user, or all of a domain, not use the gateway."`
 	Unblock     unblockCmd     `cmd:"" help:"Take a block back."`
 	Blocks      blocksCmd      `cmd:"" help:"List who is blocked."`
+	Cases       casesCmd       `cmd:"" help:"List what users reported, and decide it."`
 	Accounts    accountsCmd    `cmd:"" help:"List a user's accounts."`
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`

@@ -297,7 +297,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{
-		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
+		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Cases: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
 		Orders: a.orders, Instances: b.made, ParseUser: parseUser, ParseDomain: parseDomain,
 	}
 	return b.components(a, texts)
