@@ -35,6 +35,7 @@ const (
 type world struct {
 	mu      sync.Mutex
 	letters []gateway.Letter
+	cases   []*gateway.Case
 	audit   *gateway.Audit
 	did     []string
 	err     error
@@ -215,7 +216,7 @@ func newRig(t *testing.T) *rig {
 	}
 	log := slog.New(slog.DiscardHandler)
 	control := &api.Control{
-		Guard: api.NewGuard(g.tokens, log), Operations: g.world, Users: g.world, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
+		Guard: api.NewGuard(g.tokens, log), Operations: g.world, Users: g.world, Cases: reports{g.world}, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
 		Instances: []gateway.Instance{
 			{ID: "telegram", Name: "Telegram", Component: "telegram.example.org", Adapter: adapter("Telegram", gateway.ModeCleartext, all)},
 			{ID: "whatsapp", Name: "WhatsApp " + hostile, Component: "whatsapp.example.org", Adapter: adapter("WhatsApp", gateway.ModeTerminate, some)},
