@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -130,8 +129,7 @@ func (d *Desk) tellDecision(c *Case) []Rendering {
 	t := &turn{Visitor: v, inst: inst}
 	text := lines(d.say(v, textCaseDecided, c.ID, c.about(inst), d.say(v, textCaseDecision+TextKey(last.Decision))), d.say(v, textCaseReasons, last.Reasons))
 	if until := c.AppealUntil(); !until.IsZero() {
-		word, _, _ := strings.Cut(d.say(v, textAppealWords), "|")
-		text = lines(text, d.say(v, textCaseMayAppeal, until.Format(time.DateOnly), word, inst.Component))
+		text = lines(text, d.say(v, textCaseMayAppeal, until.Format(time.DateOnly), inst.Component))
 	} else {
 		text = lines(text, d.say(v, textCaseFinal))
 	}

@@ -76,7 +76,7 @@ func TestCase(t *testing.T) {
 		}
 		now, told := c.decide(k.ID, gateway.NoAction, "A gesture is no abuse.")
 		want := fmt.Sprintf("romeo@example.org: case-%s-1: Case %s, your report about Tybalt: the operator does nothing about it.\n\nReasons: A gesture is no abuse.\n\n"+
-			"If you disagree, you may appeal once, until %s: write \"appeal\" to wall.example.org.", k.ID, k.ID, time.Now().UTC().Add(gateway.AppealFor).Format(time.DateOnly))
+			"If you disagree, you may appeal once, until %s: send \"appeal\" to wall.example.org.", k.ID, k.ID, time.Now().UTC().Add(gateway.AppealFor).Format(time.DateOnly))
 		if diff := cmp.Diff(want, told); diff != "" || now.State() != gateway.CaseDecided {
 			t.Errorf("%s: %s", now.State(), diff)
 		}
@@ -140,7 +140,7 @@ func TestCaseLanguage(t *testing.T) {
 	if k.Platform != gateway.CaseNoWay {
 		t.Errorf("platform: got %s", k.Platform)
 	}
-	if _, told := c.decide(k.ID, gateway.Forwarded, "Al Comune."); !strings.Contains(told, "der Betreiber hat sie an die weitergegeben") || !strings.Contains(told, "Gründe: Al Comune.") || !strings.Contains(told, "„einspruch“") {
+	if _, told := c.decide(k.ID, gateway.Forwarded, "Al Comune."); !strings.Contains(told, "der Betreiber hat sie an die weitergegeben") || !strings.Contains(told, "Gründe: Al Comune.") || !strings.Contains(told, "\"einspruch\"") {
 		t.Errorf("got %q", told)
 	}
 }

@@ -23,6 +23,8 @@ type DeskConfig struct {
 	Policy Policy
 	// Orders says which adapters are stopped; nil stops none.
 	Orders *Orders
+	// Files puts a user's export where they fetch it; nil, or no place for files: it comes as text.
+	Files Files
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
 	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.
@@ -66,7 +68,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	d.flows = []flow{
 		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
 		blockFlow(d), unblockFlow(d), reportFlow(d), appealFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
-		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
+		moveFlow(d), claimFlow(d), exportFlow(d), unregisterFlow(d), helpFlow(d),
 	}
 	return d
 }
@@ -90,6 +92,7 @@ const (
 	NodeUnmute     = "unmute"
 	NodePause      = "pause"
 	NodeResume     = "resume"
+	NodeExport     = "export"
 	NodeMove       = "move"
 	NodeClaim      = "claim"
 	NodeInvite     = "invite"

@@ -54,7 +54,7 @@ func TestCases(t *testing.T) {
 		n := c.Count()
 		s.does(operator, "cases", "decide", id, "--decision", "no_action", "--reasons", "Nurses do.")
 		told := s.see(c, n, "decision", func(m *user.Stanza) bool { return m.From == s.gw && strings.Contains(m.Body, id) })
-		if !strings.Contains(told.Body, "Reasons: Nurses do.") || !strings.Contains(told.Body, `write "appeal" to `+s.gw) {
+		if !strings.Contains(told.Body, "Reasons: Nurses do.") || !strings.Contains(told.Body, `send "appeal" to `+s.gw) {
 			s.Errorf("the user was told %q", told.Body)
 		}
 		if _, errs, ok := s.command("", operator, "cases", "decide", id, "--decision", "forwarded", "--reasons", "x"); ok || !strings.Contains(errs, "decided already") {
