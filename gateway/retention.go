@@ -33,6 +33,7 @@ const (
 	RecordDeed      RecordKind = "deed"     // owner u:<user>: the salt of a line of the audit log that is about the user, by the line's number
 	RecordCase      RecordKind = "case"     // owner u:<user>: a report of theirs, and what was decided
 	RecordCaseEntry RecordKind = "caselist" // owner cases: where a case is, and how far it got, by its id
+	RecordLedger    RecordKind = "ledger"   // owner ledger: what platforms did with what they were asked, by day
 	RecordPicture   RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -61,6 +62,7 @@ const (
 	LateTTL        = 24 * time.Hour       // a question about late messages, and its answer
 	PictureTTL     = 30 * 24 * time.Hour  // a contact's picture; the platform is asked for it again when it has gone
 	FileTTL        = 20 * time.Hour       // how long the same file is not moved again; platforms keep what was uploaded for a day at least
+	LedgerTTL      = 400 * 24 * time.Hour // a day of the ledger
 	CaseTTL        = 365 * 24 * time.Hour // a report, from when it was made
 	ContactCaching = 30 * time.Second     // how long a replica believes what it read of an account
 )
@@ -89,6 +91,7 @@ func RetentionTable() []Retention {
 		{RecordDeed, 0, "the user; salts by which alone lines of the audit log can be shown to be about them"},
 		{RecordCase, CaseTTL, "the user; what they reported, what the operator decided and why, what they said against it"},
 		{RecordCaseEntry, 0, "the case, which it is in the list for; names of keys alone, gone with it"},
+		{RecordLedger, LedgerTTL, "the operator; counts, times and outages of platforms, nothing of anybody"},
 		{RecordStop, 0, "the operator, until the adapter is started again"},
 		{RecordBlock, 0, "the operator, until the block is taken back; names a user or a domain, and stays when the user is erased"},
 		{RecordUnlink, 0, "a withdrawal under way"},

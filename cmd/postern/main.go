@@ -58,6 +58,7 @@ type cli struct {
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
+	Evidence    evidenceCmd    `cmd:"" help:"Write and check signed evidence of what platforms did with what they were asked."`
 	Keys        keysCmd        `cmd:"" help:"Change the key that opens the store."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 

@@ -66,6 +66,7 @@ type App struct {
 	console *console.Console
 	policy  *rulebook
 	orders  *gateway.Orders
+	ledger  *gateway.Ledger
 	proxies atomic.Pointer[[]netip.Prefix]
 
 	renderer xmpp.Renderer
@@ -282,6 +283,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	identity, texts, d := gateway.NewIdentity(a.store, keys), gateway.NewTexts(), b.cfg.Delivery
 	b.texts = texts
 	a.renderer = xmpp.NewRenderer(texts, b.made...)
+	a.ledger = gateway.NewLedger(a.store, keys, b.o.Log)
 	a.gateway = gateway.New(
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), SendTimeout: d.SendTimeout,
@@ -290,7 +292,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: a.renderer, Texts: texts,
-			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Probe: b.faults.probe,
+			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Ledger: a.ledger, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.orders.Before(a.policy), Orders: a.orders,
