@@ -99,7 +99,7 @@ func (c Control) ExportUser(ctx context.Context, actor string, user gateway.User
 		return nil, "", err
 	}
 	if after == "" { // once for all pages
-		_, _, err = c.Audit.AddAbout(ctx, actor, "user.export", "", user)
+		err = c.Users.WriteDeed(ctx, actor, "user.export", "", user)
 	}
 	return page, next, err
 }

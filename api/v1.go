@@ -51,6 +51,7 @@ type Control struct {
 	Users      Users
 	Audit      Audit
 	Orders     Orders
+	Cases      Cases
 	Instances  []gateway.Instance
 	// ParseUser reads a bare JID (RFC 7622).
 	ParseUser func(string) (gateway.UserID, error)
@@ -92,11 +93,14 @@ func (v v1) routes(r chi.Router) {
 	viewer.Get("/adapters", v.answer(v.adapters))
 	viewer.Get("/queues", v.answer(v.queues))
 	viewer.Get("/dead-letters", v.answer(v.letters))
+	viewer.Get("/cases", v.answer(v.cases))
+	viewer.Get("/cases/{id}", v.answer(v.showCase))
 	operator := r.With(g.needs(gateway.RoleOperator))
 	operator.Post("/dead-letters/replay", v.answer(v.replayLetters))
 	operator.Post("/dead-letters/drop", v.answer(v.dropLetters))
 	operator.Post("/dead-letters/{partition}/{entry}/replay", v.answer(v.replayLetter))
 	operator.Delete("/dead-letters/{partition}/{entry}", v.answer(v.dropLetter))
+	operator.Post("/cases/{id}/decision", v.answer(v.decide))
 	operator.Get("/users/{jid}/accounts", v.answer(v.accounts))
 	operator.Get("/users/{jid}/chats", v.answer(v.chats))
 	operator.Get("/users/{jid}/invites", v.answer(v.invites))
@@ -105,6 +109,7 @@ func (v v1) routes(r chi.Router) {
 	operator.Post("/adapters/{name}/start", v.answer(v.startAdapter))
 	admin := r.With(g.needs(gateway.RoleAdmin))
 	admin.Get("/users/{jid}/export", v.answer(v.export))
+	admin.Get("/users/{jid}/deeds", v.answer(v.deeds))
 	admin.Delete("/users/{jid}", v.answer(v.erase))
 	admin.Get("/policy", v.answer(v.policy))
 	admin.Get("/blocks", v.answer(v.blocks))
@@ -158,6 +163,14 @@ func (v v1) refuse(w http.ResponseWriter, err error) {
 	}
 	if errors.Is(err, gateway.ErrNotFound) {
 		refuse(w, http.StatusNotFound, "It is not there, or not there any more.")
+		return
+	}
+	if errors.Is(err, gateway.ErrCaseState) {
+		refuse(w, http.StatusConflict, "It is decided already, and does not wait for a decision.")
+		return
+	}
+	if errors.Is(err, gateway.ErrCaseContact) {
+		refuse(w, http.StatusConflict, "The contact is not there any more and cannot be blocked: decide otherwise.")
 		return
 	}
 	if errors.Is(err, gateway.ErrFull) {

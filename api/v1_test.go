@@ -74,7 +74,10 @@ func (o *operations) DropLetters(_ context.Context, f gateway.LetterFilter) (int
 }
 
 // users are a desk that holds something of romeo alone.
-type users struct{ *operations }
+type users struct {
+	*operations
+	audit *gateway.Audit
+}
 
 const romeo gateway.UserID = "romeo@example.org"
 
@@ -135,6 +138,18 @@ func (u users) Chats(_ context.Context, user gateway.UserID, only gateway.Accoun
 	}, "", u.err
 }
 
+func (u users) WriteDeed(ctx context.Context, actor, action, object string, user gateway.UserID) error {
+	_, _, err := u.audit.AddAbout(ctx, actor, action, object, user)
+	return err
+}
+
+func (u users) Deeds(_ context.Context, user gateway.UserID) ([]gateway.Deed, error) {
+	if user != romeo {
+		return nil, u.err
+	}
+	return []gateway.Deed{{AuditEntry: gateway.AuditEntry{Seq: 3, Actor: gateway.ActorUser, Action: "contact.block", Object: "one", Subject: "c0"}, Salt: "s4lt"}}, u.err
+}
+
 // control is the operator's side over a store in memory, with a token of each role.
 type control struct {
 	*testing.T
@@ -175,7 +190,7 @@ func newControl(t *testing.T) *control {
 	}
 	c.Handler = Admin(AdminConfig{
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-		Control: &Control{Guard: NewGuard(c.tokens, trusted, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
+		Control: &Control{Guard: NewGuard(c.tokens, trusted, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops, c.audit}, Cases: users{c.ops, c.audit}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
 			{ID: "one", Name: "One", Component: "one.example.org", Adapter: &gatewaytest.Adapter{}},
 		}},
 	})
@@ -256,6 +271,10 @@ func TestControlAnswers(t *testing.T) {
 		{name: "erase", method: "DELETE", path: "/v1/users/romeo@example.org", role: gateway.RoleAdmin, status: 200, want: `{"accounts":2,"pending":1,"line":1,"salt":"`, did: "erase romeo@example.org", audited: "admin user.erase "},
 		{name: "erase nobody", method: "DELETE", path: "/v1/users/eve@example.org", role: gateway.RoleAdmin, status: 404},
 		{name: "erase nonsense", method: "DELETE", path: "/v1/users/eve", role: gateway.RoleAdmin, status: 422, want: `"field":"jid"`},
+		{name: "deeds", path: "/v1/users/romeo@example.org/deeds", role: gateway.RoleAdmin, status: 200, want: `"actor":"user","action":"contact.block","object":"one","subject":"c0","prev":"","hash":"","salt":"s4lt"`},
+		{name: "deeds of nobody", path: "/v1/users/eve@example.org/deeds", role: gateway.RoleAdmin, status: 200, want: `{"items":[]}`},
+		{name: "deeds of nonsense", path: "/v1/users/eve/deeds", role: gateway.RoleAdmin, status: 422, want: `"field":"jid"`},
+		{name: "operator asks for deeds", path: "/v1/users/romeo@example.org/deeds", role: gateway.RoleOperator, status: 403},
 		{name: "operator erases", method: "DELETE", path: "/v1/users/romeo@example.org", role: gateway.RoleOperator, status: 403},
 		{name: "operator exports", path: "/v1/users/romeo@example.org/export", role: gateway.RoleOperator, status: 403},
 		{name: "viewer looks at a user", path: "/v1/users/romeo@example.org/accounts", role: gateway.RoleViewer, status: 403},

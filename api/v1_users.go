@@ -24,6 +24,10 @@ type Users interface {
 	Chats(ctx context.Context, user gateway.UserID, only gateway.AccountID, after string, n int) (page []gateway.ChatState, next string, err error)
 	// RevokeInvite returns gateway.ErrNotFound for what is no invite of the user's.
 	RevokeInvite(ctx context.Context, user gateway.UserID, id gateway.InviteID) error
+	// WriteDeed writes down what is about to be done about a user, and keeps with them what shows that the line is about them; Deeds
+	// returns those lines.
+	WriteDeed(ctx context.Context, actor, action, object string, user gateway.UserID) error
+	Deeds(ctx context.Context, user gateway.UserID) ([]gateway.Deed, error)
 }
 
 // user is whom the address names.
@@ -77,6 +81,18 @@ func (v v1) export(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return ExportView{gateway.ExportSchema, page, next}, nil
+}
+
+func (v v1) deeds(r *http.Request) (any, error) {
+	user, err := v.user(r)
+	if err != nil {
+		return nil, err
+	}
+	all, err := v.Users.Deeds(r.Context(), user)
+	if err != nil {
+		return nil, err
+	}
+	return DeedsView{append([]gateway.Deed{}, all...)}, nil
 }
 
 func (v v1) erase(r *http.Request) (any, error) {

@@ -124,6 +124,11 @@ type ExportView struct {
 	Next   string             `json:"next,omitempty"`
 }
 
+// DeedsView lists lines of the audit log that are about a user.
+type DeedsView struct {
+	Items []gateway.Deed `json:"items"`
+}
+
 // ErasedView is what an erasure came to. Line is of the audit log; Salt proves that it is about this user, and is kept nowhere else.
 type ErasedView struct {
 	Accounts int    `json:"accounts"`

@@ -19,8 +19,8 @@ import (
 type AuditEntry struct {
 	Seq int64     `json:"seq"`
 	At  time.Time `json:"at"`
-	// Actor is the name of a token, "cli" for the command line beside the store, "gateway", or "chat-" and an HMAC for an operator who wrote
-	// to the gateway.
+	// Actor is the name of a token, "cli" for the command line beside the store, "gateway", ActorUser, or "chat-" and an HMAC for an operator
+	// who wrote to the gateway.
 	Actor string `json:"actor"`
 	// Action is a noun and a verb, such as dead-letter.replay.
 	Action string `json:"action"`
@@ -64,10 +64,13 @@ func VerifyAudit(before, e AuditEntry) error {
 type Audit struct {
 	store Records
 	keys  *Keyring
+	turn  chan struct{} // this process writes one line at a time; only other replicas are in its way
 }
 
 // NewAudit returns the log that a store holds.
-func NewAudit(store Records, keys *Keyring) *Audit { return &Audit{store, keys} }
+func NewAudit(store Records, keys *Keyring) *Audit {
+	return &Audit{store, keys, make(chan struct{}, 1)}
+}
 
 const (
 	ownerAudit Owner = "audit"
@@ -88,7 +91,7 @@ func Commitment(salt string, user UserID) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AddAbout writes one line about a user, and returns the salt of its commitment, which is kept nowhere else.
+// AddAbout writes one line about a user, and returns the salt of its commitment, which is kept nowhere else unless the caller does.
 func (a *Audit) AddAbout(ctx context.Context, actor, action, object string, user UserID) (e AuditEntry, salt string, err error) {
 	raw := make([]byte, 16)
 	_, _ = rand.Read(raw) // never fails since Go 1.24
@@ -106,6 +109,12 @@ func (a *Audit) add(ctx context.Context, e AuditEntry) (AuditEntry, error) {
 	// What is no text would be read back as another one, with another hash: the log would be broken there for ever.
 	for _, s := range []*string{&e.Actor, &e.Action, &e.Object} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return AuditEntry{}, fmt.Errorf("gateway: audit: %w", ctx.Err())
 	}
 	for range auditTries {
 		last, err := a.Last(ctx)

@@ -69,6 +69,9 @@ func (d *Desk) agree(ctx context.Context, t *turn, text Disclosure) (*ConsentRec
 		ID: newULID(), User: t.User, Adapter: t.Adapter, Account: t.s.Account, Version: desc.Version, Terms: desc.TermsVersion,
 		Lang: t.Lang, Hash: text.Hash(), At: time.Now().UTC().Truncate(time.Second), Text: text.String(),
 	}
+	if err := d.deed(ctx, t.Visitor, deedConsent); err != nil {
+		return nil, err
+	}
 	// The text goes first: a receipt without its text could not be verified.
 	xo, hash := d.cfg.Keyring.adapterOwner(t.Adapter), hex.EncodeToString(c.Hash)
 	sealed := d.cfg.Keyring.operator.Seal(consentPlace(xo, hash), []byte(c.Text))

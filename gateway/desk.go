@@ -23,6 +23,8 @@ type DeskConfig struct {
 	Policy Policy
 	// Orders says which adapters are stopped; nil stops none.
 	Orders *Orders
+	// Files puts a user's export where they fetch it; nil, or no place for files: it comes as text.
+	Files Files
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
 	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.
@@ -37,6 +39,7 @@ type Desk struct {
 	log       *slog.Logger
 	instances map[AdapterID]Instance
 	flows     []flow
+	audit     *Audit
 	operator  atomic.Pointer[operator]
 	steering  Steering // nil: nobody steers by chat
 	admins    atomic.Pointer[map[UserID]bool]
@@ -55,7 +58,7 @@ func (d *Desk) SetOperator(name string, contacts map[string][]string) {
 
 // NewDesk returns a desk for the configured instances.
 func NewDesk(cfg DeskConfig) *Desk {
-	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}}
+	d := &Desk{cfg: cfg, log: cfg.Log, instances: map[AdapterID]Instance{}, audit: NewAudit(cfg.Store, cfg.Keyring)}
 	d.SetOperator(cfg.Operator, nil)
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -66,8 +69,8 @@ func NewDesk(cfg DeskConfig) *Desk {
 	}
 	d.flows = []flow{
 		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
-		blockFlow(d), unblockFlow(d), reportFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
-		moveFlow(d), claimFlow(d), unregisterFlow(d), helpFlow(d),
+		blockFlow(d), unblockFlow(d), reportFlow(d), appealFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
+		moveFlow(d), claimFlow(d), exportFlow(d), unregisterFlow(d), helpFlow(d),
 	}
 	d.flows = append(d.flows, d.operatorFlows()...)
 	return d
@@ -87,10 +90,12 @@ const (
 	NodeBlock      = "block"
 	NodeUnblock    = "unblock"
 	NodeReport     = "report"
+	NodeAppeal     = "appeal"
 	NodeMute       = "mute"
 	NodeUnmute     = "unmute"
 	NodePause      = "pause"
 	NodeResume     = "resume"
+	NodeExport     = "export"
 	NodeMove       = "move"
 	NodeClaim      = "claim"
 	NodeInvite     = "invite"

@@ -45,6 +45,9 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	if old := t.meant(have, done.Endpoint); old != nil {
 		fresh.ID, fresh.CreatedAt, fresh.Keys, fresh.Readable, fresh.Paused, fresh.Unmet = old.ID, old.CreatedAt, old.Keys, old.Readable, old.Paused, old.Unmet
 		fresh.Called = old.Called
+		if err := d.deed(ctx, t.Visitor, deedRenew); err != nil {
+			return nil, false, err
+		}
 		err := d.renew(ctx, t, old, fresh)
 		if err == nil && t.s.Adding { // the platform gave new credentials for it, and they are kept
 			err = &Refusal{Conflict, d.say(t.Visitor, textConflictOwn, d.platform(t.Visitor), old.Shown)}
@@ -57,7 +60,9 @@ func (d *Desk) enlist(ctx context.Context, t *turn, done *Linked, version int) (
 	if fresh.Readable, err = d.cfg.Identity.mayRead(ctx, t.inst.mayRead(), fresh); err != nil {
 		return nil, false, err
 	}
-	a, err = d.create(ctx, t, fresh)
+	if err = d.deed(ctx, t.Visitor, deedAdd); err == nil {
+		a, err = d.create(ctx, t, fresh)
+	}
 	if err == nil {
 		d.announce(ctx, a.ID)
 		return a, false, nil

@@ -41,7 +41,7 @@ type chatCursor struct {
 // it, a page may be empty before the end, and a chat may come twice. What is asked of the store for a page is one page of contacts, the parks
 // of their shards, and the depth of what is parked of them. ErrCursor for a place that is none.
 func (d *Desk) Chats(ctx context.Context, user UserID, only AccountID, after string, n int) (page []ChatState, next string, err error) {
-	accounts, err := d.Holdings(ctx, user)
+	accounts, err := d.holdings(ctx, user)
 	if err != nil {
 		return nil, "", err
 	}

@@ -41,8 +41,8 @@ func TestCommandsFollowRegistration(t *testing.T) {
 	c.refused(err, gateway.ItemNotFound, "")
 	c.register(c.romeo, "Montague")
 	if diff := cmp.Diff([]string{
-		"jabber:iq:register", "status", "add", "search", "contacts", "import", "features", "block", "unblock", "report",
-		"mute", "unmute", "pause", "resume", "late", "move", "claim", "unregister", "help",
+		"jabber:iq:register", "status", "add", "search", "contacts", "import", "features", "block", "unblock", "report", "appeal",
+		"mute", "unmute", "pause", "resume", "late", "move", "claim", "export", "unregister", "help",
 	}, nodes(c.romeo)); diff != "" {
 		t.Error(diff)
 	}

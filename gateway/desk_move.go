@@ -26,6 +26,9 @@ func moveFlow(d *Desk) flow {
 		if !movable(t.inst.Adapter.Descriptor()) {
 			return outcome{}, &Refusal{NotAllowed, d.say(t.Visitor, textMoveJID, d.platform(t.Visitor))}
 		}
+		if err := d.deedOften(ctx, t.Visitor, deedMove); err != nil {
+			return outcome{}, err
+		}
 		code := strings.ToLower(newCode())
 		if err := d.saveMoving(ctx, t.Adapter, code, &moving{Account: a.ID, From: t.User}); err != nil {
 			return outcome{}, err
@@ -116,6 +119,9 @@ func (d *Desk) claim(ctx context.Context, t *turn, answers map[string]string) (o
 	}
 	left, err := d.farewellsTo(ctx, t, a, m.From)
 	if err != nil {
+		return outcome{}, err
+	}
+	if err := errors.Join(d.deed(ctx, t.Visitor, deedClaim), d.WriteDeed(ctx, ActorUser, deedGiven, string(t.Adapter), m.From)); err != nil {
 		return outcome{}, err
 	}
 	m.To = t.User

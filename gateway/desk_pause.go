@@ -7,6 +7,9 @@ import (
 
 func pauseFlow(d *Desk) flow {
 	return d.perConnection(flow{node: NodePause, title: textPause, help: textPauseHelp, words: textPauseWords}, func(ctx context.Context, t *turn, a *Account) (string, []Rendering, error) {
+		if err := d.deedOften(ctx, t.Visitor, deedPause); err != nil {
+			return "", nil, err
+		}
 		until := time.Now().UTC().Add(PauseMost).Truncate(time.Minute)
 		if _, err := d.cfg.Identity.Amend(ctx, a.ID, func(a *Account) { a.Paused = until }); err != nil {
 			return "", nil, err
@@ -21,6 +24,9 @@ func resumeFlow(d *Desk) flow {
 	return d.perConnection(flow{node: NodeResume, title: textResume, help: textResumeHelp, words: textResumeWords}, func(ctx context.Context, t *turn, a *Account) (string, []Rendering, error) {
 		if !a.PausedAt(time.Now()) {
 			return d.say(t.Visitor, textResumeNot, a.Shown), nil, nil
+		}
+		if err := d.deedOften(ctx, t.Visitor, deedResume); err != nil {
+			return "", nil, err
 		}
 		if _, err := d.cfg.Identity.Amend(ctx, a.ID, func(a *Account) { a.Paused = time.Time{} }); err != nil {
 			return "", nil, err

@@ -25,6 +25,21 @@ func unblockFlow(d *Desk) flow {
 
 // block keeps a contact away from the visitor, here and, where it takes that, on the platform. What is here works at once.
 func (d *Desk) block(ctx context.Context, t *turn, h hit, on bool) (outcome, error) {
+	if h.contact.Blocked != on { // said again it changes nothing
+		note := d.deedOften // who unblocks can block as often, and is never kept from that
+		action := deedUnblock
+		if on {
+			note, action = d.deed, deedBlock
+		}
+		if err := note(ctx, t.Visitor, action); err != nil {
+			return outcome{}, err
+		}
+	}
+	return d.setBlocked(ctx, t, h, on)
+}
+
+// setBlocked is block at whosever wish.
+func (d *Desk) setBlocked(ctx context.Context, t *turn, h hit, on bool) (outcome, error) {
 	h, err := d.change(ctx, h, func(c *Contact) { c.Blocked = on })
 	if err != nil {
 		return outcome{}, err
@@ -94,11 +109,14 @@ func reportFlow(d *Desk) flow {
 		}, d.report)
 }
 
-// report passes a complaint on, or says who takes complaints where the platform does not.
+// report makes a case of a complaint, and passes it on, or says who takes complaints where the platform does not.
 func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]string) (outcome, error) {
+	opened, err := d.openCase(ctx, t, h, answers)
+	if err != nil {
+		return outcome{}, err
+	}
 	out := outcome{}
 	if answers["block"] == "true" {
-		var err error
 		if out, err = d.block(ctx, t, h, true); err != nil {
 			return outcome{}, err
 		}
@@ -111,6 +129,8 @@ func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]st
 	if err != nil {
 		return outcome{}, err
 	}
+	d.noteCase(ctx, opened.ID, told)
+	out.text = lines(d.say(t.Visitor, textCaseOpened, opened.ID), out.text)
 	switch told {
 	case moderationDone:
 		out.text = lines(d.say(t.Visitor, textReported, d.short(t, h), d.platform(t.Visitor)), out.text)

@@ -31,6 +31,7 @@ type counter struct {
 	publicURL string
 	policy    gateway.Policy
 	orders    *gateway.Orders
+	files     gateway.Files
 
 	romeo, juliet gateway.Visitor
 }
@@ -76,7 +77,7 @@ func (c *counter) restart() {
 // open returns a desk on a store that may fail.
 func (c *counter) open(s gateway.Store) *gateway.Desk {
 	return gateway.NewDesk(gateway.DeskConfig{
-		Identity: gateway.NewIdentity(s, c.keys), Store: s, Keyring: c.keys, Texts: gateway.NewTexts(), Operator: "Example Hosting", PublicURL: c.publicURL, Policy: c.policy, Orders: c.orders,
+		Identity: gateway.NewIdentity(s, c.keys), Store: s, Keyring: c.keys, Texts: gateway.NewTexts(), Operator: "Example Hosting", PublicURL: c.publicURL, Policy: c.policy, Orders: c.orders, Files: c.files,
 		Instances: []gateway.Instance{{ID: "wall", Component: "wall.example.org", Name: "Wall", Adapter: c.platform, Readable: c.readable, Contacts: map[string][]string{"abuse": {"mailto:abuse@example.org"}}}},
 		Log:       slog.New(slog.NewTextHandler(c.log, nil)),
 		Rostered:  func(context.Context, gateway.Visitor) bool { return c.rostered },

@@ -31,6 +31,14 @@ func (w *withdrawal) credentials() Credentials {
 // withdraw ends some of a visitor's accounts; with the last the gateway leaves their roster. The intent is written first: whatever happens later, the platform is told in
 // the end. The note is set when the platform has not confirmed.
 func (d *Desk) withdraw(ctx context.Context, t *turn, accounts []*Account) (outcome, error) {
+	if err := d.deed(ctx, t.Visitor, deedWithdraw); err != nil {
+		return outcome{}, err
+	}
+	return d.end(ctx, t, accounts)
+}
+
+// end is withdraw at whosever wish.
+func (d *Desk) end(ctx context.Context, t *turn, accounts []*Account) (outcome, error) {
 	out := outcome{text: d.say(t.Visitor, textLeft, d.platform(t.Visitor))}
 	for _, a := range accounts {
 		gone, err := d.farewells(ctx, t, a)

@@ -21,6 +21,7 @@
 //   - Caps: what a chat supports, graded. Descriptor: what an adapter declares about itself.
 //   - Lane: the ordered queue of one chat and direction. Shard: the lanes that one replica owns.
 //   - Outbox: the rendered stanzas that wait for one component's stream.
+//   - Case: a user's report of a contact and what became of it. Deed: a line of the audit log about a user.
 //   - Class: the kind of a failure, each with one fixed reaction.
 //   - Parked: a lane that waits for something other than a short retry. Dead letter: an entry given up on, replayable.
 //

@@ -96,6 +96,8 @@ type Deps struct {
 	Metrics *Metrics
 	// Tracer is told of the way of messages; nil of none.
 	Tracer Tracer
+	// Ledger notes what platforms do with what they are asked; nil notes nothing.
+	Ledger *Ledger
 	// Probe is called at named points of the walks. Fault tests use it to end the process there; nil otherwise.
 	Probe func(point string)
 }
@@ -116,6 +118,7 @@ type Gateway struct {
 	log       *slog.Logger
 	metrics   *Metrics
 	tracer    Tracer
+	ledger    *Ledger
 	probe     func(string)
 
 	crew      *crew                         // what lanes work on, while Run runs
@@ -154,7 +157,7 @@ func New(cfg Config, d Deps) *Gateway {
 	cfg = cfg.withDefaults()
 	g := &Gateway{
 		cfg: cfg, store: d.Store, keys: d.Keyring, identity: d.Identity, renderer: d.Renderer, files: d.Files, policy: d.Policy, texts: d.Texts, log: d.Log,
-		metrics: d.Metrics, tracer: d.Tracer, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
+		metrics: d.Metrics, tracer: d.Tracer, ledger: d.Ledger, probe: d.Probe, instances: make(map[AdapterID]Instance, len(d.Instances)),
 		slotsIn: make(chan struct{}, cfg.Parallel), slotsOut: make(chan struct{}, cfg.Parallel), suspects: make(chan struct{}, 1), fleeting: newQueues[fleeting](fleetingWorkers, fleetingQueue),
 		looks: newQueues[look](lookWorkers, lookQueue), looking: newCache[string, bool](10_000, 10*time.Minute), present: newCache[string, Presence](20_000, presenceLife),
 		filesIn: newTransfers(cfg.MediaParallel), filesOut: newTransfers(cfg.MediaParallel),

@@ -163,7 +163,7 @@ func (d *Desk) Invites(ctx context.Context, user UserID, after string, n int) (p
 	if err != nil {
 		return nil, "", err
 	}
-	accounts, err := d.Holdings(ctx, user)
+	accounts, err := d.holdings(ctx, user)
 	if err != nil {
 		return nil, "", err
 	}
@@ -188,7 +188,7 @@ func (d *Desk) Invites(ctx context.Context, user UserID, after string, n int) (p
 
 // RevokeInvite ends one of a user's invites. ErrNotFound when they have none of that name.
 func (d *Desk) RevokeInvite(ctx context.Context, user UserID, id InviteID) error {
-	accounts, err := d.Holdings(ctx, user)
+	accounts, err := d.holdings(ctx, user)
 	if err != nil {
 		return err
 	}

@@ -125,6 +125,7 @@ func (g *Gateway) tokens(ctx context.Context, inst Instance, a *Account, c *Cont
 			scope = string(limits[n].Scope)
 		}
 		g.metrics.limited.WithLabelValues(string(inst.ID), scope).Inc()
+		g.ledger.limit(inst.ID, LimitScope(scope))
 	}
 	return got, err
 }

@@ -16,11 +16,14 @@ const ExportSchema = "postern-export/1"
 
 // Exported is one thing that the gateway holds of a user (GDPR articles 15 and 20). Exactly one field but Kind is set.
 type Exported struct {
-	// Kind is account, contact or consent.
+	// Kind is account, contact, consent, deed or case. Whoever reads an export skips kinds that they do not know.
 	Kind    string           `json:"kind"`
 	Account *ExportedAccount `json:"account,omitempty"`
 	Contact *ExportedContact `json:"contact,omitempty"`
 	Consent *ExportedConsent `json:"consent,omitempty"`
+	// Deed is a line of the audit log about the user, with the salt that shows it.
+	Deed *Deed `json:"deed,omitempty"`
+	Case *Case `json:"case,omitempty"`
 }
 
 // ExportedAccount is a registration. Credentials are left out: they open the platform, not what is held here.
@@ -93,7 +96,7 @@ func (d *Desk) holdings(ctx context.Context, user UserID) ([]*Account, error) {
 	return all, nil
 }
 
-// Export returns a page of what is held of a user: first accounts and consents, then contacts. An empty next ends it; whoever is
+// Export returns a page of what is held of a user: first accounts, consents, deeds and cases, then contacts. An empty next ends it; whoever is
 // interrupted goes on from the last next, and may see a contact twice. ErrNoAccount when nothing is held.
 func (d *Desk) Export(ctx context.Context, user UserID, after string) (page []Exported, next string, err error) {
 	accounts, err := d.holdings(ctx, user)
@@ -119,6 +122,20 @@ func (d *Desk) Export(ctx context.Context, user UserID, after string) (page []Ex
 	}
 	for _, c := range consents {
 		page = append(page, Exported{Kind: "consent", Consent: &ExportedConsent{c, c.Text}})
+	}
+	deeds, err := d.Deeds(ctx, user)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, e := range deeds {
+		page = append(page, Exported{Kind: "deed", Deed: &e})
+	}
+	cases, err := d.casesOf(ctx, user)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, c := range cases {
+		page = append(page, Exported{Kind: "case", Case: c})
 	}
 	if len(page) == 0 {
 		return nil, "", ErrNoAccount
@@ -218,11 +235,15 @@ func (d *Desk) Erase(ctx context.Context, user UserID) (Erased, error) {
 	for len(accounts) > 0 {
 		v := Visitor{Adapter: accounts[0].Adapter, User: user, Lang: accounts[0].Lang}
 		accounts = slices.DeleteFunc(accounts, func(a *Account) bool { return a.Adapter == v.Adapter })
-		reply, err := d.Remove(ctx, v)
+		_, t, err := d.enter(ctx, v, NodeUnregister)
 		if err != nil {
 			return out, err
 		}
-		out.Show[v.Adapter] = reply.After
+		ended, err := d.end(ctx, t, t.accounts)
+		if err != nil {
+			return out, err
+		}
+		out.Show[v.Adapter] = ended.after
 		pending, err := d.leaving(ctx, v)
 		if err != nil {
 			return out, err
@@ -230,6 +251,9 @@ func (d *Desk) Erase(ctx context.Context, user UserID) (Erased, error) {
 		if pending {
 			out.Pending++
 		}
+	}
+	if err := d.forgetCases(ctx, owner); err != nil {
+		return out, err
 	}
 	return out, d.cfg.Store.Erase(ctx, owner)
 }

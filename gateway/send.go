@@ -242,6 +242,7 @@ func (w *outWalk) record(ctx context.Context, op Op, err error, try Attempt, too
 	}
 	w.o.g.metrics.sent.WithLabelValues(string(w.inst.ID), class).Inc()
 	w.o.g.metrics.sendTime.WithLabelValues(string(w.inst.ID)).Observe(took.Seconds())
+	w.o.g.ledger.call(w.inst.ID, OpKind(op.Body), err, took)
 	level := slog.LevelDebug
 	if err != nil {
 		level = slog.LevelWarn

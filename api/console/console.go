@@ -62,7 +62,7 @@ func (c *Console) Run(ctx context.Context) { c.history.run(ctx) }
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.routes.ServeHTTP(w, r) }
 
 // maxForm bounds what a browser may send.
-const maxForm = 16 << 10
+const maxForm = 32 << 10 // a statement of reasons has 2000 characters of any script, percent-encoded
 
 func (c *Console) router() http.Handler {
 	r := chi.NewRouter()
@@ -82,10 +82,14 @@ func (c *Console) router() http.Handler {
 	viewer.Get("/console/adapters/{adapter}", c.adapter)
 	viewer.Get("/console/queues", c.queues)
 	viewer.Get("/console/dead-letters", c.letters)
+	viewer.Get("/console/cases", c.cases)
+	viewer.Get("/console/cases/{id}", c.oneCase)
 	viewer.Get("/console/fidelity", c.fidelity)
 	operator := r.With(c.needs(gateway.RoleOperator))
 	operator.Get("/console/dead-letters/confirm", c.confirmLetters)
 	operator.Post("/console/dead-letters", c.changeLetters)
+	operator.Post("/console/cases/{id}/confirm", c.confirmCase)
+	operator.Post("/console/cases/{id}", c.decideCase)
 	operator.Get("/console/users", c.users)
 	operator.Post("/console/users/revoke", c.revoke)
 	admin := r.With(c.needs(gateway.RoleAdmin))
@@ -148,6 +152,7 @@ type counts struct {
 	letters int
 	newest  []gateway.Letter
 	more    bool // there are more letters than were counted
+	cases   int  // that wait for a decision
 }
 
 const (
@@ -168,7 +173,11 @@ func (c *Console) counted(ctx context.Context) (counts, error) {
 		if err != nil {
 			return counts{}, err
 		}
-		c.lately, c.countAt = counts{queues, parked, len(letters), latest(letters, 5), more != ""}, time.Now()
+		cases, err := c.Control.Cases.CasesWaiting(ctx)
+		if err != nil {
+			return counts{}, err
+		}
+		c.lately, c.countAt = counts{queues, parked, len(letters), latest(letters, 5), more != "", cases}, time.Now()
 	}
 	return c.lately, nil
 }

@@ -28,6 +28,7 @@ type overviewView struct {
 	Parked   []gateway.ParkedLanes
 	Chats    int
 	Letters  string
+	Cases    int
 	Newest   []gateway.Letter
 	Adapters []adapterView
 	Fault    string
@@ -77,7 +78,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	k, err := c.counted(ctx)
 	if err != nil { // what this process knows by itself is shown all the same
 		c.Log.Warn("console cannot count", "err", err)
-		view.Fault = "The store does not answer: what waits, what is parked and dead letters cannot be told. /readyz and postern doctor say more."
+		view.Fault = "The store does not answer: what waits, what is parked, dead letters and cases cannot be told. /readyz and postern doctor say more."
 	}
 	view.Parked, view.Newest = k.parked, k.newest
 	for _, q := range k.queues {
@@ -89,7 +90,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	for _, p := range k.parked {
 		view.Chats += p.Lanes
 	}
-	view.Letters = lettersIn(k)
+	view.Letters, view.Cases = lettersIn(k), k.cases
 	view.Say = sayOf(view)
 	c.show(w, r, http.StatusOK, "overview", "Overview", view)
 }
@@ -99,7 +100,7 @@ func sayOf(v overviewView) string {
 	if v.Fault != "" {
 		return v.Fault
 	}
-	said := []string{v.Letters + " dead letters", strconv.Itoa(v.Chats) + " parked chats"}
+	said := []string{v.Letters + " dead letters", strconv.Itoa(v.Cases) + " open cases", strconv.Itoa(v.Chats) + " parked chats"}
 	for _, a := range v.Adapters {
 		if tone(a.State) == "bad" {
 			said = append(said, string(a.ID)+" "+inWords(a.State))

@@ -69,6 +69,7 @@ func lived(t *testing.T) (*rig, *httptest.Server) {
 	if _, _, err := g.audit.AddAbout(t.Context(), "boss", "user.erase", "", romeo); err != nil {
 		t.Fatal(err)
 	}
+	g.world.cases = reported()
 	now, nan := time.Now(), float32(math.NaN())
 	for i := range kept {
 		x := float64(i) / kept * 2 * math.Pi
@@ -107,6 +108,11 @@ var everyPage = []struct{ name, path string }{
 	{"letters-none", "/console/dead-letters?code=none"},
 	{"confirm-replay", "/console/dead-letters/confirm?do=replay&id=s01%2F1764400000001-0"},
 	{"confirm-drop-all", "/console/dead-letters/confirm?do=drop"},
+	{"cases", "/console/cases"},
+	{"cases-none", "/console/cases?state=closed"},
+	{"case", "/console/cases/01kase3"},
+	{"case-appealed", "/console/cases/01kase2"},
+	{"case-decided", "/console/cases/01kase1"},
 	{"users", "/console/users"},
 	{"user", "/console/users?jid=romeo@example.org"},
 	{"audit", "/console/audit"},

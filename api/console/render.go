@@ -21,7 +21,7 @@ func parsePages() map[string]*template.Template {
 		"when": when, "ago": ago, "number": count, "tone": tone, "word": inWords, "cause": cause,
 	}).ParseFS(pageFiles, "pages/frame.tmpl"))
 	out := map[string]*template.Template{}
-	for _, name := range []string{"adapter", "audit", "confirm", "error", "erased", "fidelity", "letters", "overview", "queues", "sign-in", "users", "verify"} {
+	for _, name := range []string{"adapter", "audit", "case", "cases", "confirm", "decide", "error", "erased", "fidelity", "letters", "overview", "queues", "sign-in", "users", "verify"} {
 		out[name] = template.Must(template.Must(frame.Clone()).ParseFS(pageFiles, "pages/"+name+".tmpl"))
 	}
 	return out
@@ -69,6 +69,7 @@ func (c *Console) frame(r *http.Request, title string, own any) frame {
 		{"/console", "Overview", gateway.RoleViewer},
 		{"/console/queues", "Queues", gateway.RoleViewer},
 		{"/console/dead-letters", "Dead letters", gateway.RoleViewer},
+		{"/console/cases", "Cases", gateway.RoleViewer},
 		{"/console/users", "Users", gateway.RoleOperator},
 		{"/console/audit", "Audit", gateway.RoleAdmin},
 		{"/console/fidelity", "Fidelity", gateway.RoleViewer},
@@ -160,7 +161,7 @@ func tone(state any) string {
 	switch fmt.Sprint(state) {
 	case "up", "active", "ok":
 		return "good"
-	case "connecting", "standby", "expiring", "reconsent_needed", "withdrawal_queued", "paused":
+	case "open", "appealed", "connecting", "standby", "expiring", "reconsent_needed", "withdrawal_queued", "paused":
 		return "warn"
 	case "down", "refused", "reauth_needed", "suspended":
 		return "bad"
@@ -194,6 +195,9 @@ var wording = map[string]string{
 	"platform": "the platform says so", "credentials": "the platform did not take the credentials", "terms": "the terms have changed",
 	"up": "connected", "standby": "another replica carries it", "connecting": "connecting", "down": "not connected", "refused": "refused by the server", "stopped": "stopped",
 	"active": "active", "expiring": "expires soon", "reauth_needed": "has to sign in again", "reconsent_needed": "has to consent again", "suspended": "suspended by the platform",
+	"open": "open", "decided": "decided", "appealed": "appealed", "closed": "closed", "waiting": "waits for a decision", "abuse": "abuse", "spam": "spam",
+	"told": "took the report", "takes_none": "takes no reports from here", "untold": "could not be told",
+	"no_action": "nothing is done", "contact_blocked": "the contact is blocked for this user", "forwarded": "passed on to those who can act",
 	"withdrawn": "withdrawn", "withdrawal_queued": "withdrawal not confirmed yet",
 	"retry": "the platform fails for now", "limit": "a limit of the platform", "reauth": "the user has to sign in again", "window": "the contact has to write first",
 	"pause": "the user has paused it", "late": "the user is asked whether it still goes out", "share": "the account has its share of memory", "breaker": "the platform's host fails and is left alone",

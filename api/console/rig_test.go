@@ -39,6 +39,8 @@ func trusted() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198
 type world struct {
 	mu      sync.Mutex
 	letters []gateway.Letter
+	cases   []*gateway.Case
+	audit   *gateway.Audit
 	did     []string
 	err     error
 	asked   int // how often for dead letters
@@ -191,6 +193,13 @@ func (o *world) Chats(_ context.Context, user gateway.UserID, _ gateway.AccountI
 	}, "more", nil
 }
 
+func (o *world) WriteDeed(ctx context.Context, actor, action, object string, user gateway.UserID) error {
+	_, _, err := o.audit.AddAbout(ctx, actor, action, object, user)
+	return err
+}
+
+func (*world) Deeds(context.Context, gateway.UserID) ([]gateway.Deed, error) { return nil, nil }
+
 // letter makes one that died some minutes ago.
 func letter(n int, adapter gateway.AdapterID, where, what, code, text string) gateway.Letter {
 	at := time.Now().Add(-time.Duration(n) * time.Hour)
@@ -247,6 +256,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	g.tokens, g.audit = gateway.NewTokens(g.store, keys), gateway.NewAudit(g.store, keys)
+	g.world.audit = g.audit
 	for _, role := range gateway.Roles() {
 		if g.secret[role], err = g.tokens.Create(t.Context(), string(role), role, 0); err != nil {
 			t.Fatal(err)
@@ -254,7 +264,7 @@ func newRig(t *testing.T) *rig {
 	}
 	log := slog.New(slog.DiscardHandler)
 	control := &api.Control{
-		Guard: api.NewGuard(g.tokens, trusted, log), Operations: g.world, Users: g.world, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
+		Guard: api.NewGuard(g.tokens, trusted, log), Operations: g.world, Users: g.world, Cases: reports{g.world}, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
 		Instances: []gateway.Instance{
 			{ID: "telegram", Name: "Telegram", Component: "telegram.example.org", Adapter: adapter("Telegram", gateway.ModeCleartext, all)},
 			{ID: "whatsapp", Name: "WhatsApp " + hostile, Component: "whatsapp.example.org", Adapter: adapter("WhatsApp", gateway.ModeTerminate, some)},

@@ -147,7 +147,7 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	w.Header().Set("Content-Disposition", `attachment; filename="postern-export.jsonl"`)
 	lines := json.NewEncoder(w)
-	_ = lines.Encode(map[string]string{"schema": gateway.ExportSchema, "user": string(user)}) // a browser that is gone hears nothing
+	_ = lines.Encode(gateway.ExportHead(user)) // a browser that is gone hears nothing
 	control := http.NewResponseController(w)
 	for {
 		_ = control.SetWriteDeadline(time.Now().Add(15 * time.Second)) // each page has its time; not every writer has deadlines

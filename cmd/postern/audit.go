@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"postern/api"
 	"postern/gateway"
@@ -18,6 +19,7 @@ import (
 
 type auditCmd struct {
 	List   auditListCmd   `cmd:"" help:"Print the audit log, oldest first."`
+	About  auditAboutCmd  `cmd:"" help:"Print the lines that can be shown to be about a user, with the salts that show it."`
 	Verify auditVerifyCmd `cmd:"" help:"Check that nothing in a printed audit log was changed; needs no gateway."`
 }
 
@@ -52,12 +54,49 @@ func (c *auditListCmd) Run(ctx context.Context, io *console) error {
 	}
 }
 
+type auditAboutCmd struct {
+	remote
+	JID string `arg:"" name:"jid" help:"Bare JID of the user."`
+}
+
+// Help is what postern audit about --help adds.
+func (auditAboutCmd) Help() string {
+	return `What the user did (consent, accounts, blocks, reports), and what operators did to what is held of them. The lines name nobody:
+each has a commitment to the user, which its salt opens. Every one is checked here. Salts go when the user is erased.`
+}
+
+// Run prints what holds, and fails on a line that does not.
+func (c *auditAboutCmd) Run(ctx context.Context, at *console) error {
+	var got api.DeedsView
+	if err := c.call(ctx, http.MethodGet, userPath(c.JID, "/deeds"), nil, &got); err != nil {
+		return err
+	}
+	t := table{{"LINE", "AT", "ACTOR", "ACTION", "OBJECT", "SALT"}}
+	for _, d := range got.Items {
+		if !d.Proves(gateway.UserID(c.JID)) {
+			return fmt.Errorf("line %d is not about %s, or was changed; is this how the server writes the address?", d.Seq, c.JID)
+		}
+		t = append(t, []string{strconv.FormatInt(d.Seq, 10), moment(d.At), d.Actor, d.Action, dash(d.Object), d.Salt})
+	}
+	return c.print(at, got.Items, t)
+}
+
 type auditVerifyCmd struct {
-	File string `arg:"" help:"What postern audit list --json printed; - is standard input."`
+	JID  string   `help:"Say which of the lines are about this user, by --salt." placeholder:"JID"`
+	Salt []string `help:"Salt of a line, from erase, block, export or audit about; may stand there several times." placeholder:"SALT"`
+	File string   `arg:"" help:"What postern audit list --json printed; - is standard input."`
 }
 
 // Run says how far the log holds together.
 func (c *auditVerifyCmd) Run(at *console) error {
+	if (c.JID == "") != (len(c.Salt) == 0) {
+		return errors.New("--jid and --salt go together: neither says anything alone")
+	}
+	unproved := map[string]bool{}
+	for _, salt := range c.Salt {
+		unproved[salt] = true
+	}
+	var about []string
 	in := at.in
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -80,10 +119,22 @@ func (c *auditVerifyCmd) Run(at *console) error {
 			return fmt.Errorf("%s: %w", c.File, err)
 		}
 		last = e
+		for salt := range unproved {
+			if (gateway.Deed{AuditEntry: e, Salt: salt}).Proves(gateway.UserID(c.JID)) {
+				about = append(about, fmt.Sprintf("line %d is about %s: %s %s %s", e.Seq, c.JID, e.At.Format(time.RFC3339), e.Actor, e.Action))
+				delete(unproved, salt)
+			}
+		}
 	}
 	if last.Seq == 0 {
 		return fmt.Errorf("%s: there is no line", c.File)
 	}
+	for _, line := range about {
+		fmt.Fprintln(at.out, line)
+	}
 	_, err := fmt.Fprintf(at.out, "%d lines hold together; the last one's hash is %s\n", last.Seq, last.Hash)
+	if len(unproved) > 0 {
+		return errors.Join(err, fmt.Errorf("no line is about %s by %d of the salts", c.JID, len(unproved)))
+	}
 	return err
 }

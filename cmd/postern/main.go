@@ -53,12 +53,14 @@ type cli struct {
 	Block       blockCmd       `cmd:"" help:"Let a user, or all of a domain, not use the gateway."`
 	Unblock     unblockCmd     `cmd:"" help:"Take a block back."`
 	Blocks      blocksCmd      `cmd:"" help:"List who is blocked."`
+	Cases       casesCmd       `cmd:"" help:"List what users reported, and decide it."`
 	Accounts    accountsCmd    `cmd:"" help:"List a user's accounts."`
 	Chats       chatsCmd       `cmd:"" help:"List a user's chats and what waits in them, without names and content."`
 	Invites     invitesCmd     `cmd:"" help:"List and revoke the invites that a user has given out."`
 	Export      exportCmd      `cmd:"" help:"Print all that is held of a user."`
 	Erase       eraseCmd       `cmd:"" help:"Destroy all that is held of a user."`
 	Audit       auditCmd       `cmd:"" help:"Print and check the log of what operators did."`
+	Evidence    evidenceCmd    `cmd:"" help:"Write and check signed evidence of what platforms did with what they were asked."`
 	Keys        keysCmd        `cmd:"" help:"Change the key that opens the store."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 

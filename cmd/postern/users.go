@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"postern/api"
+	"postern/gateway"
 )
 
 // userPath is where a user is, as /v1 has it.
@@ -119,7 +120,7 @@ func (c *exportCmd) pages(ctx context.Context, r remote, after string, out io.Wr
 			return next, err
 		}
 		if next == "" {
-			if err := lines.Encode(map[string]string{"schema": page.Schema, "user": c.JID}); err != nil {
+			if err := lines.Encode(gateway.ExportHead(gateway.UserID(c.JID))); err != nil {
 				return next, err
 			}
 		}

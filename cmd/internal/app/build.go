@@ -67,6 +67,7 @@ type App struct {
 	console *console.Console
 	policy  *rulebook
 	orders  *gateway.Orders
+	ledger  *gateway.Ledger
 	proxies atomic.Pointer[[]netip.Prefix]
 
 	renderer xmpp.Renderer
@@ -291,6 +292,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	if err != nil {
 		return err
 	}
+	a.ledger = gateway.NewLedger(a.store, keys, b.o.Log)
 	a.gateway = gateway.New(
 		gateway.Config{
 			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), CatchUp: d.CatchUp.pace(), SendTimeout: d.SendTimeout,
@@ -299,14 +301,14 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		},
 		gateway.Deps{
 			Store: a.store, Keyring: keys, Identity: identity, Instances: b.made, Renderer: a.renderer, Texts: texts,
-			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Tracer: tracer, Probe: b.faults.probe,
+			Policy: a.orders.Before(a.policy), Orders: a.orders, Files: a.files, Log: b.o.Log, Metrics: b.metrics, Tracer: tracer, Ledger: a.ledger, Probe: b.faults.probe,
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.orders.Before(a.policy), Orders: a.orders,
-		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, Files: a.files, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{
-		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), a.trusted, b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
+		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), a.trusted, b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Cases: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
 		Orders: a.orders, Instances: b.made, ParseUser: parseUser, ParseDomain: parseDomain,
 	}
 	a.desk.Operate(steering{b.control})

@@ -80,6 +80,7 @@ func (a *App) Run(ctx context.Context) error {
 		a.drain(rest)
 	}
 	work.gateway.stop()
+	a.closeLedger(rest)
 	a.closeStore()
 	admin(rest, time.Second)
 	a.log.Info("stopped", "took", time.Since(began).Round(time.Millisecond))
@@ -159,6 +160,7 @@ func (a *App) start(ctx context.Context) working {
 	w := working{&group{}, &group{}, &group{}}
 	w.gateway.start(ctx, a.gateway.Run)
 	w.gateway.start(ctx, a.slots.Run)
+	w.gateway.start(ctx, a.ledger.Run)
 	w.errands.start(ctx, a.sweep)
 	w.errands.start(ctx, a.watchStore)
 	w.errands.start(ctx, a.console.Run)
@@ -176,6 +178,13 @@ func (a *App) start(ctx context.Context) working {
 	w.errands.start(ctx, keepSmall)
 	w.errands.start(ctx, keepPace)
 	return w
+}
+
+// closeLedger writes what is noted since the last time; nothing is noted any more.
+func (a *App) closeLedger(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	a.ledger.Flush(ctx)
 }
 
 // sweep removes files whose time is over.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"postern/gateway"
 )
@@ -13,6 +14,7 @@ import (
 type Vault struct {
 	Tokens *gateway.Tokens
 	Audit  *gateway.Audit
+	ledger *gateway.Ledger
 	store  gateway.Store
 	cfg    *Config
 }
@@ -38,7 +40,7 @@ func OpenVault(ctx context.Context, cfg *Config) (*Vault, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &Vault{Tokens: gateway.NewTokens(store, keys), Audit: gateway.NewAudit(store, keys), store: store, cfg: cfg}, nil
+	return &Vault{Tokens: gateway.NewTokens(store, keys), Audit: gateway.NewAudit(store, keys), ledger: gateway.NewLedger(store, keys, slog.New(slog.DiscardHandler)), store: store, cfg: cfg}, nil
 }
 
 // Close frees what OpenVault opened.
