@@ -152,7 +152,7 @@ func TestAppealTime(t *testing.T) {
 		c.register(c.juliet, "Capulet")
 		first, second := c.reports("one"), c.reports("two")
 		c.decide(first.ID, gateway.NoAction, "No.")
-		time.Sleep(time.Hour) // in the bubble
+		<-time.After(time.Hour)
 		c.decide(second.ID, gateway.NoAction, "No.")
 		r := c.start(c.romeo, gateway.NodeAppeal)
 		if len(r.Fields) != 2 || len(r.Fields[0].Options) != 2 {
@@ -163,12 +163,12 @@ func TestAppealTime(t *testing.T) {
 		if _, err := c.desk.Start(t.Context(), c.juliet, gateway.NodeAppeal); !isRefusal(err) {
 			t.Errorf("another's decisions: got %v, want a refusal", err)
 		}
-		time.Sleep(gateway.AppealFor - 30*time.Minute)
+		<-time.After(gateway.AppealFor - 30*time.Minute)
 		r = c.start(c.romeo, gateway.NodeAppeal)
 		if len(r.Fields) != 1 || !strings.Contains(r.Text, string(second.ID)) {
 			t.Errorf("got %q and %+v, want the younger one alone", r.Text, r.Fields)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if _, err := c.desk.Continue(t.Context(), c.romeo, r.Session, gateway.ActionNext, map[string]string{"text": "x"}); !isRefusal(err) {
 			t.Errorf("too late: got %v, want a refusal", err)
 		}
@@ -182,7 +182,7 @@ func TestCaseList(t *testing.T) {
 		var ids []gateway.CaseID
 		for n := range 7 {
 			ids = append([]gateway.CaseID{c.reports(fmt.Sprint("report ", n)).ID}, ids...)
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 		}
 		for _, id := range ids[:2] {
 			c.decide(id, gateway.NoAction, "No.")
@@ -215,7 +215,7 @@ func TestCaseList(t *testing.T) {
 		if n != 7 || !strings.Contains(text, "report 3") || !strings.Contains(text, `"reasons":"No."`) {
 			t.Errorf("export: got %d cases", n)
 		}
-		time.Sleep(gateway.CaseTTL)
+		<-time.After(gateway.CaseTTL)
 		if got := list(); len(got) != 0 {
 			t.Errorf("after a year: got %v", got)
 		}

@@ -88,7 +88,7 @@ func TestExportByUser(t *testing.T) {
 		if got := c.deeds(c.romeo.User); got[len(got)-1] != "user user.export wall" {
 			t.Errorf("deeds: got %q", got)
 		}
-		time.Sleep(50 * time.Minute)
+		<-time.After(50 * time.Minute)
 		_, err := c.desk.Start(t.Context(), c.romeo, gateway.NodeExport)
 		if text := c.refused(err, gateway.ResourceConstraint, ""); !strings.Contains(text, "in 10 min") {
 			t.Errorf("got %q, want when", text)
@@ -96,7 +96,7 @@ func TestExportByUser(t *testing.T) {
 		if r := c.say(c.juliet, "export"); !strings.Contains(r.Text, "Get the copy?") {
 			t.Errorf("another user: got %q", r.Text)
 		}
-		time.Sleep(11 * time.Minute)
+		<-time.After(11 * time.Minute)
 		c.next(c.romeo, c.start(c.romeo, gateway.NodeExport), map[string]string{"confirm": "true"})
 		if n := len(files.Published()); n != 2 {
 			t.Errorf("got %d files, want another after an hour", n)

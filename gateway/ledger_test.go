@@ -87,9 +87,9 @@ func TestLedger(t *testing.T) {
 		one.call("gate", "message", nil, 0)
 		one.Flush(t.Context())
 		// Away from 01:00 to 01:03, and at 01:05; a minute in which one of the replicas is answered is none.
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		for _, minute := range []int{0, 1, 2, 4, 5} {
-			time.Sleep(time.Until(began.Add(time.Hour + time.Duration(minute)*time.Minute)))
+			<-time.After(time.Until(began.Add(time.Hour + time.Duration(minute)*time.Minute)))
 			one.call("wall", "message", fails(Retryable), time.Second)
 			if minute == 4 {
 				two.call("wall", "message", nil, time.Second)
@@ -147,14 +147,14 @@ func TestLedgerRuns(t *testing.T) {
 		s.err = errors.New("down")
 		s.mu.Unlock()
 		l.call("wall", "message", nil, time.Millisecond)
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		l.call("wall", "message", nil, time.Millisecond)
 		s.mu.Lock()
 		s.err = nil
 		s.mu.Unlock()
-		time.Sleep(24 * time.Hour)
+		<-time.After(24 * time.Hour)
 		l.call("wall", "message", nil, time.Millisecond)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		stop()
 		wg.Wait()
 		for day, want := range map[string]int64{"2000-01-01": 2, "2000-01-02": 1} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -84,9 +85,7 @@ func (d *Desk) Deeds(ctx context.Context, user UserID) ([]Deed, error) {
 		if err != nil {
 			return nil, fmt.Errorf("gateway: desk: list deeds: %w", err)
 		}
-		for name, sealed := range page {
-			salts[name] = sealed
-		}
+		maps.Copy(salts, page)
 		if cursor = next; next == "" {
 			break
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -98,10 +97,9 @@ func (c *evidenceVerifyCmd) Run(io *console) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	if c.JSON {
-		return json.NewEncoder(io.out).Encode(e)
+	if !c.JSON {
+		fmt.Fprintf(io.out, "Signed by this key. From %s to %s, made %s by Postern %s.\n", e.From, e.To, e.Made.Format(time.RFC3339), e.Version)
 	}
-	fmt.Fprintf(io.out, "Signed by this key. From %s to %s, made %s by Postern %s.\n", e.From, e.To, e.Made.Format(time.RFC3339), e.Version)
 	t := table{{"DAY", "ADAPTER", "METHOD", "REQUESTS", "REFUSED", "P50 MS", "P95 MS", "P99 MS", "LIMITS", "OUTAGES", "MINUTES OUT"}}
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	for _, d := range e.Days {
@@ -119,5 +117,5 @@ func (c *evidenceVerifyCmd) Run(io *console) error {
 			})
 		}
 	}
-	return jsonFlag{}.print(io, nil, t)
+	return c.print(io, e, t)
 }
