@@ -25,6 +25,8 @@ type DeskConfig struct {
 	Orders *Orders
 	// Files puts a user's export where they fetch it; nil, or no place for files: it comes as text.
 	Files Files
+	// Show tells clients what an erasure took out of rosters of other adapters than the one at which the user asked. It may be nil.
+	Show func(ctx context.Context, a AdapterID, rs ...Rendering) error
 	// Unpark wakes the lanes of an account whose registration was renewed. It may be nil.
 	Unpark func(ctx context.Context, account AccountID)
 	// Rostered reports whether the visitor's server lets us keep their roster (XEP-0356). It may be nil.
@@ -70,7 +72,7 @@ func NewDesk(cfg DeskConfig) *Desk {
 	d.flows = []flow{
 		registerFlow(d), statusFlow(d), addFlow(d), inviteFlow(d), searchFlow(d), contactsFlow(d), importFlow(d), worksFlow(d),
 		blockFlow(d), unblockFlow(d), reportFlow(d), appealFlow(d), muteFlow(d), unmuteFlow(d), pauseFlow(d), resumeFlow(d), lateFlow(d),
-		moveFlow(d), claimFlow(d), exportFlow(d), unregisterFlow(d), helpFlow(d),
+		moveFlow(d), claimFlow(d), exportFlow(d), unregisterFlow(d), eraseFlow(d), helpFlow(d),
 	}
 	d.flows = append(d.flows, d.operatorFlows()...)
 	return d
@@ -96,6 +98,7 @@ const (
 	NodePause      = "pause"
 	NodeResume     = "resume"
 	NodeExport     = "export"
+	NodeErase      = "erase"
 	NodeMove       = "move"
 	NodeClaim      = "claim"
 	NodeInvite     = "invite"
@@ -173,7 +176,8 @@ const (
 	BadPayload SessionErrorKind = "bad-payload"
 )
 
-// Commands lists what a visitor may ask for: register and help before they are registered, the rest as well afterwards.
+// Commands lists what a visitor may ask for: register and help before they are registered, the rest as well afterwards; whoever left
+// may still have erased what is kept of them.
 func (d *Desk) Commands(ctx context.Context, v Visitor) ([]Command, error) {
 	_, member, err := d.Registered(ctx, v)
 	if err != nil {
@@ -181,7 +185,11 @@ func (d *Desk) Commands(ctx context.Context, v Visitor) ([]Command, error) {
 	}
 	var out []Command
 	for _, f := range d.flows {
-		if f.open(v, member) {
+		open, err := d.opens(ctx, f, v, member)
+		if err != nil {
+			return nil, err
+		}
+		if open {
 			out = append(out, Command{f.node, d.say(v, f.title)})
 		}
 	}

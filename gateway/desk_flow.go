@@ -16,6 +16,8 @@ type flow struct {
 	operator bool
 	// open says whether a visitor may use the command.
 	open func(v Visitor, member bool) bool
+	// known is true for a command that is open as well to whoever has left, as long as something is held of them.
+	known bool
 	// start asks the first question, or answers at once.
 	start func(ctx context.Context, t *turn) (outcome, error)
 	// answer takes the answers to t.s.Step. It is nil where start always answers.
@@ -68,6 +70,8 @@ type outcome struct {
 	note      string
 	noteError bool
 	after     []Rendering
+	// gone is true when all that was held of the user is erased, this dialogue with it: nothing of it is written any more.
+	gone bool
 }
 
 // Start begins a dialogue. The error is a *Refusal when the visitor may not, or what they asked for does not exist.
@@ -138,9 +142,13 @@ func (d *Desk) enter(ctx context.Context, v Visitor, node string) (*flow, *turn,
 		if f.node != node {
 			continue
 		}
+		open, err := d.opens(ctx, *f, v, a != nil)
+		if err != nil {
+			return nil, nil, err
+		}
 		t := &turn{Visitor: v, inst: inst, accounts: all, account: a, s: &session{Node: node, Adapter: v.Adapter, Lang: v.Lang}}
 		switch {
-		case f.open(v, a != nil):
+		case open:
 			return f, t, nil
 		case f.operator:
 			return nil, nil, &Refusal{Forbidden, d.say(v, textOperatorsOnly)}
@@ -150,6 +158,18 @@ func (d *Desk) enter(ctx context.Context, v Visitor, node string) (*flow, *turn,
 		break
 	}
 	return nil, nil, &Refusal{ItemNotFound, d.say(v, textNoCommand)}
+}
+
+// opens reports whether a visitor may use a command.
+func (d *Desk) opens(ctx context.Context, f flow, v Visitor, member bool) (bool, error) {
+	if f.open(v, member) || !f.known {
+		return f.open(v, member), nil
+	}
+	accounts, err := d.holdings(ctx, v.User)
+	if err != nil {
+		return false, err
+	}
+	return d.knows(ctx, v.User, accounts)
 }
 
 // notRegistered refuses a command of registered users; who asks for their status hears of a withdrawal under way.
@@ -189,6 +209,9 @@ func (d *Desk) submit(ctx context.Context, f *flow, t *turn, answers map[string]
 			}
 		}
 		return Reply{}, err
+	}
+	if out.gone {
+		return d.ended(f, t, out), nil
 	}
 	if out.ask == nil {
 		if err := d.closeSession(ctx, t.Visitor, t.s); err != nil {

@@ -140,19 +140,24 @@ func helpFlow(d *Desk) flow {
 	return flow{
 		node: NodeHelp, title: textHelp, help: textHelpHelp, words: textHelpWords,
 		open: func(Visitor, bool) bool { return true },
-		start: func(_ context.Context, t *turn) (outcome, error) {
-			return outcome{text: d.helpText(t.Visitor, t.account != nil)}, nil
+		start: func(ctx context.Context, t *turn) (outcome, error) {
+			text, err := d.helpText(ctx, t.Visitor, t.account != nil)
+			return outcome{text: text}, err
 		},
 	}
 }
 
-func (d *Desk) helpText(v Visitor, member bool) string {
+func (d *Desk) helpText(ctx context.Context, v Visitor, member bool) (string, error) {
 	lines := []string{d.say(v, textHelpIntro, d.platform(v))}
 	for _, f := range d.flows {
-		if f.open(v, member) {
+		open, err := d.opens(ctx, f, v, member)
+		if err != nil {
+			return "", err
+		}
+		if open {
 			word, _, _ := strings.Cut(d.say(v, f.words), "|")
 			lines = append(lines, word+" - "+d.say(v, f.help))
 		}
 	}
-	return strings.Join(append(lines, d.say(v, textHelpCancel)), "\n")
+	return strings.Join(append(lines, d.say(v, textHelpCancel)), "\n"), nil
 }

@@ -42,7 +42,7 @@ func TestCommandsFollowRegistration(t *testing.T) {
 	c.register(c.romeo, "Montague")
 	if diff := cmp.Diff([]string{
 		"jabber:iq:register", "status", "add", "search", "contacts", "import", "features", "block", "unblock", "report", "appeal",
-		"mute", "unmute", "pause", "resume", "late", "move", "claim", "export", "unregister", "help",
+		"mute", "unmute", "pause", "resume", "late", "move", "claim", "export", "unregister", "erase", "help",
 	}, nodes(c.romeo)); diff != "" {
 		t.Error(diff)
 	}

@@ -32,6 +32,8 @@ type counter struct {
 	policy    gateway.Policy
 	orders    *gateway.Orders
 	files     gateway.Files
+	moat      *gatewaytest.Adapter                      // a second platform, when there is one
+	elsewhere map[gateway.AdapterID][]gateway.Rendering // shown beside answers
 
 	romeo, juliet gateway.Visitor
 }
@@ -76,12 +78,23 @@ func (c *counter) restart() {
 
 // open returns a desk on a store that may fail.
 func (c *counter) open(s gateway.Store) *gateway.Desk {
+	instances := []gateway.Instance{{ID: "wall", Component: "wall.example.org", Name: "Wall", Adapter: c.platform, Readable: c.readable, Contacts: map[string][]string{"abuse": {"mailto:abuse@example.org"}}}}
+	if c.moat != nil {
+		instances = append(instances, gateway.Instance{ID: "moat", Component: "moat.example.org", Name: "Moat", Adapter: c.moat})
+	}
 	return gateway.NewDesk(gateway.DeskConfig{
 		Identity: gateway.NewIdentity(s, c.keys), Store: s, Keyring: c.keys, Texts: gateway.NewTexts(), Operator: "Example Hosting", PublicURL: c.publicURL, Policy: c.policy, Orders: c.orders, Files: c.files,
-		Instances: []gateway.Instance{{ID: "wall", Component: "wall.example.org", Name: "Wall", Adapter: c.platform, Readable: c.readable, Contacts: map[string][]string{"abuse": {"mailto:abuse@example.org"}}}},
-		Log:       slog.New(slog.NewTextHandler(c.log, nil)),
-		Rostered:  func(context.Context, gateway.Visitor) bool { return c.rostered },
-		Unpark:    func(_ context.Context, id gateway.AccountID) { c.unparked = append(c.unparked, id) },
+		Instances: instances,
+		Show: func(_ context.Context, a gateway.AdapterID, rs ...gateway.Rendering) error {
+			if c.elsewhere == nil {
+				c.elsewhere = map[gateway.AdapterID][]gateway.Rendering{}
+			}
+			c.elsewhere[a] = append(c.elsewhere[a], rs...)
+			return nil
+		},
+		Log:      slog.New(slog.NewTextHandler(c.log, nil)),
+		Rostered: func(context.Context, gateway.Visitor) bool { return c.rostered },
+		Unpark:   func(_ context.Context, id gateway.AccountID) { c.unparked = append(c.unparked, id) },
 	})
 }
 

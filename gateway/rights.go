@@ -214,6 +214,15 @@ type Erased struct {
 	Show map[AdapterID][]Rendering
 }
 
+// knows reports whether anything is held of a user: an account, or what stays when the last one ends.
+func (d *Desk) knows(ctx context.Context, user UserID, accounts []*Account) (bool, error) {
+	if len(accounts) > 0 {
+		return true, nil
+	}
+	got, err := d.cfg.Store.Load(ctx, RecordKey{d.cfg.Keyring.userOwner(user), RecordDataKey, "key"})
+	return err == nil && got[0] != nil, err
+}
+
 // Erase ends all of a user's registrations and destroys all that is held of them (GDPR article 17): with their keys go the payloads
 // that still lie in queues, dead letters and id maps. Interrupted, it goes on when it is called again. ErrNoAccount when nothing is held.
 func (d *Desk) Erase(ctx context.Context, user UserID) (Erased, error) {
@@ -222,14 +231,10 @@ func (d *Desk) Erase(ctx context.Context, user UserID) (Erased, error) {
 		return Erased{}, err
 	}
 	owner := d.cfg.Keyring.userOwner(user)
-	if len(accounts) == 0 {
-		got, err := d.cfg.Store.Load(ctx, RecordKey{owner, RecordDataKey, "key"})
-		if err != nil {
-			return Erased{}, err
-		}
-		if got[0] == nil {
-			return Erased{}, ErrNoAccount
-		}
+	if known, err := d.knows(ctx, user, accounts); err != nil {
+		return Erased{}, err
+	} else if !known {
+		return Erased{}, ErrNoAccount
 	}
 	out := Erased{Accounts: len(accounts), Show: map[AdapterID][]Rendering{}}
 	for len(accounts) > 0 {

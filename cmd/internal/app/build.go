@@ -305,7 +305,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 		})
 	a.desk = gateway.NewDesk(gateway.DeskConfig{
 		Identity: identity, Store: a.store, Keyring: keys, Instances: b.made, Texts: texts, Log: b.o.Log, Policy: a.orders.Before(a.policy), Orders: a.orders,
-		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Rostered: a.rostered, Files: a.files, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
+		Operator: b.cfg.Operator.String(), Unpark: a.gateway.Unpark, Show: a.gateway.Show, Rostered: a.rostered, Files: a.files, PublicURL: strings.TrimSuffix(b.cfg.HTTP.PublicURL, "/"),
 	})
 	b.control = &api.Control{
 		Guard: api.NewGuard(gateway.NewTokens(a.store, keys), a.trusted, b.o.Log), Operations: a.gateway, Users: users{a.desk, a}, Cases: users{a.desk, a}, Audit: gateway.NewAudit(a.store, keys),
