@@ -53,7 +53,8 @@ pack() { tar --sort=name --format=ustar --mtime="@$SOURCE_DATE_EPOCH" --owner=0 
 # program names the program of an architecture.
 program() { echo "$out/postern-$semver-linux-$1"; }
 
-compile() { GOARCH=$1 go build -trimpath -buildvcs="$vcs" -ldflags='-s -w -buildid=' -o "$2" ./cmd/postern; }
+# compile stamps the version: the module's own is one of Go, which Debian and Helm call otherwise.
+compile() { GOARCH=$1 go build -trimpath -buildvcs="$vcs" -ldflags="-s -w -buildid= -X postern/cmd/internal/app.stamped=$semver" -o "$2" ./cmd/postern; }
 
 programs() {
 	local arch

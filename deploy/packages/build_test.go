@@ -89,6 +89,35 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// TestVersion: a program says of itself what its file is called, and who builds one of their own says which it is.
+func TestVersion(t *testing.T) {
+	says := func(dir, want string) {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(dir, "postern-*-linux-"+runtime.GOARCH))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("got %v, %v, want one program", found, err)
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), "postern-"), "-linux-"+runtime.GOARCH)
+		if want != "" && name != want {
+			t.Errorf("the program is called %s, want %s", name, want)
+		}
+		if got, _, _ := strings.Cut(local(t, found[0], "version"), "\n"); got != "postern "+name {
+			t.Errorf("got %q, want postern %s", got, name)
+		}
+	}
+	says(built(t), "")
+	for version, want := range map[string]string{"v1.2.3": "1.2.3", "1.2.3~rc1": "1.2.3-rc1"} {
+		out := t.TempDir()
+		cmd := exec.CommandContext(t.Context(), "deploy/packages/build.sh", "programs")
+		cmd.Dir = "../.."
+		cmd.Env = append(cmd.Environ(), "OUT="+out, "ARCHES="+runtime.GOARCH, "VERSION="+version)
+		if log, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, log)
+		}
+		says(out, want)
+	}
+}
+
 // TestMaintainer: who builds packages for others names themselves, in one place; what dpkg would stumble over is refused before anything is built.
 func TestMaintainer(t *testing.T) {
 	maintainer := func(dir string) string {
