@@ -211,6 +211,7 @@ func TestCanaryNotSent(t *testing.T) {
 			_, err := r.identity.Revise(r.t.Context(), r.account, r.canary.To, func(c *gateway.Contact) { c.Blocked = true })
 			must(r.t, err)
 		}, gateway.CanaryRefused},
+		{"window closed", func(r *canaryRig) { r.platform.caps.Window = &gateway.WindowRule{For: 24 * time.Hour} }, gateway.CanaryFailed},
 		{"refused for good", func(r *canaryRig) {
 			r.platform.send = func(gateway.Op) (gateway.Sent, error) {
 				return gateway.Sent{}, &gateway.SendError{Class: gateway.Permanent, Code: "no"}
