@@ -238,3 +238,13 @@ func TestCanaryNotSent(t *testing.T) {
 		})
 	}
 }
+
+// TestCanaryAccepted: of a platform whose answer says all that it ever says, the answer is success.
+func TestCanaryAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := withCanary(t, &platform{caps: textCaps(), final: true}, gateway.Canary{})
+		defer func() { r.stop() }()
+		gatewaytest.Advance(10 * time.Second)
+		r.want("ok 1, timed 1", 1)
+	})
+}
