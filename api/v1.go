@@ -30,6 +30,8 @@ type Operations interface {
 	DropLetter(ctx context.Context, id gateway.LetterID) error
 	ReplayLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
 	DropLetters(ctx context.Context, f gateway.LetterFilter) (int, error)
+	// CanaryState is how an adapter's last canary ended, on whichever replica.
+	CanaryState(ctx context.Context, a gateway.AdapterID) (gateway.CanaryState, error)
 	// Allowance says what a user may do on an adapter, without spending anything.
 	Allowance(ctx context.Context, user gateway.UserID, a gateway.AdapterID) (gateway.Allowance, error)
 }
@@ -260,12 +262,19 @@ func (v v1) whoami(r *http.Request) (any, error) {
 	return TokenView{t.Name, t.Role, t.Until}, nil
 }
 
-func (v v1) adapters(*http.Request) (any, error) {
+func (v v1) adapters(r *http.Request) (any, error) {
 	out := AdaptersView{[]AdapterView{}}
 	for _, i := range v.Instances {
 		view := AdapterView{ID: i.ID, Name: i.Name, Platform: i.Adapter.Descriptor().Platform, JID: i.Component}
 		if s, ok := v.Orders.Stopped(i.ID); ok {
 			view.Stopped = &StopView{s.Reason, s.By, s.At}
+		}
+		if i.Canary.User != "" {
+			s, err := v.Operations.CanaryState(r.Context(), i.ID)
+			if err != nil {
+				return nil, err
+			}
+			view.Canary = &CanaryView{i.Canary.Every.Seconds(), s.Result, s.At, s.OK, s.Took.Seconds()}
 		}
 		out.Items = append(out.Items, view)
 	}

@@ -11,6 +11,10 @@ import (
 	"postern/gateway"
 )
 
+func (o *operations) CanaryState(context.Context, gateway.AdapterID) (gateway.CanaryState, error) {
+	return gateway.CanaryState{At: time.Unix(300, 0).UTC(), Result: gateway.CanaryNoAnswer, OK: time.Unix(200, 0).UTC(), Took: 1500 * time.Millisecond}, o.err
+}
+
 func (o *operations) Allowance(_ context.Context, user gateway.UserID, a gateway.AdapterID) (gateway.Allowance, error) {
 	if user != romeo {
 		return gateway.Allowance{Adapter: a, Terms: gateway.Terms{By: gateway.ByRule, Rule: 1, Refused: true, Reason: "No."}}, o.err

@@ -191,7 +191,7 @@ func newControl(t *testing.T) *control {
 	c.Handler = Admin(AdminConfig{
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		Control: &Control{Guard: NewGuard(c.tokens, trusted, slog.New(slog.DiscardHandler)), Operations: c.ops, Users: users{c.ops, c.audit}, Cases: users{c.ops, c.audit}, Audit: c.audit, Orders: c.ops, ParseUser: parseUser, ParseDomain: parseDomain, Instances: []gateway.Instance{
-			{ID: "one", Name: "One", Component: "one.example.org", Adapter: &gatewaytest.Adapter{}},
+			{ID: "one", Name: "One", Component: "one.example.org", Adapter: &gatewaytest.Adapter{}, Canary: gateway.Canary{User: romeo, To: "abc", Every: 5 * time.Minute}},
 		}},
 	})
 	doc, err := libopenapi.NewDocument(document)
@@ -245,6 +245,10 @@ func TestControlAnswers(t *testing.T) {
 	orders{
 		{name: "whoami", path: "/v1/whoami", role: gateway.RoleViewer, status: 200, want: `{"name":"viewer","role":"viewer"}`},
 		{name: "adapters", path: "/v1/adapters", role: gateway.RoleViewer, status: 200, want: `"id":"one","name":"One"`},
+		{
+			name: "canary", path: "/v1/adapters", role: gateway.RoleViewer, status: 200,
+			want: `"canary":{"every_seconds":300,"result":"no_answer","at":"1970-01-01T00:05:00Z","last_success":"1970-01-01T00:03:20Z","last_success_seconds":1.5}`,
+		},
 		{name: "queues", path: "/v1/queues", role: gateway.RoleViewer, status: 200, want: `{"where":"out","entries":3,"oldest":"1970-01-01T00:00:05Z"}`},
 		{
 			name: "dead letters", path: "/v1/dead-letters?adapter=one&where=out&limit=7&after=s01/2-0", role: gateway.RoleViewer, status: 200, want: `"next":"s08/0-0"`,

@@ -28,6 +28,17 @@ type AdapterView struct {
 	JID      string            `json:"jid"`
 	// Stopped is set while the operator has stopped it.
 	Stopped *StopView `json:"stopped,omitempty"`
+	// Canary is set where one is configured.
+	Canary *CanaryView `json:"canary,omitempty"`
+}
+
+// CanaryView is how an adapter's last canary ended; without result and times before the first one.
+type CanaryView struct {
+	Every   float64              `json:"every_seconds"`
+	Result  gateway.CanaryResult `json:"result,omitempty"`
+	At      time.Time            `json:"at,omitzero"`
+	Success time.Time            `json:"last_success,omitzero"`
+	Took    float64              `json:"last_success_seconds,omitempty"`
 }
 
 // QueuesView is what waits, and what parked chats wait for.

@@ -297,6 +297,8 @@ type Instance struct {
 	Window WindowPolicy
 	// Strangers is whom a person reaches who writes to the line and is nobody's contact; empty: a text says how to reach somebody.
 	Strangers UserID
+	// Canary is what the operator sends to see whether the platform delivers.
+	Canary Canary
 	// Readable: new accounts see contacts under the platform's own ids where these can be an address.
 	Readable bool
 	// Contacts are addresses of who runs the gateway, as URIs by kind (XEP-0157).

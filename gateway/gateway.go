@@ -148,6 +148,7 @@ type Gateway struct {
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 	pulse     *pulse                        // when accounts last did something
+	canaries  map[AdapterID]*canary         // messages of our own, by adapters that have them
 	owners    sync.Map                      // partition -> *ownership, for the survey
 	takers    sync.Map                      // partition -> func(Queue, *item) bool: takes an entry from hand to hand (hand.go)
 }
@@ -167,13 +168,16 @@ func New(cfg Config, d Deps) *Gateway {
 	if g.orders = d.Orders; g.orders == nil {
 		g.orders = NewOrders(d.Store, d.Keyring, d.Log)
 	}
-	g.pulse = newPulse()
+	g.pulse, g.canaries = newPulse(), map[AdapterID]*canary{}
 	g.sharesIn, g.sharesOut = newShares(cfg.Parallel), newShares(cfg.Parallel)
 	g.echoes = newCache[string, time.Time](10_000, time.Hour)
 	g.told, g.without = newCache[string, bool](10_000, time.Hour), newCache[contactKey, []Feature](10_000, downgradeTTL)
 	g.readings, g.excerpts = newCache[string, *reading](4096, 6*time.Hour), newCache[string, string](excerptsKept, excerptsFor)
 	for _, i := range d.Instances {
 		g.instances[i.ID] = i
+		if i.Canary.User != "" {
+			g.canaries[i.ID] = newCanary(g, i)
+		}
 		if p, ok := i.poller(); ok {
 			g.polled = append(g.polled, newPolls(g, i, p))
 		}

@@ -313,6 +313,9 @@ func (w *inWalk) finish(ctx context.Context) verdict {
 
 // add shows something from the contact.
 func (w *inWalk) add(what Shown) {
+	if r, ok := what.(ShowReceipt); ok && w.o.g.canaryArrived(w.inst.ID, w.account.User, r.Of) {
+		return
+	}
 	w.show = append(w.show, Rendering{
 		Component: w.inst.Component, From: w.in.Alias, To: w.account.User, Lang: w.account.Lang, What: what,
 	})

@@ -81,6 +81,9 @@ func (w *inWalk) message(ctx context.Context, b Message) *verdict {
 	if known, v := w.echoed(ctx, b.ID); known || v != nil {
 		return v
 	}
+	if w.canaryEcho(b.Content) {
+		return nil
+	}
 	if v := w.readers(ctx); v != nil {
 		return v
 	}
@@ -245,6 +248,9 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 			w.add(ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(m.Stanza)), Of: m.Stanza})
 		}
 	case StatusRead:
+		if w.o.g.canaryArrived(w.inst.ID, w.account.User, m.Stanza) { // some platforms tell of nothing but that
+			return nil
+		}
 		if m.Markable {
 			w.add(ShowDisplayed{ID: w.account.Keys.DerivedID("displayed", string(m.Stanza)), Of: m.Stanza})
 		}
@@ -257,6 +263,9 @@ func (w *inWalk) status(ctx context.Context, b Status) *verdict {
 
 // failed shows that the platform gave up after it had accepted a message. One that a closed window has stopped goes back instead.
 func (w *inWalk) failed(ctx context.Context, b Status, m mapped) *verdict {
+	if w.o.g.canaryFailed(w.inst.ID, w.account.User, m.Stanza) {
+		return nil
+	}
 	if b.Failure != nil && b.Failure.Class == WindowClosed {
 		if back, v := w.returned(ctx, b); back || v != nil {
 			return v

@@ -39,6 +39,7 @@ type Metrics struct {
 	oldest    *prometheus.GaugeVec     // where, adapter
 	parked    *prometheus.GaugeVec     // where, reason
 	accounts  *prometheus.GaugeVec     // adapter, standing
+	canary    canaryMetrics
 }
 
 // fileResults are the ends that a file can come to.
@@ -104,6 +105,7 @@ func NewMetrics(r prometheus.Registerer, adapters []AdapterID) *Metrics {
 		parked:    gauge(r, "postern_parked_chats", "Chats that wait in a queue of their own, in what this replica owns.", "where", "reason"),
 		accounts:  gauge(r, "postern_accounts", "Accounts by standing, as the replica that carries the adapter's component counts them every few minutes.", "adapter", "standing"),
 	}
+	m.canary = newCanaryMetrics(r, seconds, adapters)
 	r.MustRegister(m.fenced, m.panics, m.shards, m.replicas)
 	m.start(adapters)
 	return m

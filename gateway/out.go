@@ -33,6 +33,7 @@ type outWalk struct {
 // outStages are the stages of an op, in order.
 var outStages = []stage[outWalk]{
 	{"", (*outWalk).stopped},
+	{"", (*outWalk).stale},
 	{SpanResolve, (*outWalk).resolve},
 	{SpanResolve, (*outWalk).target},
 	{"", (*outWalk).answer},

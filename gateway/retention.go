@@ -36,6 +36,7 @@ const (
 	RecordCase      RecordKind = "case"     // owner u:<user>: a report of theirs, and what was decided
 	RecordCaseEntry RecordKind = "caselist" // owner cases: where a case is, and how far it got, by its id
 	RecordLedger    RecordKind = "ledger"   // owner ledger: what platforms did with what they were asked, by day
+	RecordCanary    RecordKind = "canary"   // owner canary: how an adapter's last canary ended, by the adapter
 	RecordPicture   RecordKind = "picture"  // owner a:<account>: a contact's picture, named by an HMAC of its hash
 )
 
@@ -65,6 +66,7 @@ const (
 	PictureTTL     = 30 * 24 * time.Hour  // a contact's picture; the platform is asked for it again when it has gone
 	FileTTL        = 20 * time.Hour       // how long the same file is not moved again; platforms keep what was uploaded for a day at least
 	LedgerTTL      = 400 * 24 * time.Hour // a day of the ledger
+	CanaryTTL      = 7 * 24 * time.Hour   // how an adapter's last canary ended; the next one is far sooner
 	CaseTTL        = 365 * 24 * time.Hour // a report, from when it was made
 	ContactCaching = 30 * time.Second     // how long a replica believes what it read of an account
 )
@@ -96,6 +98,7 @@ func RetentionTable() []Retention {
 		{RecordCase, CaseTTL, "the user; what they reported, what the operator decided and why, what they said against it"},
 		{RecordCaseEntry, 0, "the case, which it is in the list for; names of keys alone, gone with it"},
 		{RecordLedger, LedgerTTL, "the operator; counts, times and outages of platforms, nothing of anybody"},
+		{RecordCanary, CanaryTTL, "the operator; how the gateway's own test message ended, and when"},
 		{RecordStop, 0, "the operator, until the adapter is started again"},
 		{RecordBlock, 0, "the operator, until the block is taken back; names a user or a domain, and stays when the user is erased"},
 		{RecordUnlink, 0, "a withdrawal under way"},

@@ -20,6 +20,7 @@ const handOverMost = 2 * time.Minute
 //	    ├─ fleetingWorkers: typing towards platforms, and that something has arrived
 //	    ├─ lookWorkers: how contacts look
 //	    ├─ polls.carry: one per platform that is asked for its events, and one runner per account of it
+//	    ├─ canary.carry: one per adapter that has one
 //	    ├─ listen: account changes and wake-ups from other replicas
 //	    ├─ orders.watch, heed: what the operator orders, and what follows from it here
 //	    ├─ keepPulse: writes down when accounts last did something
@@ -43,6 +44,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	for _, s := range g.polled {
 		wg.Go(func() { s.carry(ctx) })
+	}
+	for _, c := range g.canaries {
+		wg.Go(func() { c.carry(ctx) })
 	}
 	wg.Go(func() { g.listen(ctx) })
 	wg.Go(func() { g.orders.watch(ctx) })

@@ -331,6 +331,9 @@ func (w *outWalk) giveUp(ctx context.Context, se *SendError) *verdict {
 
 // dead tells the sender and sets the entry aside for the operator.
 func (w *outWalk) dead(ctx context.Context, se *SendError, c Condition, key TextKey, args ...any) *verdict {
+	if w.canary() != nil {
+		return w.fail(ctx, c, key, args...) // worth nothing later
+	}
 	if v := w.tellError(ctx, c, key, args...); v != nil {
 		return v
 	}
@@ -350,6 +353,9 @@ func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args 
 	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
 		return nil
 	}
+	if w.o.g.canaryFailed(w.out.Adapter, w.out.User, w.out.Stanza) {
+		return nil
+	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
 	if time.Since(w.out.Op.At) < errorFresh && w.out.Resource != "" && w.out.Stanza != "" { // an error without an id is about nothing
 		return w.tell(ctx, "error", ShowError{Of: w.out.Stanza, Refusal: *r}, w.out.Resource)
@@ -362,6 +368,9 @@ func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args 
 // tell appends something for the sender to the outbox; purpose keeps a replay from saying it twice.
 func (w *outWalk) tell(ctx context.Context, purpose string, what Shown, resource string) *verdict {
 	if w.account != nil && w.account.isLine() {
+		return nil
+	}
+	if _, receipt := what.(ShowReceipt); receipt && w.o.g.canaryArrived(w.out.Adapter, w.out.User, w.out.Stanza) {
 		return nil
 	}
 	r := Rendering{

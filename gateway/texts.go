@@ -84,6 +84,7 @@ const (
 	TextTooFast         TextKey = "too_fast"
 	TextManyNew         TextKey = "many_new"
 	TextBarred          TextKey = "barred"
+	TextCanary          TextKey = "canary"
 	TextStopped         TextKey = "stopped"
 	TextPlanSpent       TextKey = "plan_spent"
 	TextPlanNew         TextKey = "plan_new"

@@ -151,6 +151,7 @@ type rig struct {
 
 	strangers gateway.UserID
 	window    gateway.WindowPolicy
+	canary    gateway.Canary
 	limits    []gateway.Limit
 	policy    gateway.Policy
 	metrics   *prometheus.Registry
@@ -190,7 +191,7 @@ func (r *rig) startOn(cfg gateway.Config, w gateway.Wire) {
 	metrics := gateway.NewMetrics(r.metrics, []gateway.AdapterID{wall})
 	r.gw = gateway.New(cfg, gateway.Deps{
 		Store: r.store, Keyring: r.keys, Identity: r.identity, Renderer: r.renderer, Files: r.files, Policy: r.policy, Texts: gateway.NewTexts(), Probe: r.probe, Tracer: r.tracer,
-		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window, Limits: r.limits}},
+		Instances: []gateway.Instance{{ID: wall, Component: gate, Adapter: r.adapter, Strangers: r.strangers, Window: r.window, Canary: r.canary, Limits: r.limits}},
 		Log:       slog.New(slog.DiscardHandler), Metrics: metrics,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())

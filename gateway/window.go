@@ -41,7 +41,7 @@ func (c *Contact) windowOpen(rule *WindowRule, now time.Time) bool {
 // closed does what the operator wants of a message for a closed window. A held lane is woken by the contact's next message; the
 // time is a safety net besides.
 func (w *outWalk) closed(ctx context.Context, rule *WindowRule) *verdict {
-	if w.inst.Window == WindowRefuse || time.Since(w.entry.At) > HeldMost {
+	if w.inst.Window == WindowRefuse || w.canary() != nil || time.Since(w.entry.At) > HeldMost {
 		return w.fail(ctx, PolicyViolation, TextWindow, w.platform())
 	}
 	key := TextWindowHeld

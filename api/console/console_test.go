@@ -35,6 +35,7 @@ func TestPages(t *testing.T) {
 	}{
 		{"/console", gateway.RoleViewer, "telegram.example.org"},
 		{"/console/adapters/telegram", gateway.RoleViewer, "As a table"},
+		{"/console/adapters/telegram", gateway.RoleViewer, "<small>has not come back in time"},
 		{"/console/queues", gateway.RoleViewer, "the contact has to write first"},
 		{"/console/dead-letters", gateway.RoleViewer, "chat_not_found"},
 		{"/console/dead-letters?code=odd", gateway.RoleViewer, "1 on this page"},

@@ -182,6 +182,7 @@ type adapterPage struct {
 	Platform string
 	API      string
 	Rows     []adapterRow
+	Canary   *canaryView
 	Accounts []standingView
 }
 
@@ -212,6 +213,10 @@ func (c *Console) adapter(w http.ResponseWriter, r *http.Request) {
 	samples, inst := c.history.samples(), c.Control.Instances[i]
 	d := inst.Adapter.Descriptor()
 	p := adapterPage{adapterView: adapterOf(inst, i, now, samples), Platform: d.Platform, API: d.API, Rows: tabled(samples, i)}
+	if p.Canary, err = c.canary(r.Context(), inst); err != nil {
+		c.away(w, r, err)
+		return
+	}
 	p.Traffic.Large, p.Slow.Large, p.Failures.Large = true, true, true
 	if of := now.adapters[inst.ID]; of != nil {
 		p.Accounts = standings(of.accounts)

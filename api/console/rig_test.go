@@ -266,7 +266,7 @@ func newRig(t *testing.T) *rig {
 	control := &api.Control{
 		Guard: api.NewGuard(g.tokens, trusted, log), Operations: g.world, Users: g.world, Cases: reports{g.world}, Audit: g.audit, Orders: gateway.NewOrders(g.store, keys, log), ParseUser: parseUser,
 		Instances: []gateway.Instance{
-			{ID: "telegram", Name: "Telegram", Component: "telegram.example.org", Adapter: adapter("Telegram", gateway.ModeCleartext, all)},
+			{ID: "telegram", Name: "Telegram", Component: "telegram.example.org", Adapter: adapter("Telegram", gateway.ModeCleartext, all), Canary: gateway.Canary{User: "canary@example.org", Every: 5 * time.Minute}},
 			{ID: "whatsapp", Name: "WhatsApp " + hostile, Component: "whatsapp.example.org", Adapter: adapter("WhatsApp", gateway.ModeTerminate, some)},
 		},
 	}
@@ -274,6 +274,11 @@ func newRig(t *testing.T) *rig {
 	g.Console = New(Config{Control: control, Checks: checks, Metrics: g.tell.registry, Texts: gateway.NewTexts(), Replica: "r-7f3a", Version: "v1.4.0", Log: log})
 	g.admin = api.Admin(api.AdminConfig{Checks: checks, Metrics: g.tell.registry, Control: control, Console: g.Console, Log: log})
 	return g
+}
+
+// CanaryState implements api.Operations.
+func (*world) CanaryState(context.Context, gateway.AdapterID) (gateway.CanaryState, error) {
+	return gateway.CanaryState{At: time.Now().Add(-time.Minute), Result: gateway.CanaryNoAnswer, OK: time.Now().Add(-6 * time.Minute), Took: 1200 * time.Millisecond}, nil
 }
 
 // Allowance implements api.Operations.

@@ -82,6 +82,11 @@ func rows() []row {
 			{title: "Questions to policy.url", unit: "ops", kind: lines, help: "unreachable and not_understood: policy.unreachable counts.", queries: rate("postern_policy_questions_total", "", "result", "{{result}}")},
 			{title: "Platforms left alone", unit: "short", kind: lines, help: "1 while a platform that fails is left alone.", queries: []query{{`max by (adapter) (postern_breaker_open{adapter=~"$adapter"})`, "{{adapter}}"}, {`sum by (adapter) (increase(postern_breaker_opened_total{adapter=~"$adapter"}[5m]))`, "{{adapter}} anew"}}},
 		}},
+		{"Canaries", []panel{
+			{title: "Since the last good canary", unit: "s", kind: lines, help: "Of adapters that have one; from three intervals on there is an alert.", queries: []query{{`time() - max by (adapter) (postern_canary_last_success_timestamp_seconds{adapter=~"$adapter"} > 0)`, "{{adapter}}"}}},
+			{title: "Canaries by result", unit: "short", kind: lines, help: "In an hour. no_answer: the platform did not deliver in time; waiting: an earlier message still waits; what each means is in RUNBOOK.md.", queries: []query{{`sum by (adapter, result) (increase(postern_canary_total{adapter=~"$adapter"}[1h])) > 0`, "{{adapter}} {{result}}"}}},
+			{title: "Canary to its delivery", unit: "s", kind: lines, help: "From the gateway to the platform and back, of those that came back in time.", queries: quantiles("postern_canary_seconds", chosen, "adapter")},
+		}},
 		{"Accounts", []panel{
 			{title: "Accounts by standing", unit: "short", stack: true, kind: lines, help: "As counted every few minutes.", queries: []query{{`sum by (adapter, standing) (postern_accounts{adapter=~"$adapter"})`, "{{adapter}} {{standing}}"}}},
 			{title: "Found in another standing", unit: "short", kind: lines, help: "In an hour. One account is its user's business, several at once are the operator's.", queries: []query{{`sum by (adapter, standing) (increase(postern_account_changes_total{adapter=~"$adapter"}[1h]))`, "{{adapter}} {{standing}}"}}},

@@ -157,7 +157,7 @@ func (b *builder) instances() error {
 		b.made = append(b.made, gateway.Instance{
 			ID: gateway.AdapterID(name), Component: a.JID, Name: cmp.Or(a.Name, adapter.Descriptor().Platform), Adapter: adapter,
 			Readable: a.ContactJIDs == "readable", Window: gateway.WindowPolicy(cmp.Or(a.ClosedWindow, string(gateway.WindowHold))),
-			Strangers: gateway.UserID(a.Strangers), Limits: a.Limits.all(), Contacts: b.cfg.Operator.contacts(),
+			Strangers: gateway.UserID(a.Strangers), Canary: a.Canary.canary(), Limits: a.Limits.all(), Contacts: b.cfg.Operator.contacts(),
 		})
 	}
 	errs = append(errs, b.publish())

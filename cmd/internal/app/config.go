@@ -233,6 +233,8 @@ type Adapter struct {
 	// Strangers is the JID of a user who takes messages of people on a shared line whom nobody has invited; empty answers them
 	// with a text.
 	Strangers string `yaml:"strangers"`
+	// Canary is a message that the gateway sends now and then, to see whether the platform delivers.
+	Canary Canary `yaml:"canary"`
 	// Limits are the operator's: how much users may ask for, and the platform is asked.
 	Limits Limits `yaml:"limits"`
 

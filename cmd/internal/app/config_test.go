@@ -138,6 +138,18 @@ func TestMistakes(t *testing.T) {
 		{"addresses of contacts", strings.Replace(valid, "secret: s", "secret: s\n    contact_jids: plain", 1), []string{
 			`7:5: adapters.gatekeeper.contact_jids: got "plain", want opaque or readable`,
 		}},
+		{"a canary", strings.Replace(valid, "secret: s", "secret: s\n    canary: {user: nobody, to: x@other.example.org, every: 5s, within: 1m}", 1), []string{
+			`7:14: adapters.gatekeeper.canary.user: "nobody" is no user's address, such as canary@example.org`,
+			`7:28: adapters.gatekeeper.canary.to: "x@other.example.org" is no contact of this adapter: want a JID at gatekeeper.example.org, as the user's client shows it`,
+			`7:53: adapters.gatekeeper.canary.every: got 5s, want 1m to 24h`,
+			`7:64: adapters.gatekeeper.canary.within: got 1m0s, want 5s or more, and no more than adapters.gatekeeper.canary.every`,
+		}},
+		{"a canary of nobody", strings.Replace(valid, "secret: s", "secret: s\n    canary: {to: x@gatekeeper.example.org}", 1), []string{
+			`7:5: adapters.gatekeeper.canary.user: is missing: want the JID of a registered user of your own, such as canary@example.org`,
+		}},
+		{"a canary of strangers", strings.Replace(valid, "secret: s", "secret: s\n    canary: {user: canary@example.com, to: x@gatekeeper.example.org}", 1), []string{
+			`7:14: adapters.gatekeeper.canary.user: "canary@example.com" is of a domain that is not served: nobody of it can be registered`,
+		}},
 		{"windows and strangers", strings.Replace(valid, "secret: s", "secret: s\n    closed_window: shut\n    strangers: nobody", 1), []string{
 			`7:5: adapters.gatekeeper.closed_window: got "shut", want hold, reopen or refuse`,
 			`8:5: adapters.gatekeeper.strangers: "nobody" is no user's address, such as desk@example.org`,
@@ -278,7 +290,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	pages.AppID, pages.AppSecretFile, pages.VerifyTokenFile = "123456789012345", "/etc/postern/messenger.app", "/etc/postern/messenger.verify"
 	accounts.AppID, accounts.AppSecretFile, accounts.VerifyTokenFile = "123456789012346", "/etc/postern/instagram.app", "/etc/postern/instagram.verify"
 	for name, own := range map[string]adapters.Config{"gatekeeper": own, "instagram": accounts, "messenger": pages, "telegram": bots, "whatsapp": numbers} {
-		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Limits: defaultLimits(), Own: own}
+		want.Adapters[name] = Adapter{Type: name, JID: name + ".example.org", SecretFile: "/etc/postern/" + name + ".secret", Limits: defaultLimits(), Canary: defaultCanary(), Own: own}
 	}
 	if diff := cmp.Diff(want, *got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("deploy/postern.yaml and the defaults (-defaults +example):\n%s", diff)

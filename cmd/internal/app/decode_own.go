@@ -75,7 +75,7 @@ func (d *decoder) instances(path string, n ast.Node) map[string]Adapter {
 }
 
 func (d *decoder) instance(path string, n ast.Node) Adapter {
-	a := Adapter{Limits: defaultLimits()}
+	a := Adapter{Limits: defaultLimits(), Canary: defaultCanary()}
 	fields := fieldsOf(reflect.ValueOf(&a).Elem())
 	entries := d.pairs(path, n)
 	for _, p := range entries {

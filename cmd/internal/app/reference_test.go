@@ -25,7 +25,7 @@ func TestConfigurationReference(t *testing.T) {
 	r.section("", "", reflect.ValueOf(DefaultConfig()))
 	r.section("policy.plans.<name>", "", reflect.ValueOf(Plan{}))
 	r.section("policy.rules, each", "They are looked through in order: the first that fits a user and an adapter counts. Where none does, the service at `policy.url` is asked.", reflect.ValueOf(Rule{}))
-	r.section("adapters.<name>", "Every adapter has these.", reflect.ValueOf(Adapter{Limits: defaultLimits()}))
+	r.section("adapters.<name>", "Every adapter has these.", reflect.ValueOf(Adapter{Limits: defaultLimits(), Canary: defaultCanary()}))
 	for _, typ := range adapters.All() {
 		r.section("adapters.<name> with type: "+typ.Name, "Besides those that every adapter has.", reflect.ValueOf(typ.Config()).Elem())
 	}

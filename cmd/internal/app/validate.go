@@ -161,10 +161,7 @@ func (c *Config) judgeRest(j *judge) {
 	for i, domain := range c.Access.Domains {
 		j.domain(fmt.Sprintf("access.domains.%d", i), domain, "example.org")
 	}
-	served := c.Access.Domains
-	if len(served) == 0 {
-		served = []string{c.Server.Domain}
-	}
+	served := c.served()
 	for i, address := range c.Access.Admins {
 		key := fmt.Sprintf("access.admins.%d", i)
 		user, err := parseUser(address)
@@ -178,6 +175,14 @@ func (c *Config) judgeRest(j *judge) {
 		j.want(ok, "operator."+kind, "%q is no URI and no e-mail address", address)
 	}
 	j.want(c.StateDir != "", "state_dir", "is missing")
+}
+
+// served are the domains whose users are.
+func (c *Config) served() []string {
+	if len(c.Access.Domains) == 0 {
+		return []string{c.Server.Domain}
+	}
+	return c.Access.Domains
 }
 
 // instanceName is what may stand in an address, a metric's label and a key of the store.
@@ -207,6 +212,7 @@ func (c *Config) judgeAdapters(j *judge) {
 			_, err := jid.Parse(a.Strangers)
 			j.want(err == nil && strings.Contains(a.Strangers, "@") && !strings.Contains(a.Strangers, "/"), at+".strangers", "%q is no user's address, such as desk@example.org", a.Strangers)
 		}
+		judgeCanary(j, at+".canary", a.JID, c.served(), a.Canary)
 		judgeOwn(j, at, a)
 	}
 }
