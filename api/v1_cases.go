@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -159,7 +160,10 @@ func (v v1) cases(r *http.Request) (any, error) {
 		return nil, err
 	}
 	page, next, err := v.Cases.Cases(r.Context(), states, gateway.CaseID(q.Get("after")), n)
-	if err != nil {
+	switch {
+	case errors.Is(err, gateway.ErrCursor):
+		return nil, &wrong{"after", "It is not the next of a page.", false}
+	case err != nil:
 		return nil, err
 	}
 	out := CasesView{[]CaseView{}, next}

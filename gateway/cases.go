@@ -9,10 +9,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // CaseID names a case: a ULID in lower case.
 type CaseID string
+
+// isOne reports whether an id can be that of a case.
+func (id CaseID) isOne() bool {
+	_, err := ulid.ParseStrict(string(id))
+	return err == nil && strings.ToLower(string(id)) == string(id)
+}
 
 // Case is a user's report of a contact, and what became of it: the operator decides, with reasons; the user may appeal once, and the
 // operator decides once more. It holds no message, only what the user wrote in the report. It is sealed under the user's own key.

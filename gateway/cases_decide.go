@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// Cases returns a page of the cases in some states, newest first, all where none is named. An empty next ends it.
+// Cases returns a page of the cases in some states, newest first, all where none is named. An empty next ends it; ErrCursor for an after that
+// is no case's id.
 func (d *Desk) Cases(ctx context.Context, states []CaseState, after CaseID, n int) (page []*Case, next CaseID, err error) {
+	if after != "" && !after.isOne() {
+		return nil, "", ErrCursor
+	}
 	entries, err := d.caseList(ctx)
 	if err != nil {
 		return nil, "", err

@@ -207,6 +207,11 @@ func TestCaseList(t *testing.T) {
 		if got := list(gateway.CaseOpen, gateway.CaseAppealed); !slices.Equal(got, ids[2:]) {
 			t.Errorf("waiting: got %v, want %v", got, ids[2:])
 		}
+		for _, after := range []gateway.CaseID{"x", gateway.CaseID(strings.ToUpper(string(ids[0]))), ids[0] + "0"} {
+			if _, _, err := c.desk.Cases(t.Context(), nil, after, 3); !errors.Is(err, gateway.ErrCursor) {
+				t.Errorf("behind %q: got %v, want ErrCursor", after, err)
+			}
+		}
 		if n, err := c.desk.CasesWaiting(t.Context()); n != 5 || err != nil {
 			t.Errorf("got %d waiting, %v, want 5", n, err)
 		}
