@@ -65,7 +65,7 @@ func TestCaseAnswers(t *testing.T) {
 		{name: "list", path: "/v1/cases", role: gateway.RoleViewer, status: 200, want: `"next":"01b"`, did: "cases"},
 		{name: "list of what waits", path: "/v1/cases?state=waiting&after=01x&limit=5", role: gateway.RoleOperator, status: 200, want: "{" + head + person, did: "cases open+appealed 01x"},
 		{name: "list of a state", path: "/v1/cases?state=closed", role: gateway.RoleOperator, status: 200, did: "cases closed"},
-		{name: "list behind nonsense", path: "/v1/cases?after=nowhere", role: gateway.RoleViewer, status: 400, want: `"field":"after"`},
+		{name: "list behind nonsense", path: "/v1/cases?after=nowhere", role: gateway.RoleViewer, status: 422, want: `"field":"after"`},
 		{name: "list of nonsense", path: "/v1/cases?state=lost", role: gateway.RoleViewer, status: 422, want: `"field":"state"`},
 		{name: "a viewer sees no person", path: "/v1/cases/01c", role: gateway.RoleViewer, status: 200, want: "{" + head + `"decisions":[{"decision":"no_action","by":"anna","at":"1970-01-01T00:00:05Z"}],"appeal":{"at":"1970-01-01T00:00:05Z"}}`},
 		{name: "an operator does", path: "/v1/cases/01c", role: gateway.RoleOperator, status: 200, want: head + person + `"decisions":[{"decision":"no_action","reasons":"A gesture.","by":"anna","at":"1970-01-01T00:00:05Z"}],"appeal":{"text":"At us!","at":"1970-01-01T00:00:05Z"}}`},
