@@ -64,7 +64,7 @@ func VerifyAudit(before, e AuditEntry) error {
 type Audit struct {
 	store Records
 	keys  *Keyring
-	turn  chan struct{} // this process writes one line at a time; only other replicas are in its way
+	turn  chan struct{} // who shares this log writes one line at a time; the others are in each other's way
 }
 
 // NewAudit returns the log that a store holds.

@@ -117,8 +117,10 @@ func (c *Case) State() CaseState {
 const (
 	// AppealFor is how long a decision can be appealed against.
 	AppealFor = 30 * 24 * time.Hour
-	// maxCases is how many cases there are at most: more reports are refused for the moment, since nobody could read them.
+	// maxCases is how many cases wait at most: more reports are refused for the moment, since nobody could read them.
 	maxCases = 10_000
+	// maxCasesOfUser is how many reports of one user are kept, decided or not.
+	maxCasesOfUser = 200
 	// caseGrace is how long a case may be in the list and not there yet.
 	caseGrace = time.Hour
 )

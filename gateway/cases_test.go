@@ -339,3 +339,29 @@ func TestReportWithoutPlatform(t *testing.T) {
 		t.Errorf("got %d cases", n)
 	}
 }
+
+// One user's reports are kept up to a bound; others can report all the same.
+func TestCasesOfAUserAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := accused(t)
+		made := 0
+		for range 400 {
+			_, err := c.desk.Continue(t.Context(), c.romeo, c.start(c.romeo, gateway.NodeReport).Session, gateway.ActionNext, map[string]string{"contact": "tybalt", "reason": "abuse", "statement": "Again."})
+			if err != nil {
+				c.refused(err, gateway.ResourceConstraint, "")
+				break
+			}
+			made++
+			<-time.After(5 * time.Minute)
+		}
+		if made < 100 || made > 200 || len(c.cases()) != made {
+			t.Errorf("got %d reports and %d cases, want 200 at most", made, len(c.cases()))
+		}
+		c.register(c.juliet, "Capulet")
+		c.befriend(c.account(c.juliet), "id-tybalt", "Tybalt")
+		c.next(c.juliet, c.start(c.juliet, gateway.NodeReport), map[string]string{"contact": "tybalt", "reason": "abuse", "statement": "He bit his thumb."})
+		if got := len(c.cases()); got != made+1 {
+			t.Errorf("got %d cases, want another user's too", got)
+		}
+	})
+}

@@ -69,7 +69,7 @@ func (d *Desk) agree(ctx context.Context, t *turn, text Disclosure) (*ConsentRec
 		ID: newULID(), User: t.User, Adapter: t.Adapter, Account: t.s.Account, Version: desc.Version, Terms: desc.TermsVersion,
 		Lang: t.Lang, Hash: text.Hash(), At: time.Now().UTC().Truncate(time.Second), Text: text.String(),
 	}
-	if err := d.deed(ctx, t.Visitor, deedConsent); err != nil {
+	if err := d.deedOften(ctx, t.Visitor, deedConsent); err != nil { // a dialogue can be begun anew again and again
 		return nil, err
 	}
 	// The text goes first: a receipt without its text could not be verified.

@@ -28,14 +28,23 @@ func (d *Desk) openCase(ctx context.Context, t *turn, h hit, answers map[string]
 	if err != nil {
 		return nil, err
 	}
-	if len(all) >= maxCases {
-		d.log.Error("too many cases, a report was refused", "adapter", t.Adapter, "cases", len(all))
+	owner := d.userOwner(t.Visitor)
+	waiting, theirs := 0, 0
+	for _, e := range all {
+		if e.State.Waits() {
+			waiting++
+		}
+		if e.Owner == owner {
+			theirs++
+		}
+	}
+	if waiting >= maxCases || theirs >= maxCasesOfUser {
+		d.log.Error("too many cases, a report was refused", "adapter", t.Adapter, "waiting", waiting, "of this user", theirs)
 		return nil, &Refusal{ResourceConstraint, d.say(t.Visitor, textCaseFull, d.complaints(t))}
 	}
 	if err := d.WriteDeed(ctx, ActorUser, deedCase, string(c.ID), t.User); err != nil {
 		return nil, err
 	}
-	owner := d.userOwner(t.Visitor)
 	if err := d.listCase(ctx, owner, c, CaseOpen); err != nil {
 		return nil, err
 	}

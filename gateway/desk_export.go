@@ -46,6 +46,9 @@ func exportFlow(d *Desk) flow {
 	}
 }
 
+// anyAdapter has the buckets of what does not depend on the adapter that is asked.
+const anyAdapter AdapterID = "-"
+
 // exportBucket is of a user, whatever adapter they ask at.
 func (d *Desk) exportBucket(user UserID) Bucket {
 	return Bucket{Name: d.cfg.Keyring.Name("budget", "export", string(user)), Every: exportEvery, Burst: 1}
@@ -53,7 +56,7 @@ func (d *Desk) exportBucket(user UserID) Bucket {
 
 // exportLately refuses a user who got their data out a short while ago.
 func (d *Desk) exportLately(ctx context.Context, t *turn) error {
-	wait, err := d.cfg.Store.Filling(ctx, t.Adapter, d.exportBucket(t.User).Name)
+	wait, err := d.cfg.Store.Filling(ctx, anyAdapter, d.exportBucket(t.User).Name)
 	if err == nil && wait[0] > 0 {
 		err = &Refusal{ResourceConstraint, d.say(t.Visitor, textExportLately, d.duration(t.Visitor, max(wait[0], time.Minute)))}
 	}
@@ -77,7 +80,7 @@ func (d *Desk) handOut(ctx context.Context, t *turn) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	_, err = d.cfg.Store.Take(ctx, t.Adapter, 0, d.exportBucket(t.User))
+	_, err = d.cfg.Store.Take(ctx, anyAdapter, 0, d.exportBucket(t.User))
 	return out, err
 }
 

@@ -70,15 +70,25 @@ func (d *Desk) SetAdmins(users []UserID) {
 }
 
 // operates reports whether a visitor is an operator. The address is the one that their server has put on the stanza (XEP-0114 §4), of a
-// domain that is served.
+// domain that is served. Who is blocked is none: that is what another operator does when such an account is stolen.
 func (d *Desk) operates(v Visitor) bool {
 	admins := d.admins.Load()
-	return d.steering != nil && admins != nil && (*admins)[v.User]
+	if d.steering == nil || admins == nil || !(*admins)[v.User] {
+		return false
+	}
+	if d.cfg.Orders == nil {
+		return true
+	}
+	_, blocked := d.cfg.Orders.Blocked(v.User)
+	return !blocked
 }
+
+// actorChat begins the names of operators who write to the gateway.
+const actorChat = "chat-"
 
 // actor is how an operator who writes stands in the audit log, which names nobody.
 func (d *Desk) actor(v Visitor) string {
-	return "chat-" + d.cfg.Keyring.Name("operator", string(v.User))[:16]
+	return actorChat + d.cfg.Keyring.Name("operator", string(v.User))[:16]
 }
 
 func (d *Desk) operatorFlows() []flow {
@@ -235,7 +245,7 @@ func userFlow(d *Desk) flow {
 			}
 			var out []string
 			for _, a := range accounts {
-				out = append(out, d.say(t.Visitor, textOperateAccount, a.Adapter, a.Standing, a.CreatedAt.UTC().Format(time.DateOnly), a.ID))
+				out = append(out, d.say(t.Visitor, textOperateAccount, a.Adapter, a.Health.Standing, a.CreatedAt.UTC().Format(time.DateOnly), a.ID))
 			}
 			return outcome{text: strings.Join(out, "\n")}, nil
 		},

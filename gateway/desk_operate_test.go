@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -139,7 +140,11 @@ func (c *counter) nodes(v gateway.Visitor) (nodes []string) {
 
 // Operators see their commands, registered or not; nobody else does, and who tries one all the same is refused, also in the middle of it.
 func TestOperatorsAlone(t *testing.T) {
-	c, s := newSteered(t)
+	c, s := newCounter(t), &steer{}
+	c.orders = gateway.NewOrders(c.store, c.keys, slog.New(slog.DiscardHandler))
+	c.restart()
+	c.desk.Operate(s)
+	c.desk.SetAdmins([]gateway.UserID{c.romeo.User})
 	c.register(c.juliet, "Capulet")
 	evil := c.romeo
 	evil.User = "romeo@evil.example"
@@ -168,6 +173,14 @@ func TestOperatorsAlone(t *testing.T) {
 	open := c.start(c.romeo, gateway.NodeAdapter)
 	_, err := c.desk.Continue(t.Context(), c.juliet, open.Session, gateway.ActionNext, map[string]string{"adapter": "wall", "do": "stop", "reason": "x"})
 	c.refused(err, gateway.BadRequest, gateway.BadSessionID)
+	if err := c.orders.Block(t.Context(), gateway.Block{Who: string(c.romeo.User), Reason: "The account was stolen."}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.desk.Continue(t.Context(), c.romeo, open.Session, gateway.ActionNext, map[string]string{"adapter": "wall", "do": "stop", "reason": "x"})
+	c.refused(err, gateway.Forbidden, "")
+	if err := c.orders.Unblock(t.Context(), string(c.romeo.User)); err != nil {
+		t.Fatal(err)
+	}
 	c.desk.SetAdmins(nil)
 	_, err = c.desk.Continue(t.Context(), c.romeo, open.Session, gateway.ActionNext, map[string]string{"adapter": "wall", "do": "stop", "reason": "x"})
 	c.refused(err, gateway.Forbidden, "")

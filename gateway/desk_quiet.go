@@ -135,9 +135,9 @@ func (d *Desk) report(ctx context.Context, t *turn, h hit, answers map[string]st
 	case moderationDone:
 		out.text = lines(d.say(t.Visitor, textReported, d.short(t, h), d.platform(t.Visitor)), out.text)
 	case moderationNone:
-		out.text = lines(d.say(t.Visitor, textReportNobody, d.platform(t.Visitor), d.complaints(t)), out.text)
+		out.text = lines(d.say(t.Visitor, textReportNobody, d.platform(t.Visitor)), out.text)
 	case moderationFailed:
-		out.text, out.noteError = lines(d.say(t.Visitor, textReportFailed, d.platform(t.Visitor), d.complaints(t)), out.text), true
+		out.text, out.noteError = lines(d.say(t.Visitor, textReportFailed, d.platform(t.Visitor)), out.text), true
 	}
 	return out, nil
 }

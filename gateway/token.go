@@ -47,7 +47,7 @@ var (
 	// ErrToken: no such token, or it is over.
 	ErrToken = errors.New("gateway: the token is unknown or over")
 	// ErrTokenName: a name that no token can have.
-	ErrTokenName = errors.New("gateway: a token's name has 1 to 32 characters of a-z, 0-9 and -, and is neither user nor cli")
+	ErrTokenName = errors.New("gateway: a token's name has 1 to 32 characters of a-z, 0-9 and -, and is not user, cli, gateway or chat-...")
 	// ErrTokenRole: there is no such role.
 	ErrTokenRole = errors.New("gateway: a role is viewer, operator or admin")
 )
@@ -82,7 +82,7 @@ func (k *Keyring) tokenKey(name string) RecordKey {
 // Create makes a token that lasts for a time, 0 for ever, and returns what its owner sends. ErrExists when the name is taken.
 func (t *Tokens) Create(ctx context.Context, name string, role Role, lasts time.Duration) (secret string, err error) {
 	switch {
-	case !tokenName.MatchString(name), name == ActorUser, name == "cli": // the audit log calls others so
+	case !tokenName.MatchString(name), name == ActorUser, name == "cli", name == "gateway", strings.HasPrefix(name, actorChat): // the audit log calls others so
 		return "", ErrTokenName
 	case !slices.Contains(Roles(), role):
 		return "", ErrTokenRole

@@ -86,7 +86,7 @@ func TestTokensRefused(t *testing.T) {
 	store := memstore.New()
 	_, keys := newIdentity(t, store)
 	tokens := gateway.NewTokens(store, keys)
-	for _, name := range []string{"", "Alice", "a b", "a_b", strings.Repeat("a", 33)} {
+	for _, name := range []string{"", "Alice", "a b", "a_b", strings.Repeat("a", 33), "user", "cli", "gateway", "chat-abcdefghijklmnop"} {
 		if _, err := tokens.Create(t.Context(), name, gateway.RoleViewer, 0); !errors.Is(err, gateway.ErrTokenName) {
 			t.Errorf("name %q: got %v, want ErrTokenName", name, err)
 		}

@@ -76,7 +76,8 @@ func (d *Desk) deedOften(ctx context.Context, v Visitor, action string) error {
 	return d.deed(ctx, v, action)
 }
 
-// Deeds returns the lines of the audit log that are about a user and whose salts are kept with them, oldest first.
+// Deeds returns the lines of the audit log that are about a user and whose salts are kept with them, oldest first. A line that a failover of
+// the store has lost, and one that has its number since, are not among them.
 func (d *Desk) Deeds(ctx context.Context, user UserID) ([]Deed, error) {
 	owner := d.cfg.Keyring.userOwner(user)
 	salts := map[string][]byte{}
@@ -113,7 +114,9 @@ func (d *Desk) Deeds(ctx context.Context, user UserID) ([]Deed, error) {
 			if err != nil {
 				return nil, fmt.Errorf("gateway: desk: deed: %w", err)
 			}
-			out = append(out, Deed{lines[i], string(salt)})
+			if deed := (Deed{lines[i], string(salt)}); deed.Proves(user) {
+				out = append(out, deed)
+			}
 		}
 	}
 	return out, nil
@@ -121,7 +124,8 @@ func (d *Desk) Deeds(ctx context.Context, user UserID) ([]Deed, error) {
 
 func deedPlace(owner Owner, name string) string { return string(owner) + "/deed/" + name }
 
-// pick returns lines by their names, each whole. Whether they follow each other is Lines' business.
+// pick returns lines by their names, each whole, and the zero line for one that is not there. Whether they follow each other is Lines'
+// business.
 func (a *Audit) pick(ctx context.Context, names []string) ([]AuditEntry, error) {
 	keys := make([]RecordKey, len(names))
 	for i, name := range names {
@@ -134,6 +138,9 @@ func (a *Audit) pick(ctx context.Context, names []string) ([]AuditEntry, error) 
 	out := make([]AuditEntry, len(names))
 	for i, sealed := range got {
 		name := names[i]
+		if sealed == nil {
+			continue
+		}
 		plain, err := a.keys.operator.Open("audit/"+name, sealed)
 		if err == nil {
 			err = json.Unmarshal(plain, &out[i])

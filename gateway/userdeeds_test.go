@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"postern/gateway"
 )
@@ -64,11 +65,11 @@ func TestUserDeeds(t *testing.T) {
 		"user consent.give wall", "user account.add wall", "user contact.block wall", "user contact.unblock wall", "user account.pause wall", "user account.resume wall",
 		"user case.open CASE", "user contact.block wall", "user consent.give wall", "user account.renew wall", "user account.move wall", "user account.given wall",
 	}
-	if diff := cmp.Diff(romeos, c.deeds(c.romeo.User)); diff != "" {
+	if diff := gocmp.Diff(romeos, c.deeds(c.romeo.User)); diff != "" {
 		t.Errorf("romeo (-want +got):\n%s", diff)
 	}
 	juliets := []string{"user consent.give wall", "user account.claim wall", "user account.withdraw wall"}
-	if diff := cmp.Diff(juliets, c.deeds(c.juliet.User)); diff != "" {
+	if diff := gocmp.Diff(juliets, c.deeds(c.juliet.User)); diff != "" {
 		t.Errorf("juliet (-want +got):\n%s", diff)
 	}
 	lines := c.lines()
@@ -100,7 +101,7 @@ func TestUserDeeds(t *testing.T) {
 	if got := c.deeds(c.romeo.User); got != nil {
 		t.Errorf("after an erasure: got %q, want that nothing can be shown", got)
 	}
-	if diff := cmp.Diff(lines, c.lines()); diff != "" {
+	if diff := gocmp.Diff(lines, c.lines()); diff != "" {
 		t.Errorf("the log changed:\n%s", diff)
 	}
 }
@@ -113,7 +114,7 @@ func TestEraseIsNoUserDeed(t *testing.T) {
 	if _, err := c.desk.Erase(t.Context(), c.romeo.User); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, c.lines()); diff != "" {
+	if diff := gocmp.Diff(before, c.lines()); diff != "" {
 		t.Errorf("the log:\n%s", diff)
 	}
 }
@@ -166,5 +167,48 @@ func TestUserDeedTampered(t *testing.T) {
 	}
 	if _, err := c.desk.Deeds(t.Context(), c.romeo.User); !errors.Is(err, gateway.ErrAudit) {
 		t.Errorf("got %v, want ErrAudit", err)
+	}
+}
+
+// Neither does whoever agrees to the terms again and again.
+func TestConsentHasABudget(t *testing.T) {
+	c := newCounter(t)
+	refused := 0
+	for range 100 {
+		r, err := c.desk.Start(t.Context(), c.romeo, gateway.NodeRegister)
+		if err == nil {
+			_, err = c.desk.Continue(t.Context(), c.romeo, r.Session, gateway.ActionNext, agreed("name", "Montague"))
+		}
+		if err != nil {
+			c.refused(err, gateway.ResourceConstraint, "")
+			refused++
+		}
+	}
+	if n := len(c.lines()); n == 0 || n > 2*31 || refused < 60 {
+		t.Errorf("got %d lines, %d refused, want what an hour's budget has", n, refused)
+	}
+}
+
+// A failover of the store may lose a line whose salt is kept, and its number is given out again: neither is shown as the user's.
+func TestUserDeedLost(t *testing.T) {
+	c := newCounter(t)
+	c.register(c.romeo, "Montague")
+	c.say(c.romeo, "pause")
+	before := c.deeds(c.romeo.User)
+	records, _, err := c.store.List(t.Context(), "audit", gateway.RecordAudit, "", 100)
+	if err != nil || len(before) < 2 {
+		t.Fatalf("deeds %q, %v", before, err)
+	}
+	var first, last string
+	for name := range records {
+		if strings.Trim(name, "0123456789") == "" {
+			first, last = min(name, cmp.Or(first, name)), max(name, last)
+		}
+	}
+	if err := c.store.Save(t.Context(), "audit", gateway.Change{Kind: gateway.RecordAudit, Name: last}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.deeds(c.romeo.User); len(got) != len(before)-1 {
+		t.Errorf("got %q, want all but the last of %q", got, before)
 	}
 }

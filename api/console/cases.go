@@ -99,7 +99,7 @@ func (c *Console) oneCase(w http.ResponseWriter, r *http.Request) {
 	c.showCase(w, r, http.StatusOK, caseView{})
 }
 
-// ordered is a decision out of a form.
+// orderedCase is a decision out of a form.
 func orderedCase(form url.Values) api.CaseOrder {
 	return api.CaseOrder{Decision: gateway.Decision(form.Get("decision")), Reasons: form.Get("reasons")}
 }
