@@ -126,13 +126,19 @@ func (p *postern) until(what string, ok func() bool) {
 	}
 }
 
-// freeAddr finds a port below those that the kernel gives to outgoing connections, so that it stays free.
+// given are the ports that stages have: between the look and a gateway's own bind another stage could pick the same.
+var given sync.Map
+
+// freeAddr finds a port below those that the kernel gives to outgoing connections, so that it stays free, and gives none twice.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(22100+rand.IntN(9000))))
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(22100+rand.IntN(9000)))
+		if _, twice := given.LoadOrStore(addr, true); twice {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
 		if err == nil {
-			addr := l.Addr().String()
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
