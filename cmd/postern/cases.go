@@ -28,23 +28,14 @@ type casesListCmd struct {
 
 // Run lists cases.
 func (c *casesListCmd) Run(ctx context.Context, io *console) error {
-	all := []api.CaseView{}
 	q := url.Values{}
 	if c.State != "" {
 		q.Set("state", c.State)
 	}
-	for len(all) < c.Max {
-		var page api.CasesView
-		if err := c.call(ctx, http.MethodGet, "/v1/cases?"+q.Encode(), nil, &page); err != nil {
-			return err
-		}
-		all = append(all, page.Items...)
-		if page.Next == "" {
-			break
-		}
-		q.Set("after", string(page.Next))
+	all, err := listed[api.CaseView](ctx, c.remote, "/v1/cases", q, c.Max)
+	if err != nil {
+		return err
 	}
-	all = all[:min(len(all), c.Max)]
 	t := table{{"ID", "STATE", "OPENED", "ADAPTER", "REASON", "USER", "ABOUT", "DECIDED"}}
 	for _, k := range all {
 		about, decided := "", ""

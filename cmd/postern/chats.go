@@ -72,23 +72,14 @@ for what: neither whom it is with nor what is said. LAST FROM THEM is known only
 
 // Run lists chats, account by account.
 func (c *chatsCmd) Run(ctx context.Context, io *console) error {
-	all := []api.ChatView{}
 	q := url.Values{"limit": {strconv.Itoa(min(max(c.Max, 1), 500))}}
 	if c.Account != "" {
 		q.Set("account", c.Account)
 	}
-	for len(all) < c.Max {
-		var page api.ChatsView
-		if err := c.call(ctx, http.MethodGet, userPath(c.JID, "/chats?"+q.Encode()), nil, &page); err != nil {
-			return err
-		}
-		all = append(all, page.Items...)
-		if page.Next == "" {
-			break
-		}
-		q.Set("after", page.Next)
+	all, err := listed[api.ChatView](ctx, c.remote, userPath(c.JID, "/chats"), q, c.Max)
+	if err != nil {
+		return err
 	}
-	all = all[:min(len(all), c.Max)]
 	t := table{{"ADAPTER", "ACCOUNT", "ALIAS", "CHAT", "LAST FROM THEM", "WAITING"}}
 	for _, v := range all {
 		var waiting []string

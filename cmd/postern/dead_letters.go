@@ -44,20 +44,11 @@ type lettersListCmd struct {
 
 // Run lists dead letters, the oldest first in each chat.
 func (c *lettersListCmd) Run(ctx context.Context, io *console) error {
-	all := []api.DeadLetterView{}
 	q := c.query()
-	for len(all) < c.Max {
-		var page api.DeadLettersView
-		if err := c.call(ctx, http.MethodGet, "/v1/dead-letters?"+q.Encode(), nil, &page); err != nil {
-			return err
-		}
-		all = append(all, page.Items...)
-		if page.Next == "" {
-			break
-		}
-		q.Set("after", string(page.Next))
+	all, err := listed[api.DeadLetterView](ctx, c.remote, "/v1/dead-letters", q, c.Max)
+	if err != nil {
+		return err
 	}
-	all = all[:min(len(all), c.Max)]
 	t := table{{"ID", "ADAPTER", "WHERE", "WHAT", "DIED", "CLASS", "CODE", "REASON"}}
 	for _, l := range all {
 		t = append(t, []string{string(l.ID), dash(string(l.Adapter)), l.Where, dash(l.What), moment(l.Died), l.Class, dash(l.Code), dash(l.Reason)})

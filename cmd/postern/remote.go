@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -131,4 +132,24 @@ func dash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// listed asks for page after page of a list, until there are as many as wanted, or no more.
+func listed[V any](ctx context.Context, r remote, path string, q url.Values, most int) ([]V, error) {
+	all := []V{}
+	for len(all) < most {
+		var page struct {
+			Items []V    `json:"items"`
+			Next  string `json:"next"`
+		}
+		if err := r.call(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			break
+		}
+		q.Set("after", page.Next)
+	}
+	return all[:min(len(all), most)], nil
 }
