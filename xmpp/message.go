@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"postern/gateway"
@@ -132,6 +133,12 @@ func payloadDigest(op gateway.OpBody) ([]byte, error) {
 	return sum[:], nil
 }
 
+// What stands around the text in the JSON of such a message.
+var (
+	plainBefore = []byte(`{"v":1,"id":"","chat":{"kind":""},"at":"0001-01-01T00:00:00Z","kind":"message","body":{"Content":[{"kind":"text","body":{"text":`)
+	plainBehind = []byte(`}}],"ReplyTo":null}}`)
+)
+
 // plainPayload is the JSON of a message that is nothing but a text, as nearly all are: only the text of it differs. The digest stays
 // the same as of all others, for a tenth of what reading a message costs.
 func plainPayload(op gateway.OpBody) ([]byte, bool) {
@@ -144,8 +151,7 @@ func plainPayload(op gateway.OpBody) ([]byte, bool) {
 		return nil, false
 	}
 	text, err := json.Marshal(t.Text)
-	b := append([]byte(`{"v":1,"id":"","chat":{"kind":""},"at":"0001-01-01T00:00:00Z","kind":"message","body":{"Content":[{"kind":"text","body":{"text":`), text...)
-	return append(b, `}}],"ReplyTo":null}}`...), err == nil
+	return slices.Concat(plainBefore, text, plainBehind), err == nil
 }
 
 func (c *Component) unlessQuiet(ctx context.Context, el *Element, r reading, refusal gateway.Refusal) {

@@ -118,7 +118,7 @@ func readContent(el *Element) (content gateway.Content, reply *gateway.Target, f
 		t := target(c.Attr("id"), false)
 		quote := body.strip(el, nsReply)
 		if body.blank() { // what is nothing but fallback stays whole
-			body, quote = newScript(string(body.runes)), ""
+			body, quote = newScript(body.body), ""
 		}
 		t.Excerpt = unquoted(quote)
 		// XEP-0461 §3.1: to names the author of the message that is answered.
@@ -135,8 +135,8 @@ func readContent(el *Element) (content gateway.Content, reply *gateway.Target, f
 		}
 		body.trim()
 	}
-	if rest, _ := body.rest(); len(files.files) == 0 {
-		if place, found := geo(strings.TrimSpace(rest)); found {
+	if len(files.files) == 0 {
+		if place, found := geo(strings.TrimSpace(body.left())); found {
 			return gateway.Content{Parts: []gateway.Part{place}}, reply, files, true
 		}
 	}

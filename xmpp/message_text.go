@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -28,13 +29,14 @@ const (
 // script is a body on its way to become a text: what falls away is marked first
 // and cut at the end, since offsets count from the body as it was sent.
 type script struct {
-	runes []rune
+	body  string
+	runes []rune // of the body
 	gone  []bool
 }
 
 func newScript(body string) *script {
 	r := []rune(body)
-	return &script{runes: r, gone: make([]bool, len(r))}
+	return &script{body: body, runes: r, gone: make([]bool, len(r))}
 }
 
 // drop marks [from, to) and returns what still stood there.
@@ -72,6 +74,15 @@ func (s *script) trim() {
 	for i := len(s.runes) - 1; i >= 0 && (s.gone[i] || unicode.IsSpace(s.runes[i])); i-- {
 		s.gone[i] = true
 	}
+}
+
+// left returns what is left: nearly always all of it.
+func (s *script) left() string {
+	if !slices.Contains(s.gone, true) {
+		return s.body
+	}
+	rest, _ := s.rest()
+	return rest
 }
 
 // rest returns what is left, and where in it each code point of the body went.
@@ -142,7 +153,7 @@ func within(n, length int) int { return min(max(0, n), length) }
 func (s *script) text(el *Element) gateway.Text {
 	markup := el.Child(nsMarkup, "markup")
 	if markup == nil {
-		rest, _ := s.rest()
+		rest := s.left()
 		if el.Child(nsStyling, "unstyled") != nil {
 			return gateway.Text{Text: rest}
 		}

@@ -34,7 +34,7 @@ const (
 	directoryPatience = 2 * time.Second
 	directoryRetry    = 30 * time.Second
 	// assertionUse is how long an assertion is used again ("may be used again until it expires"), so that a call under way does not
-	// outlive it; assertionsKept bounds for how many users.
+	// outlive it; assertionsKept bounds for how many users that and who they are is kept.
 	assertionUse   = assertionLife / 2
 	assertionsKept = 4096
 	// maxKeys bounds how many keys are tried of an op that was refused under earlier ones.
@@ -54,6 +54,7 @@ type client struct {
 
 	mu         sync.Mutex
 	assertions map[string]signedAssertion // by subject
+	people     map[string]*person         // by the secret that they are in
 }
 
 type signedAssertion struct {
@@ -81,7 +82,7 @@ type person struct {
 }
 
 func newClient(rc *rest.Client, cfg Config, keys keyRing) *client {
-	c := &client{rest: rc, id: cfg.ClientID, region: cfg.Region, keys: keys, assertions: map[string]signedAssertion{}}
+	c := &client{rest: rc, id: cfg.ClientID, region: cfg.Region, keys: keys, assertions: map[string]signedAssertion{}, people: map[string]*person{}}
 	c.tokens = rest.NewTokenSource(c.issueToken)
 	return c
 }
@@ -261,18 +262,16 @@ func (c *client) authorize(ctx context.Context, who *person, base http.Header) (
 	if token, err = c.tokens.Token(ctx); err != nil {
 		return "", nil, err
 	}
-	h = base.Clone()
-	if h == nil {
-		h = http.Header{}
-	}
+	h = make(http.Header, len(base)+3)
+	maps.Copy(h, base)
 	h.Set("Authorization", "Bearer "+token)
-	h.Set("GIA-Version", apiVersion)
+	h.Set(headerVersion, apiVersion)
 	if who != nil {
 		assertion, err := c.userAssertion(ctx, *who)
 		if err != nil {
 			return "", nil, err
 		}
-		h.Set("GIA-User-Assertion", assertion)
+		h.Set(headerAssertion, assertion)
 	}
 	return token, h, nil
 }
@@ -294,7 +293,24 @@ func bearerRefused(re *rest.Error) bool {
 	return re.Decode(&p) != nil || p.Code == "unauthenticated" || p.Code == ""
 }
 
-// parsePerson reads what Linker sealed.
+// person reads what Linker sealed, once for all messages of an account that come together.
+func (c *client) person(account gateway.Credentials) (*person, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if who := c.people[string(account.Secret)]; who != nil {
+		return who, nil
+	}
+	who, err := parsePerson(account)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.people) >= assertionsKept {
+		clear(c.people)
+	}
+	c.people[string(account.Secret)] = who
+	return who, nil
+}
+
 func parsePerson(account gateway.Credentials) (*person, error) {
 	var p person
 	if err := json.Unmarshal(account.Secret, &p); err != nil || p.Subject == "" {

@@ -328,7 +328,7 @@ func (a *Adapter) Send(ctx context.Context, account gateway.Credentials, op gate
 	if err != nil {
 		return gateway.Sent{}, sendError(err)
 	}
-	who, err := parsePerson(account)
+	who, err := a.client.person(account)
 	if err != nil {
 		return gateway.Sent{}, sendError(err)
 	}

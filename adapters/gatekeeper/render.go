@@ -166,8 +166,12 @@ func conversationRef(c gateway.Chat) string {
 	return string(c.ID)
 }
 
-// headerKey is the header of the document that makes a repeated POST harmless.
-const headerKey = "Idempotency-Key"
+// The document's headers, in the form that net/http keeps them in. headerKey makes a repeated POST harmless.
+const (
+	headerKey       = "Idempotency-Key"
+	headerVersion   = "Gia-Version"
+	headerAssertion = "Gia-User-Assertion"
+)
 
 // idempotencyKey is the op's id, the same in every retry.
 func idempotencyKey(id gateway.OpID) http.Header { return http.Header{headerKey: {string(id)}} }

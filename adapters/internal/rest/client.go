@@ -170,6 +170,7 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 	if err != nil {
 		return nil, errors.New("request has no valid address")
 	}
+	req.Header = make(http.Header, len(call.Header)+3)
 	maps.Copy(req.Header, call.Header)
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)

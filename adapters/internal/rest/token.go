@@ -27,9 +27,13 @@ func NewTokenSource(fetch func(context.Context) (string, time.Duration, error)) 
 // Token returns a token that is valid now.
 func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	select {
-	case s.lock <- struct{}{}:
-	case <-ctx.Done():
-		return "", &Error{Call: "token", Err: ctx.Err()}
+	case s.lock <- struct{}{}: // nearly always, and a context makes a channel only for who waits
+	default:
+		select {
+		case s.lock <- struct{}{}:
+		case <-ctx.Done():
+			return "", &Error{Call: "token", Err: ctx.Err()}
+		}
 	}
 	defer func() { <-s.lock }()
 	if now := time.Now(); s.token != "" && now.Before(s.until) {
