@@ -39,7 +39,7 @@ func (d *Desk) openCase(ctx context.Context, t *turn, h hit, answers map[string]
 		}
 	}
 	if waiting >= maxCases || theirs >= maxCasesOfUser {
-		d.log.Error("too many cases, a report was refused", "adapter", t.Adapter, "waiting", waiting, "of this user", theirs)
+		d.log.Error("too many cases, a report was refused", "adapter", t.Adapter, "waiting", waiting, "of_this_user", theirs)
 		return nil, &Refusal{ResourceConstraint, d.say(t.Visitor, textCaseFull, d.complaints(t))}
 	}
 	if err := d.WriteDeed(ctx, ActorUser, deedCase, string(c.ID), t.User); err != nil {

@@ -47,7 +47,7 @@ var (
 	// ErrToken: no such token, or it is over.
 	ErrToken = errors.New("gateway: the token is unknown or over")
 	// ErrTokenName: a name that no token can have.
-	ErrTokenName = errors.New("gateway: a token's name has 1 to 32 characters of a-z, 0-9 and -, and is not user, cli, gateway or chat-...")
+	ErrTokenName = errors.New("gateway: a token's name has 1 to 32 characters of a-z, 0-9 and -, and is not user, cli, gateway or one that begins with chat-")
 	// ErrTokenRole: there is no such role.
 	ErrTokenRole = errors.New("gateway: a role is viewer, operator or admin")
 )

@@ -142,7 +142,7 @@ func (s *stream) barrier(ctx context.Context) error {
 				return fmt.Errorf("%w: waited %v, silent for %v", errBarrierTimeout, waited, silent)
 			}
 			if s.heldSince.Load() == 0 && len(asked) < cap(answers) { // while handlers hold up the reader, the answer lies there unread
-				if err := ask(func(el *Element) error { s.nudge(el.AppendTo(nil)); return nil }); err != nil {
+				if err := ask(func(el *Element) error { s.nudge(el.AppendTo(nil)); return nil }); err != nil { //nolint:contextcheck // it ends the stream, whatever became of ctx
 					return err
 				}
 			}
