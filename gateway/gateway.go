@@ -17,6 +17,8 @@ type Config struct {
 	Parallel int
 	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
 	LaneMax, ShardMax int
+	// ParkedMax bounds what chats that stand still may hold in one shard, in each direction, before senders to them hear of it.
+	ParkedMax int
 	// OutboxMax is how many stanzas may wait for the XMPP server in one outbox. A full one makes lanes wait, and full shards make
 	// platforms wait in turn.
 	OutboxMax int
@@ -50,6 +52,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Parallel, 256)
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
+	set(&c.ParkedMax, 100_000)
 	set(&c.OutboxMax, 200_000)
 	set(&c.MediaParallel, 8)
 	set(&c.MediaTries, 5)
