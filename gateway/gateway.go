@@ -148,6 +148,7 @@ type Gateway struct {
 	owned     sync.Map                      // partition -> *possession
 	polled    []*polls                      // one per platform that is asked for its events
 	failed    atomic.Pointer[time.Time]     // when the store did not take an op, by the monotonic clock
+	late      backlogs                      // how many chats wait for their turn after an outage
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 	pulse     *pulse                        // when accounts last did something
