@@ -90,7 +90,11 @@ func (d *Desk) listLetters(ctx context.Context, t *turn, p lettersPlace) (outcom
 	}
 	var out []string
 	for _, l := range page {
-		out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s %s %s", l.ID, l.Died.UTC().Format(time.DateTime), l.Adapter, l.Where, l.What, l.Why.Class, l.Why.Code)), " "))
+		told := []string{
+			l.Died.UTC().Format(time.DateTime), string(l.Adapter), d.inWords(t.Visitor, textOperateWhere, l.Where), d.inWords(t.Visitor, textOperateWhat, l.What),
+			d.inWords(t.Visitor, textOperateClass, l.Why.Class.String()), l.Why.Code,
+		}
+		out = append(out, string(l.ID)+": "+strings.Join(slices.DeleteFunc(told, func(s string) bool { return s == "" }), ", "))
 	}
 	text := strings.Join(out, "\n")
 	if len(out) == 0 {

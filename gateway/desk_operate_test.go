@@ -200,7 +200,7 @@ func (c *counter) asks(node string, answers map[string]string) (gateway.Reply, e
 func TestOperatorSteers(t *testing.T) {
 	c, s := newSteered(t)
 	r := c.start(c.romeo, gateway.NodeOperate)
-	for _, want := range []string{"wall runs.", "Waiting, out: 3, the oldest for 60 min.", "Parked, out: 2 chats, for: window", "Dead letters: 20+", "In the audit log you are chat-"} {
+	for _, want := range []string{"wall runs.", "Waiting, to platforms: 3, the oldest for 60 min.", "Parked, to platforms: 2 chats, for: the contact has to write first", "Dead letters: 20+", "In the audit log you are chat-"} {
 		if !strings.Contains(r.Text, want) {
 			t.Errorf("state: no %q in\n%s", want, r.Text)
 		}
@@ -260,6 +260,9 @@ func TestOperatorSteers(t *testing.T) {
 func TestOperatorPages(t *testing.T) {
 	c, s := newSteered(t)
 	r := c.next(c.romeo, c.start(c.romeo, gateway.NodeLetters), map[string]string{"do": "list", "code": "teapot"})
+	if first, _, _ := strings.Cut(r.Text, "\n"); first != "s01/00-0: 0001-01-01 00:00:00, wall, to platforms, message, refused for good, teapot" {
+		t.Errorf("got %q", first)
+	}
 	if strings.Count(r.Text, "\n") != 19 || !strings.Contains(r.Text, "s01/19-0") || r.Fields[0].Value != "more" {
 		t.Errorf("first page: got %d lines, %+v\n%s", strings.Count(r.Text, "\n")+1, r.Fields[0], r.Text)
 	}
