@@ -67,24 +67,8 @@ func (d *Desk) asksLetters(t *turn, text string, p lettersPlace, more bool) *ste
 	}}
 }
 
-// someLetters returns a page that has letters, unless there are no more; it looks at so many partitions at most.
-func (d *Desk) someLetters(ctx context.Context, f LetterFilter, after LetterID) (page []Letter, next LetterID, err error) {
-	next = after
-	for range 2 * Shards {
-		got, more, err := d.steering.Letters(ctx, f, next, lettersShown)
-		if err != nil {
-			return nil, "", err
-		}
-		page, next = append(page, got...), more
-		if next == "" || len(page) >= lettersShown {
-			break
-		}
-	}
-	return page, next, nil
-}
-
 func (d *Desk) listLetters(ctx context.Context, t *turn, p lettersPlace) (outcome, error) {
-	page, next, err := d.someLetters(ctx, LetterFilter{Adapter: p.Adapter, Code: p.Code}, p.After)
+	page, next, err := GatherLetters(ctx, d.steering.Letters, LetterFilter{Adapter: p.Adapter, Code: p.Code}, p.After, lettersShown)
 	if err != nil {
 		return outcome{}, err
 	}

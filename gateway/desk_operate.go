@@ -159,7 +159,7 @@ func statusOfAllFlow(d *Desk) flow {
 			for _, p := range parked {
 				out = append(out, d.say(t.Visitor, textOperateParked, d.inWords(t.Visitor, textOperateWhere, p.Where), p.Lanes, d.inWords(t.Visitor, textOperatePark, string(p.Reason))))
 			}
-			page, next, err := d.someLetters(ctx, LetterFilter{}, "")
+			page, next, err := GatherLetters(ctx, d.steering.Letters, LetterFilter{}, "", lettersShown)
 			if err != nil {
 				return outcome{}, err
 			}
