@@ -77,6 +77,9 @@ func (s *steer) ReplayLetters(_ context.Context, actor string, f gateway.LetterF
 }
 
 func (s *steer) DropLetters(_ context.Context, actor string, f gateway.LetterFilter) (int, error) {
+	if len(f.Code) > 256 { // as api.Control has it
+		return 0, wrongInput("code")
+	}
 	s.note(actor, "drop %+v", f)
 	return 5, nil
 }
@@ -230,6 +233,7 @@ func TestOperatorSteers(t *testing.T) {
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "replay", "adapter": "wall", "code": "teapot"}, want: "Tried once more: 4"},
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop", "all": "true"}, want: "Forgotten: 5"},
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop"}, refused: gateway.NotAcceptable, kind: gateway.BadPayload, refuse: "All there are"},
+		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop", "code": strings.Repeat("x", 257)}, refused: gateway.NotAcceptable, kind: gateway.BadPayload, refuse: "Only with this code"},
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop", "code": "x", "all": "true"}, refused: gateway.NotAcceptable, kind: gateway.BadPayload, refuse: "All there are"},
 	} {
 		r, err := c.asks(tt.node, tt.answers)
