@@ -4,23 +4,19 @@
 --   milliseconds of Redis' clock, 0 for ever, 7 lane, 8 kind, 9 account, 10 at, 11 payload
 -- Returns '+' and the id when stored, '!' where nothing else of the lane is there, '=' and the first id for a duplicate, '-' and the time
 -- when it is too late.
-local got = redis.call('MGET', KEYS[3], KEYS[5] or KEYS[3]) -- one question for both: most of the time nothing is parked
+local got = redis.call('MGET', KEYS[3], KEYS[5] or KEYS[3]) -- one question for both
 if KEYS[5] and got[2] then return '=' .. got[2] end
 if ARGV[6] ~= '0' then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   if now > tonumber(ARGV[6]) then return '-' .. string.format('%.0f', now) end
 end
-local max, queued = tonumber(ARGV[2]), 0
-if max > 0 then
-  queued = redis.call('XLEN', KEYS[1])
-  if queued >= max then return {err = 'FULL queue full'} end
-end
-local most, parked = tonumber(ARGV[3]), tonumber(got[1] or 0)
-if most > 0 and parked >= most then -- what stands still takes no more; the rest goes on while there is room for it in both
-  if max > 0 and queued + parked >= max + most or redis.call('HEXISTS', KEYS[4], KEYS[1]:match('[^:]+$') .. ':' .. ARGV[7]) == 1 then
-    return {err = 'FULL parked'}
-  end
+local max = tonumber(ARGV[2])
+if max > 0 and redis.call('XLEN', KEYS[1]) >= max then return {err = 'FULL queue full'} end
+if got[1] then -- entries are parked: beyond the limit those lanes take no more, others while there is room for what any of them may park
+  local most, parked = tonumber(ARGV[3]), tonumber(got[1])
+  if most > 0 and parked >= most and (max > 0 and redis.call('XLEN', KEYS[1]) + parked >= max + most or
+    redis.call('HEXISTS', KEYS[4], KEYS[1]:match('[^:]+$') .. ':' .. ARGV[7]) == 1) then return {err = 'FULL parked'} end
 end
 max = tonumber(ARGV[1])
 local said = '+'
