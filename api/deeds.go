@@ -14,6 +14,9 @@ import (
 
 // ReplayLetter tries one dead letter once more.
 func (c Control) ReplayLetter(ctx context.Context, actor string, id gateway.LetterID) error {
+	if len(id) > maxFiltered { // it is written down
+		return gateway.ErrNotFound
+	}
 	if _, err := c.Audit.Add(ctx, actor, "dead-letter.replay", string(id)); err != nil {
 		return err
 	}
@@ -22,6 +25,9 @@ func (c Control) ReplayLetter(ctx context.Context, actor string, id gateway.Lett
 
 // DropLetter forgets one.
 func (c Control) DropLetter(ctx context.Context, actor string, id gateway.LetterID) error {
+	if len(id) > maxFiltered { // it is written down
+		return gateway.ErrNotFound
+	}
 	if _, err := c.Audit.Add(ctx, actor, "dead-letter.drop", string(id)); err != nil {
 		return err
 	}
@@ -30,6 +36,9 @@ func (c Control) DropLetter(ctx context.Context, actor string, id gateway.Letter
 
 // ReplayLetters tries all that a filter takes once more.
 func (c Control) ReplayLetters(ctx context.Context, actor string, f gateway.LetterFilter) (int, error) {
+	if err := c.checkFilter(f); err != nil {
+		return 0, err
+	}
 	if _, err := c.Audit.Add(ctx, actor, "dead-letters.replay", filterName(f)); err != nil {
 		return 0, err
 	}
@@ -38,6 +47,9 @@ func (c Control) ReplayLetters(ctx context.Context, actor string, f gateway.Lett
 
 // DropLetters forgets them.
 func (c Control) DropLetters(ctx context.Context, actor string, f gateway.LetterFilter) (int, error) {
+	if err := c.checkFilter(f); err != nil {
+		return 0, err
+	}
 	if _, err := c.Audit.Add(ctx, actor, "dead-letters.drop", filterName(f)); err != nil {
 		return 0, err
 	}
@@ -71,24 +83,29 @@ func (c Control) Filter(get func(string) string) (gateway.LetterFilter, error) {
 	f := gateway.LetterFilter{
 		Adapter: gateway.AdapterID(get("adapter")), Account: gateway.AccountID(get("account")), Where: get("where"), Chat: get("chat"), Code: get("code"),
 	}
+	return f, c.checkFilter(f)
+}
+
+// checkFilter says what is wrong with a filter, whoever brings it: /v1, the console, or an operator by chat.
+func (c Control) checkFilter(f gateway.LetterFilter) error {
 	for name, value := range map[string]string{"account": string(f.Account), "chat": f.Chat, "code": f.Code} {
 		if len(value) > maxFiltered {
-			return f, &wrong{name, fmt.Sprintf("It has at most %d bytes.", maxFiltered), false}
+			return &wrong{name, fmt.Sprintf("It has at most %d bytes.", maxFiltered), false}
 		}
 	}
 	switch f.Where {
 	case "", "in", "out", "outbox", "webhook":
 	default:
-		return f, &wrong{"where", "It is in, out, outbox or webhook.", false}
+		return &wrong{"where", "It is in, out, outbox or webhook.", false}
 	}
 	known := f.Adapter == ""
 	for _, i := range c.Instances {
 		known = known || i.ID == f.Adapter
 	}
 	if !known {
-		return f, &wrong{"adapter", "No adapter has this name.", false}
+		return &wrong{"adapter", "No adapter has this name.", false}
 	}
-	return f, nil
+	return nil
 }
 
 // ExportUser returns a page of what is held of a user, and writes down the first: gateway.ErrNoAccount when it is nothing,

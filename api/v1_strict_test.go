@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,11 +22,39 @@ func TestControlStrict(t *testing.T) {
 		{name: "from nowhere", path: "/v1/dead-letters?where=", role: gateway.RoleViewer, status: 422, want: `"field":"where"`},
 		{name: "a long code", path: "/v1/dead-letters?code=" + long, role: gateway.RoleViewer, status: 422, want: `"field":"code"`},
 		{name: "a long chat", method: "POST", path: "/v1/dead-letters/drop", body: `{"chat":"` + long + `"}`, role: gateway.RoleOperator, status: 422, want: `"field":"chat"`},
+		{name: "a long id", method: "DELETE", path: "/v1/dead-letters/s07/" + long, role: gateway.RoleOperator, status: 404},
 		{name: "null", method: "POST", path: "/v1/dead-letters/drop", body: `null`, role: gateway.RoleOperator, status: 400, want: `"field":"body"`},
 		{name: "a member of null", method: "POST", path: "/v1/dead-letters/drop", body: `{"adapter":"one","all":null}`, role: gateway.RoleOperator, status: 400, want: `"field":"all"`},
 		{name: "a member in capitals", method: "POST", path: "/v1/dead-letters/drop", body: `{"ALL":true}`, role: gateway.RoleOperator, status: 400, want: `"field":"body"`},
 		{name: "what is no JSON behind it", method: "POST", path: "/v1/dead-letters/drop", body: `{"all":true}]`, role: gateway.RoleOperator, status: 400, want: `"field":"body"`},
 	}.hold(t)
+}
+
+// What chooses dead letters stands in the audit log: nothing long comes there, nor what is no filter, also not from who brings it past /v1, as
+// operators do by chat.
+func TestLettersAuditIsBounded(t *testing.T) {
+	c := newControl(t)
+	steer := Control{Operations: c.ops, Audit: c.audit, Instances: []gateway.Instance{{ID: "one"}}}
+	long := strings.Repeat("x", maxFiltered+1)
+	for _, f := range []gateway.LetterFilter{{Code: long}, {Chat: long}, {Account: gateway.AccountID(long)}, {Where: long}, {Adapter: gateway.AdapterID(long)}} {
+		for what, do := range map[string]func(context.Context, string, gateway.LetterFilter) (int, error){"replay": steer.ReplayLetters, "drop": steer.DropLetters} {
+			var in gateway.InputError
+			if _, err := do(t.Context(), "chat-operator", f); !errors.As(err, &in) {
+				t.Errorf("%s: got %v, want to hear what is wrong", what, err)
+			}
+		}
+	}
+	for what, do := range map[string]func(context.Context, string, gateway.LetterID) error{"replay": steer.ReplayLetter, "drop": steer.DropLetter} {
+		if err := do(t.Context(), "chat-operator", gateway.LetterID("s07/"+long)); !errors.Is(err, gateway.ErrNotFound) {
+			t.Errorf("%s of a long id: got %v, want ErrNotFound", what, err)
+		}
+	}
+	if page, err := c.audit.Lines(t.Context(), 0, 10); err != nil || len(page) > 0 {
+		t.Errorf("got %d lines in the audit log, %v, want none", len(page), err)
+	}
+	if len(c.ops.did) > 0 {
+		t.Errorf("did %v, want nothing", c.ops.did)
+	}
 }
 
 // A method that an address does not take is answered with those that it does; an address that is none is none for every method.

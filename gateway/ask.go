@@ -69,7 +69,7 @@ func (g *Gateway) ingestOp(ctx context.Context, a *Account, out Outbound, digest
 	if out.Op.At.IsZero() {
 		out.Op.At = time.Now().UTC()
 	}
-	opt := IngestOptions{LaneMax: g.cfg.LaneMax, QueueMax: g.cfg.ShardMax}
+	opt := IngestOptions{LaneMax: g.cfg.LaneMax, QueueMax: g.cfg.ShardMax, ParkMax: g.cfg.ParkedMax}
 	if out.Stanza != "" {
 		opt.DedupeFor = StanzaDedupe
 		opt.Dedupe = g.keys.Name("op", string(out.User), string(out.Adapter), string(out.Alias), string(out.Stanza), hex.EncodeToString(digest))
@@ -165,7 +165,7 @@ func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev E
 	e := g.identity.Seal(a, g.keys.Lane(key), EntryEvent, plain, time.Now())
 	part := key.Shard()
 	_, duplicate, err := g.store.Ingest(ctx, part, QueueIn, e, IngestOptions{
-		Dedupe: g.keys.Name("event", string(a.ID), ev.Dedupe), DedupeFor: EventDedupe, LaneMax: inLaneMax * g.cfg.LaneMax, QueueMax: g.cfg.ShardMax,
+		Dedupe: g.keys.Name("event", string(a.ID), ev.Dedupe), DedupeFor: EventDedupe, LaneMax: inLaneMax * g.cfg.LaneMax, QueueMax: g.cfg.ShardMax, ParkMax: g.cfg.ParkedMax,
 		Hand: g.hand(part, QueueIn, &item{Entry: e, in: &in}),
 	})
 	g.countIngest("in", a.Adapter, duplicate, err)

@@ -62,6 +62,8 @@ type CaseDecision struct {
 	Reasons  string    `json:"reasons"`
 	By       string    `json:"by"`
 	At       time.Time `json:"at"`
+	// Blocks is whether it blocked the contact, whom the user had not blocked.
+	Blocks bool `json:"blocks,omitempty"`
 }
 
 // CaseAppeal is what a user has to say against a decision.
@@ -73,7 +75,7 @@ type CaseAppeal struct {
 // Decision is what can be decided: a closed set, since users read it in their language.
 type Decision string
 
-// Decisions. ContactBlocked is carried out by the gateway, as the user's own block is; Forwarded says that the operator went on with the
+// Decisions. ContactBlocked is carried out by the gateway, as the user's own block is; NoAction after an appeal takes it back; Forwarded says that the operator went on with the
 // report elsewhere, such as to the platform or an authority.
 const (
 	NoAction       Decision = "no_action"

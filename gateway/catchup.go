@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"hash/fnv"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,14 +36,59 @@ func (c CatchUp) withDefaults() CatchUp {
 	return c
 }
 
+const (
+	// lateAsks is how many times more often late chats ask for a turn, all together, than there are turns: some ask in vain, since their
+	// user or their adapter had theirs, and no turn is to be lost for that.
+	lateAsks = 4
+	// lateMost is how long one chat waits at most before it asks again: so many that it would be longer have no turn for half an hour.
+	lateMost = 5 * time.Minute
+)
+
+// backlogs is how many chats of this replica wait for their turn in each direction, and how many shards they are in.
+type backlogs struct{ in, out, shards atomic.Int64 }
+
+func (l *backlogs) of(q Queue) *atomic.Int64 {
+	if q == QueueIn {
+		return &l.in
+	}
+	return &l.out
+}
+
+// isLate notes how many chats of a shard wait for their turn; o.mu is held.
+func (o *ownership) isLate(q Queue, n int) {
+	o.g.late.of(q).Add(int64(n - o.late[q]))
+	o.late[q] = n
+}
+
+// leaveLate forgets them when the shard is not this replica's any more.
+func (o *ownership) leaveLate() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.isLate(QueueIn, 0)
+	o.isLate(QueueOut, 0)
+	o.g.late.shards.Add(-1)
+}
+
+// nextAsk is when a chat asks again that had no turn within a wait. Each has its own place, by its name, in a round that is the longer the
+// more wait, so that they neither come all at once nor more often than is of use.
+func (g *Gateway) nextAsk(q Queue, lane string, wait time.Duration) time.Duration {
+	all := g.late.of(q).Load() * Shards / max(g.late.shards.Load(), 1) // chats spread evenly over the shards of all replicas
+	round := min(max(time.Duration(all)*time.Second/time.Duration(lateAsks*g.cfg.CatchUp.PerSecond), time.Second), lateMost).Milliseconds()
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(lane)) // never fails
+	place := round * int64(h.Sum32()) >> 32
+	past := (time.Now().Add(wait).UnixMilli() - place) % round
+	return wait + time.Duration(round-past)*time.Millisecond
+}
+
 // turnOf returns when something that is late may go on: now, or soon. With a verdict it comes back when it is worth asking again. The
 // users who are behind get their turns one after another, whoever has more waiting.
-func (o *ownership) turnOf(ctx context.Context, inst Instance, a *Account, where string, at time.Time) (time.Time, *verdict) {
+func (o *ownership) turnOf(ctx context.Context, inst Instance, a *Account, q Queue, lane string, at time.Time) (time.Time, *verdict) {
 	c := o.g.cfg.CatchUp
 	if c.After < 0 || time.Since(at) < c.After {
 		return time.Now(), nil
 	}
-	g, user := o.g, string(a.User)
+	g, user, where := o.g, string(a.User), string(q)
 	if a.isLine() {
 		user = string(a.ID)
 	}
@@ -53,8 +100,10 @@ func (o *ownership) turnOf(ctx context.Context, inst Instance, a *Account, where
 		return time.Time{}, new(o.storeFailed(ctx, err))
 	}
 	if !got.OK {
-		v := askAgain(got.Wait)
-		v.why = ParkBacklog
+		v := askAgain(got.Wait) // a place behind others of the same user, who come one after another
+		if v.why = ParkBacklog; got.Wait > waitInLane && got.Wait < waitInLane+2*time.Second/time.Duration(min(c.PerSecond, c.UserPerSecond)) {
+			v.after = g.nextAsk(q, lane, got.Wait) // no turn for anybody within the wait that is asked for: all are told the same
+		}
 		return time.Time{}, v
 	}
 	return time.Now().Add(got.Wait), nil
@@ -71,7 +120,7 @@ func untilTurn(due time.Time) *verdict {
 // catchUp holds back an op that is late.
 func (w *outWalk) catchUp(ctx context.Context) *verdict {
 	if w.due.IsZero() {
-		due, v := w.o.turnOf(ctx, w.inst, w.account, "out", w.entry.At)
+		due, v := w.o.turnOf(ctx, w.inst, w.account, QueueOut, w.entry.Lane, w.entry.At)
 		if v != nil {
 			return v
 		}
@@ -83,7 +132,7 @@ func (w *outWalk) catchUp(ctx context.Context) *verdict {
 // catchUp holds back an event that is late.
 func (w *inWalk) catchUp(ctx context.Context) *verdict {
 	if w.due.IsZero() {
-		due, v := w.o.turnOf(ctx, w.inst, w.account, "in", w.shownAt())
+		due, v := w.o.turnOf(ctx, w.inst, w.account, QueueIn, w.entry.Lane, w.shownAt())
 		if v != nil {
 			return v
 		}

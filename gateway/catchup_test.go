@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,6 +114,62 @@ func TestCatchUpOfAll(t *testing.T) {
 			})
 		})
 	}
+}
+
+// asksCounted counts how often somebody asks for a turn.
+type asksCounted struct {
+	gateway.Store
+	asks *atomic.Int64
+}
+
+func (s asksCounted) Take(ctx context.Context, a gateway.AdapterID, most time.Duration, b ...gateway.Bucket) (gateway.Taken, error) {
+	if len(b) == 2 { // of an adapter and of a user: limits and pauses are others
+		s.asks.Add(1)
+	}
+	return s.Store.Take(ctx, a, most, b...)
+}
+
+// Chats that are late come for their turns some at a time, however many they are, and no turn is lost by that.
+func TestCatchUpAsksInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const users, chats, pace = 300, 1200, 10
+		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+		r.stop()
+		var asks atomic.Int64
+		r.store = asksCounted{r.store, &asks}
+		r.start(gateway.Config{CatchUp: gateway.CatchUp{PerSecond: pace, UserPerSecond: pace}})
+		defer func() { r.stop() }()
+		for n := range users {
+			r.person(fmt.Sprint("u", n), 0)
+		}
+		for n := range chats {
+			ev := lateFrom(gateway.ContactID(fmt.Sprint("c", n/users)), 0)
+			ev.Endpoint = gateway.Endpoint(fmt.Sprint("ep-u", n%users))
+			r.mustEvent(ev)
+		}
+		gatewaytest.Advance(30 * time.Second) // all have asked, and know of each other
+		asks.Store(0)
+		was, most := r.saw("late 000"), int64(0)
+		for range 60 {
+			before := asks.Load()
+			gatewaytest.Advance(time.Second)
+			most = max(most, asks.Load()-before)
+		}
+		if n := asks.Load(); n > 60*pace*5 {
+			t.Errorf("got %d questions in a minute, want about %d for %d turns", n, 60*pace*4, 60*pace)
+		}
+		if most > 10*pace {
+			t.Errorf("got %d questions in one second, want them spread", most)
+		}
+		if n := r.saw("late 000") - was; n < 58*pace || n > 62*pace {
+			t.Errorf("got %d messages in a minute, want about %d", n, 60*pace)
+		}
+		t.Logf("%d questions in a minute, %d in one second at most, for %d turns", asks.Load(), most, r.saw("late 000")-was)
+		gatewaytest.Advance(time.Minute)
+		if n := r.saw("late 000"); n != chats {
+			t.Errorf("got %d messages in the end, want %d", n, chats)
+		}
+	})
 }
 
 // While no replica reaches the XMPP server, events wait in their chats, not in the one outbox, and go on when it is back.

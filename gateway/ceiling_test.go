@@ -41,6 +41,13 @@ func (p stuckPlatform) Profile(ctx context.Context, _ gateway.Credentials, _ gat
 	return gateway.Profile{}, p.wait(ctx)
 }
 
+// waiting is a platform that takes nothing for an hour, so that chats park.
+type waiting struct{ *platform }
+
+func (waiting) Send(context.Context, gateway.Credentials, gateway.Op) (gateway.Sent, error) {
+	return gateway.Sent{}, &gateway.SendError{Class: gateway.Retryable, RetryAfter: time.Hour}
+}
+
 // stuckFetch is a platform whose files never come.
 type stuckFetch struct {
 	*mediaPlatform
@@ -128,7 +135,7 @@ func measure() (goroutines int, heap uint64) {
 // of it, where there is anybody to hear. The store is in memory here, so that its own ceilings count as well.
 func TestCeilings(t *testing.T) {
 	const chats = 400
-	cfg := gateway.Config{Parallel: 32, LaneMax: 20, ShardMax: 40, OutboxMax: 300, MediaParallel: 2, AskAfter: -1}
+	cfg := gateway.Config{Parallel: 32, LaneMax: 20, ShardMax: 40, ParkedMax: 30, OutboxMax: 300, MediaParallel: 2, AskAfter: -1}
 	for _, tt := range []struct {
 		name  string
 		block func(r *rig, s stuck) gateway.Wire
@@ -139,6 +146,14 @@ func TestCeilings(t *testing.T) {
 			r.adapter = stuckPlatform{r.platform, s}
 			return r.wire
 		}, pushText, true},
+		{"platform, parked", func(r *rig, _ stuck) gateway.Wire {
+			r.adapter = waiting{r.platform}
+			return r.wire
+		}, pushText, true},
+		{"XMPP server, parked", func(r *rig, _ stuck) gateway.Wire {
+			r.away = true
+			return r.wire
+		}, pushEvent, true},
 		{"XMPP server", func(_ *rig, s stuck) gateway.Wire { return &stuckWire{stuck: s} }, pushEvent, true},
 		{"Redis, asked", func(r *rig, s stuck) gateway.Wire {
 			r.store = stuckStore{r.store, s}
@@ -187,6 +202,10 @@ func TestCeilings(t *testing.T) {
 				w := tt.block(r, s)
 				r.startOn(cfg, w)
 				gatewaytest.Advance(100 * time.Millisecond)
+				if r.away { // for longer than events go into the outbox all the same
+					r.gw.Outbox(wall).Decline(true)
+					gatewaytest.Advance(time.Minute)
+				}
 				refused := 0
 				round := func(from int) {
 					for n := from; n < from+2500; n++ {

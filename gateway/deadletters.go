@@ -94,6 +94,31 @@ func (g *Gateway) Letters(ctx context.Context, f LetterFilter, after LetterID, n
 	return page, "", nil
 }
 
+const (
+	// lettersAsked is how many dead letters GatherLetters asks for at once.
+	lettersAsked = 200
+	// MaxAsked is how often it asks at most: each partition that has some answers once at least.
+	MaxAsked = 2 * Shards
+)
+
+// GatherLetters returns at least n dead letters behind one, or all that there are, out of the pages that letters gives (Gateway.Letters); next
+// is empty at their end. Where a filter takes few of many it may end before: next goes on.
+func GatherLetters(
+	ctx context.Context, letters func(context.Context, LetterFilter, LetterID, int) ([]Letter, LetterID, error), f LetterFilter, after LetterID, n int,
+) (all []Letter, next LetterID, err error) {
+	for asked := 1; ; asked++ {
+		page, next, err := letters(ctx, f, after, min(n, lettersAsked))
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, page...)
+		if next == "" || len(all) >= n || asked == MaxAsked {
+			return all, next, nil
+		}
+		after = next
+	}
+}
+
 // letterPartitions lists every partition that has dead letters, by name.
 func (g *Gateway) letterPartitions() []Partition {
 	all := AllShards()

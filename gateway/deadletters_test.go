@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -141,4 +143,60 @@ func TestLettersFromNowhere(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A list of dead letters is gathered from pages, of which many may be empty, with so many questions at most; nothing is left out or told twice.
+func TestGatherLetters(t *testing.T) {
+	type list = func(context.Context, gateway.LetterFilter, gateway.LetterID, int) ([]gateway.Letter, gateway.LetterID, error)
+	asked, most := 0, 0
+	// each gives one letter a page, of every so many-th, up to a number of pages.
+	each := func(every, pages int) list {
+		return func(_ context.Context, _ gateway.LetterFilter, after gateway.LetterID, n int) (page []gateway.Letter, next gateway.LetterID, err error) {
+			asked, most = asked+1, max(most, n)
+			at, _ := strconv.Atoi(string(after))
+			if at++; at%every == 0 {
+				page = []gateway.Letter{{ID: gateway.LetterID(strconv.Itoa(at))}}
+			}
+			if at < pages {
+				next = gateway.LetterID(strconv.Itoa(at))
+			}
+			return page, next, nil
+		}
+	}
+	for _, tt := range []struct {
+		name                     string
+		every, pages, n          int
+		letters, asked, followed int // followed: how often next is followed to the end
+	}{
+		{"as many as are wanted", 1, 1000, 20, 20, 20, 49},
+		{"all there are", 3, 30, 20, 10, 30, 0},
+		{"none", 50, 30, 20, 0, 30, 0},
+		{"few of many", 100, 1000, 20, 1, gateway.MaxAsked, 7},
+	} {
+		asked, most = 0, 0
+		all, next, err := gateway.GatherLetters(t.Context(), each(tt.every, tt.pages), gateway.LetterFilter{}, "", tt.n)
+		if err != nil || len(all) != tt.letters || asked != tt.asked {
+			t.Errorf("%s: got %d letters for %d questions, %v; want %d for %d", tt.name, len(all), asked, err, tt.letters, tt.asked)
+		}
+		if most != tt.n {
+			t.Errorf("%s: asked for %d at once, want %d", tt.name, most, tt.n)
+		}
+		followed := 0
+		for ; next != "" && err == nil; followed++ {
+			var more []gateway.Letter
+			more, next, err = gateway.GatherLetters(t.Context(), each(tt.every, tt.pages), gateway.LetterFilter{}, next, tt.n)
+			all = append(all, more...)
+		}
+		if err != nil || followed != tt.followed || len(all) != tt.pages/tt.every {
+			t.Errorf("%s: got %d letters in %d further steps, %v; want %d in %d", tt.name, len(all), followed, err, tt.pages/tt.every, tt.followed)
+		}
+		for i, l := range all {
+			if want := strconv.Itoa((i + 1) * tt.every); string(l.ID) != want {
+				t.Fatalf("%s: got %s, want %s", tt.name, l.ID, want)
+			}
+		}
+	}
+	if _, _, err := gateway.GatherLetters(t.Context(), each(1, 1000), gateway.LetterFilter{}, "", 5000); err != nil || most != 200 {
+		t.Errorf("asked for %d at once, %v, want a bound", most, err)
+	}
 }

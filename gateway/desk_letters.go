@@ -67,30 +67,18 @@ func (d *Desk) asksLetters(t *turn, text string, p lettersPlace, more bool) *ste
 	}}
 }
 
-// someLetters returns a page that has letters, unless there are no more; it looks at so many partitions at most.
-func (d *Desk) someLetters(ctx context.Context, f LetterFilter, after LetterID) (page []Letter, next LetterID, err error) {
-	next = after
-	for range 2 * Shards {
-		got, more, err := d.steering.Letters(ctx, f, next, lettersShown)
-		if err != nil {
-			return nil, "", err
-		}
-		page, next = append(page, got...), more
-		if next == "" || len(page) >= lettersShown {
-			break
-		}
-	}
-	return page, next, nil
-}
-
 func (d *Desk) listLetters(ctx context.Context, t *turn, p lettersPlace) (outcome, error) {
-	page, next, err := d.someLetters(ctx, LetterFilter{Adapter: p.Adapter, Code: p.Code}, p.After)
+	page, next, err := GatherLetters(ctx, d.steering.Letters, LetterFilter{Adapter: p.Adapter, Code: p.Code}, p.After, lettersShown)
 	if err != nil {
 		return outcome{}, err
 	}
 	var out []string
 	for _, l := range page {
-		out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s %s %s", l.ID, l.Died.UTC().Format(time.DateTime), l.Adapter, l.Where, l.What, l.Why.Class, l.Why.Code)), " "))
+		told := []string{
+			l.Died.UTC().Format(time.DateTime), string(l.Adapter), d.inWords(t.Visitor, textOperateWhere, l.Where), d.inWords(t.Visitor, textOperateWhat, l.What),
+			d.inWords(t.Visitor, textOperateClass, l.Why.Class.String()), l.Why.Code,
+		}
+		out = append(out, string(l.ID)+": "+strings.Join(slices.DeleteFunc(told, func(s string) bool { return s == "" }), ", "))
 	}
 	text := strings.Join(out, "\n")
 	if len(out) == 0 {

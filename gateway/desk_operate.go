@@ -120,6 +120,15 @@ func (d *Desk) steered(v Visitor, fields []Field, err error) error {
 	return err
 }
 
+// inWords is what a code of ours is called, of a closed set; one that an older record has, and nobody knows any more, stands for itself.
+func (d *Desk) inWords(v Visitor, of TextKey, code string) string {
+	key := of + TextKey(code)
+	if text := d.say(v, key); text != string(key) {
+		return text
+	}
+	return code
+}
+
 // statusOfAllFlow says how the gateway does.
 func statusOfAllFlow(d *Desk) flow {
 	return flow{
@@ -141,16 +150,16 @@ func statusOfAllFlow(d *Desk) flow {
 				if q.Entries == 0 {
 					continue
 				}
-				where := q.Where
+				where := d.inWords(t.Visitor, textOperateWhere, q.Where)
 				if q.Adapter != "" {
 					where += " " + string(q.Adapter)
 				}
 				out = append(out, d.say(t.Visitor, textOperateQueue, where, q.Entries, d.duration(t.Visitor, time.Since(q.Oldest).Round(time.Second))))
 			}
 			for _, p := range parked {
-				out = append(out, d.say(t.Visitor, textOperateParked, p.Where, p.Lanes, p.Reason))
+				out = append(out, d.say(t.Visitor, textOperateParked, d.inWords(t.Visitor, textOperateWhere, p.Where), p.Lanes, d.inWords(t.Visitor, textOperatePark, string(p.Reason))))
 			}
-			page, next, err := d.someLetters(ctx, LetterFilter{}, "")
+			page, next, err := GatherLetters(ctx, d.steering.Letters, LetterFilter{}, "", lettersShown)
 			if err != nil {
 				return outcome{}, err
 			}
@@ -245,7 +254,7 @@ func userFlow(d *Desk) flow {
 			}
 			var out []string
 			for _, a := range accounts {
-				out = append(out, d.say(t.Visitor, textOperateAccount, a.Adapter, a.Health.Standing, a.CreatedAt.UTC().Format(time.DateOnly), a.ID))
+				out = append(out, d.say(t.Visitor, textOperateAccount, a.Adapter, d.inWords(t.Visitor, textOperateStanding, string(a.Health.Standing)), a.CreatedAt.UTC().Format(time.DateOnly), a.ID))
 			}
 			return outcome{text: strings.Join(out, "\n")}, nil
 		},

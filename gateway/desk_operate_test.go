@@ -77,6 +77,9 @@ func (s *steer) ReplayLetters(_ context.Context, actor string, f gateway.LetterF
 }
 
 func (s *steer) DropLetters(_ context.Context, actor string, f gateway.LetterFilter) (int, error) {
+	if len(f.Code) > 256 { // as api.Control has it
+		return 0, wrongInput("code")
+	}
 	s.note(actor, "drop %+v", f)
 	return 5, nil
 }
@@ -200,7 +203,7 @@ func (c *counter) asks(node string, answers map[string]string) (gateway.Reply, e
 func TestOperatorSteers(t *testing.T) {
 	c, s := newSteered(t)
 	r := c.start(c.romeo, gateway.NodeOperate)
-	for _, want := range []string{"wall runs.", "Waiting, out: 3, the oldest for 60 min.", "Parked, out: 2 chats, for: window", "Dead letters: 20+", "In the audit log you are chat-"} {
+	for _, want := range []string{"wall runs.", "Waiting, to platforms: 3, the oldest for 60 min.", "Parked, to platforms: 2 chats, for: the contact has to write first", "Dead letters: 20+", "In the audit log you are chat-"} {
 		if !strings.Contains(r.Text, want) {
 			t.Errorf("state: no %q in\n%s", want, r.Text)
 		}
@@ -230,6 +233,7 @@ func TestOperatorSteers(t *testing.T) {
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "replay", "adapter": "wall", "code": "teapot"}, want: "Tried once more: 4"},
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop", "all": "true"}, want: "Forgotten: 5"},
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop"}, refused: gateway.NotAcceptable, kind: gateway.BadPayload, refuse: "All there are"},
+		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop", "code": strings.Repeat("x", 257)}, refused: gateway.NotAcceptable, kind: gateway.BadPayload, refuse: "Only with this code"},
 		{node: gateway.NodeLetters, answers: map[string]string{"do": "drop", "code": "x", "all": "true"}, refused: gateway.NotAcceptable, kind: gateway.BadPayload, refuse: "All there are"},
 	} {
 		r, err := c.asks(tt.node, tt.answers)
@@ -260,6 +264,9 @@ func TestOperatorSteers(t *testing.T) {
 func TestOperatorPages(t *testing.T) {
 	c, s := newSteered(t)
 	r := c.next(c.romeo, c.start(c.romeo, gateway.NodeLetters), map[string]string{"do": "list", "code": "teapot"})
+	if first, _, _ := strings.Cut(r.Text, "\n"); first != "s01/00-0: 0001-01-01 00:00:00, wall, to platforms, message, refused for good, teapot" {
+		t.Errorf("got %q", first)
+	}
 	if strings.Count(r.Text, "\n") != 19 || !strings.Contains(r.Text, "s01/19-0") || r.Fields[0].Value != "more" {
 		t.Errorf("first page: got %d lines, %+v\n%s", strings.Count(r.Text, "\n")+1, r.Fields[0], r.Text)
 	}

@@ -17,6 +17,8 @@ type Config struct {
 	Parallel int
 	// LaneMax and ShardMax bound what one chat and one shard may hold before senders hear of it.
 	LaneMax, ShardMax int
+	// ParkedMax bounds what chats that stand still may hold in one shard, in each direction, before senders to them hear of it.
+	ParkedMax int
 	// OutboxMax is how many stanzas may wait for the XMPP server in one outbox. A full one makes lanes wait, and full shards make
 	// platforms wait in turn.
 	OutboxMax int
@@ -50,6 +52,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Parallel, 256)
 	set(&c.LaneMax, 200)
 	set(&c.ShardMax, 20_000)
+	set(&c.ParkedMax, 100_000)
 	set(&c.OutboxMax, 200_000)
 	set(&c.MediaParallel, 8)
 	set(&c.MediaTries, 5)
@@ -145,6 +148,7 @@ type Gateway struct {
 	owned     sync.Map                      // partition -> *possession
 	polled    []*polls                      // one per platform that is asked for its events
 	failed    atomic.Pointer[time.Time]     // when the store did not take an op, by the monotonic clock
+	late      backlogs                      // how many chats wait for their turn after an outage
 	balance   *balance                      // what this replica should own
 	replugged sync.Map                      // partition -> func(): wakes the lanes that wait for an account
 	pulse     *pulse                        // when accounts last did something

@@ -130,7 +130,7 @@ func (g *Gateway) answer(ctx context.Context, line *Account, ev Event, name, tex
 	alias := line.Keys.Alias(ev.Chat.Contact)
 	op := Op{ID: NewOpID(), Chat: ev.Chat, At: time.Now().UTC(), Lang: ev.Lang, Body: OpMessage{Content: PlainText(text)}}
 	return g.ingestAs(ctx, line, Outbound{Adapter: line.Adapter, Account: line.ID, Alias: alias, Op: op}, IngestOptions{
-		LaneMax: g.cfg.LaneMax, QueueMax: g.cfg.ShardMax,
+		LaneMax: g.cfg.LaneMax, QueueMax: g.cfg.ShardMax, ParkMax: g.cfg.ParkedMax,
 		Dedupe: g.keys.Name("answer", string(line.ID), string(ev.Chat.Contact), name), DedupeFor: StanzaDedupe,
 	})
 }

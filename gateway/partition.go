@@ -60,6 +60,9 @@ const (
 // ParkQueue is the queue that holds a parked lane's entries, in the lane's direction.
 func ParkQueue(from Queue, lane string) Queue { return Queue("park:" + string(from) + ":" + lane) }
 
+// IsPark reports whether it is a parked lane's.
+func (q Queue) IsPark() bool { return strings.HasPrefix(string(q), "park:") }
+
 // Base returns the queue that a park queue's entries came from, and any other queue itself.
 func (q Queue) Base() Queue {
 	rest, ok := strings.CutPrefix(string(q), "park:")

@@ -13,6 +13,8 @@ const (
 	shardPoll   = time.Second
 	waitInLane  = 5 * time.Second // a longer wait is a park
 	parkMinimum = time.Second
+	wakeMost    = 100 // parked lanes of one shard that are woken at once for one reason; the next after wakePause
+	wakePause   = 100 * time.Millisecond
 )
 
 // shard is one shard as this replica sees it, owned or not.
@@ -72,6 +74,8 @@ type ownership struct {
 	last    map[Queue]EntryID          // the furthest entry that was read
 	handed  map[Queue]map[EntryID]bool // entries that came without being read; true: before the read that is under way
 	inherit map[laneID]bool            // lanes that were parked then, and were not worked on since
+	late    map[Queue]int              // lanes that wait for their turn after an outage, as they were last counted
+	rests   time.Time                  // until when no further parked lane is woken
 	freed   chan struct{}              // hints that there is room to read, or that a parked lane is due
 	over    bool                       // nothing is handed over any more
 }
@@ -79,7 +83,7 @@ type ownership struct {
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{}, handed: map[Queue]map[EntryID]bool{QueueIn: {}, QueueOut: {}}, inherit: map[laneID]bool{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{}, handed: map[Queue]map[EntryID]bool{QueueIn: {}, QueueOut: {}}, inherit: map[laneID]bool{}, late: map[Queue]int{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -104,6 +108,8 @@ func (o *ownership) read(ctx context.Context) {
 	defer o.g.replugged.Delete(o.part)
 	o.g.owners.Store(o.part, o)
 	defer o.g.owners.Delete(o.part)
+	o.g.late.shards.Add(1)
+	defer o.leaveLate()
 	o.g.takers.Store(o.part, func(q Queue, it *item) bool { return o.take(ctx, q, it) })
 	defer o.takeNoMore()
 	hint := o.g.store.Watch(ctx, o.part)
@@ -247,15 +253,26 @@ func (o *ownership) enqueue(ctx context.Context, id laneID, it *item) {
 	}
 }
 
-// wakeDue starts the lanes whose parking time is over and returns when the next one's will be.
+// wakeDue starts the lanes whose parking time is over and returns when the next one's will be. Where many wait for the same, such as a
+// server that is back, they are woken some at a time; who waits for something else does not wait for that.
 func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
+	if now.Before(o.rests) {
+		return o.rests
+	}
+	woken, late := map[ParkReason]int{}, map[Queue]int{}
 	for id, p := range o.parked {
+		if p.Reason == ParkBacklog {
+			late[id.queue]++
+		}
 		switch {
 		case o.byID[id] != nil: // at work on it
+		case !p.Until.After(now) && woken[p.Reason] == wakeMost:
+			o.rests = now.Add(wakePause)
 		case !p.Until.After(now):
+			woken[p.Reason]++
 			l := &lane{id: id, drain: true, inherited: o.inherit[id], more: make(chan struct{}, 1)}
 			delete(o.inherit, id)
 			o.byID[id] = l
@@ -263,6 +280,11 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 		case next.IsZero() || p.Until.Before(next):
 			next = p.Until
 		}
+	}
+	o.isLate(QueueIn, late[QueueIn])
+	o.isLate(QueueOut, late[QueueOut])
+	if now.Before(o.rests) {
+		return o.rests
 	}
 	return next
 }

@@ -25,7 +25,7 @@ type Store interface {
 
 // Errors that every Store returns, wrapped or bare.
 var (
-	// ErrFull: the lane or the partition holds as much as it may. Nothing was stored.
+	// ErrFull: the lane, the queue, or what is parked of it holds as much as it may. Nothing was stored.
 	ErrFull = errors.New("queue full")
 	// ErrHeld: another replica holds the lease.
 	ErrHeld = errors.New("lease held by another replica")
@@ -75,6 +75,10 @@ type IngestOptions struct {
 	// LaneMax and QueueMax are the most entries that the lane and the queue may hold, 0 for no limit. A lane's parked
 	// entries count for the lane, not for the queue.
 	LaneMax, QueueMax int
+	// ParkMax bounds what is parked of the queue, 0 for no limit: with so many entries parked, lanes that are parked take no more. Others do,
+	// so that nobody waits for somebody else's trouble, until there are QueueMax and ParkMax entries in the queue and parked of it together:
+	// since any of them may park, that is the most there ever are.
+	ParkMax int
 	// Hand, unless it is nil, is offered an entry that was stored, by its id, when nothing else of its lane is in the store: who takes
 	// it works on it without reading it, and nobody is woken. Outboxes do not count lanes, and offer nothing.
 	Hand func(EntryID) bool

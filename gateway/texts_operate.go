@@ -58,4 +58,12 @@ const (
 	textOperateNoLetters    TextKey = "desk.operate.no_letters"
 	textOperateReplayed     TextKey = "desk.operate.replayed"
 	textOperateDropped      TextKey = "desk.operate.dropped"
+
+	// The rest of each is a code that is a word of ours (Desk.inWords): where something waits or was given up on, a ParkReason, an
+	// AccountStanding as operators read it, a Class, and the kind of an op or event.
+	textOperateWhere    TextKey = "desk.operate.where."
+	textOperatePark     TextKey = "desk.operate.park."
+	textOperateStanding TextKey = "desk.operate.standing."
+	textOperateClass    TextKey = "desk.operate.class."
+	textOperateWhat     TextKey = "desk.operate.what."
 )

@@ -64,6 +64,36 @@ func TestEveryKeyHasAnEnglishText(t *testing.T) {
 	}
 }
 
+// TestOperatorsReadWords: every code that operators are shown by chat has a text, in English at least.
+func TestOperatorsReadWords(t *testing.T) {
+	want := map[TextKey][]string{
+		textOperateWhere:    {"in", "out", "outbox", "webhook"},
+		textOperateStanding: {},
+		textOperateWhat:     slices.Concat(slices.Collect(maps.Keys(opKinds)), slices.Collect(maps.Keys(eventKinds))),
+	}
+	for _, r := range parkReasons {
+		want[textOperatePark] = append(want[textOperatePark], string(r))
+	}
+	for _, c := range Classes() {
+		want[textOperateClass] = append(want[textOperateClass], c.String())
+	}
+	for key := range builtIn()["en"] { // users' own words for it
+		if s, ok := strings.CutPrefix(string(key), string(textStanding)); ok {
+			want[textOperateStanding] = append(want[textOperateStanding], s)
+		}
+	}
+	for of, codes := range want {
+		if len(codes) < 4 {
+			t.Errorf("%s: got %d codes, the search is broken", of, len(codes))
+		}
+		for _, code := range codes {
+			if text := builtIn()["en"][of+TextKey(code)]; text == "" {
+				t.Errorf("no English text for %q", string(of)+code)
+			}
+		}
+	}
+}
+
 var verb = regexp.MustCompile(`%(\[\d+\])?[sdv%]`)
 
 // verbs lists the arguments that a text takes, by place.

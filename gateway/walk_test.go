@@ -152,6 +152,7 @@ type rig struct {
 	strangers gateway.UserID
 	window    gateway.WindowPolicy
 	canary    gateway.Canary
+	away      bool // of the XMPP server
 	limits    []gateway.Limit
 	policy    gateway.Policy
 	metrics   *prometheus.Registry

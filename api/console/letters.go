@@ -12,28 +12,12 @@ import (
 	"postern/gateway"
 )
 
-const (
-	// lettersPage is how many dead letters a page shows; lettersAsked how many are asked for at once when they are counted.
-	lettersPage  = 50
-	lettersAsked = 200
-	// maxAsked is how often they are asked for to make one page: each partition that has some answers once at least.
-	maxAsked = 2 * gateway.Shards
-)
+// lettersPage is how many dead letters a page shows.
+const lettersPage = 50
 
-// gather returns at least n dead letters behind one, or all that there are; next is empty at their end. Where a filter takes few of many it
-// may end before: next goes on.
+// gather is gateway.GatherLetters for the pages.
 func (c *Console) gather(ctx context.Context, f gateway.LetterFilter, after gateway.LetterID, n int) (all []gateway.Letter, next gateway.LetterID, err error) {
-	for asked := 1; ; asked++ {
-		page, next, err := c.Control.Operations.Letters(ctx, f, after, min(n, lettersAsked))
-		if err != nil {
-			return nil, "", err
-		}
-		all = append(all, page...)
-		if next == "" || len(all) >= n || asked == maxAsked {
-			return all, next, nil
-		}
-		after = next
-	}
+	return gateway.GatherLetters(ctx, c.Control.Operations.Letters, f, after, n)
 }
 
 // latest are the n that died last.

@@ -63,8 +63,8 @@ func TestLettersLookedFor(t *testing.T) {
 	g.world.letters[19_999].Why.Code = "rare"
 	v := g.visit(gateway.RoleViewer)
 	body := v.get("/console/dead-letters?code=rare").Body.String()
-	if g.world.asked > maxAsked+10 || !strings.Contains(body, "there are more") {
-		t.Fatalf("asked %d times, want %d at most, and a way on:\n%s", g.world.asked, maxAsked, body)
+	if g.world.asked > gateway.MaxAsked+10 || !strings.Contains(body, "there are more") {
+		t.Fatalf("asked %d times, want %d at most, and a way on:\n%s", g.world.asked, gateway.MaxAsked, body)
 	}
 	next := regexp.MustCompile(`<a class="button" href="([^"]+)">Next page`)
 	for pages := 0; !strings.Contains(body, "s01/019999-0"); pages++ {

@@ -32,7 +32,7 @@ func (s *Store) ingest(p gateway.Partition, q gateway.Queue, e gateway.Entry, o 
 		}
 	}
 	qu := pt.queue(q)
-	if o.LaneMax > 0 && pt.lanes[laneName{q.Base(), e.Lane}] >= o.LaneMax || o.QueueMax > 0 && len(qu.items) >= o.QueueMax {
+	if o.LaneMax > 0 && pt.lanes[laneName{q.Base(), e.Lane}] >= o.LaneMax || o.QueueMax > 0 && len(qu.items) >= o.QueueMax || pt.standing(q, e.Lane, o) {
 		return "", false, false, failed("ingest", gateway.ErrFull)
 	}
 	id = qu.append(newItem(e))
@@ -41,6 +41,15 @@ func (s *Store) ingest(p gateway.Partition, q gateway.Queue, e gateway.Entry, o 
 		pt.seen.store(seen, id, o.DedupeFor)
 	}
 	return id, q != gateway.QueueXMPP && pt.lanes[laneName{q.Base(), e.Lane}] == 1, false, nil
+}
+
+// standing reports whether as much is parked of a queue as may be, so that a lane takes no more.
+func (pt *partition) standing(q gateway.Queue, lane string, o gateway.IngestOptions) bool {
+	if o.ParkMax <= 0 || pt.held[q] < o.ParkMax {
+		return false
+	}
+	_, parked := pt.parked[laneName{q, lane}]
+	return parked || o.QueueMax > 0 && len(pt.queue(q).items)+pt.held[q] >= o.QueueMax+o.ParkMax
 }
 
 // newItem copies an entry that a caller handed in.

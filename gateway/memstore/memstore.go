@@ -68,7 +68,8 @@ type partition struct {
 	epoch  int64
 	lease  gateway.Lease
 	queues map[gateway.Queue]*queue
-	lanes  map[laneName]int // entries that a lane has queued and parked
+	lanes  map[laneName]int      // entries that a lane has queued and parked
+	held   map[gateway.Queue]int // entries of a queue that are parked
 	seen   expiring[string, gateway.EntryID]
 	parked map[laneName]gateway.ParkedLane
 	dead   *queue
@@ -88,6 +89,7 @@ func (s *Store) part(p gateway.Partition) *partition {
 		pt = &partition{
 			queues: map[gateway.Queue]*queue{},
 			lanes:  map[laneName]int{},
+			held:   map[gateway.Queue]int{},
 			seen:   expiring[string, gateway.EntryID]{},
 			parked: map[laneName]gateway.ParkedLane{},
 			dead:   &queue{},
@@ -108,8 +110,11 @@ func (pt *partition) queue(q gateway.Queue) *queue {
 	return qu
 }
 
-// count changes how many entries a lane has; a lane without entries is forgotten.
+// count changes how many entries a lane has, and with it how many are parked where q is its park queue; a lane without entries is forgotten.
 func (pt *partition) count(q gateway.Queue, lane string, by int) {
+	if q.IsPark() {
+		pt.held[q.Base()] += by
+	}
 	name := laneName{q.Base(), lane}
 	pt.lanes[name] += by
 	if pt.lanes[name] <= 0 {

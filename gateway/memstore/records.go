@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"postern/gateway"
@@ -102,16 +103,23 @@ func apply(recs map[recordName]record, c gateway.Change) {
 	recs[n] = r
 }
 
-// List implements gateway.Records; the cursor is the last name of the page before.
+// afterName begins a cursor; the name of the last record of a page follows.
+const afterName = "after:"
+
+// List implements gateway.Records; the cursor is the last name of the page before, behind afterName.
 func (s *Store) List(ctx context.Context, owner gateway.Owner, kind gateway.RecordKind, cursor string, n int) (map[string][]byte, string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", failed("list", err)
+	}
+	last, ok := strings.CutPrefix(cursor, afterName)
+	if !ok && cursor != "" {
+		return nil, "", failed("list", gateway.ErrCursor)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var names []string
 	for name, r := range s.owners[owner] {
-		if name.kind == kind && r.until.IsZero() && name.name > cursor {
+		if name.kind == kind && r.until.IsZero() && name.name > last {
 			names = append(names, name.name)
 		}
 	}
@@ -119,7 +127,7 @@ func (s *Store) List(ctx context.Context, owner gateway.Owner, kind gateway.Reco
 	next := ""
 	if n = max(n, 1); len(names) > n {
 		names = names[:n]
-		next = names[n-1]
+		next = afterName + names[n-1]
 	}
 	page := map[string][]byte{}
 	for _, name := range names {

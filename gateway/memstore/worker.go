@@ -87,6 +87,7 @@ func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, l
 			if it := pt.queue(from).take(id); it != nil {
 				it.starts = 0
 				to.append(it)
+				pt.held[from]++
 			}
 		}
 		until := time.Now().Add(s.ahead + max(wait, 0))

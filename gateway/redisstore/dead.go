@@ -25,6 +25,9 @@ func (s *Store) Dead(ctx context.Context, l gateway.Lease, q gateway.Queue, id g
 	}
 	p := l.Partition
 	keys := []string{s.own(p), s.stream(p, q), s.tries(p, q), s.counts(p, q), s.dead(p)}
+	if q.IsPark() {
+		keys = append(keys, s.held(p, q))
+	}
 	_, err = s.eval(ctx, "dead", again, keys, token(l), string(id), string(q.Base()), reason, s.now().UnixMilli(), string(s.oldestDead()), deadMillis)
 	return failed("dead", err)
 }

@@ -17,8 +17,9 @@ const uncounted = -1
 // know whether the entry is there. It is not stored after ctx's deadline, also when it hangs on its way for longer: who was told that it
 // failed goes on, and it would come behind what is newer.
 func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
-	keys := make([]string, 2, 3)
-	keys[0], keys[1] = s.stream(p, q), s.counts(p, q)
+	n := s.queue(p, q)
+	keys := make([]string, 4, 5)
+	keys[0], keys[1], keys[2], keys[3] = n.stream, n.counts, n.held, s.parked(p)
 	twice := once
 	if o.Dedupe != "" {
 		keys, twice = append(keys, s.dedupe(p, q, o.Dedupe)), again
@@ -32,7 +33,7 @@ func (s *Store) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 		wake = ""
 	}
 	for {
-		got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, max(1, o.DedupeFor.Milliseconds()), wake,
+		got, err := s.evalOn(ctx, "ingest", s.waits, twice, keys, o.LaneMax, o.QueueMax, o.ParkMax, max(1, o.DedupeFor.Milliseconds()), wake,
 			s.clocks.deadline(ctx, p), &e.Lane, (*string)(&e.Kind), (*string)(&e.Account), s.millis(e.At), e.Payload)
 		if err != nil {
 			return "", false, failed("ingest", err)

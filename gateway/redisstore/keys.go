@@ -29,6 +29,7 @@ func Keys() []KeyRow {
 		{"{<p>}:own", true, "the lease"},
 		{"{<p>}:epoch", false, "how often the lease was taken: owned by the partition, one number"},
 		{"{<p>}:parked", false, "parked lanes: owned by the partition, a field goes with the park"},
+		{"{<p>}:held:<>", false, "how many entries of a queue are parked: owned by the partition, gone with the last of them"},
 		{"{<p>}:dead", true, "dead letters: gateway.DeadTTL"},
 		{"{<p>}:d:<>", true, "a dedupe key: as long as its source resends"},
 		{"{<p>}:m:<>", true, "id maps of a lane and a gateway.MapBucket, and what they overflow into: gateway.MapTTL after the bucket's end"},
@@ -70,8 +71,7 @@ func (s *Store) part(p gateway.Partition, rest string) string {
 	return s.prefix + "{" + string(p) + "}:" + rest
 }
 
-func (s *Store) parked(p gateway.Partition) string { return s.part(p, "parked") }
-func (s *Store) dead(p gateway.Partition) string   { return s.part(p, "dead") }
+func (s *Store) dead(p gateway.Partition) string { return s.part(p, "dead") }
 
 func (s *Store) dedupe(p gateway.Partition, q gateway.Queue, key string) string {
 	return s.part(p, "d:"+string(q)+":"+key)

@@ -49,7 +49,7 @@ func TestLeftovers(t *testing.T) {
 	check(s.Dead(ctx, l, gateway.QueueIn, ids[1], gateway.DeadReason{}))
 	check(s.Park(ctx, l, gateway.QueueIn, "l", ids[2:], 0, gateway.ParkRetry))
 	want := []string{
-		"ready", "{s01}:dead", "{s01}:epoch", "{s01}:n:in", "{s01}:own", "{s01}:parked", "{s01}:q:in", "{s01}:q:park:in:l", "{s01}:try:park:in:l",
+		"ready", "{s01}:dead", "{s01}:epoch", "{s01}:held:in", "{s01}:n:in", "{s01}:own", "{s01}:parked", "{s01}:q:in", "{s01}:q:park:in:l", "{s01}:try:park:in:l",
 	}
 	if d := cmp.Diff(want, keys()); d != "" {
 		t.Errorf("keys while an entry is parked (-want +got):\n%s", d)

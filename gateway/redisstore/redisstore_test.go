@@ -147,7 +147,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "filling", "finish", "hold", "ingest", "lookup", "park", "release", "renew", "replay", "save", "start", "survived", "take", "unpark",
+		"acquire", "announce", "begin", "bury", "dead", "erase", "fail", "filling", "finish", "hold", "ingest", "lookup", "park", "recount", "release", "renew", "replay", "save", "start", "survived", "take", "unpark",
 	}
 	var got []string
 	for name, sc := range scripts {
@@ -159,7 +159,7 @@ func TestScripts(t *testing.T) {
 			}
 			_, args, _ := strings.Cut(call, "'")
 			args = strings.TrimPrefix(args, ", ")
-			if !strings.HasPrefix(args, "KEYS[") && !strings.HasPrefix(args, "to") && !strings.HasPrefix(args, "ARGV[4], '')") && !strings.HasPrefix(args, "ARGV[2], '')") && !strings.HasPrefix(args, ")") {
+			if !strings.HasPrefix(args, "KEYS[") && !strings.HasPrefix(args, "to") && !strings.HasPrefix(args, "ARGV[5], '')") && !strings.HasPrefix(args, "ARGV[2], '')") && !strings.HasPrefix(args, ")") {
 				t.Errorf("%s.lua: %s: got a key from elsewhere, want one of KEYS", name, strings.TrimSpace(line))
 			}
 		}
@@ -168,7 +168,7 @@ func TestScripts(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("scripts: got %v, want %v", got, want)
 	}
-	fenced := []string{"begin", "dead", "fail", "finish", "park", "renew", "start", "survived", "unpark"}
+	fenced := []string{"begin", "dead", "fail", "finish", "park", "recount", "renew", "start", "survived", "unpark"}
 	for _, name := range fenced {
 		if !strings.Contains(scripts[name].src, "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {err = 'FENCED lease lost'} end\n") {
 			t.Errorf("%s.lua: got no fence, want one", name)

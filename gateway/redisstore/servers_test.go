@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"postern/deploy/lab"
 	"postern/gateway"
 	"postern/gateway/storetest"
@@ -59,7 +61,21 @@ func kit(t *testing.T, url string, rec *recorder) {
 			s.client.AddHook(rec)
 		}
 		return s
-	}, storetest.Options{Advance: c.advance, Short: 400 * time.Millisecond})
+	}, storetest.Options{Advance: c.advance, Stall: stall(t), Short: 400 * time.Millisecond})
+}
+
+// stall lets Redis stand still for a time.
+func stall(t *testing.T) func(gateway.Store, time.Duration) {
+	return func(s gateway.Store, d time.Duration) {
+		t.Helper()
+		rs, ok := s.(*Store)
+		if !ok {
+			t.Fatalf("store: got %T", s)
+		}
+		if err := rs.masters(t.Context(), func(ctx context.Context, c *redis.Client) error { return c.ClientPause(ctx, d).Err() }); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func startRedis(t testing.TB, cfg lab.RedisConfig) *lab.Redis {

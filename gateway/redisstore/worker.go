@@ -77,6 +77,9 @@ func (s *Store) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, do
 		args = append(args, (*string)(&done[i].ID), &done[i].Lane)
 	}
 	keys, args := s.withMaps(p, []string{s.own(p), s.stream(p, q), s.tries(p, q), s.counts(p, q)}, args, maps)
+	if q.IsPark() {
+		keys = append(keys, s.held(p, q))
+	}
 	_, err := s.eval(ctx, "finish", again, keys, args...)
 	return failed("finish", err)
 }
@@ -88,7 +91,7 @@ func (s *Store) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, l
 	for _, id := range ids {
 		args = append(args, string(id))
 	}
-	keys := []string{s.own(p), s.stream(p, from), s.tries(p, from), s.stream(p, park), s.tries(p, park), s.parked(p)}
+	keys := []string{s.own(p), s.stream(p, from), s.tries(p, from), s.stream(p, park), s.tries(p, park), s.parked(p), s.held(p, from)}
 	_, err := s.eval(ctx, "park", again, keys, args...)
 	return failed("park", err)
 }

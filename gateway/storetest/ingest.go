@@ -27,6 +27,7 @@ var ingestCases = []testCase{
 	{"ingest/watch hints", (*kit).ingestWatch},
 	{"ingest/hands over what is alone in its lane", (*kit).ingestHand},
 	{"ingest/a cancelled call stores nothing", (*kit).ingestCancelled},
+	{"ingest/nothing is stored after its time", (*kit).ingestDeadline},
 }
 
 func (k *kit) ingestKeeps() {
@@ -316,4 +317,27 @@ func (k *kit) ingestCancelled() {
 		k.Errorf("load: got error %v, want %v", err, context.Canceled)
 	}
 	k.wantQueue(in, "")
+}
+
+// A store that stands still takes what it was sent once it goes on. Whoever was told meanwhile that it failed has gone on too: what they sent
+// then must not come behind what they send now.
+func (k *kit) ingestDeadline() {
+	within := func(d time.Duration, name string) error {
+		ctx, cancel := context.WithTimeout(k.Context(), d)
+		defer cancel()
+		_, _, err := k.Ingest(ctx, shard, in, entry("l", name), gateway.IngestOptions{Dedupe: name, DedupeFor: time.Minute})
+		return err
+	}
+	k.check("ingest in time", within(time.Minute, "before"))
+	k.wantErr("ingest when its time is over", within(-time.Second, "over"), context.DeadlineExceeded)
+	if k.o.Stall != nil {
+		k.o.Stall(k.Store, 3*k.o.Short)
+		k.wantErr("ingest that hangs on its way", within(k.o.Short, "hangs"), context.DeadlineExceeded)
+	}
+	k.check("ingest in time", within(time.Minute, "after"))
+	k.wantQueue(in, "before after")
+	for _, name := range []string{"over", "hangs"} { // nor has it left a dedupe key
+		k.check("ingest again", within(time.Minute, name))
+	}
+	k.wantQueue(in, "before after over hangs")
 }

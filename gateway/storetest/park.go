@@ -15,6 +15,9 @@ var parkCases = []testCase{
 	{"park/unpark clears the mark of an empty lane only", (*kit).parkUnpark},
 	{"park/its end is told by the store's clock", (*kit).parkClock},
 	{"park/lane limit counts queued and parked", (*kit).parkCounts},
+	{"park/parked lanes take no more than their limit", (*kit).parkMax},
+	{"park/the limit of what is parked is of each queue", (*kit).parkMaxApart},
+	{"park/every way out of a park makes room", (*kit).parkMaxFrees},
 }
 
 const wait = 3 * time.Hour
@@ -127,6 +130,83 @@ func (k *kit) parkCounts() {
 	k.check("read", err)
 	k.finish(l, q, es[0].ID, es[1].ID)
 	k.want("room after the parked are done", k.room(in, "l", 4), 2)
+}
+
+// takes reports whether a lane takes an entry under the limits, and leaves it there.
+func (k *kit) takes(q gateway.Queue, lane string, o gateway.IngestOptions) bool {
+	k.Helper()
+	_, _, err := k.Ingest(k.Context(), shard, q, entry(lane, "more"), o)
+	if err != nil {
+		k.wantErr("ingest beyond a limit", err, gateway.ErrFull)
+	}
+	return err == nil
+}
+
+func (k *kit) parkMax() {
+	o := gateway.IngestOptions{QueueMax: 2, ParkMax: 3}
+	l := k.acquire("r1", long)
+	k.park(l, "l", k.put(in, "l", "a b")...)
+	k.want("a parked lane takes more below the limit", k.takes(in, "l", o), true)
+	k.park(l, "l", k.entries(in)[0].ID)
+	k.wantQueue(gateway.ParkQueue(in, "l"), "a b more")
+	o.Dedupe, o.DedupeFor = "refused", time.Minute
+	k.want("a parked lane takes more at the limit", k.takes(in, "l", o), false)
+	k.wantQueue(in, "")
+	none := gateway.IngestOptions{QueueMax: 2, Dedupe: "refused", DedupeFor: time.Minute}
+	k.want("it takes more where there is no limit, and the refused left no dedupe key", k.takes(in, "l", none), true)
+	k.park(l, "l", k.entries(in)[0].ID) // four: what was in the queue parks all the same
+	o.Dedupe = ""
+	k.want("a lane that is not parked takes more", k.takes(in, "m", o), true)
+	k.park(l, "m", k.entries(in)[0].ID) // five: as many as both may hold together
+	k.want("a lane that is not parked takes more when there are as many as may be", k.takes(in, "n", o), false)
+	k.want("it takes more where the queue has no limit", k.takes(in, "n", gateway.IngestOptions{ParkMax: 3}), true)
+}
+
+func (k *kit) parkMaxApart() {
+	o := gateway.IngestOptions{QueueMax: 1, ParkMax: 1}
+	l := k.acquire("r1", long)
+	k.park(l, "l", k.put(in, "l", "a b")...)
+	k.want("the direction that has parked", k.takes(in, "l", o), false)
+	k.want("the other direction", k.takes(out, "l", o), true)
+	_, _, err := k.Ingest(k.Context(), "s08", in, entry("l", "a"), o)
+	k.check("ingest into another partition", err)
+}
+
+func (k *kit) parkMaxFrees() {
+	const most = 3
+	o := gateway.IngestOptions{ParkMax: most}
+	l := k.acquire("r1", long)
+	q := gateway.ParkQueue(in, "l")
+	fill := func() {
+		k.Helper()
+		for n := 0; k.takes(in, "l", o) && n <= most; n++ {
+			k.park(l, "l", k.entries(in)[0].ID)
+		}
+		k.want("entries that are parked", len(k.entries(q)), most)
+	}
+	fill()
+	first := k.entries(q)[0]
+	k.finish(l, q, first.ID, "1-1")
+	k.finish(l, q, first.ID) // a second time
+	fill()
+	id := k.entries(q)[1].ID
+	k.check("dead", k.Dead(k.Context(), l, q, id, why))
+	k.check("second dead", k.Dead(k.Context(), l, q, id, why))
+	fill()
+	k.check("release", k.Release(k.Context(), l))
+	l = k.acquire("r2", long) // who counts what it finds
+	k.want("with another owner", k.takes(in, "l", o), false)
+	_, err := k.Replay(k.Context(), shard, k.dead()[0].ID)
+	k.check("replay", err)
+	k.wantQueue(in, "more") // in the queue, where it counts as all do
+	k.finish(l, in, k.entries(in)[0].ID)
+	for _, e := range k.entries(q) {
+		k.finish(l, q, e.ID)
+	}
+	done, err := k.Unpark(k.Context(), l, in, "l")
+	k.check("unpark", err)
+	k.want("done", done, true)
+	fill()
 }
 
 func (k *kit) parkClock() {

@@ -19,6 +19,7 @@ var recordCases = []testCase{
 	{"records/expire", (*kit).recordsExpire},
 	{"records/the retention table is the law", (*kit).recordsTable},
 	{"records/list pages", (*kit).recordsList},
+	{"records/a list goes on only where a page ended", (*kit).recordsCursor},
 	{"records/erase takes everything of an owner", (*kit).recordsErase},
 }
 
@@ -190,6 +191,18 @@ func (k *kit) recordsTable() {
 			k.Errorf("save of %s: got no error, want one", what)
 		}
 		k.want("saved beside "+what, k.load(user, "contact/first"), "-")
+	}
+}
+
+// recordsCursor lists from places that no page can have ended at. Operators and users bring cursors back, as they like.
+func (k *kit) recordsCursor() {
+	for n := range 3 {
+		k.check("save", k.Save(k.Context(), account, contact(fmt.Sprint("c", n), "x")))
+	}
+	for _, cursor := range []string{"c1", "nowhere", " ", "-1", "1e3", "0x10", "\x00", "99999999999999999999999999"} {
+		if _, _, err := k.List(k.Context(), account, gateway.RecordContact, cursor, 1); !errors.Is(err, gateway.ErrCursor) {
+			k.Errorf("list from %q: got error %v, want %v", cursor, err, gateway.ErrCursor)
+		}
 	}
 }
 

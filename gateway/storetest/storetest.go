@@ -22,6 +22,8 @@ type Options struct {
 	Advance func(time.Duration)
 	// Ahead puts the store's clock ahead of ours; nil where a test cannot.
 	Ahead func(gateway.Store, time.Duration)
+	// Stall lets the store answer nothing for a time, so that what it is asked hangs on its way; nil where nothing is on a way.
+	Stall func(gateway.Store, time.Duration)
 	// Short is the life that the kit gives to leases, dedupe keys and expiring records: long enough that a few calls in a
 	// row end within it.
 	Short time.Duration

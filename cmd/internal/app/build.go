@@ -295,7 +295,7 @@ func (b *builder) graph(ctx context.Context, a *App, keks [][]byte) error {
 	a.ledger = gateway.NewLedger(a.store, keys, b.o.Log)
 	a.gateway = gateway.New(
 		gateway.Config{
-			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), CatchUp: d.CatchUp.pace(), SendTimeout: d.SendTimeout,
+			Replica: a.replica.id, Parallel: d.Parallel, LaneMax: d.LaneMax, ShardMax: d.ShardMax, ParkedMax: d.ParkedMax, GiveUp: d.GiveUp, AskAfter: d.askAfter(), CatchUp: d.CatchUp.pace(), SendTimeout: d.SendTimeout,
 			MediaParallel: b.cfg.Media.Parallel, MediaTimeout: b.cfg.Media.Timeout, MediaMax: int64(b.cfg.Media.Max),
 			MediaTries: b.cfg.Media.Tries, MediaPatience: b.cfg.Media.Patience,
 		},

@@ -121,6 +121,9 @@ type Delivery struct {
 	// LaneMax and ShardMax are how many undelivered messages one chat and one 64th of all chats may hold.
 	LaneMax  int `yaml:"lane_max"`
 	ShardMax int `yaml:"shard_max"`
+	// ParkedMax is how many more may wait there in chats that stand still: a platform fails, the XMPP server is away, a user has to log in again.
+	// Beyond that such chats take no more. All counts are for each direction; a message takes about a kilobyte in Redis.
+	ParkedMax int `yaml:"parked_max"`
 	// GiveUp is the age at which a message that never got through becomes an error.
 	GiveUp time.Duration `yaml:"give_up"`
 	// AskAfter is the age at which a user is asked whether what they wrote still goes out; 0 never asks.
@@ -268,7 +271,7 @@ func DefaultConfig() Config {
 		Media:  Media{Max: 100 << 20, Keep: 7 * 24 * time.Hour, MaxStore: 10 << 30, Parallel: 8, Timeout: 10 * time.Minute, Stall: 10 * time.Second, Tries: 5, Patience: 10 * time.Minute},
 		Log:    Log{Level: "info", Format: "auto"},
 		Delivery: Delivery{
-			Parallel: 256, LaneMax: 200, ShardMax: 20_000,
+			Parallel: 256, LaneMax: 200, ShardMax: 20_000, ParkedMax: 100_000,
 			GiveUp: 24 * time.Hour, AskAfter: gateway.AskAfter, CatchUp: CatchUp(gateway.DefaultCatchUp()), SendTimeout: 8 * time.Second, Drain: 10 * time.Second,
 		},
 		Tracing:  Tracing{Sample: 0.01},

@@ -141,7 +141,7 @@ func (c *Config) judgeRest(j *judge) {
 	for _, n := range []struct {
 		key   string
 		value int
-	}{{"parallel", d.Parallel}, {"lane_max", d.LaneMax}, {"shard_max", d.ShardMax}} {
+	}{{"parallel", d.Parallel}, {"lane_max", d.LaneMax}, {"shard_max", d.ShardMax}, {"parked_max", d.ParkedMax}} {
 		j.want(n.value > 0, "delivery."+n.key, "got %d, want 1 or more", n.value)
 	}
 	j.want(d.GiveUp >= time.Minute, "delivery.give_up", "got %s, want 1m or more", d.GiveUp)

@@ -75,7 +75,7 @@ func TestAdminByChat(t *testing.T) {
 		if err == nil {
 			cmd, err = boss.Submit(s.ctx, cmd, "next", map[string]string{"do": "list"})
 		}
-		if err != nil || cmd.Form == nil || !strings.Contains(cmd.Form.Text(), "webhook") || strings.Contains(cmd.Form.Text(), "no json") {
+		if err != nil || cmd.Form == nil || !strings.Contains(cmd.Form.Text(), "gatekeeper, a platform's call, refused for good, malformed") || strings.Contains(cmd.Form.Text(), "no json") {
 			s.Fatalf("dead letters: got %+v, %v", cmd, err)
 		}
 		if got := s.orders(boss, "operator/dead-letters", map[string]string{"do": "drop", "all": "1"}); !strings.Contains(got, "Forgotten: 1") {

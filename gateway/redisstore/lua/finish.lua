@@ -1,5 +1,6 @@
 -- Removes entries that are done and writes id maps.
--- KEYS: 1 lease, 2 stream, 3 attempts, 4 lane counters, then for each line of a map: its hash, and the hash that it overflows into
+-- KEYS: 1 lease, 2 stream, 3 attempts, 4 lane counters, then for each line of a map: its hash, and the hash that it overflows into;
+--   last, where the stream is a parked lane's, how many entries are parked
 -- ARGV: 1 token, 2 time at which maps expire, 3 lines after which a map hash overflows, 4 number of entries, then for each
 --   entry: id, lane, then for each line: field, value
 -- Returns how many entries were removed.
@@ -20,7 +21,7 @@ for _ = 1, ARGV[4] do
   end
 end
 local hash, lines -- the lines of a call mostly share a hash
-for k = 5, #KEYS, 2 do
+for k = 5, #KEYS - 1, 2 do
   if KEYS[k] ~= hash then
     hash = KEYS[k]
     lines = redis.call('HLEN', KEYS[k])
@@ -35,4 +36,5 @@ for k = 5, #KEYS, 2 do
   if to == hash then lines = lines + new end
   at = at + 2
 end
+if removed > 0 and #KEYS % 2 == 1 and redis.call('DECRBY', KEYS[#KEYS], removed) <= 0 then redis.call('DEL', KEYS[#KEYS]) end
 return removed
