@@ -12,5 +12,5 @@
 //	chaos_test.go   the fixed runs (tags servers, chaos) with phases_test.go
 //	random_test.go  the random runs, with random_chaos_test.go (tag chaos): cell_test.go plays a schedule, spoil_test.go has the faults
 //	soak_test.go    the long run (tags servers, soak)
-//	rig_test.go     servers and users of all of them (tag servers), with driver_test.go, files_test.go, journal_test.go, waits_test.go
+//	rig_test.go     servers and users of all of them (tag servers), with driver_test.go, end_test.go, files_test.go, journal_test.go, waits_test.go
 package chaos
