@@ -67,6 +67,19 @@ func (w *wire) Barrier(ctx context.Context) error {
 	return nil
 }
 
+// Broke is when the server, or the network, ended the stream without a reason. A server that gives one, as Prosody does at an orderly
+// end, has worked off what it took; one that is silent is not known to have ended.
+func (w *wire) Broke() time.Time {
+	if !isClosed(w.stream.ended) {
+		return time.Time{}
+	}
+	switch endLabel(w.stream.reason) {
+	case "closed", "eof", "network":
+		return w.stream.over
+	}
+	return time.Time{}
+}
+
 // because says why a barrier failed: the end of the stream cancels whoever waits, which is no reason. A stanza that the
 // server cannot bear makes it complain or close; silence, a shutdown or another connection is no stanza's doing.
 func (w *wire) because(err error) error {
