@@ -30,6 +30,7 @@ type recollection struct {
 	epoch  int64
 	last   Wire // the stream before
 	recent []confirmed
+	kept   int     // entries of recent
 	owed   []Entry // to be written again before anything else
 	tries  int     // of that
 }
@@ -48,20 +49,17 @@ func (o *Outbox) remember(entries []Entry) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	o.seen.recent = append(o.seen.recent, confirmed{now, entries})
+	o.seen.recent, o.seen.kept = append(o.seen.recent, confirmed{now, entries}), o.seen.kept+len(entries)
 	o.seen.since(now)
 }
 
 // since forgets what is too old to be written again after a stream that ended then, and what is too much.
 func (r *recollection) since(end time.Time) {
-	first, kept := len(r.recent), 0
-	for first > 0 && end.Sub(r.recent[first-1].at) <= recallAge {
-		if kept += len(r.recent[first-1].entries); kept > recallMost {
-			break
-		}
-		first--
+	for len(r.recent) > 0 && (end.Sub(r.recent[0].at) > recallAge || r.kept > recallMost) {
+		r.kept -= len(r.recent[0].entries)
+		r.recent[0] = confirmed{} // the rest of the slice lives on
+		r.recent = r.recent[1:]
 	}
-	r.recent = append([]confirmed(nil), r.recent[first:]...)
 }
 
 // parted notes that nothing more is written to a stream; it may live on for a moment.
@@ -82,7 +80,7 @@ func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
 			}
 		}
 	}
-	o.seen.last, o.seen.recent = nil, nil
+	o.seen.last, o.seen.recent, o.seen.kept = nil, nil, 0
 	owed := o.seen.owed
 	o.mu.Unlock()
 	if len(owed) == 0 {
