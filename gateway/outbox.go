@@ -23,8 +23,8 @@ type Wire interface {
 	// server works a stream off in order, so any answer to a ping proves it (XEP-0199).
 	// The error wraps ErrBlameless where no stanza can have ended the stream.
 	Barrier(ctx context.Context) error
-	// Broke is when the server, or what lies before it, ended the stream without a reason: it may then have forgotten what it had
-	// taken. Zero: it lives, or ended otherwise.
+	// Broke is when the server, or what lies before it, ended the stream without a reason that lies in it: it may then have forgotten
+	// what it had taken. Zero: it lives, or ended otherwise.
 	Broke() time.Time
 }
 

@@ -97,7 +97,7 @@ func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
 	if held.expired() { // as with every batch
 		return ErrFenced
 	}
-	o.log.Info("the stream broke off: what the server had just taken is written again", "partition", o.part, "stanzas", len(stanzas))
+	o.log.Info("the server stopped, or the stream broke off: what it had just taken is written again", "partition", o.part, "stanzas", len(stanzas))
 	_, err = o.confirm(ctx, w, stanzas)
 	o.mu.Lock()
 	defer o.mu.Unlock()

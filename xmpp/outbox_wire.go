@@ -67,11 +67,15 @@ func (w *wire) Barrier(ctx context.Context) error {
 	return nil
 }
 
-// Broke is when the server, or the network, ended the stream without a reason. A server that gives one, as Prosody does at an orderly
-// end, has worked off what it took; one that is silent is not known to have ended.
+// Broke is when the server, or the network, ended the stream without a reason that lies in it. A stop in order is none: ejabberd says
+// so, or not, and drops what it has taken either way; Prosody has worked it off, and nothing tells the two apart. A server that is
+// silent is not known to have ended.
 func (w *wire) Broke() time.Time {
 	if !isClosed(w.stream.ended) {
 		return time.Time{}
+	}
+	if refused, ok := errors.AsType[*StreamError](w.stream.reason); ok && refused.Condition == "system-shutdown" {
+		return w.stream.over
 	}
 	switch endLabel(w.stream.reason) {
 	case "closed", "eof", "network":

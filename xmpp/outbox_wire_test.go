@@ -19,7 +19,7 @@ func TestWhoEndedTheStream(t *testing.T) {
 		blameless bool
 		broken    bool
 	}{
-		{&StreamError{Condition: "system-shutdown"}, true, false},
+		{&StreamError{Condition: "system-shutdown"}, true, true},
 		{&StreamError{Condition: "conflict"}, true, false},
 		{errDead, true, false},
 		{errBarrierTimeout, true, true}, // never the end of a stream by itself
