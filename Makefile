@@ -75,7 +75,7 @@ bench: ## Go benchmarks, then the whole path against the sandbox
 	@$(MAKE) --no-print-directory build
 	$(GO) test -tags servers,bench -p 1 -count=1 -run '^TestBench' -timeout 30m -v ./cmd/...
 
-chaos: ## kill the gateway at every point, load all platforms, play SEEDS schedules of faults with MESSAGES each (SEED=n: that one alone)
+chaos: ## kill the gateway at every point, load all platforms, play SEEDS schedules of faults with MESSAGES each (SEED=n,m: those alone)
 	@deploy/dev/install.sh test
 	POSTERN_SEEDS=$(SEEDS) POSTERN_FIRST=$(FIRST) POSTERN_MESSAGES=$(MESSAGES) POSTERN_SEED=$(SEED) $(GO) test -tags servers,chaos -ldflags=-checklinkname=0 \
 		-p 1 -count=1 -run '$(if $(SEED),^TestChaosRandom$$,^TestChaos)' -timeout 90m -v $(ARGS) ./cmd/$(if $(SEED),internal/chaos,...)

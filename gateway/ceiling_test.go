@@ -69,11 +69,14 @@ func (w *stuckWire) Write(ctx context.Context, stanzas []gateway.Waiting) error 
 
 func (w *stuckWire) Barrier(ctx context.Context) error { return w.wait(ctx) }
 
+func (w *stuckWire) Broke() time.Time { return time.Time{} }
+
 // forgetful is a server that takes everything.
 type forgetful struct{}
 
 func (forgetful) Write(context.Context, []gateway.Waiting) error { return nil }
 func (forgetful) Barrier(context.Context) error                  { return nil }
+func (forgetful) Broke() time.Time                               { return time.Time{} }
 
 // stuckStore is a Redis that does not answer writes, nor questions.
 type stuckStore struct {

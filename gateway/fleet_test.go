@@ -124,6 +124,8 @@ func (w *wireTo) Write(_ context.Context, stanzas []gateway.Waiting) error {
 	return nil
 }
 
+func (w *wireTo) Broke() time.Time { return time.Time{} }
+
 // Barrier is answered after a while; the server has taken everything all the same when nobody waits for that.
 func (w *wireTo) Barrier(ctx context.Context) error {
 	w.f.mu.Lock()

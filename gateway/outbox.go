@@ -23,6 +23,9 @@ type Wire interface {
 	// server works a stream off in order, so any answer to a ping proves it (XEP-0199).
 	// The error wraps ErrBlameless where no stanza can have ended the stream.
 	Barrier(ctx context.Context) error
+	// Broke is when the server, or what lies before it, ended the stream without a reason that lies in it: it may then have forgotten
+	// what it had taken. Zero: it lives, or ended otherwise.
+	Broke() time.Time
 }
 
 // ErrHandOver: another replica carries the component from now on.
@@ -52,8 +55,9 @@ type Outbox struct {
 
 	mu      sync.Mutex
 	held    *holding
-	drop    func()        // ends the renewal of held, and so the holding
-	suspect EntryID       // the stream ended with entries up to this one unconfirmed: they go one by one
+	drop    func()  // ends the renewal of held, and so the holding
+	suspect EntryID // the stream ended with entries up to this one unconfirmed: they go one by one
+	seen    recollection
 	leaving chan struct{} // closed when another replica should hold the lease
 	pumped  chan struct{} // closed when no Pump runs; nil before the first
 }
@@ -72,6 +76,7 @@ func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release fun
 	leaving := make(chan struct{})
 	o.mu.Lock()
 	o.held, o.drop, o.leaving = h, stop, leaving
+	o.seen.under(h.Epoch)
 	o.mu.Unlock()
 	o.metrics.leader(o.adapter, true)
 	o.balance.holds(o.part, true)
@@ -127,11 +132,13 @@ func (o *Outbox) Decline(on bool) { o.balance.decline(o.part, on) }
 
 // Pump writes what waits to the wire and forgets it once the server has confirmed it, until ctx ends or the stream or the
 // lease fails. Entries left unconfirmed by a stream that ended go one by one the next time, so that one that the server
-// cannot bear is found and set aside. A lease that the store no longer knows is lost at once, before anybody connects again.
+// cannot bear is found and set aside. What was confirmed just before a stream broke off goes again (recall.go). A lease that the store
+// no longer knows is lost at once, before anybody connects again.
 // A component that goes to another replica ends with ErrHandOver, and nothing unconfirmed.
 func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	pumped := make(chan struct{})
 	defer close(pumped)
+	defer o.parted(w)
 	o.mu.Lock()
 	held, drop, suspects, leaving := o.held, o.drop, o.suspect != "", o.leaving
 	o.pumped = pumped
@@ -139,6 +146,9 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	var err error
 	if suspects {
 		err = w.Barrier(ctx) // a stream that does not live is no suspect's fault
+	}
+	if err == nil {
+		err = o.recall(ctx, w, held)
 	}
 	if err == nil {
 		err = o.pump(ctx, w, held, leaving)
@@ -259,6 +269,7 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 			}
 			return nil, err
 		}
+		o.remember(done)
 	}
 	o.probe("after-barrier")
 	return func() error {

@@ -115,6 +115,8 @@ func (w *wire) Barrier(context.Context) error {
 	return nil
 }
 
+func (w *wire) Broke() time.Time { return time.Time{} }
+
 // discard forgets what was written on a stream that ended.
 func (w *wire) discard() {
 	w.mu.Lock()

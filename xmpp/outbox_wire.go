@@ -67,6 +67,23 @@ func (w *wire) Barrier(ctx context.Context) error {
 	return nil
 }
 
+// Broke is when the server, or the network, ended the stream without a reason that lies in it. A stop in order is none: ejabberd says
+// so, or not, and drops what it has taken either way; Prosody has worked it off, and nothing tells the two apart. A server that is
+// silent is not known to have ended.
+func (w *wire) Broke() time.Time {
+	if !isClosed(w.stream.ended) {
+		return time.Time{}
+	}
+	if refused, ok := errors.AsType[*StreamError](w.stream.reason); ok && refused.Condition == "system-shutdown" {
+		return w.stream.over
+	}
+	switch endLabel(w.stream.reason) {
+	case "closed", "eof", "network":
+		return w.stream.over
+	}
+	return time.Time{}
+}
+
 // because says why a barrier failed: the end of the stream cancels whoever waits, which is no reason. A stanza that the
 // server cannot bear makes it complain or close; silence, a shutdown or another connection is no stanza's doing.
 func (w *wire) because(err error) error {

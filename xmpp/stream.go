@@ -93,7 +93,8 @@ type stream struct {
 
 	endOnce sync.Once
 	ended   chan struct{}
-	reason  error // valid once ended is closed
+	reason  error     // valid once ended is closed
+	over    time.Time // when that was
 }
 
 // connect dials and performs the handshake of XEP-0114 §3 within its deadline.
@@ -298,7 +299,7 @@ func (s *stream) end(reason error) {
 		if s.closing.Load() {
 			reason = errLocalClose
 		}
-		s.reason = reason
+		s.reason, s.over = reason, time.Now()
 		s.conn.Close()
 		s.w.fail(reason)
 		s.iqs.fail(reason)

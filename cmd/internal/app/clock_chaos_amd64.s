@@ -2,6 +2,15 @@
 
 #include "textflag.h"
 
+// func bentAt() uintptr
+//
+// Returns where bent begins. A function value of Go's would lead to the wrapper that the compiler puts around assembly; the runtime
+// takes that for a place where it may change to another goroutine, on a stack that is not the goroutine's.
+TEXT ·bentAt(SB), NOSPLIT, $0-8
+	MOVQ $·bent(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
 // func bent()
 //
 // Takes the place of clock_gettime in the vDSO (vdso(7)) and is called like it: DI is the clock, SI where the time goes. The

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -37,8 +38,18 @@ func jumping(t *testing.T) (jump func(seconds int64)) {
 // measures time is looked at in one test.
 func TestChaosClocks(t *testing.T) {
 	jump := jumping(t)
+	t.Run("where it is", testClockPlace)
 	t.Run("the clocks", func(t *testing.T) { testClocks(t, jump) })
 	t.Run("a breaker's pause", func(t *testing.T) { testBreakerClock(t, jump) })
+}
+
+// testClockPlace: the runtime interrupts Go code, also what the compiler puts around assembly, and looks for a goroutine's stack there;
+// the clock is looked at on another one, and a process that is interrupted in it is broken.
+func testClockPlace(t *testing.T) {
+	f := runtime.FuncForPC(vdsoClockgettimeSym)
+	if file, _ := f.FileLine(f.Entry()); filepath.Ext(file) != ".s" {
+		t.Errorf("the clock begins in %s, in %s, want assembly", f.Name(), file)
+	}
 }
 
 // testClocks: what was measured while a clock jumps is not longer for it.

@@ -11,6 +11,7 @@
 //	schedule.go     the random schedules: a seed and a cell to a list of faults, pure; totals.go adds up what comes of them
 //	chaos_test.go   the fixed runs (tags servers, chaos) with phases_test.go
 //	random_test.go  the random runs, with random_chaos_test.go (tag chaos): cell_test.go plays a schedule, spoil_test.go has the faults
+//	forget_test.go  a server that forgets what it has answered for (tag servers)
 //	soak_test.go    the long run (tags servers, soak)
-//	rig_test.go     servers and users of all of them (tag servers), with driver_test.go, files_test.go, journal_test.go, waits_test.go
+//	rig_test.go     servers and users of all of them (tag servers), with driver_test.go, end_test.go, files_test.go, journal_test.go, waits_test.go
 package chaos

@@ -71,8 +71,11 @@ type Arrival struct {
 	Place Place
 	// Chat is where it was seen, which should be Key.Chat.
 	Chat int
-	// At is when; needed at Platform only, elsewhere it says more of a violation.
+	// At is when it was seen.
 	At time.Time
+	// Kept is when the server put it into its store for users who are away (RFC 6121 §8.5.2.2), from which it came; zero: it came at once.
+	// Only at Live.
+	Kept time.Time
 	// ID is the stanza id, or the idempotency key of the request.
 	ID string
 	// File is the SHA-256 of the file that came, read where its receiver reads it; empty for a text.
@@ -124,4 +127,8 @@ type History struct {
 	Grace time.Duration
 	// Strays are texts of arrivals that nobody sent.
 	Strays []string
+	// Over is when nothing was under way any more; zero: it never came to rest.
+	Over time.Time
+	// Before are the runs of the same servers and people before this one.
+	Before []History
 }

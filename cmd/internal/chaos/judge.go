@@ -20,7 +20,7 @@ const (
 	OtherIdentity    Kind = "other-identity"    // a duplicate under another stanza id or idempotency key
 	OtherFile        Kind = "other-file"        // a message without its file, or with other bytes
 	Misaddressed     Kind = "misaddressed"      // seen in another chat than its own
-	Stray            Kind = "stray"             // seen, but never sent
+	Stray            Kind = "stray"             // seen, but never sent, or sent in a run that was over
 	Causeless        Kind = "causeless"         // refused while nothing was broken
 	Repeated         Kind = "repeated"          // sent to the platform more than once while nothing was broken
 	Shortfall        Kind = "shortfall"         // the run did not do what it should: too few faults, messages, pending entries
@@ -53,13 +53,16 @@ const refusalGrace = 3 * time.Second
 
 // Judge holds a history to the promises and to the minimum. It is a function of its arguments alone.
 func Judge(h History, least Minimum) Report {
-	j := &judge{h: h, sent: map[Key]Sent{}, seen: map[Key]map[Place]bool{}, ids: map[Key]map[string]bool{}, refused: map[Key]bool{}}
+	j := &judge{
+		h: h, sent: map[Key]Sent{}, before: map[Key]past{}, seen: map[Key]map[Place]bool{}, ids: map[Key]map[string]bool{}, refused: map[Key]bool{},
+	}
 	for _, s := range h.Sent {
 		j.sent[s.Key] = s
 	}
 	for _, r := range h.Refusals {
 		j.refused[r.Key] = true
 	}
+	j.remember()
 	j.arrivals()
 	j.ends()
 	j.receipts()
@@ -74,6 +77,7 @@ func Judge(h History, least Minimum) Report {
 type judge struct {
 	h       History
 	sent    map[Key]Sent
+	before  map[Key]past
 	seen    map[Key]map[Place]bool
 	ids     map[Key]map[string]bool
 	refused map[Key]bool
@@ -84,6 +88,32 @@ func (j *judge) violate(k Kind, format string, args ...any) {
 	j.report.Violations = append(j.report.Violations, Violation{k, fmt.Sprintf(format, args...)})
 }
 
+// past is a message of a run before.
+type past struct {
+	Sent
+	over time.Time // when that run was over
+}
+
+// remember reads the runs before: what was sent in them, and under which ids it was seen.
+func (j *judge) remember() {
+	for _, h := range j.h.Before {
+		for _, s := range h.Sent {
+			j.before[s.Key] = past{s, h.Over}
+		}
+		for _, a := range h.Arrivals {
+			j.note(a)
+		}
+	}
+}
+
+// note keeps the id of a sighting.
+func (j *judge) note(a Arrival) {
+	if j.ids[a.Key] == nil {
+		j.ids[a.Key], j.seen[a.Key] = map[string]bool{}, map[Place]bool{}
+	}
+	j.ids[a.Key][a.ID], j.seen[a.Key][a.Place] = true, true
+}
+
 // arrivals looks at each sighting for itself, and counts duplicates.
 func (j *judge) arrivals() {
 	for _, text := range j.h.Strays {
@@ -91,18 +121,19 @@ func (j *judge) arrivals() {
 	}
 	for _, a := range j.h.Arrivals {
 		s, ok := j.sent[a.Key]
-		if !ok {
+		was, earlier := j.before[a.Key]
+		if !ok && !earlier {
 			j.violate(Stray, "%s at %s", a.Key, a.Place)
 			continue
+		}
+		if !ok {
+			s = was.Sent
 		}
 		if a.Chat != a.Key.Chat {
 			j.violate(Misaddressed, "%s at %s in chat %d", a.Key, a.Place, a.Chat)
 		}
 		if a.File != s.File {
 			j.violate(OtherFile, "%s at %s: the file is %q, want %q", a.Key, a.Place, a.File, s.File)
-		}
-		if j.ids[a.Key] == nil {
-			j.ids[a.Key], j.seen[a.Key] = map[string]bool{}, map[Place]bool{}
 		}
 		if len(j.ids[a.Key]) > 0 && !j.ids[a.Key][a.ID] {
 			j.violate(OtherIdentity, "%s at %s under another id", a.Key, a.Place)
@@ -111,7 +142,11 @@ func (j *judge) arrivals() {
 		if j.seen[a.Key][a.Place] {
 			again++
 		}
-		j.ids[a.Key][a.ID], j.seen[a.Key][a.Place] = true, true
+		j.note(a)
+		if !ok {
+			j.late(a, was)
+			continue
+		}
 		// The archive repeats what was live; a duplicate is counted where the user meets it.
 		switch {
 		case a.Key.Dir == In && a.Place == Live:
@@ -123,6 +158,17 @@ func (j *judge) arrivals() {
 			}
 		}
 	}
+}
+
+// late looks at what a run before left behind. All that was under way had arrived when it was over, so that whoever shows a message
+// of its after that must have had it since then: the server, whose mark says when it was put away. Without that mark, or with a
+// later time in it, somebody has sent it again.
+func (j *judge) late(a Arrival, of past) {
+	if a.Kept.IsZero() || !a.Kept.Before(of.over) {
+		j.violate(Stray, "%s at %s, of a run that was over at %s (%s)", a.Key, a.Place, of.over.Format(clock), a.At.Format(clock))
+		return
+	}
+	j.report.In.Earlier++
 }
 
 // ends checks that every message came to an end.
@@ -166,14 +212,14 @@ func (j *judge) receipts() {
 }
 
 // order compares first arrivals: a duplicate that comes late is no disorder. What came only after it was sent again may be late: it
-// was lost before the gateway had it.
+// was lost before the gateway had it. What the server had put away may be late too: it had it in time.
 func (j *judge) order() {
 	type line struct {
 		dir   Direction
 		chat  int
 		place Place
 	}
-	last, first := map[line]Arrival{}, map[Place]map[Key]bool{}
+	last, first, all := map[line]Arrival{}, map[Place]map[Key]bool{}, map[line][]Arrival{}
 	for _, a := range j.h.Arrivals {
 		if first[a.Place] == nil {
 			first[a.Place] = map[Key]bool{}
@@ -183,9 +229,15 @@ func (j *judge) order() {
 		}
 		first[a.Place][a.Key] = true
 		at := line{a.Key.Dir, a.Key.Chat, a.Place}
+		shown := all[at]
+		all[at] = append(shown, a)
 		if before, ok := last[at]; ok && before.Key.N > a.Key.N {
 			if again := j.sent[a.Key].ResentAt; !again.IsZero() && a.At.After(again) {
 				j.report.Out.Unordered++
+				continue
+			}
+			if a.keptBefore(shown) {
+				j.report.In.Overtaken++
 				continue
 			}
 			was := ""
@@ -197,6 +249,19 @@ func (j *judge) order() {
 		}
 		last[at] = a
 	}
+}
+
+// keptBefore tells whether the server had put the message away before it took any of those that follow it and were shown before. A
+// server shows what it kept when the user's presence comes, and what it takes at that moment beside it: a message may then be
+// overtaken, or even stay until the next presence. Users see the server's time with it (XEP-0203 §4).
+func (a Arrival) keptBefore(shown []Arrival) bool {
+	return !a.Kept.IsZero() && !slices.ContainsFunc(shown, func(b Arrival) bool {
+		took := b.At
+		if !b.Kept.IsZero() {
+			took = b.Kept
+		}
+		return b.Key.N > a.Key.N && took.Before(a.Kept)
+	})
 }
 
 // causes checks that something was broken when an error was answered.

@@ -192,6 +192,81 @@ func TestJudgeViolations(t *testing.T) {
 	}
 }
 
+// TestJudgeKept: what the server put away may be overtaken by what it took later, and by nothing else.
+func TestJudgeKept(t *testing.T) {
+	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	for name, c := range map[string]struct {
+		first, second Arrival // live, the second message before the first
+		want          map[Kind]int
+		overtaken     int
+	}{
+		"put away before the other was shown": {Arrival{Kept: at(1), At: at(5)}, Arrival{At: at(2)}, map[Kind]int{}, 1},
+		"put away after the other was shown":  {Arrival{Kept: at(3), At: at(5)}, Arrival{At: at(2)}, map[Kind]int{Disorder: 1}, 0},
+		"both put away, the first first":      {Arrival{Kept: at(1), At: at(5)}, Arrival{Kept: at(2), At: at(4)}, map[Kind]int{}, 1},
+		"both put away, the second first":     {Arrival{Kept: at(2), At: at(5)}, Arrival{Kept: at(1), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"only the other was put away":         {Arrival{At: at(5)}, Arrival{Kept: at(1), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"nothing was put away":                {Arrival{At: at(5)}, Arrival{At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := whole()
+			h.drop(func(a Arrival) bool { return a.Key.Dir == In && a.Key.Chat == 0 && a.Place == Live })
+			for n, a := range map[int]Arrival{1: c.first, 2: c.second} {
+				a.Key, a.Place = Key{In, 0, n}, Live
+				a.ID = "stanza " + a.Key.String()
+				h.Arrivals = append(h.Arrivals, a)
+			}
+			slices.SortStableFunc(h.Arrivals, func(a, b Arrival) int { return a.At.Compare(b.At) })
+			got := Judge(h, Minimum{})
+			if diff := cmp.Diff(c.want, got.Kinds()); diff != "" || got.In.Overtaken != c.overtaken {
+				t.Errorf("violations (-want +got):\n%s%v\novertaken: got %d, want %d", diff, got.Violations, got.In.Overtaken, c.overtaken)
+			}
+		})
+	}
+}
+
+// TestJudgeRunsBefore: a message of a run that is over may come again only from where the server had put it away before that.
+func TestJudgeRunsBefore(t *testing.T) {
+	over := start().Add(time.Minute)
+	kept, in, out := over.Add(-time.Second), Key{In, 7, 1}, Key{Out, 7, 1}
+	again := Arrival{Key: in, Place: Live, Chat: 7, ID: "stanza in 7 1", Kept: kept, At: over.Add(time.Second)}
+	for name, c := range map[string]struct {
+		change func(*Arrival, *History) // of what comes now, and of the run before
+		want   map[Kind]int
+	}{
+		"put away before it was over":            {func(*Arrival, *History) {}, map[Kind]int{}},
+		"never shown before":                     {func(_ *Arrival, h *History) { h.drop(func(a Arrival) bool { return a.Place == Live }) }, map[Kind]int{}},
+		"put away when it was over":              {func(a *Arrival, _ *History) { a.Kept = over }, map[Kind]int{Stray: 1}},
+		"not put away":                           {func(a *Arrival, _ *History) { a.Kept = time.Time{} }, map[Kind]int{Stray: 1}},
+		"of a run that never came to rest":       {func(_ *Arrival, h *History) { h.Over = time.Time{} }, map[Kind]int{Stray: 1}},
+		"under another id":                       {func(a *Arrival, _ *History) { a.ID = "other" }, map[Kind]int{OtherIdentity: 1}},
+		"to another user":                        {func(a *Arrival, _ *History) { a.Chat = -1 }, map[Kind]int{Misaddressed: 1}},
+		"with a file":                            {func(a *Arrival, _ *History) { a.File = FileSum(nil) }, map[Kind]int{OtherFile: 1}},
+		"in no run before either":                {func(a *Arrival, _ *History) { a.Key.N = 2 }, map[Kind]int{Stray: 1}},
+		"archived anew":                          {func(a *Arrival, _ *History) { a.Place, a.Kept = Archive, time.Time{} }, map[Kind]int{Stray: 1}},
+		"at the platform, same key":              {func(a *Arrival, _ *History) { *a = Arrival{Key: out, Place: Platform, Chat: 7, ID: "op"} }, map[Kind]int{Stray: 1}},
+		"at the platform, other key: two faults": {func(a *Arrival, _ *History) { *a = Arrival{Key: out, Place: Platform, Chat: 7, ID: "x"} }, map[Kind]int{Stray: 1, OtherIdentity: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, a := whole(), again
+			before := History{Over: over, Sent: []Sent{{Key: in, Taken: true}, {Key: out}}, Arrivals: []Arrival{
+				{Key: in, Place: Live, Chat: 7, ID: a.ID}, {Key: in, Place: Archive, Chat: 7, ID: a.ID}, {Key: out, Place: Platform, Chat: 7, ID: "op"},
+			}}
+			c.change(&a, &before)
+			h.Before, h.Arrivals = []History{before}, append(h.Arrivals, a)
+			got := Judge(h, least())
+			if diff := cmp.Diff(c.want, got.Kinds()); diff != "" {
+				t.Errorf("violations (-want +got):\n%s%v", diff, got.Violations)
+			}
+			if want := one(c.want[Stray] == 0); got.In.Earlier != want {
+				t.Errorf("counted apart: got %d, want %d", got.In.Earlier, want)
+			}
+			if plain := Judge(whole(), least()); got.In.Sent != plain.In.Sent || got.In.Delivered != plain.In.Delivered || got.In.Duplicates > 0 {
+				t.Errorf("a run before is counted: got %+v", got.In)
+			}
+		})
+	}
+}
+
 func TestJudgeShortfalls(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Minimum)

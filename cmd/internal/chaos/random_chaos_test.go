@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,13 +14,21 @@ import (
 )
 
 // TestChaosRandom plays random schedules of faults in every cell: SEEDS of them from FIRST on, with MESSAGES
-// each, or SEED alone.
+// each, or those that SEED lists alone.
 func TestChaosRandom(t *testing.T) {
-	first, seeds := uint64(setting(t, "FIRST", 1)), setting(t, "SEEDS", 50)
-	if one := setting(t, "SEED", 0); one > 0 {
-		first, seeds = uint64(one), 1
+	seeds := from(uint64(setting(t, "FIRST", 1)), setting(t, "SEEDS", 50))
+	floor := chaos.Floor(len(seeds))
+	if list := os.Getenv("POSTERN_SEED"); list != "" {
+		seeds, floor = nil, 0
+		for text := range strings.SplitSeq(list, ",") {
+			n, err := strconv.ParseUint(text, 10, 64)
+			if err != nil || n == 0 {
+				t.Fatalf("SEED: got %q, want numbers from 1 on, with commas between them", list)
+			}
+			seeds = append(seeds, n)
+		}
 	}
-	random(t, first, seeds, setting(t, "MESSAGES", 2000))
+	random(t, seeds, floor, setting(t, "MESSAGES", 2000))
 }
 
 // setting reads a number from the environment, where make puts it.

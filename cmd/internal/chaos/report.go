@@ -13,6 +13,9 @@ type Count struct {
 	Sent, Delivered int
 	// Files are those of them that are files.
 	Files, FilesDelivered int
+	// Overtaken came from the server's store for users who are away, after later ones that it had taken later; Earlier are arrivals
+	// of messages of runs before, which that store had had since then.
+	Overtaken, Earlier int
 	// Twice were sent twice at once; Resent again after they had neither receipt nor error; Unordered of these arrived after
 	// later ones for that; Once were sent when all had settled.
 	Twice, Resent, Unordered, Once int
@@ -62,6 +65,8 @@ func (r Report) String() string {
 	row("with a receipt", 0, r.Out.Receipted)
 	row("answered with an error", r.In.Refused, r.Out.Refused)
 	row("error, yet delivered", r.In.RefusedYetDelivered, r.Out.RefusedYetDelivered)
+	row("kept by the server, late", r.In.Overtaken, 0)
+	row("kept since an earlier run", r.In.Earlier, 0)
 	row("duplicates, same id", r.In.Duplicates, r.Out.Duplicates)
 	row("sent after settling", r.In.Once, r.Out.Once)
 	_ = w.Flush() // a strings.Builder takes everything

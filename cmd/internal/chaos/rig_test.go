@@ -34,7 +34,10 @@ const (
 	chats  = users * people
 	// latency of the platform per request: with one request at a time per chat it takes less than is sent, so that a backlog builds.
 	latencyMS = 400
+	host      = "localhost" // of the users
 )
+
+const nsDelay = "urn:xmpp:delay" // XEP-0203
 
 // rig is an installation with its users and people, and the journal of what they do.
 type rig struct {
@@ -57,11 +60,15 @@ type rig struct {
 	grace time.Duration
 	// unsettled is what was still under way when the run was judged.
 	unsettled error
+	// past are the runs before.
+	past []chaos.History
 	// messages and hooks are where the ledgers were read up to, began when the talk began.
 	messages, hooks int64
 	began           time.Time
 	// chatOf finds a chat by user and the contact's address.
 	chatOf sync.Map
+	// hellos are the ids of greetings that users saw live.
+	hellos sync.Map
 	// available is false while a polite client holds its messages: the gateway is not connected.
 	available atomic.Bool
 	// since is when it became available, in nanoseconds of the Unix time.
@@ -242,6 +249,9 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 	case strings.HasPrefix(s.Body, "hello "):
 		var chat int
 		if _, err := fmt.Sscanf(s.Body, "hello %d", &chat); err == nil && r.sides[chat].user == n {
+			if place == chaos.Live {
+				r.hellos.Store(s.ID, chat)
+			}
 			r.chatOf.Store(chat, from)
 			r.chatOf.Store(fmt.Sprint(n, " ", from), chat)
 		}
@@ -261,8 +271,25 @@ func (r *rig) book(n int, s *user.Stanza, place chaos.Place, saw func(chaos.Arri
 		if !known {
 			chat = -1
 		}
-		saw(chaos.Arrival{Key: k, Place: place, Chat: chat.(int), At: s.At, ID: s.ID, File: file})
+		a := chaos.Arrival{Key: k, Place: place, Chat: chat.(int), At: s.At, ID: s.ID, File: file}
+		if place == chaos.Live {
+			a.Kept = keptSince(s)
+		}
+		saw(a)
 	}
+}
+
+// keptSince is when the server put a stanza away for a user who was not there: the mark has the server's name, unlike one of the
+// gateway's (XEP-0203 §2).
+func keptSince(s *user.Stanza) time.Time {
+	for _, mark := range s.Element.Children("delay") {
+		if mark.Name.Space == nsDelay && mark.Attr("from") == host {
+			if at, err := time.Parse(time.RFC3339, mark.Attr("stamp")); err == nil {
+				return at
+			}
+		}
+	}
+	return time.Time{}
 }
 
 // address is the contact of a chat.
@@ -396,19 +423,4 @@ func (r *rig) release() {
 	}
 	r.since.Store(time.Now().UnixNano())
 	r.available.Store(true)
-}
-
-// finish lets everything arrive and judges the run.
-func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
-	r.t.Helper()
-	r.slow(ctx, 0)
-	if r.unsettled = r.settle(ctx, patience); r.unsettled != nil {
-		r.t.Logf("not settled: %v", r.unsettled)
-	}
-	h, err := r.collect(ctx)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	h.Grace = r.grace
-	return chaos.Judge(h, least)
 }

@@ -88,6 +88,8 @@ func (t Totals) String() string {
 		lost(t.Kinds), t.Kinds[Disorder], t.Kinds[Misaddressed], t.Kinds[Stray], t.Kinds[Causeless], t.Kinds[ReceiptedMissing], t.Kinds[OtherFile])
 	fmt.Fprintf(&b, "duplicates under another identity %d\n", t.Kinds[OtherIdentity])
 	fmt.Fprintf(&b, "duplicates to users %d: written again since no answer proved that the server took them (XEP-0114 has no acknowledgements), same stanza id\n", t.In.Duplicates)
+	fmt.Fprintf(&b, "shown late to users %d, %d of them in a later run: the server had put them away before it took what follows, by its own mark (XEP-0203)\n",
+		t.In.Overtaken+t.In.Earlier, t.In.Earlier)
 	fmt.Fprintf(&b, "requests repeated to the platform %d: their answer was lost, same idempotency key, shown once\n", t.Out.Duplicates)
 	fmt.Fprintf(&b, "answered with an error %d of %d (%s), of these delivered nevertheless %d\n", t.Out.Refused, t.Out.Sent, counts(t.Errors), t.Out.RefusedYetDelivered)
 	fmt.Fprintf(&b, "sent again by the client after no answer %d, late for that %d\n", t.Out.Resent, t.Out.Unordered)
@@ -109,6 +111,6 @@ func (c Count) plus(d Count) Count {
 		Sent: c.Sent + d.Sent, Delivered: c.Delivered + d.Delivered, Files: c.Files + d.Files, FilesDelivered: c.FilesDelivered + d.FilesDelivered,
 		Twice: c.Twice + d.Twice, Resent: c.Resent + d.Resent, Unordered: c.Unordered + d.Unordered, Once: c.Once + d.Once, Taken: c.Taken + d.Taken,
 		Receipted: c.Receipted + d.Receipted, Refused: c.Refused + d.Refused, RefusedYetDelivered: c.RefusedYetDelivered + d.RefusedYetDelivered,
-		Duplicates: c.Duplicates + d.Duplicates,
+		Duplicates: c.Duplicates + d.Duplicates, Overtaken: c.Overtaken + d.Overtaken, Earlier: c.Earlier + d.Earlier,
 	}
 }

@@ -11,7 +11,7 @@ func TestTotals(t *testing.T) {
 	plain := Schedule{Seed: 1, Cell: Cell{"prosody", "single"}, Acts: []Act{{Kind: "owner-frozen"}}}
 	apart := Schedule{Seed: 2, Cell: Cell{"ejabberd", "single"}, Acts: []Act{{Kind: "owner-frozen"}}}
 	report := Report{
-		In: Count{Sent: 10, Duplicates: 2}, Out: Count{Sent: 20, Refused: 3}, Conditions: map[string]int{"forbidden": 3},
+		In: Count{Sent: 10, Duplicates: 2, Overtaken: 3, Earlier: 1}, Out: Count{Sent: 20, Refused: 3}, Conditions: map[string]int{"forbidden": 3},
 		Faults: []Fault{{Kind: "owner-frozen"}}, Violations: []Violation{{Lost, "a"}, {Disorder, "b"}, {Disorder, "c"}, {OtherIdentity, "d"}},
 	}
 	totals.Add(plain, report)
@@ -19,7 +19,7 @@ func TestTotals(t *testing.T) {
 	text := totals.String()
 	for _, want := range []string{
 		"2 seeds: 60 messages (20 platform->user, 40 user->platform), 2 faults\n", "  ejabberd, Redis single: 1 seeds\n", "faults: owner-frozen 2\n",
-		"lost 1, reordered 2, in another chat 0", "duplicates under another identity 2\n", "duplicates to users 4: ", "answered with an error 6 of 40 (forbidden 6)",
+		"lost 1, reordered 2, in another chat 0", "duplicates under another identity 2\n", "duplicates to users 4: ", "shown late to users 8, 2 of them in a later run: ", "answered with an error 6 of 40 (forbidden 6)",
 		"apart, ejabberd with a frozen owner: seeds [2], lost 1, reordered 2\n",
 	} {
 		if !strings.Contains(text, want) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -271,14 +272,21 @@ func UseOf(pid int) (Use, error) {
 	return Use{CPU: time.Duration(num(14)+num(15)) * tick, RSS: num(24) * int64(os.Getpagesize())}, nil
 }
 
-// Tail returns the end of what the process wrote.
+// crashes are what the runtime writes before the stacks of all goroutines, which are longer than a tail.
+var crashes = regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime|SIG[A-Z]+): .*$`)
+
+// Tail returns the end of what the process wrote, and where it crashed the beginning of that.
 func (p *Process) tail() string {
 	const limit = 3000
 	data, err := os.ReadFile(p.Log)
 	if err != nil {
 		return err.Error()
 	}
-	return string(data[max(0, len(data)-limit):])
+	tail := max(0, len(data)-limit)
+	if at := crashes.FindIndex(data); at != nil && at[0] < tail {
+		return string(data[at[0]:min(at[0]+limit, tail)]) + "\n...\n" + string(data[tail:])
+	}
+	return string(data[tail:])
 }
 
 // Tail returns the last lines of the log.

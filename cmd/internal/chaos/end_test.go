@@ -1,0 +1,83 @@
+//go:build servers
+
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
+)
+
+// finish lets everything arrive and judges the run.
+func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Duration) chaos.Report {
+	r.t.Helper()
+	r.slow(ctx, 0)
+	if r.unsettled = r.settle(ctx, patience); r.unsettled == nil {
+		r.unsettled = r.flush(ctx)
+	}
+	if r.unsettled != nil {
+		r.t.Logf("not settled: %v", r.unsettled)
+	}
+	var over time.Time
+	if r.unsettled == nil {
+		over = time.Now()
+	}
+	if err := r.comeBack(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	h, err := r.collect(ctx)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	h.Grace, h.Over, h.Before = r.grace, over, r.past
+	report := chaos.Judge(h, least)
+	h.Before = nil
+	r.past = append(r.past, h)
+	return report
+}
+
+// flush greets every user once more and waits until they see it. What the outbox writes again on a new stream is in no queue, and
+// goes before that.
+func (r *rig) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	seen := func() (n int) {
+		r.hellos.Range(func(any, any) bool { n++; return true })
+		return n
+	}
+	want := seen() + users
+	for n := range users {
+		chat := r.first + n*people
+		if _, err := r.say(ctx, chat, fmt.Sprintf("hello %d", chat)); err != nil {
+			return err
+		}
+	}
+	return stand.Poll(ctx, func() error {
+		if have := seen(); have < want {
+			return fmt.Errorf("%d greetings seen, want %d", have, want)
+		}
+		return nil
+	})
+}
+
+// comeBack logs every user out and in again, which shows them what the server still keeps for them: one that puts a message away
+// while the user's presence comes, as ejabberd may, shows it with the next presence only. Each waits first for what is on its way to
+// them: with a session that ends, ejabberd drops that.
+func (r *rig) comeBack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	for _, c := range r.clients {
+		if err := stand.Poll(ctx, func() error {
+			if _, err := c.Ping(ctx, host); err != nil {
+				return err
+			}
+			return c.Connect(ctx)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
