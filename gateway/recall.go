@@ -13,8 +13,10 @@ import (
 const (
 	// recallAge is how long before a stream's end a server may not have come to what it has answered for.
 	recallAge = 2 * time.Second
-	// recallMost bounds what is kept for that, in entries of a component; the newest are kept.
-	recallMost = 4096
+	// recallMost bounds what is kept for that of a component, in bytes of its entries; the newest are kept.
+	recallMost = 4 << 20
+	// entryRoom is about what an entry takes beside its payload, in bytes.
+	entryRoom = 200
 	// recallTries is how many streams may break off while they carry what is written again: it may be what breaks them.
 	recallTries = 3
 )
@@ -30,7 +32,7 @@ type recollection struct {
 	epoch  int64
 	last   Wire // the stream before
 	recent []confirmed
-	kept   int     // entries of recent
+	kept   int     // bytes of recent
 	owed   []Entry // to be written again before anything else
 	tries  int     // of that
 }
@@ -49,14 +51,23 @@ func (o *Outbox) remember(entries []Entry) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	o.seen.recent, o.seen.kept = append(o.seen.recent, confirmed{now, entries}), o.seen.kept+len(entries)
+	o.seen.recent, o.seen.kept = append(o.seen.recent, confirmed{now, entries}), o.seen.kept+weight(entries)
 	o.seen.since(now)
+}
+
+// weight is about what entries take in memory.
+func weight(entries []Entry) int {
+	n := 0
+	for i := range entries {
+		n += entryRoom + len(entries[i].Payload)
+	}
+	return n
 }
 
 // since forgets what is too old to be written again after a stream that ended then, and what is too much.
 func (r *recollection) since(end time.Time) {
 	for len(r.recent) > 0 && (end.Sub(r.recent[0].at) > recallAge || r.kept > recallMost) {
-		r.kept -= len(r.recent[0].entries)
+		r.kept -= weight(r.recent[0].entries)
 		r.recent[0] = confirmed{} // the rest of the slice lives on
 		r.recent = r.recent[1:]
 	}
