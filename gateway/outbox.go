@@ -143,6 +143,7 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	held, drop, suspects, leaving := o.held, o.drop, o.suspect != "", o.leaving
 	o.pumped = pumped
 	o.mu.Unlock()
+	o.owe()
 	var err error
 	if suspects {
 		err = w.Barrier(ctx) // a stream that does not live is no suspect's fault
@@ -166,6 +167,7 @@ func (o *Outbox) pump(ctx context.Context, w Wire, held *holding, leaving <-chan
 		if err := o.drain(ctx, w, held, leaving); err != nil {
 			return err
 		}
+		o.forgetOld()
 		t := time.NewTimer(outboxPoll)
 		select {
 		case <-wake:

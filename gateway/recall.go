@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -13,12 +14,10 @@ import (
 const (
 	// recallAge is how long before a stream's end a server may not have come to what it has answered for.
 	recallAge = 2 * time.Second
-	// recallMost bounds what is kept for that of a component, in bytes of its entries; the newest are kept.
+	// recallMost bounds what is kept for that of a component, in bytes of its entries; the newest batches are kept.
 	recallMost = 4 << 20
 	// entryRoom is about what an entry takes beside its payload, in bytes.
 	entryRoom = 200
-	// recallTries is how many streams may break off while they carry what is written again: it may be what breaks them.
-	recallTries = 3
 )
 
 // confirmed is what one barrier has confirmed.
@@ -34,7 +33,8 @@ type recollection struct {
 	recent []confirmed
 	kept   int     // bytes of recent
 	owed   []Entry // to be written again before anything else
-	tries  int     // of that
+	alone  int     // the first so many of owed go one by one: a stream ended with them
+	tries  int     // streams that ended with the first of owed alone on them
 }
 
 // under begins another holding. Where somebody else has held the lease in between, they may have carried more since, and what is older
@@ -80,40 +80,137 @@ func (o *Outbox) parted(w Wire) {
 	o.seen.last = w
 }
 
-// recall writes again on a new stream what the server may have forgotten at the end of the one before; each entry is written again once.
-func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
-	o.mu.Lock()
-	if last := o.seen.last; last != nil {
-		if end := last.Broke(); !end.IsZero() {
-			o.seen.since(end)
-			for _, c := range o.seen.recent {
-				o.seen.owed = append(o.seen.owed, c.entries...)
-			}
-		}
-	}
-	o.seen.last, o.seen.recent, o.seen.kept = nil, nil, 0
-	owed := o.seen.owed
-	o.mu.Unlock()
-	if len(owed) == 0 {
-		return nil
-	}
-	var stanzas []Waiting
-	err := o.insist(ctx, func() (err error) {
-		stanzas, _, err = o.open(ctx, held.Lease, owed)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if held.expired() { // as with every batch
-		return ErrFenced
-	}
-	o.log.Info("the server stopped, or the stream broke off: what it had just taken is written again", "partition", o.part, "stanzas", len(stanzas))
-	_, err = o.confirm(ctx, w, stanzas)
+// forgetOld lets go of what is no longer needed, while nothing is carried.
+func (o *Outbox) forgetOld() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.seen.tries++; err == nil || o.seen.tries >= recallTries {
-		o.seen.owed, o.seen.tries = nil, 0
+	o.seen.since(time.Now())
+}
+
+// owe finds out what the stream before leaves to be written again.
+func (o *Outbox) owe() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen.settle()
+}
+
+func (r *recollection) settle() {
+	if r.last == nil {
+		return
 	}
-	return err
+	if end := r.last.Broke(); !end.IsZero() {
+		r.since(end)
+		for _, c := range r.recent {
+			r.owed = append(r.owed, c.entries...)
+		}
+	}
+	r.last, r.recent, r.kept = nil, nil, 0
+}
+
+// Owes reports whether this process alone has something to write again: to be the component is worth more to it than to others.
+func (o *Outbox) Owes() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen.settle()
+	return len(o.seen.owed) > 0
+}
+
+// chunk is what of owed is written next, and whether it has ended streams often enough.
+func (r *recollection) chunk() (next []Entry, poison bool) {
+	n := min(len(r.owed), outboxBatch)
+	if r.alone > 0 {
+		n = min(n, 1)
+	}
+	return r.owed[:n], r.tries >= poisonTries
+}
+
+// written takes a chunk off what is owed.
+func (r *recollection) written(n int) {
+	r.owed, r.alone, r.tries = r.owed[n:], max(r.alone-n, 0), 0
+	if len(r.owed) == 0 {
+		r.owed = nil
+	}
+}
+
+// ended counts a stream that ended with a chunk on it.
+func (r *recollection) ended(n int) {
+	if n == 1 {
+		r.tries++
+	}
+	r.alone = max(r.alone, n)
+}
+
+// recall writes again on a new stream what the server may have forgotten at the end of the one before, as if it had never been confirmed:
+// when that stream breaks off as well, it goes again. It does not leave off for a hand-over, since nobody else could go on with it.
+func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
+	said := false
+	for {
+		o.mu.Lock()
+		next, poison := o.seen.chunk()
+		owed := len(o.seen.owed)
+		o.mu.Unlock()
+		if len(next) == 0 {
+			return nil
+		}
+		if held.expired() { // as with every batch
+			return ErrFenced
+		}
+		if !said {
+			said = true
+			o.log.Info("the server stopped, or the stream broke off: what it had just taken is written again", "partition", o.part, "stanzas", owed)
+		}
+		if poison {
+			if err := o.insist(ctx, func() error { return o.setAside(ctx, next[0]) }); err != nil {
+				return err
+			}
+		} else if err := o.rewrite(ctx, w, next); err != nil {
+			return err
+		}
+		o.mu.Lock()
+		o.seen.written(len(next))
+		o.mu.Unlock()
+	}
+}
+
+// rewrite writes a chunk and waits until the server has taken it. What no key opens any more belongs to an account that was erased.
+func (o *Outbox) rewrite(ctx context.Context, w Wire, next []Entry) error {
+	var stanzas []Waiting
+	for _, e := range next {
+		var plain []byte
+		err := o.insist(ctx, func() (err error) {
+			if plain, err = o.identity.Open(ctx, e); errors.Is(err, ErrNoAccount) || errors.Is(err, ErrSealed) {
+				plain, err = nil, nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if plain != nil {
+			stanzas = append(stanzas, Waiting{Bytes: plain, At: e.At})
+		}
+	}
+	if len(stanzas) == 0 {
+		return nil
+	}
+	if written, err := o.confirm(ctx, w, stanzas); err != nil {
+		if written && !errors.Is(err, ErrBlameless) {
+			o.mu.Lock()
+			o.seen.ended(len(next))
+			o.mu.Unlock()
+		}
+		return err
+	}
+	o.remember(next)
+	return nil
+}
+
+// setAside makes a dead letter of an entry that was confirmed once and has ended every stream since.
+func (o *Outbox) setAside(ctx context.Context, e Entry) error {
+	if err := o.store.Bury(ctx, o.part, QueueXMPP, e, DeadReason{Class: Permanent, Code: "stream-ended"}); err != nil {
+		return err
+	}
+	o.metrics.deadLetter("outbox")
+	o.log.Error("stanza set aside: the stream ended each time it was written again", "partition", o.part)
+	return nil
 }

@@ -3,8 +3,10 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,14 +20,18 @@ type broken struct {
 	*wire
 	off    bool
 	end    time.Time
-	refuse bool // nothing that is written is confirmed
+	refuse atomic.Bool // nothing that is written is confirmed
+	calm   bool        // and no stanza can have ended it
 }
 
 func (b *broken) Broke() time.Time { return b.end }
 
 func (b *broken) Barrier(ctx context.Context) error {
-	if b.refuse {
+	if b.refuse.Load() {
 		b.discard()
+		if b.calm {
+			return fmt.Errorf("stream ended: %w", gateway.ErrBlameless)
+		}
 		return errors.New("stream ended")
 	}
 	return b.wire.Barrier(ctx)
@@ -35,20 +41,33 @@ func (b *broken) Barrier(ctx context.Context) error {
 func TestRecall(t *testing.T) {
 	whole := func() *broken { return &broken{wire: new(wire)} }
 	torn := func() *broken { return &broken{wire: new(wire), off: true} }
-	dead := func() *broken { return &broken{wire: new(wire), off: true, refuse: true} }
+	dead := func() *broken {
+		b := torn()
+		b.refuse.Store(true)
+		return b
+	}
+	calm := func() *broken {
+		b := dead()
+		b.calm = true
+		return b
+	}
 	for name, c := range map[string]struct {
 		streams []*broken // one after another; a line is put in before each of the last
+		open    bool      // the first ends with a line unconfirmed
 		renew   string    // who takes the lease before it is taken anew for the last stream
 		want    []string  // on the last stream
+		dead    int       // letters
 	}{
-		"the stream breaks off":                    {[]*broken{torn(), whole()}, "", []string{"new", "next 1"}},
-		"the stream ends in order":                 {[]*broken{whole(), whole()}, "", []string{"next 1"}},
-		"the lease was lost in between":            {[]*broken{torn(), whole()}, "nobody", []string{"new", "next 1"}},
-		"another may have carried meanwhile":       {[]*broken{torn(), whole()}, "r2", []string{"next 1"}},
-		"what was written again is so once":        {[]*broken{torn(), torn(), whole()}, "", []string{"next 1", "next 2"}},
-		"the next stream does not live":            {[]*broken{torn(), dead(), whole()}, "", []string{"new", "next 1", "next 2"}},
-		"two do not":                               {[]*broken{torn(), dead(), dead(), whole()}, "", []string{"new", "next 1", "next 2", "next 3"}},
-		"it may be what breaks them: three do not": {[]*broken{torn(), dead(), dead(), dead(), whole()}, "", []string{"next 1", "next 2", "next 3", "next 4"}},
+		"the stream breaks off":                  {streams: []*broken{torn(), whole()}, want: []string{"new", "next 1"}},
+		"the stream ends in order":               {streams: []*broken{whole(), whole()}, want: []string{"next 1"}},
+		"the lease was lost in between":          {streams: []*broken{torn(), whole()}, renew: "nobody", want: []string{"new", "next 1"}},
+		"another may have carried meanwhile":     {streams: []*broken{torn(), whole()}, renew: "r2", want: []string{"next 1"}},
+		"the next stream breaks off":             {streams: []*broken{torn(), torn(), whole()}, want: []string{"new", "next 1", "next 2"}},
+		"the next stream does not live":          {streams: []*broken{torn(), dead(), whole()}, want: []string{"new", "next 1", "next 2"}},
+		"it ended all that it was on":            {streams: []*broken{torn(), dead(), dead(), whole()}, want: []string{"next 1", "next 2", "next 3"}, dead: 1},
+		"a server that starts slowly":            {streams: []*broken{torn(), calm(), calm(), calm(), whole()}, want: []string{"new", "next 1", "next 2", "next 3", "next 4"}},
+		"with a line under way":                  {streams: []*broken{torn(), whole()}, open: true, want: []string{"new", "open", "next 1"}},
+		"with a line under way, and twice in it": {streams: []*broken{torn(), dead(), whole()}, open: true, want: []string{"new", "open", "next 1", "next 2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -83,6 +102,11 @@ func TestRecall(t *testing.T) {
 					gatewaytest.Advance(3 * time.Second)
 					put("new")
 					gatewaytest.Advance(1500 * time.Millisecond)
+					if c.open {
+						c.streams[0].refuse.Store(true)
+						put("open")
+						gatewaytest.Advance(100 * time.Millisecond)
+					}
 				})
 				last := len(c.streams) - 1
 				for n, w := range c.streams[1:] {
@@ -104,6 +128,11 @@ func TestRecall(t *testing.T) {
 				}
 				if got := c.streams[last].all(); !slices.Equal(got, c.want) {
 					t.Errorf("the last stream: got %q, want %q", got, c.want)
+				}
+				letters, err := r.store.ListDead(t.Context(), gateway.OutboxPartition(wall), "", 10)
+				must(t, err)
+				if len(letters) != c.dead {
+					t.Errorf("got %d dead letters, want %d", len(letters), c.dead)
 				}
 			})
 		})
