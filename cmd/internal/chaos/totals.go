@@ -87,7 +87,7 @@ func (t Totals) String() string {
 	fmt.Fprintf(&b, "lost %d, reordered %d, in another chat %d, never sent %d, error without a cause %d, receipt without delivery %d, other file %d\n",
 		lost(t.Kinds), t.Kinds[Disorder], t.Kinds[Misaddressed], t.Kinds[Stray], t.Kinds[Causeless], t.Kinds[ReceiptedMissing], t.Kinds[OtherFile])
 	fmt.Fprintf(&b, "duplicates under another identity %d\n", t.Kinds[OtherIdentity])
-	fmt.Fprintf(&b, "duplicates to users %d: written again since no answer proved that the server took them (XEP-0114 has no acknowledgements), same stanza id\n", t.In.Duplicates)
+	fmt.Fprintf(&b, "duplicates to users %d: written again since no answer proved that the server took them, or it ended right after (XEP-0114 has no acknowledgements), same stanza id\n", t.In.Duplicates)
 	fmt.Fprintf(&b, "shown late to users %d, %d of them in a later run: the server had put them away before it took what follows, by its own mark (XEP-0203)\n",
 		t.In.Overtaken+t.In.Earlier, t.In.Earlier)
 	fmt.Fprintf(&b, "requests repeated to the platform %d: their answer was lost, same idempotency key, shown once\n", t.Out.Duplicates)
