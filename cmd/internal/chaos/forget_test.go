@@ -40,8 +40,9 @@ func TestForgetfulServer(t *testing.T) {
 	r.began = time.Now()
 	forgotten := 0
 	for try := 1; try <= forgetTries && forgotten == 0; try++ {
+		r.load(ctx)
 		before := recalls(t, p)
-		ended := r.stopBusy(ctx)
+		ended := r.restart(ctx)
 		if err := r.flush(ctx); err != nil { // goes behind what is written again
 			t.Fatal(err)
 		}
@@ -61,8 +62,8 @@ func TestForgetfulServer(t *testing.T) {
 	}
 }
 
-// stopBusy stops the server while one user's process has much to do, and starts it again. It tells when it had ended.
-func (r *rig) stopBusy(ctx context.Context) (ended time.Time) {
+// load gives one user's process in the server much to do, and returns the moment the server has answered for it.
+func (r *rig) load(ctx context.Context) {
 	const messages = 250                   // in one batch of the outbox, for one user
 	if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		r.t.Fatal(err)
@@ -81,6 +82,10 @@ func (r *rig) stopBusy(ctx context.Context) (ended time.Time) {
 	if err := r.waitOutbox(ctx, 0); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// restart stops the server in order and starts it again. It tells when it had ended.
+func (r *rig) restart(ctx context.Context) (ended time.Time) {
 	if err := r.XMPP.Stop(ctx); err != nil {
 		r.t.Fatal(err)
 	}
