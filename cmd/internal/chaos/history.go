@@ -74,7 +74,7 @@ type Arrival struct {
 	// At is when it was seen.
 	At time.Time
 	// Kept is when the server put it into its store for users who are away (RFC 6121 §8.5.2.2), from which it came; zero: it came at once.
-	// Only at Live.
+	// Only at Live. Without a fraction it is some time of that second.
 	Kept time.Time
 	// ID is the stanza id, or the idempotency key of the request.
 	ID string

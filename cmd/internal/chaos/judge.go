@@ -161,10 +161,10 @@ func (j *judge) arrivals() {
 }
 
 // late looks at what a run before left behind. All that was under way had arrived when it was over, so that whoever shows a message
-// of its after that must have had it since then: the server, whose mark says when it was put away. Without that mark, or with a
-// later time in it, somebody has sent it again.
+// of its after that must have had it since then: the server, whose mark says when it was put away. Without that mark, or with one that
+// may mean a later time, somebody may have sent it again.
 func (j *judge) late(a Arrival, of past) {
-	if a.Kept.IsZero() || !a.Kept.Before(of.over) {
+	if !a.keptUntil(of.over) {
 		j.violate(Stray, "%s at %s, of a run that was over at %s (%s)", a.Key, a.Place, of.over.Format(clock), a.At.Format(clock))
 		return
 	}
@@ -251,17 +251,28 @@ func (j *judge) order() {
 	}
 }
 
-// keptBefore tells whether the server had put the message away before it took any of those that follow it and were shown before. A
-// server shows what it kept when the user's presence comes, and what it takes at that moment beside it: a message may then be
-// overtaken, or even stay until the next presence. Users see the server's time with it (XEP-0203 §4).
+// keptBefore tells whether the server had certainly put the message away before it took any of those that follow it and were shown
+// before. ejabberd shows what it kept when the user's presence comes, and what it takes at that moment beside it: a message may then be
+// overtaken, or even stay until the next presence. Users see the server's time with it (XEP-0203 §4). Prosody does both in one step,
+// and shows what it kept as it was put away, so that its marks, of whole seconds, need not excuse more than they say.
 func (a Arrival) keptBefore(shown []Arrival) bool {
-	return !a.Kept.IsZero() && !slices.ContainsFunc(shown, func(b Arrival) bool {
+	return !slices.ContainsFunc(shown, func(b Arrival) bool {
 		took := b.At
 		if !b.Kept.IsZero() {
-			took = b.Kept
+			took = b.Kept // at the earliest
 		}
-		return b.Key.N > a.Key.N && took.Before(a.Kept)
+		return b.Key.N > a.Key.N && !a.keptUntil(took)
 	})
+}
+
+// keptUntil tells whether the server had certainly put the message away before a time. A mark without a fraction is any time of its
+// second: Prosody cuts it off.
+func (a Arrival) keptUntil(at time.Time) bool {
+	latest := a.Kept
+	if latest.Nanosecond() == 0 {
+		latest = latest.Add(time.Second - time.Nanosecond)
+	}
+	return !a.Kept.IsZero() && latest.Before(at)
 }
 
 // causes checks that something was broken when an error was answered.

@@ -194,7 +194,7 @@ func TestJudgeViolations(t *testing.T) {
 
 // TestJudgeKept: what the server put away may be overtaken by what it took later, and by nothing else.
 func TestJudgeKept(t *testing.T) {
-	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	at := func(s float64) time.Time { return start().Add(time.Duration(s * float64(time.Second))) }
 	for name, c := range map[string]struct {
 		first, second Arrival // live, the second message before the first
 		want          map[Kind]int
@@ -204,6 +204,14 @@ func TestJudgeKept(t *testing.T) {
 		"put away after the other was shown":  {Arrival{Kept: at(3), At: at(5)}, Arrival{At: at(2)}, map[Kind]int{Disorder: 1}, 0},
 		"both put away, the first first":      {Arrival{Kept: at(1), At: at(5)}, Arrival{Kept: at(2), At: at(4)}, map[Kind]int{}, 1},
 		"both put away, the second first":     {Arrival{Kept: at(2), At: at(5)}, Arrival{Kept: at(1), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"both put away in one second":         {Arrival{Kept: at(1), At: at(5)}, Arrival{Kept: at(1), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"both put away at one moment":         {Arrival{Kept: at(1.5), At: at(5)}, Arrival{Kept: at(1.5), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"both in one second, its parts known": {Arrival{Kept: at(1.2), At: at(5)}, Arrival{Kept: at(1.5), At: at(4)}, map[Kind]int{}, 1},
+		"both in one second, one part known":  {Arrival{Kept: at(1), At: at(5)}, Arrival{Kept: at(1.5), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"the other in its second, part known": {Arrival{Kept: at(1.5), At: at(5)}, Arrival{Kept: at(1), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
+		"the other shown in that second":      {Arrival{Kept: at(2), At: at(5)}, Arrival{At: at(2.3)}, map[Kind]int{Disorder: 1}, 0},
+		"the other shown, the part known":     {Arrival{Kept: at(2.2), At: at(5)}, Arrival{At: at(2.3)}, map[Kind]int{}, 1},
+		"the other shown as the next begins":  {Arrival{Kept: at(2), At: at(5)}, Arrival{At: at(3)}, map[Kind]int{}, 1},
 		"only the other was put away":         {Arrival{At: at(5)}, Arrival{Kept: at(1), At: at(4)}, map[Kind]int{Disorder: 1}, 0},
 		"nothing was put away":                {Arrival{At: at(5)}, Arrival{At: at(4)}, map[Kind]int{Disorder: 1}, 0},
 	} {
@@ -233,9 +241,13 @@ func TestJudgeRunsBefore(t *testing.T) {
 		change func(*Arrival, *History) // of what comes now, and of the run before
 		want   map[Kind]int
 	}{
-		"put away before it was over":            {func(*Arrival, *History) {}, map[Kind]int{}},
-		"never shown before":                     {func(_ *Arrival, h *History) { h.drop(func(a Arrival) bool { return a.Place == Live }) }, map[Kind]int{}},
-		"put away when it was over":              {func(a *Arrival, _ *History) { a.Kept = over }, map[Kind]int{Stray: 1}},
+		"put away before it was over":           {func(*Arrival, *History) {}, map[Kind]int{}},
+		"never shown before":                    {func(_ *Arrival, h *History) { h.drop(func(a Arrival) bool { return a.Place == Live }) }, map[Kind]int{}},
+		"put away when it was over":             {func(a *Arrival, _ *History) { a.Kept = over }, map[Kind]int{Stray: 1}},
+		"put away in the second it was over in": {func(a *Arrival, h *History) { h.Over = over.Add(500 * time.Millisecond); a.Kept = over }, map[Kind]int{Stray: 1}},
+		"put away just before, the part known": {func(a *Arrival, h *History) {
+			h.Over, a.Kept = over.Add(500*time.Millisecond), over.Add(499*time.Millisecond)
+		}, map[Kind]int{}},
 		"not put away":                           {func(a *Arrival, _ *History) { a.Kept = time.Time{} }, map[Kind]int{Stray: 1}},
 		"of a run that never came to rest":       {func(_ *Arrival, h *History) { h.Over = time.Time{} }, map[Kind]int{Stray: 1}},
 		"under another id":                       {func(a *Arrival, _ *History) { a.ID = "other" }, map[Kind]int{OtherIdentity: 1}},
