@@ -12,8 +12,8 @@ type cache[K comparable, V any] struct {
 	m   map[K]cached[V]
 	max int
 	ttl time.Duration
-	// came are the keys as they came, in a ring once there are max of them: next is the first of them then. One that was forgotten
-	// keeps its place until it is its turn.
+	// came are the keys of m as they came, each once, in a ring once there are max of them: next is the first of them then. One that
+	// was forgotten stays in m without its value, and keeps its place until it is its turn.
 	came []K
 	next int
 }
@@ -21,6 +21,7 @@ type cache[K comparable, V any] struct {
 type cached[V any] struct {
 	v     V
 	until time.Time
+	place int // in came
 }
 
 func newCache[K comparable, V any](max int, ttl time.Duration) *cache[K, V] {
@@ -32,7 +33,7 @@ func (c *cache[K, V]) load(k K) (v V, ok bool) {
 	defer c.mu.Unlock()
 	e, ok := c.m[k]
 	if ok && time.Now().After(e.until) {
-		delete(c.m, k)
+		c.clear(e)
 		return v, false
 	}
 	return e.v, ok
@@ -41,22 +42,28 @@ func (c *cache[K, V]) load(k K) (v V, ok bool) {
 func (c *cache[K, V]) store(k K, v V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, had := c.m[k]; !had {
-		c.enlist(k)
+	e, had := c.m[k]
+	if !had {
+		e.place = c.enlist(k)
 	}
-	c.m[k] = cached[V]{v, time.Now().Add(c.ttl)}
+	c.m[k] = cached[V]{v, time.Now().Add(c.ttl), e.place}
 }
 
 // enlist gives a new key its place, at the cost of the first one's when all are taken.
-func (c *cache[K, V]) enlist(k K) {
+func (c *cache[K, V]) enlist(k K) int {
 	if len(c.came) < c.max {
 		c.came = append(c.came, k)
-		return
+		return len(c.came) - 1
 	}
-	delete(c.m, c.came[c.next])
-	c.came[c.next] = k
+	place := c.next
+	delete(c.m, c.came[place])
+	c.came[place] = k
 	c.next = (c.next + 1) % c.max
+	return place
 }
+
+// clear leaves a key its place alone, under the cache's own copy of it: what somebody asks by may be a part of a stanza.
+func (c *cache[K, V]) clear(e cached[V]) { c.m[c.came[e.place]] = cached[V]{place: e.place} }
 
 // keep stores v unless there is a value already, and returns the one that is there then.
 func (c *cache[K, V]) keep(k K, v V) V {
@@ -70,5 +77,7 @@ func (c *cache[K, V]) keep(k K, v V) V {
 func (c *cache[K, V]) forget(k K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.m, k)
+	if e, had := c.m[k]; had {
+		c.clear(e)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -54,6 +55,26 @@ func TestCachesKeepNoStanzas(t *testing.T) {
 	if _, ok := i.contacts.load(contactKey{"a", "contact7"}); !ok {
 		t.Error("contact 7 is not cached")
 	}
+}
+
+// TestForgottenKeepNoStanzas: what is forgotten, or too old, is asked by such names too.
+func TestForgottenKeepNoStanzas(t *testing.T) {
+	const each = 1 << 20
+	forgotten, old := newCache[string, bool](1000, time.Hour), newCache[string, bool](1000, -1)
+	before := live()
+	for n := range 32 {
+		stanza := fmt.Sprintf("contact%d", n) + strings.Repeat("x", each)
+		name := stanza[:len(stanza)-each]
+		forgotten.store(strings.Clone(name), true)
+		forgotten.forget(name)
+		old.store(strings.Clone(name), true)
+		old.load(name)
+	}
+	if grown := live() - before; grown > 4*each {
+		t.Errorf("32 names of stanzas of 1 MiB hold %d KiB", grown>>10)
+	}
+	runtime.KeepAlive(forgotten)
+	runtime.KeepAlive(old)
 }
 
 func live() int64 {

@@ -3,7 +3,7 @@ package gateway
 import (
 	"context"
 	"hash/fnv"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -37,42 +37,69 @@ func (c CatchUp) withDefaults() CatchUp {
 }
 
 const (
-	// lateAsks is how many times more often late chats ask for a turn, all together, than there are turns: some ask in vain, since their
-	// user or their adapter had theirs, and no turn is to be lost for that.
+	// lateAsks is how many times more often late chats of an adapter ask for a turn, all together, than there are turns: some ask in
+	// vain, since their user or their adapter had theirs, and no turn is to be lost for that.
 	lateAsks = 4
 	// lateMost is how long one chat waits at most before it asks again: so many that it would be longer have no turn for half an hour.
 	lateMost = 5 * time.Minute
 )
 
-// backlogs is how many chats of this replica wait for their turn in each direction, and how many shards they are in.
-type backlogs struct{ in, out, shards atomic.Int64 }
-
-func (l *backlogs) of(q Queue) *atomic.Int64 {
-	if q == QueueIn {
-		return &l.in
-	}
-	return &l.out
+// pace is what turns are given by.
+type pace struct {
+	queue   Queue
+	adapter AdapterID
 }
 
-// isLate notes how many chats of a shard wait for their turn; o.mu is held.
-func (o *ownership) isLate(q Queue, n int) {
-	o.g.late.of(q).Add(int64(n - o.late[q]))
-	o.late[q] = n
+// backlogs is how many chats of this replica wait for their turn at each pace, and how many shards they are in.
+type backlogs struct {
+	mu     sync.Mutex
+	chats  map[pace]int
+	shards int
+}
+
+// change counts other chats of a shard than were counted, and more or fewer shards.
+func (l *backlogs) change(was, now map[pace]int, shards int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.chats == nil {
+		l.chats = map[pace]int{}
+	}
+	for p, n := range was {
+		l.chats[p] -= n
+	}
+	for p, n := range now {
+		l.chats[p] += n
+	}
+	l.shards += shards
+}
+
+// everywhere is how many wait at a pace on all replicas: chats spread evenly over their shards.
+func (l *backlogs) everywhere(p pace) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.chats[p] * Shards / max(l.shards, 1)
+}
+
+// isLate notes which chats of a shard wait for their turn; o.mu is held.
+func (o *ownership) isLate(now map[pace]int) {
+	if len(o.late)+len(now) > 0 {
+		o.g.late.change(o.late, now, 0)
+		o.late = now
+	}
 }
 
 // leaveLate forgets them when the shard is not this replica's any more.
 func (o *ownership) leaveLate() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.isLate(QueueIn, 0)
-	o.isLate(QueueOut, 0)
-	o.g.late.shards.Add(-1)
+	o.g.late.change(o.late, nil, -1)
+	o.late = nil
 }
 
 // nextAsk is when a chat asks again that had no turn within a wait. Each has its own place, by its name, in a round that is the longer the
-// more wait, so that they neither come all at once nor more often than is of use.
-func (g *Gateway) nextAsk(q Queue, lane string, wait time.Duration) time.Duration {
-	all := g.late.of(q).Load() * Shards / max(g.late.shards.Load(), 1) // chats spread evenly over the shards of all replicas
+// more of its pace wait, so that they neither come all at once nor more often than is of use.
+func (g *Gateway) nextAsk(p pace, lane string, wait time.Duration) time.Duration {
+	all := g.late.everywhere(p)
 	round := min(max(time.Duration(all)*time.Second/time.Duration(lateAsks*g.cfg.CatchUp.PerSecond), time.Second), lateMost).Milliseconds()
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(lane)) // never fails
@@ -101,8 +128,8 @@ func (o *ownership) turnOf(ctx context.Context, inst Instance, a *Account, q Que
 	}
 	if !got.OK {
 		v := askAgain(got.Wait) // a place behind others of the same user, who come one after another
-		if v.why = ParkBacklog; got.Wait > waitInLane && got.Wait < waitInLane+2*time.Second/time.Duration(min(c.PerSecond, c.UserPerSecond)) {
-			v.after = g.nextAsk(q, lane, got.Wait) // no turn for anybody within the wait that is asked for: all are told the same
+		if v.why, v.late = ParkBacklog, inst.ID; got.Wait > waitInLane && got.Wait < waitInLane+2*time.Second/time.Duration(min(c.PerSecond, c.UserPerSecond)) {
+			v.after = g.nextAsk(pace{q, inst.ID}, lane, got.Wait) // no turn for anybody within the wait that is asked for: all are told the same
 		}
 		return time.Time{}, v
 	}

@@ -16,6 +16,7 @@ type verdict struct {
 	turn  *fileTurn     // for again, as soon as a file may move
 	mine  time.Time     // for again, when the op's turn is
 	given *given        // for again, the orders by which the adapter is stopped
+	late  AdapterID     // for again, whose turn it waits for after an outage
 }
 
 type ending uint8
@@ -205,7 +206,7 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 			if v.given != nil && v.given != o.g.orders.now.Load() {
 				until = time.Now() // the order that it waited for was given meanwhile
 			}
-			o.parked[l.id] = ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}
+			o.parked[l.id] = parkedLane{ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}, v.late}
 			l.active = false
 			delete(o.byID, l.id)
 			tell(o.freed)

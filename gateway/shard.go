@@ -42,6 +42,14 @@ type lane struct {
 	now *item // what it works on, for the survey
 }
 
+// parkedLane is a parked lane as its owner knows it.
+type parkedLane struct {
+	ParkedLane
+	// late is whose turn it waits for after an outage. Of one that another owner parked it is known once it has asked, in a place of its
+	// own.
+	late AdapterID
+}
+
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
@@ -66,7 +74,7 @@ type ownership struct {
 
 	mu      sync.Mutex
 	byID    map[laneID]*lane
-	parked  map[laneID]ParkedLane
+	parked  map[laneID]parkedLane
 	pending map[Queue]int
 	crowds  map[crowd]int
 	blocked map[Queue]time.Time        // since when there is no room to read
@@ -74,7 +82,7 @@ type ownership struct {
 	last    map[Queue]EntryID          // the furthest entry that was read
 	handed  map[Queue]map[EntryID]bool // entries that came without being read; true: before the read that is under way
 	inherit map[laneID]bool            // lanes that were parked then, and were not worked on since
-	late    map[Queue]int              // lanes that wait for their turn after an outage, as they were last counted
+	late    map[pace]int               // lanes that wait for their turn after an outage, as they were last counted
 	rests   time.Time                  // until when no further parked lane is woken
 	freed   chan struct{}              // hints that there is room to read, or that a parked lane is due
 	over    bool                       // nothing is handed over any more
@@ -83,7 +91,9 @@ type ownership struct {
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
 		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
-		byID: map[laneID]*lane{}, parked: map[laneID]ParkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{}, blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{}, handed: map[Queue]map[EntryID]bool{QueueIn: {}, QueueOut: {}}, inherit: map[laneID]bool{}, late: map[Queue]int{}, freed: make(chan struct{}, 1),
+		byID: map[laneID]*lane{}, parked: map[laneID]parkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{},
+		blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{},
+		handed: map[Queue]map[EntryID]bool{QueueIn: {}, QueueOut: {}}, inherit: map[laneID]bool{}, freed: make(chan struct{}, 1),
 	}
 }
 
@@ -102,13 +112,13 @@ func (o *ownership) read(ctx context.Context) {
 		if p.Reason == ParkReauth || p.Reason == ParkStopped {
 			p.Until = time.Time{} // an operator who gives the line another token starts anew; an order may have been taken back
 		}
-		o.parked[laneID{p.From, p.Lane}], o.inherit[laneID{p.From, p.Lane}] = p, true
+		o.parked[laneID{p.From, p.Lane}], o.inherit[laneID{p.From, p.Lane}] = parkedLane{ParkedLane: p}, true
 	}
 	o.g.replugged.Store(o.part, o.dueNow)
 	defer o.g.replugged.Delete(o.part)
 	o.g.owners.Store(o.part, o)
 	defer o.g.owners.Delete(o.part)
-	o.g.late.shards.Add(1)
+	o.g.late.change(nil, nil, 1)
 	defer o.leaveLate()
 	o.g.takers.Store(o.part, func(q Queue, it *item) bool { return o.take(ctx, q, it) })
 	defer o.takeNoMore()
@@ -262,10 +272,10 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 	if now.Before(o.rests) {
 		return o.rests
 	}
-	woken, late := map[ParkReason]int{}, map[Queue]int{}
+	woken, late := map[ParkReason]int{}, map[pace]int{}
 	for id, p := range o.parked {
-		if p.Reason == ParkBacklog {
-			late[id.queue]++
+		if p.late != "" {
+			late[pace{id.queue, p.late}]++
 		}
 		switch {
 		case o.byID[id] != nil: // at work on it
@@ -281,8 +291,7 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 			next = p.Until
 		}
 	}
-	o.isLate(QueueIn, late[QueueIn])
-	o.isLate(QueueOut, late[QueueOut])
+	o.isLate(late)
 	if now.Before(o.rests) {
 		return o.rests
 	}

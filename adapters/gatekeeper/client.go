@@ -3,6 +3,7 @@ package gatekeeper
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -34,9 +35,11 @@ const (
 	directoryPatience = 2 * time.Second
 	directoryRetry    = 30 * time.Second
 	// assertionUse is how long an assertion is used again ("may be used again until it expires"), so that a call under way does not
-	// outlive it; assertionsKept bounds for how many users that and who they are is kept.
+	// outlive it; assertionsKept bounds for how many users that and who they are is kept, and keptFor for how long: who has withdrawn or
+	// was erased is forgotten too.
 	assertionUse   = assertionLife / 2
 	assertionsKept = 4096
+	keptFor        = time.Hour
 	// maxKeys bounds how many keys are tried of an op that was refused under earlier ones.
 	maxKeys = 8
 )
@@ -53,8 +56,9 @@ type client struct {
 	reading sync.Mutex
 
 	mu         sync.Mutex
-	assertions map[string]signedAssertion // by subject
-	people     map[string]*person         // by the secret that they are in
+	assertions map[string]signedAssertion    // by subject
+	people     map[[sha256.Size]byte]*person // by the hash of the secret that they are in
+	kept       time.Time                     // until when both are, at most
 }
 
 type signedAssertion struct {
@@ -82,7 +86,7 @@ type person struct {
 }
 
 func newClient(rc *rest.Client, cfg Config, keys keyRing) *client {
-	c := &client{rest: rc, id: cfg.ClientID, region: cfg.Region, keys: keys, assertions: map[string]signedAssertion{}, people: map[string]*person{}}
+	c := &client{rest: rc, id: cfg.ClientID, region: cfg.Region, keys: keys, assertions: map[string]signedAssertion{}, people: map[[sha256.Size]byte]*person{}}
 	c.tokens = rest.NewTokenSource(c.issueToken)
 	return c
 }
@@ -185,6 +189,7 @@ func (c *client) sign(b *jwt.Builder, audience string) (string, error) {
 func (c *client) userAssertion(ctx context.Context, who person) (string, error) {
 	now := time.Now()
 	c.mu.Lock()
+	c.forget(now)
 	known := c.assertions[who.Subject]
 	c.mu.Unlock()
 	if now.Before(known.until) {
@@ -293,11 +298,13 @@ func bearerRefused(re *rest.Error) bool {
 	return re.Decode(&p) != nil || p.Code == "unauthenticated" || p.Code == ""
 }
 
-// person reads what Linker sealed, once for all messages of an account that come together.
+// person is parsePerson, once for all messages of an account that come together.
 func (c *client) person(account gateway.Credentials) (*person, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if who := c.people[string(account.Secret)]; who != nil {
+	c.forget(time.Now())
+	key := sha256.Sum256(account.Secret)
+	if who := c.people[key]; who != nil {
 		return who, nil
 	}
 	who, err := parsePerson(account)
@@ -307,10 +314,21 @@ func (c *client) person(account gateway.Credentials) (*person, error) {
 	if len(c.people) >= assertionsKept {
 		clear(c.people)
 	}
-	c.people[string(account.Secret)] = who
+	c.people[key] = who
 	return who, nil
 }
 
+// forget ends what is kept of users when its time is over; c.mu is held.
+func (c *client) forget(now time.Time) {
+	if now.Before(c.kept) {
+		return
+	}
+	clear(c.assertions)
+	clear(c.people)
+	c.kept = now.Add(keptFor)
+}
+
+// parsePerson reads what Linker sealed.
 func parsePerson(account gateway.Credentials) (*person, error) {
 	var p person
 	if err := json.Unmarshal(account.Secret, &p); err != nil || p.Subject == "" {

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 )
 
 // Acquire implements gateway.Leaser. Until is counted from before the call, so that it never promises more than Redis keeps. A new owner
-// counts what is parked: from then on only its own steps change that, each of which changes the number as well.
+// counts what is parked: from then on only its own steps change that, each of which changes the number as well. One that cannot count
+// gives the lease back, so that nobody waits for an owner that there is not.
 func (s *Store) Acquire(ctx context.Context, p gateway.Partition, replica string, ttl time.Duration) (gateway.Lease, error) {
 	before := time.Now()
 	keys := []string{s.own(p), s.part(p, "epoch"), s.parked(p), s.held(p, gateway.QueueIn), s.held(p, gateway.QueueOut)}
@@ -26,7 +28,12 @@ func (s *Store) Acquire(ctx context.Context, p gateway.Partition, replica string
 	epoch, _ := said[0].(int64)
 	lanes, _ := said[1].([]any)
 	l := gateway.Lease{Partition: p, Replica: replica, Epoch: epoch, Until: before.Add(ttl)}
-	return l, failed("acquire", s.recount(ctx, l, lanes))
+	if err := s.recount(ctx, l, lanes); err != nil {
+		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return gateway.Lease{}, failed("acquire", errors.Join(err, s.Release(free, l)))
+	}
+	return l, nil
 }
 
 // recount counts the parked entries of a partition anew, by its parked lanes. A gateway from before they were counted may have owned it
