@@ -61,6 +61,7 @@ type DecisionView struct {
 	Reasons  string           `json:"reasons,omitempty"`
 	By       string           `json:"by"`
 	At       time.Time        `json:"at"`
+	Due      bool             `json:"due,omitempty"`
 }
 
 // AppealView is what the user has to say against it.
@@ -80,7 +81,7 @@ func (c Control) ViewCase(k *gateway.Case, role gateway.Role) CaseView {
 	out := CaseView{ID: k.ID, State: k.State(), Adapter: k.Adapter, Reason: k.Reason, Platform: k.Platform, Opened: k.Opened, Decisions: []DecisionView{}, AppealUntil: k.AppealUntil()}
 	whole := role.May(gateway.RoleOperator)
 	for _, d := range k.Decisions {
-		view := DecisionView{d.Decision, d.Reasons, d.By, d.At}
+		view := DecisionView{d.Decision, d.Reasons, d.By, d.At, d.Due}
 		if !whole {
 			view.Reasons = ""
 		}

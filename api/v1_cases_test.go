@@ -55,6 +55,16 @@ func (u users) Decide(ctx context.Context, id gateway.CaseID, now gateway.CaseDe
 	return c, u.err
 }
 
+// A decision that is not carried out yet shows as that.
+func TestCaseDueIsSeen(t *testing.T) {
+	k := report()
+	k.Decisions = append(k.Decisions, gateway.CaseDecision{Decision: gateway.Forwarded, By: "anna", Due: true})
+	got := Control{}.ViewCase(k, gateway.RoleViewer)
+	if got.State != gateway.CaseAppealed || got.Decisions[0].Due || !got.Decisions[1].Due {
+		t.Errorf("got %+v, want the second due", got)
+	}
+}
+
 func TestCaseAnswers(t *testing.T) {
 	const (
 		head   = `"id":"01c","state":"appealed","adapter":"one","reason":"abuse","platform":"told","opened":"1970-01-01T00:00:05Z",`

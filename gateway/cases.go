@@ -62,8 +62,10 @@ type CaseDecision struct {
 	Reasons  string    `json:"reasons"`
 	By       string    `json:"by"`
 	At       time.Time `json:"at"`
-	// Blocks is whether it blocked the contact, whom the user had not blocked.
-	Blocks bool `json:"blocks,omitempty"`
+	// Due: it is written down, and not carried out and told yet. A decision without that is.
+	Due bool `json:"due,omitempty"`
+	// Lifts: it takes back the block of the decision before.
+	Lifts bool `json:"lifts,omitempty"`
 }
 
 // CaseAppeal is what a user has to say against a decision.
@@ -75,8 +77,8 @@ type CaseAppeal struct {
 // Decision is what can be decided: a closed set, since users read it in their language.
 type Decision string
 
-// Decisions. ContactBlocked is carried out by the gateway, as the user's own block is; NoAction after an appeal takes it back; Forwarded says that the operator went on with the
-// report elsewhere, such as to the platform or an authority.
+// Decisions. ContactBlocked is carried out by the gateway, as the user's own block is; NoAction after an appeal takes it back; Forwarded says
+// that the operator went on with the report elsewhere, such as to the platform or an authority.
 const (
 	NoAction       Decision = "no_action"
 	ContactBlocked Decision = "contact_blocked"
@@ -103,17 +105,29 @@ func CaseStates() []CaseState { return []CaseState{CaseOpen, CaseDecided, CaseAp
 // Waits reports whether the operator has to decide.
 func (s CaseState) Waits() bool { return s == CaseOpen || s == CaseAppealed }
 
-// State is how far the case got.
+// State is how far the case got. It waits until the last decision is carried out.
 func (c *Case) State() CaseState {
+	done := len(c.Decisions)
+	if c.Pending() != nil {
+		done--
+	}
 	switch {
-	case len(c.Decisions) == 0:
+	case done == 0:
 		return CaseOpen
 	case c.Appeal == nil:
 		return CaseDecided
-	case len(c.Decisions) == 1:
+	case done == 1:
 		return CaseAppealed
 	}
 	return CaseClosed
+}
+
+// Pending is the decision that is written down and not carried out; nil where there is none.
+func (c *Case) Pending() *CaseDecision {
+	if n := len(c.Decisions); n > 0 && c.Decisions[n-1].Due {
+		return &c.Decisions[n-1]
+	}
+	return nil
 }
 
 const (
@@ -261,24 +275,26 @@ func (d *Desk) loadCases(ctx context.Context, entries []caseEntry) ([]*Case, [][
 	return out, got, d.unlist(ctx, stale)
 }
 
-// saveCase writes a case for as long as it is still kept, from what the store had of it: ErrChanged when that is not so any more.
-func (d *Desk) saveCase(ctx context.Context, owner Owner, c *Case, was []byte) error {
+// saveCase writes a case for as long as it is still kept, from what the store had of it, and returns what it has now: ErrChanged when that
+// is not so any more.
+func (d *Desk) saveCase(ctx context.Context, owner Owner, c *Case, was []byte) ([]byte, error) {
 	key, err := d.cfg.Identity.userKey(ctx, owner)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plain, err := json.Marshal(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	sealed := key.Seal(casePlace(owner, c.ID), plain)
 	err = d.cfg.Store.Save(ctx, owner, Change{
-		Kind: RecordCase, Name: string(c.ID), Value: key.Seal(casePlace(owner, c.ID), plain), IfAbsent: was == nil, Was: was,
+		Kind: RecordCase, Name: string(c.ID), Value: sealed, IfAbsent: was == nil, Was: was,
 		TTL: max(time.Until(c.Opened.Add(CaseTTL)), time.Second),
 	})
 	if err != nil {
-		return fmt.Errorf("gateway: desk: save case: %w", err)
+		return nil, fmt.Errorf("gateway: desk: save case: %w", err)
 	}
-	return nil
+	return sealed, nil
 }
 
 func casePlace(owner Owner, id CaseID) string { return string(owner) + "/case/" + string(id) }

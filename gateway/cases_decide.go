@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,84 +64,157 @@ func (d *Desk) Case(ctx context.Context, id CaseID) (*Case, error) {
 	return c, err
 }
 
-// Decide decides a case that waits for it, carries out what that needs, and returns what its user is shown. ErrCaseState when it does not
-// wait; but who repeats the very decision, because they heard no answer, has it carried out and its user told again. ErrNotFound when there
-// is none. It is written down before it is carried out: of two who decide at once one is refused, and has done nothing.
-func (d *Desk) Decide(ctx context.Context, id CaseID, now CaseDecision) (*Case, []Rendering, error) {
+// Decide decides a case that waits for it, carries out what that needs, and shows its user. ErrCaseState when it does not wait, ErrNotFound
+// when there is none. It is written down before it is carried out: of two who decide at once one is refused, and has done nothing. What
+// breaks off in between leaves the case waiting, until whoever it is decides the very same. Who repeats what they decided themselves, because
+// they heard no answer, has its user told again.
+func (d *Desk) Decide(ctx context.Context, id CaseID, now CaseDecision, show Shower) (*Case, error) {
 	c, e, was, err := d.findCase(ctx, id)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	now.At = time.Now().UTC().Truncate(time.Second)
-	if c.State().Waits() {
-		if now.Decision == ContactBlocked {
-			_, who, err := d.accused(ctx, c)
-			if err != nil {
-				return nil, nil, err
-			}
-			now.Blocks = !who.contact.Blocked
+	pending := c.Pending()
+	switch {
+	case pending == nil && c.State().Waits():
+		if was, err = d.writeDecision(ctx, e.Owner, c, was, now); err != nil {
+			return nil, err
 		}
-		if err := d.WriteDeed(ctx, now.By, "case.decide", string(c.ID)+" "+string(now.Decision), c.User); err != nil {
-			return nil, nil, err
+	case !c.repeats(now):
+		return nil, ErrCaseState
+	case pending == nil:
+		if err := show(ctx, c.Adapter, d.tellDecision(c)...); err != nil {
+			return nil, err
 		}
-		c.Decisions = append(c.Decisions, now)
-		err = d.saveCase(ctx, e.Owner, c, was)
-		if errors.Is(err, ErrChanged) { // somebody else was faster
-			return nil, nil, ErrCaseState
+		return c, d.listCase(ctx, e.Owner, c, c.State())
+	case pending.By != now.By:
+		if err := d.WriteDeed(ctx, now.By, deedDecide, string(c.ID)+" "+string(now.Decision), c.User); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		d.log.Info("case decided", "adapter", c.Adapter, "case", c.ID, "decision", string(now.Decision))
-	} else if last := c.Decisions[len(c.Decisions)-1]; last.By != now.By || last.Decision != now.Decision || last.Reasons != now.Reasons {
-		return nil, nil, ErrCaseState
 	}
-	shown, err := d.carryOut(ctx, c)
-	if err != nil {
-		return nil, nil, err
+	if c, err = d.finishDecision(ctx, e.Owner, c, was, show); err != nil {
+		return nil, err
 	}
-	return c, append(shown, d.tellDecision(c)...), d.listCase(ctx, e.Owner, c, c.State())
+	return c, d.listCase(ctx, e.Owner, c, c.State())
 }
 
-// carryOut makes the contact's block what the last decision says, and looks again whether it still is the last: who stood still since their
-// decision, past an appeal and the decision about that, must not have the last word by it. Who is gone has no block.
-func (d *Desk) carryOut(ctx context.Context, c *Case) (shown []Rendering, err error) {
-	for done := 0; done != len(c.Decisions); {
-		done = len(c.Decisions)
-		on, touches := c.blocks()
-		if !touches {
-			return shown, nil
-		}
-		t, who, err := d.accused(ctx, c)
-		if errors.Is(err, ErrCaseContact) {
-			return shown, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		out, err := d.setBlocked(ctx, t, who, on)
-		if err != nil {
-			return nil, err
-		}
-		shown = append(shown, out.after...)
-		now, _, _, err := d.findCase(ctx, c.ID)
-		if errors.Is(err, ErrNotFound) { // erased meanwhile
-			return shown, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		*c = *now
-	}
-	return shown, nil
-}
+// Shower shows something to users of an adapter: Gateway.Show.
+type Shower func(context.Context, AdapterID, ...Rendering) error
 
-// blocks is what the last decision makes of the contact's block; touches is false where it leaves that alone. No action after an appeal takes
-// back what the first decision has done, and nothing that the user did.
-func (c *Case) blocks() (on, touches bool) {
+const deedDecide = "case.decide"
+
+// repeats reports whether a decision is the last one said again: by who made it, or by whoever finishes what is pending.
+func (c *Case) repeats(now CaseDecision) bool {
 	last := c.Decisions[len(c.Decisions)-1]
-	on = last.Decision == ContactBlocked
-	return on, on || last.Decision == NoAction && c.Decisions[0].Blocks
+	return last.Decision == now.Decision && last.Reasons == now.Reasons && (last.Due || last.By == now.By)
+}
+
+// writeDecision writes down what was decided, to be carried out, and returns what the store has of the case then.
+func (d *Desk) writeDecision(ctx context.Context, owner Owner, c *Case, was []byte, now CaseDecision) ([]byte, error) {
+	_, who, err := d.accused(ctx, c)
+	gone := errors.Is(err, ErrCaseContact)
+	if err != nil && (!gone || now.Decision == ContactBlocked) {
+		return nil, err
+	}
+	now.At, now.Due = time.Now().UTC().Truncate(time.Second), true
+	now.Lifts = now.Decision == NoAction && !gone && who.contact.blockedFor(c.ID)
+	if err := d.WriteDeed(ctx, now.By, deedDecide, string(c.ID)+" "+string(now.Decision), c.User); err != nil {
+		return nil, err
+	}
+	c.Decisions = append(c.Decisions, now)
+	was, err = d.saveCase(ctx, owner, c, was)
+	if errors.Is(err, ErrChanged) { // somebody else was faster
+		return nil, ErrCaseState
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.log.Info("case decided", "adapter", c.Adapter, "case", c.ID, "decision", string(now.Decision))
+	return was, nil
+}
+
+// finishDecision carries out the last decision, tells its user and notes that this is done. Where the case is another by then it looks again:
+// who stood still since their decision, past an appeal and the decision about that, must not have the last word by it.
+func (d *Desk) finishDecision(ctx context.Context, owner Owner, c *Case, was []byte, show Shower) (*Case, error) {
+	for {
+		n := len(c.Decisions)
+		shown, err := d.carryOut(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		c.Decisions[n-1].Due = false
+		if err := show(ctx, c.Adapter, append(shown, d.tellDecision(c)...)...); err != nil {
+			return nil, err
+		}
+		_, err = d.saveCase(ctx, owner, c, was)
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, ErrChanged) {
+			return nil, err
+		}
+		now, _, sealed, err := d.findCase(ctx, c.ID)
+		if errors.Is(err, ErrNotFound) { // erased meanwhile
+			return c, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(now.Decisions) == n && now.Pending() == nil { // somebody else has finished it
+			return now, nil
+		}
+		c, was = now, sealed
+	}
+}
+
+// carryOut makes the contact's block what the last decision says, and keeps in it whether it took one back: that of the first decision is, and
+// nothing that the user or another case did. Who is gone has no block.
+func (d *Desk) carryOut(ctx context.Context, c *Case) ([]Rendering, error) {
+	last := &c.Decisions[len(c.Decisions)-1]
+	on := last.Decision == ContactBlocked
+	if !on && (last.Decision != NoAction || c.Decisions[0].Decision != ContactBlocked) {
+		return nil, nil
+	}
+	t, who, err := d.accused(ctx, c)
+	if errors.Is(err, ErrCaseContact) {
+		last.Lifts = false
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	had := false
+	who, err = d.change(ctx, who, func(k *Contact) {
+		had = k.blockedFor(c.ID)
+		k.blockFor(c.ID, on)
+	})
+	if err != nil {
+		return nil, err
+	}
+	last.Lifts = !on && (last.Lifts || had) && !who.contact.Blocked // taken back, now or before it broke off
+	if !on && !last.Lifts {
+		return nil, nil
+	}
+	out, err := d.tellBlock(ctx, t, who)
+	return out.after, err
+}
+
+// blockedFor reports whether a case blocks the contact.
+func (c *Contact) blockedFor(id CaseID) bool {
+	return slices.Contains(strings.Fields(c.BlockedBy), string(id))
+}
+
+// blockFor blocks the contact for a case, or no longer does. A block of the user's own stays that, and other cases keep theirs.
+func (c *Contact) blockFor(id CaseID, on bool) {
+	by := strings.Fields(c.BlockedBy)
+	switch had := c.blockedFor(id); {
+	case had == on, on && c.Blocked && len(by) == 0:
+		return
+	case on:
+		by = append(by, string(id))
+	default:
+		by = slices.DeleteFunc(by, func(of string) bool { return of == string(id) })
+	}
+	c.Blocked, c.BlockedBy = len(by) > 0, strings.Join(by, " ")
 }
 
 // accused finds the contact that a case is about, as its user would. ErrCaseContact when they are gone.
@@ -172,7 +246,7 @@ func (d *Desk) tellDecision(c *Case) []Rendering {
 	v := Visitor{Adapter: c.Adapter, User: c.User, Lang: c.Lang}
 	t := &turn{Visitor: v, inst: inst}
 	text := lines(d.say(v, textCaseDecided, c.ID, c.about(inst), d.say(v, textCaseDecision+TextKey(last.Decision))), d.say(v, textCaseReasons, last.Reasons))
-	if on, touches := c.blocks(); touches && !on {
+	if last.Lifts {
 		text = lines(text, d.say(v, textUnblocked, c.about(inst)))
 	}
 	if until := c.AppealUntil(); !until.IsZero() {

@@ -39,7 +39,7 @@ func (c *counter) cases(states ...gateway.CaseState) []*gateway.Case {
 // decide decides, and returns what the user is told.
 func (c *counter) decide(id gateway.CaseID, what gateway.Decision, reasons string) (*gateway.Case, string) {
 	c.t.Helper()
-	k, show, err := c.desk.Decide(c.t.Context(), id, gateway.CaseDecision{Decision: what, Reasons: reasons, By: "anna"})
+	k, show, err := c.decideAt(c.desk, id, gateway.CaseDecision{Decision: what, Reasons: reasons, By: "anna"})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestCase(t *testing.T) {
 		if again, told := c.decide(k.ID, gateway.NoAction, "A gesture is no abuse."); told != want || len(again.Decisions) != 1 {
 			t.Errorf("again: got %d decisions and %q", len(again.Decisions), told)
 		}
-		if _, _, err := c.desk.Decide(t.Context(), k.ID, gateway.CaseDecision{Decision: gateway.Forwarded, Reasons: "x", By: "anna"}); !errors.Is(err, gateway.ErrCaseState) {
+		if _, _, err := c.decideAt(c.desk, k.ID, gateway.CaseDecision{Decision: gateway.Forwarded, Reasons: "x", By: "anna"}); !errors.Is(err, gateway.ErrCaseState) {
 			t.Errorf("decided twice: got %v, want ErrCaseState", err)
 		}
 
@@ -279,7 +279,7 @@ func TestCaseInterrupted(t *testing.T) {
 		}
 	}
 	again(func(desk *gateway.Desk) error {
-		_, _, err := desk.Decide(t.Context(), report.ID, gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "No.", By: "anna"})
+		_, _, err := c.decideAt(desk, report.ID, gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "No.", By: "anna"})
 		return err
 	}, listed)
 	if !c.contact(c.account(c.romeo), report.Alias).Blocked {
@@ -305,7 +305,7 @@ func TestCaseRaces(t *testing.T) {
 	faster := &meanwhile{Store: c.store, kind: gateway.RecordCase, then: func() { c.decide(k.ID, gateway.NoAction, "First.") }}
 	faster.left.Store(1)
 	late := c.open(faster)
-	if _, _, err := late.Decide(t.Context(), k.ID, gateway.CaseDecision{Decision: gateway.Forwarded, Reasons: "Second.", By: "boss"}); !errors.Is(err, gateway.ErrCaseState) {
+	if _, _, err := c.decideAt(late, k.ID, gateway.CaseDecision{Decision: gateway.Forwarded, Reasons: "Second.", By: "boss"}); !errors.Is(err, gateway.ErrCaseState) {
 		t.Errorf("the slower: got %v, want ErrCaseState", err)
 	}
 	if k, err := c.desk.Case(t.Context(), k.ID); err != nil || len(k.Decisions) != 1 || k.Decisions[0].Reasons != "First." {
@@ -316,7 +316,7 @@ func TestCaseRaces(t *testing.T) {
 	faster = &meanwhile{Store: c.store, kind: gateway.RecordCase, then: func() { c.decide(k.ID, gateway.NoAction, "First.") }}
 	faster.left.Store(1)
 	block := gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "Second.", By: "boss"}
-	if _, _, err := c.open(faster).Decide(t.Context(), k.ID, block); !errors.Is(err, gateway.ErrCaseState) {
+	if _, _, err := c.decideAt(c.open(faster), k.ID, block); !errors.Is(err, gateway.ErrCaseState) {
 		t.Errorf("the slower, who blocks: got %v, want ErrCaseState", err)
 	}
 	if c.contact(c.account(c.romeo), k.Alias).Blocked || slices.Contains(c.platform.Calls(), "block ep-Montague id-tybalt true") {
@@ -324,7 +324,7 @@ func TestCaseRaces(t *testing.T) {
 	}
 	k = c.reports("")
 	c.next(c.romeo, c.start(c.romeo, gateway.NodeUnregister), map[string]string{"confirm": "true"})
-	if _, _, err := c.desk.Decide(t.Context(), k.ID, gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "x", By: "anna"}); !errors.Is(err, gateway.ErrCaseContact) {
+	if _, _, err := c.decideAt(c.desk, k.ID, gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "x", By: "anna"}); !errors.Is(err, gateway.ErrCaseContact) {
 		t.Errorf("block of who is gone: got %v, want ErrCaseContact", err)
 	}
 	if _, told := c.decide(k.ID, gateway.NoAction, "Gone."); !strings.Contains(told, "Gone.") {
@@ -332,47 +332,6 @@ func TestCaseRaces(t *testing.T) {
 	}
 	if _, err := c.desk.Case(t.Context(), "01nothing"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
-	}
-}
-
-// Who stands still between what they decided and what they do has not the last word by that.
-func TestCaseOvertaken(t *testing.T) {
-	c := accused(t)
-	k := c.reports("")
-	block := gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "First.", By: "boss"}
-	faster := &meanwhile{Store: c.store, kind: gateway.RecordContact, then: func() {
-		c.say(c.romeo, "appeal I want to hear of him.")
-		c.decide(k.ID, gateway.NoAction, "Then not.")
-	}}
-	faster.left.Store(2) // once to see that the contact is there, then to block
-	now, _, err := c.open(faster).Decide(t.Context(), k.ID, block)
-	if err != nil || now.State() != gateway.CaseClosed {
-		t.Fatalf("got %+v, %v, want the case closed meanwhile", now, err)
-	}
-	if calls := c.platform.Calls(); c.contact(c.account(c.romeo), k.Alias).Blocked || calls[len(calls)-1] != "block ep-Montague id-tybalt false" {
-		t.Errorf("platform: got %q, want no block in the end, here neither", calls)
-	}
-}
-
-// No action after an appeal takes back the block of the first decision, and tells so; a block of the user's own stays.
-func TestCaseUnblocks(t *testing.T) {
-	for _, own := range []bool{false, true} {
-		t.Run(fmt.Sprintf("blocked by the user before is %t", own), func(t *testing.T) {
-			c := accused(t)
-			if own {
-				c.next(c.romeo, c.start(c.romeo, gateway.NodeBlock), map[string]string{"contact": "tybalt"})
-			}
-			k := c.reports("")
-			c.decide(k.ID, gateway.ContactBlocked, "He bites.")
-			if !c.contact(c.account(c.romeo), k.Alias).Blocked {
-				t.Fatal("not blocked")
-			}
-			c.say(c.romeo, "appeal I want to hear of him.")
-			_, told := c.decide(k.ID, gateway.NoAction, "Then not.")
-			if got := c.contact(c.account(c.romeo), k.Alias).Blocked; got != own || strings.Contains(told, "Tybalt is not blocked any more.") == own {
-				t.Errorf("got blocked=%t and told %q", got, told)
-			}
-		})
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *Contact) own() *Contact {
 	o := *c
 	for _, s := range []*string{
 		(*string)(&o.Alias), (*string)(&o.ID), &o.Name, (*string)(&o.Chat), (*string)(&o.LastMessage), &o.Avatar.SHA1, &o.Avatar.MIME, &o.Avatar.Of, &o.ListedAs,
-		&o.Intro, &o.Told,
+		&o.Intro, &o.Told, &o.BlockedBy,
 	} {
 		*s = strings.Clone(*s)
 	}

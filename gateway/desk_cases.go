@@ -48,7 +48,8 @@ func (d *Desk) openCase(ctx context.Context, t *turn, h hit, answers map[string]
 	if err := d.listCase(ctx, owner, c, CaseOpen); err != nil {
 		return nil, err
 	}
-	return c, d.saveCase(ctx, owner, c, nil)
+	_, err = d.saveCase(ctx, owner, c, nil)
+	return c, err
 }
 
 // noteCase keeps in a case whether the platform took the report. The report itself stands whatever becomes of that.
@@ -63,7 +64,7 @@ func (d *Desk) noteCase(ctx context.Context, id CaseID, told moderation) {
 		case moderationFailed:
 			return
 		}
-		err = d.saveCase(ctx, e.Owner, c, was)
+		_, err = d.saveCase(ctx, e.Owner, c, was)
 	}
 	if err != nil {
 		d.log.Warn("not noted whether a platform took a report", "case", id, "error", err)
@@ -146,7 +147,7 @@ func (d *Desk) appeal(ctx context.Context, t *turn, id CaseID, text string) (out
 		return outcome{}, err
 	}
 	c.Appeal = &CaseAppeal{text, time.Now().UTC().Truncate(time.Second)}
-	err = d.saveCase(ctx, e.Owner, c, was)
+	_, err = d.saveCase(ctx, e.Owner, c, was)
 	if errors.Is(err, ErrChanged) {
 		return outcome{}, none
 	}

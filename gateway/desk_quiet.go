@@ -35,15 +35,16 @@ func (d *Desk) block(ctx context.Context, t *turn, h hit, on bool) (outcome, err
 			return outcome{}, err
 		}
 	}
-	return d.setBlocked(ctx, t, h, on)
-}
-
-// setBlocked is block at whosever wish.
-func (d *Desk) setBlocked(ctx context.Context, t *turn, h hit, on bool) (outcome, error) {
-	h, err := d.change(ctx, h, func(c *Contact) { c.Blocked = on })
+	h, err := d.change(ctx, h, func(c *Contact) { c.Blocked, c.BlockedBy = on, "" })
 	if err != nil {
 		return outcome{}, err
 	}
+	return d.tellBlock(ctx, t, h)
+}
+
+// tellBlock shows whether a contact is blocked, at whosever wish, and tells the platform.
+func (d *Desk) tellBlock(ctx context.Context, t *turn, h hit) (outcome, error) {
+	on := h.contact.Blocked
 	key, seen := textBlockDone, ShowPresence{}
 	if !on {
 		caps := t.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect})

@@ -76,6 +76,8 @@ type Contact struct {
 	// Blocked: the user wants nothing of them. Muted is until when the user wants messages only, Unix seconds.
 	Blocked bool  `json:"b,omitempty"`
 	Muted   int64 `json:"m,omitempty"`
+	// BlockedBy are the cases that blocked them, with spaces between; empty where the user did.
+	BlockedBy string `json:"k,omitempty"`
 	// Told names the event or op with which the user was told who can read this chat; empty when they were not yet.
 	Told string `json:"t,omitempty"`
 	// Wrote: our user has written to them, in a chat that began with that.

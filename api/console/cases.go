@@ -88,6 +88,9 @@ func (c *Console) showCase(w http.ResponseWriter, r *http.Request, status int, v
 		v.Sure, status = false, http.StatusConflict
 		v.Wrong = "Somebody else has decided it meanwhile."
 	}
+	if n := len(v.Decisions); n > 0 && v.Decisions[n-1].Due && v.Order == (api.CaseOrder{}) { // whoever looks can finish it
+		v.Order = api.CaseOrder{Decision: v.Decisions[n-1].Decision, Reasons: v.Decisions[n-1].Reasons}
+	}
 	name, title := "case", "Case"
 	if v.Sure {
 		name, title = "decide", "Confirm"

@@ -190,3 +190,17 @@ func TestDecideCase(t *testing.T) {
 		t.Errorf("store down: got %d, want 503", w.Code)
 	}
 }
+
+// Whoever looks at a decision that was not carried out finds it in the form, and is not sent away.
+func TestCaseDueIsOffered(t *testing.T) {
+	g := newRig(t)
+	g.world.cases = reported()
+	g.world.cases[2].Decisions[0].Due = true
+	o := g.visit(gateway.RoleOperator)
+	page := o.get("/console/cases/01kase1").Body.String()
+	for _, want := range []string{"not yet: decide the very same once more", `value="no_action" selected`, "A gesture is no abuse."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}

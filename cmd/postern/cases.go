@@ -86,7 +86,11 @@ func caseTable(k api.CaseView) table {
 		if n == 1 && k.Appeal != nil {
 			t = append(t, []string{"APPEAL", strings.TrimSpace(moment(k.Appeal.At) + " " + plain(k.Appeal.Text))})
 		}
-		t = append(t, []string{"DECISION", strings.TrimSpace(fmt.Sprintf("%s %s by %s %s", moment(d.At), d.Decision, d.By, plain(d.Reasons)))})
+		due := ""
+		if d.Due {
+			due = " (not carried out yet: decide the very same once more)"
+		}
+		t = append(t, []string{"DECISION", strings.TrimSpace(fmt.Sprintf("%s %s by %s %s", moment(d.At), d.Decision, d.By, plain(d.Reasons)+due))})
 	}
 	if len(k.Decisions) == 1 && k.Appeal != nil {
 		t = append(t, []string{"APPEAL", strings.TrimSpace(moment(k.Appeal.At) + " " + plain(k.Appeal.Text))})

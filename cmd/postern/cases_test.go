@@ -90,6 +90,10 @@ APPEAL     2026-11-29 T       At us!
 	if diff := cmp.Diff(want, *asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
+	k.Decisions[0].Due = true
+	if last := caseTable(k); !strings.Contains(strings.Join(last[len(last)-2], " "), "A gesture. (not carried out yet") {
+		t.Errorf("got %v, want that the decision is due", last)
+	}
 	for _, args := range [][]string{{"cases", "decide", "01c", "--decision", "hang", "--reasons", "x"}, {"cases", "decide", "01c", "--decision", "forwarded"}, {"cases", "--state", "lost"}} {
 		if out, code := prints(t, at, args...); code != exitUsage {
 			t.Errorf("postern %s: got exit %d and %s", strings.Join(args, " "), code, out)

@@ -26,11 +26,7 @@ func (u users) Erase(ctx context.Context, user gateway.UserID) (gateway.Erased, 
 
 // Decide implements api.Cases: what its user is shown goes to their clients.
 func (u users) Decide(ctx context.Context, id gateway.CaseID, now gateway.CaseDecision) (*gateway.Case, error) {
-	c, show, err := u.Desk.Decide(ctx, id, now)
-	if err != nil {
-		return nil, err
-	}
-	return c, u.app.gateway.Show(context.WithoutCancel(ctx), c.Adapter, show...)
+	return u.Desk.Decide(context.WithoutCancel(ctx), id, now, u.app.gateway.Show)
 }
 
 // parseDomain reads a domain.
