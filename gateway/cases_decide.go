@@ -85,7 +85,7 @@ func (d *Desk) Decide(ctx context.Context, id CaseID, now CaseDecision, show Sho
 		if err := show(ctx, c.Adapter, d.tellDecision(c)...); err != nil {
 			return nil, err
 		}
-		return c, d.listCase(ctx, e.Owner, c, c.State())
+		return c, d.listDecided(ctx, e.Owner, c)
 	case pending.By != now.By:
 		if err := d.WriteDeed(ctx, now.By, deedDecide, string(c.ID)+" "+string(now.Decision), c.User); err != nil {
 			return nil, err
@@ -94,7 +94,22 @@ func (d *Desk) Decide(ctx context.Context, id CaseID, now CaseDecision, show Sho
 	if c, err = d.finishDecision(ctx, e.Owner, c, was, show); err != nil {
 		return nil, err
 	}
-	return c, d.listCase(ctx, e.Owner, c, c.State())
+	return c, d.listDecided(ctx, e.Owner, c)
+}
+
+// listDecided lists a case that was decided, unless its user has appealed meanwhile: the list is where operators see that it waits.
+func (d *Desk) listDecided(ctx context.Context, owner Owner, c *Case) error {
+	if err := d.listCase(ctx, owner, c, c.State()); err != nil {
+		return err
+	}
+	now, _, _, err := d.findCase(ctx, c.ID)
+	if errors.Is(err, ErrNotFound) { // its user was erased
+		return nil
+	}
+	if err != nil || now.State() == c.State() {
+		return err
+	}
+	return d.listCase(ctx, owner, now, now.State())
 }
 
 // Shower shows something to users of an adapter: Gateway.Show.

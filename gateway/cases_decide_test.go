@@ -179,3 +179,23 @@ func TestCasesUnblockTogether(t *testing.T) {
 		}
 	}
 }
+
+// An appeal that comes while an operator says a decision again is in the list of what waits.
+func TestCaseAppealedMeanwhile(t *testing.T) {
+	c := accused(t)
+	k := c.reports("")
+	block := gateway.CaseDecision{Decision: gateway.ContactBlocked, Reasons: "He bites.", By: "anna"}
+	if _, _, err := c.decideAt(c.desk, k.ID, block); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.desk.Decide(t.Context(), k.ID, block, func(context.Context, gateway.AdapterID, ...gateway.Rendering) error {
+		c.say(c.romeo, "appeal I want to hear of him.")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.desk.CasesWaiting(t.Context()); n != 1 || err != nil {
+		t.Errorf("got %d cases that wait, %v, want the one that was appealed", n, err)
+	}
+}

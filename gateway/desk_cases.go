@@ -151,5 +151,12 @@ func (d *Desk) appeal(ctx context.Context, t *turn, id CaseID, text string) (out
 	if errors.Is(err, ErrChanged) {
 		return outcome{}, none
 	}
-	return done, err
+	if err != nil {
+		return outcome{}, err
+	}
+	// Who decided may have listed it in between. It was listed before already, so that nothing is lost when this fails.
+	if err := d.listCase(ctx, e.Owner, c, CaseAppealed); err != nil {
+		d.log.Warn("appeal not listed again", "err", err)
+	}
+	return done, nil
 }

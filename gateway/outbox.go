@@ -91,6 +91,7 @@ func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release fun
 			o.log.Info("component goes to another replica", "partition", o.part)
 			close(leaving)
 			o.settle(gone)
+			o.repaid(gone)
 			end()
 		}
 	})
@@ -140,10 +141,10 @@ func (o *Outbox) Pump(ctx context.Context, w Wire) error {
 	defer close(pumped)
 	defer o.parted(w)
 	o.mu.Lock()
-	held, drop, suspects, leaving := o.held, o.drop, o.suspect != "", o.leaving
+	o.seen.settle()
+	held, drop, suspects, leaving := o.held, o.drop, o.suspect != "" || o.seen.alone > 0, o.leaving
 	o.pumped = pumped
 	o.mu.Unlock()
-	o.owe()
 	var err error
 	if suspects {
 		err = w.Barrier(ctx) // a stream that does not live is no suspect's fault

@@ -18,6 +18,8 @@ const (
 	recallMost = 4 << 20
 	// entryRoom is about what an entry takes beside its payload, in bytes.
 	entryRoom = 200
+	// repayPatience is how long a component that should go to another replica stays for what this one alone can write again.
+	repayPatience = 30 * time.Second
 )
 
 // confirmed is what one barrier has confirmed.
@@ -34,7 +36,8 @@ type recollection struct {
 	kept   int     // bytes of recent
 	owed   []Entry // to be written again before anything else
 	alone  int     // the first so many of owed go one by one: a stream ended with them
-	tries  int     // streams that ended with the first of owed alone on them
+	blamed EntryID // was alone on a stream that ended
+	tries  int     // streams that it ended
 }
 
 // under begins another holding. Where somebody else has held the lease in between, they may have carried more since, and what is older
@@ -66,7 +69,7 @@ func weight(entries []Entry) int {
 
 // since forgets what is too old to be written again after a stream that ended then, and what is too much.
 func (r *recollection) since(end time.Time) {
-	for len(r.recent) > 0 && (end.Sub(r.recent[0].at) > recallAge || r.kept > recallMost) {
+	for len(r.recent) > 0 && (end.Sub(r.recent[0].at) > recallAge || len(r.recent) > 1 && r.kept > recallMost) {
 		r.kept -= weight(r.recent[0].entries)
 		r.recent[0] = confirmed{} // the rest of the slice lives on
 		r.recent = r.recent[1:]
@@ -87,24 +90,32 @@ func (o *Outbox) forgetOld() {
 	o.seen.since(time.Now())
 }
 
-// owe finds out what the stream before leaves to be written again.
-func (o *Outbox) owe() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.seen.settle()
-}
-
+// settle finds out what the stream before leaves to be written again. What it confirmed is older than what it did not come to.
 func (r *recollection) settle() {
 	if r.last == nil {
 		return
 	}
 	if end := r.last.Broke(); !end.IsZero() {
 		r.since(end)
+		var again []Entry
 		for _, c := range r.recent {
-			r.owed = append(r.owed, c.entries...)
+			again = append(again, c.entries...)
 		}
+		if r.alone > 0 {
+			r.alone += len(again)
+		}
+		r.owed = append(again, r.owed...)
 	}
 	r.last, r.recent, r.kept = nil, nil, 0
+}
+
+// repaid waits a while until nothing is owed.
+func (o *Outbox) repaid(ctx context.Context) {
+	for range int(repayPatience / outboxPoll) {
+		if !o.Owes() || !sleep(ctx, outboxPoll) {
+			return
+		}
+	}
 }
 
 // Owes reports whether this process alone has something to write again: to be the component is worth more to it than to others.
@@ -121,27 +132,33 @@ func (r *recollection) chunk() (next []Entry, poison bool) {
 	if r.alone > 0 {
 		n = min(n, 1)
 	}
-	return r.owed[:n], r.tries >= poisonTries
+	return r.owed[:n], n == 1 && r.tries >= poisonTries && r.owed[0].ID == r.blamed
 }
 
 // written takes a chunk off what is owed.
 func (r *recollection) written(n int) {
-	r.owed, r.alone, r.tries = r.owed[n:], max(r.alone-n, 0), 0
+	r.owed, r.alone = r.owed[n:], max(r.alone-n, 0)
 	if len(r.owed) == 0 {
 		r.owed = nil
 	}
 }
 
-// ended counts a stream that ended with a chunk on it.
-func (r *recollection) ended(n int) {
-	if n == 1 {
-		r.tries++
+// ended notes that a stream ended with a chunk on it: its entries go one by one then. Who was alone already is blamed, where that may be.
+func (r *recollection) ended(chunk []Entry, blame bool) {
+	alone := r.alone > 0
+	r.alone = max(r.alone, len(chunk))
+	if !alone || !blame {
+		return
 	}
-	r.alone = max(r.alone, n)
+	if r.blamed != chunk[0].ID {
+		r.blamed, r.tries = chunk[0].ID, 0
+	}
+	r.tries++
 }
 
 // recall writes again on a new stream what the server may have forgotten at the end of the one before, as if it had never been confirmed:
-// when that stream breaks off as well, it goes again. It does not leave off for a hand-over, since nobody else could go on with it.
+// when that stream breaks off as well, it goes again. It does not leave off for a hand-over, since nobody else could go on with it; the
+// process that stops does.
 func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
 	said := false
 	for {
@@ -152,18 +169,18 @@ func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
 		if len(next) == 0 {
 			return nil
 		}
-		if held.expired() { // as with every batch
-			return ErrFenced
-		}
 		if !said {
 			said = true
 			o.log.Info("the server stopped, or the stream broke off: what it had just taken is written again", "partition", o.part, "stanzas", owed)
 		}
 		if poison {
+			if held.expired() {
+				return ErrFenced
+			}
 			if err := o.insist(ctx, func() error { return o.setAside(ctx, next[0]) }); err != nil {
 				return err
 			}
-		} else if err := o.rewrite(ctx, w, next); err != nil {
+		} else if err := o.rewrite(ctx, w, held, next); err != nil {
 			return err
 		}
 		o.mu.Lock()
@@ -173,7 +190,7 @@ func (o *Outbox) recall(ctx context.Context, w Wire, held *holding) error {
 }
 
 // rewrite writes a chunk and waits until the server has taken it. What no key opens any more belongs to an account that was erased.
-func (o *Outbox) rewrite(ctx context.Context, w Wire, next []Entry) error {
+func (o *Outbox) rewrite(ctx context.Context, w Wire, held *holding, next []Entry) error {
 	var stanzas []Waiting
 	for _, e := range next {
 		var plain []byte
@@ -193,12 +210,13 @@ func (o *Outbox) rewrite(ctx context.Context, w Wire, next []Entry) error {
 	if len(stanzas) == 0 {
 		return nil
 	}
+	if held.expired() { // as with every batch
+		return ErrFenced
+	}
 	if written, err := o.confirm(ctx, w, stanzas); err != nil {
-		if written && !errors.Is(err, ErrBlameless) {
-			o.mu.Lock()
-			o.seen.ended(len(next))
-			o.mu.Unlock()
-		}
+		o.mu.Lock()
+		o.seen.ended(next, written && !errors.Is(err, ErrBlameless))
+		o.mu.Unlock()
 		return err
 	}
 	o.remember(next)

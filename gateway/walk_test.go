@@ -117,11 +117,13 @@ func (w *wire) Barrier(context.Context) error {
 
 func (w *wire) Broke() time.Time { return time.Time{} }
 
-// discard forgets what was written on a stream that ended.
-func (w *wire) discard() {
+// discard forgets what was written on a stream that ended, and tells whether anything was.
+func (w *wire) discard() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	had := len(w.pending) > 0
 	w.pending = nil
+	return had
 }
 
 // lines is what the server took, without the first-message notices, which all shows as well.

@@ -18,7 +18,7 @@ const (
 	refusedMax  = 5 * time.Minute
 	steadyAfter = 30 * time.Second // a session this long starts the backoff anew
 	awayAfter   = 10 * time.Second // a server not reached for this long is left to other replicas
-	awayOwing   = time.Minute      // the same while this replica alone knows what that server may have forgotten
+	awayOwing   = 30 * time.Second // the same while this replica alone knows what that server may have forgotten
 	awayProbe   = 10 * time.Second // how often it is looked whether it can be reached again
 )
 

@@ -194,8 +194,8 @@ func TestSupervisorServerDown(t *testing.T) {
 	})
 }
 
-// Who alone can write again what the server may have forgotten waits longer for it than others would: half a minute is what a server
-// takes for a restart under load.
+// Who alone can write again what the server may have forgotten waits longer for it than others would: as long as a server takes
+// for a restart under load.
 func TestSupervisorOwes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := superviseTest(t, nil)
@@ -203,13 +203,13 @@ func TestSupervisorOwes(t *testing.T) {
 		s.lease.owes = true // before the stream ends, hence before anybody asks
 		s.srv.SetDown(true)
 		c.Drop()
-		<-time.After(45 * time.Second)
+		<-time.After(25 * time.Second)
 		if got := s.lease.said(); len(got) != 0 {
-			t.Errorf("after 45 s: got declined %v, want nothing yet", got)
+			t.Errorf("after 25 s: got declined %v, want nothing yet", got)
 		}
 		<-time.After(time.Minute)
 		if got := s.lease.said(); !slices.Equal(got, []bool{true}) {
-			t.Errorf("after two minutes: got declined %v, want it once", got)
+			t.Errorf("after 85 s: got declined %v, want it once", got)
 		}
 		s.stop()
 	})
