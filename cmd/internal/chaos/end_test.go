@@ -34,9 +34,31 @@ func (r *rig) finish(ctx context.Context, least chaos.Minimum, patience time.Dur
 	}
 	h.Grace, h.Over, h.Before = r.grace, over, r.past
 	report := chaos.Judge(h, least)
+	if len(report.Violations) > 0 {
+		r.letters(ctx)
+	}
 	h.Before = nil
 	r.past = append(r.past, h)
 	return report
+}
+
+// letters tells what the gateway has given up on, which is where what is missing may be: no content, and no name.
+func (r *rig) letters(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, questionLimit)
+	defer cancel()
+	const script = "local out = {} for _, k in ipairs(redis.call('KEYS', 'p:{*}:dead')) do for _, e in ipairs(redis.call('XRANGE', k, '-', '+')) do " +
+		"local f = {} for i = 1, #e[2], 2 do f[e[2][i]] = e[2][i + 1] end " +
+		"out[#out + 1] = k .. ' from ' .. f.f .. ', taken at ' .. f.t .. ', dead at ' .. f.d .. ': ' .. f.w end end return out"
+	for _, node := range r.Nodes {
+		answer, err := node.Do(ctx, "EVAL", script, "0")
+		if err != nil {
+			r.t.Logf("dead letters: %v", err)
+		}
+		list, _ := answer.([]any)
+		for _, letter := range list {
+			r.t.Logf("dead letter: %v", letter)
+		}
+	}
 }
 
 // flush greets every user once more and waits until they see it. What the outbox writes again on a new stream is in no queue, and
