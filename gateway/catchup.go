@@ -169,8 +169,8 @@ func (w *inWalk) catchUp(ctx context.Context) *verdict {
 }
 
 const (
-	// serverPatience is how long events still go into the outbox while all replicas say that they do not reach the XMPP server, as they do
-	// after ten seconds, or thirty; it is about half of what goes to the server at once when it is back.
+	// serverPatience is how long events still go into the outbox while no replica reaches the XMPP server; it is about as much that goes
+	// to the server at once when it is back.
 	serverPatience = 30 * time.Second
 	// serverReview is how often a chat looks by itself whether the server is back: replicas tell each other.
 	serverReview = time.Minute

@@ -91,7 +91,6 @@ func (o *Outbox) Acquire(ctx context.Context) (lost <-chan struct{}, release fun
 			o.log.Info("component goes to another replica", "partition", o.part)
 			close(leaving)
 			o.settle(gone)
-			o.repaid(gone)
 			end()
 		}
 	})

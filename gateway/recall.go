@@ -18,8 +18,6 @@ const (
 	recallMost = 4 << 20
 	// entryRoom is about what an entry takes beside its payload, in bytes.
 	entryRoom = 200
-	// repayPatience is how long a component that should go to another replica stays for what this one alone can write again.
-	repayPatience = 30 * time.Second
 )
 
 // confirmed is what one barrier has confirmed.
@@ -107,23 +105,6 @@ func (r *recollection) settle() {
 		r.owed = append(again, r.owed...)
 	}
 	r.last, r.recent, r.kept = nil, nil, 0
-}
-
-// repaid waits a while until nothing is owed.
-func (o *Outbox) repaid(ctx context.Context) {
-	for range int(repayPatience / outboxPoll) {
-		if !o.Owes() || !sleep(ctx, outboxPoll) {
-			return
-		}
-	}
-}
-
-// Owes reports whether this process alone has something to write again: to be the component is worth more to it than to others.
-func (o *Outbox) Owes() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.seen.settle()
-	return len(o.seen.owed) > 0
 }
 
 // chunk is what of owed is written next, and whether it has ended streams often enough.

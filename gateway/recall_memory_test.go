@@ -1,9 +1,7 @@
 package gateway
 
 import (
-	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -36,35 +34,4 @@ func weightOf(recent []confirmed) (n int) {
 		n += weight(c.entries)
 	}
 	return n
-}
-
-// A component that should go to another replica stays for what this one owes, and not for ever.
-func TestRepaid(t *testing.T) {
-	for name, c := range map[string]struct{ repaid, given, want time.Duration }{
-		"nothing is owed":     {0, time.Hour, 0},
-		"it is written again": {2500 * time.Millisecond, time.Hour, 3 * time.Second},
-		"it never is":         {time.Hour, 2 * time.Hour, repayPatience},
-		"the lease is gone":   {time.Hour, 5 * time.Second, 5 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				o := &Outbox{}
-				ctx, cancel := context.WithTimeout(t.Context(), c.given)
-				defer cancel()
-				if c.repaid > 0 {
-					o.seen.owed = []Entry{{ID: "1-1"}}
-					time.AfterFunc(c.repaid, func() {
-						o.mu.Lock()
-						defer o.mu.Unlock()
-						o.seen.written(1)
-					})
-				}
-				began := time.Now()
-				o.repaid(ctx)
-				if took := time.Since(began); took != c.want {
-					t.Errorf("stayed for %s, want %s", took, c.want)
-				}
-			})
-		})
-	}
 }

@@ -59,6 +59,7 @@ type item struct {
 	panics  int          // tries that panicked
 	found   bool         // at the head of its lane when this replica became the owner, and not tried since: see ownership.found
 	suspect bool         // found, and it was there already once when a process died
+	starts  int          // how often that was counted, when it became a suspect
 	sent    time.Time    // when an op that came back was sent first
 	due     time.Time    // when it may go on although it is late, once that is known
 	turn    time.Time    // when the op may go under the adapter's limits, once that is known

@@ -8,6 +8,10 @@ import (
 // startsMost is how often the process may end over an entry before the entry is a dead letter: the first time beside others, then alone.
 const startsMost = 4
 
+// suspectPause is how long a suspect waits for each time that the process ended over it alone, so that those who only stood beside are done
+// first, and one that takes long, as a file does, is not taken for what ends a process again and again.
+const suspectPause = 2 * time.Second
+
 // found is an entry that a new owner found at the head of its lane: where the last owner died, it may have died of it. That is counted
 // before the entry is tried, and forgotten as soon as a try has an end, whatever end. So an owner that comes and goes in order costs an
 // entry nothing, and one that was never there when a process died costs no question.
@@ -20,6 +24,9 @@ func (o *ownership) found(ctx context.Context, l *lane, q Queue, it *item) verdi
 		v = o.once(ctx, l, q, it)
 	}
 	if it.suspect && it.found {
+		if !sleep(ctx, time.Duration(it.starts-1)*suspectPause) {
+			return verdict{end: stop}
+		}
 		select {
 		case o.g.suspects <- struct{}{}:
 			defer func() { <-o.g.suspects }()
@@ -49,7 +56,7 @@ func (o *ownership) counted(ctx context.Context, q Queue, it *item) *verdict {
 		it.found = false
 		return nil
 	case !it.suspect:
-		it.suspect = true
+		it.suspect, it.starts = true, before
 		return &verdict{end: again, why: ParkRetry}
 	}
 	o.g.log.Error("entry set aside: the process ended each time it was worked on", "partition", o.part, "queue", direction(q), "entry", it.ID)

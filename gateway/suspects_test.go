@@ -148,3 +148,37 @@ func TestEntryThatStandsBeside(t *testing.T) {
 		})
 	}
 }
+
+// A process that is killed every second or two, of something else, takes no entry for the reason that is in hand whenever that happens, as a
+// file is which takes long.
+func TestSlowEntryStandsBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKilled(t, func(gateway.Op) bool { return false })
+		defer func() { k.stop() }()
+		quick := k.platform.send
+		k.platform.send = func(op gateway.Op) (gateway.Sent, error) {
+			for p := k.process; text(op) == "slow"; {
+				<-time.After(50 * time.Millisecond)
+				if p.dead.Load() {
+					return gateway.Sent{}, errDead
+				}
+			}
+			return quick(op)
+		}
+		k.mustAsk(k.contact("juliet"), "j1", "slow")
+		for range 20 {
+			gatewaytest.Advance(1300 * time.Millisecond)
+			k.process.dead.Store(true)
+			k.stop()
+			k.begin()
+		}
+		k.platform.mu.Lock()
+		k.platform.send = quick
+		k.platform.mu.Unlock()
+		gatewaytest.Advance(time.Minute)
+		diff(t, "dead letters", k.deadLetters(), []string(nil))
+		if got := strings.Join(k.platform.taken(), "\n"); got != "juliet slow" {
+			t.Errorf("sent %q, want it once", got)
+		}
+	})
+}

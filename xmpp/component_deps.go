@@ -95,8 +95,6 @@ type Outbox interface {
 	Pump(ctx context.Context, w gateway.Wire) error
 	// Decline says whether the server is out of reach from here.
 	Decline(on bool)
-	// Owes reports whether this process alone has something to write again.
-	Owes() bool
 	// Overtaken reports whether another replica may have become the component while this one stood still.
 	Overtaken() bool
 }

@@ -247,5 +247,3 @@ func (h *heldLease) Acquire(ctx context.Context) (<-chan struct{}, error) {
 func (h *heldLease) Release(free bool) { h.release(free) }
 
 func (h *heldLease) Decline(on bool) { h.outbox.Decline(on) }
-
-func (h *heldLease) Owes() bool { return h.outbox.Owes() }

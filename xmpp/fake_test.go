@@ -480,8 +480,6 @@ func (o *fakeOutbox) Acquire(context.Context) (<-chan struct{}, func(bool), erro
 
 func (o *fakeOutbox) Decline(bool) {}
 
-func (o *fakeOutbox) Owes() bool { return false }
-
 func (o *fakeOutbox) Overtaken() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

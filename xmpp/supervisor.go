@@ -18,7 +18,6 @@ const (
 	refusedMax  = 5 * time.Minute
 	steadyAfter = 30 * time.Second // a session this long starts the backoff anew
 	awayAfter   = 10 * time.Second // a server not reached for this long is left to other replicas
-	awayOwing   = 30 * time.Second // the same while this replica alone knows what that server may have forgotten
 	awayProbe   = 10 * time.Second // how often it is looked whether it can be reached again
 )
 
@@ -33,8 +32,6 @@ type lease interface {
 	// Decline says whether the server is out of reach from here, so that another
 	// holder would do better.
 	Decline(on bool)
-	// Owes tells whether this replica alone can write again what the server may have forgotten when the stream broke off.
-	Owes() bool
 }
 
 // linkState is where a supervisor stands; a closed set of metric labels.
@@ -122,12 +119,6 @@ func (v *supervisor) look(ctx context.Context) {
 	}
 }
 
-// isAway tells whether the server was not reached for so long that others should try.
-func (v *supervisor) isAway() bool {
-	silent := time.Since(v.reached)
-	return silent >= awayOwing || silent >= awayAfter && !v.lease.Owes()
-}
-
 // reach notes whether the server can be reached from here.
 func (v *supervisor) reach(on bool) {
 	if v.away != on {
@@ -160,7 +151,7 @@ func (v *supervisor) hold(ctx context.Context, lost <-chan struct{}, attempt int
 		} else {
 			refusals = 0
 		}
-		if v.isAway() && refusals == 0 { // who is refused has reached it
+		if time.Since(v.reached) >= awayAfter && refusals == 0 { // who is refused has reached it
 			v.reach(false)
 		}
 		wait, conflict = v.react(err, attempt, refusals)

@@ -25,7 +25,6 @@ type fakeLease struct {
 	released  []time.Time
 	free      []bool // of each release
 	declined  []bool
-	owes      bool
 	elsewhere chan struct{} // while open, another replica has it; nil for never
 }
 
@@ -63,8 +62,6 @@ func (l *fakeLease) Decline(on bool) {
 	defer l.mu.Unlock()
 	l.declined = append(l.declined, on)
 }
-
-func (l *fakeLease) Owes() bool { return l.owes }
 
 func (l *fakeLease) said() []bool {
 	l.mu.Lock()
@@ -190,27 +187,6 @@ func TestSupervisorServerDown(t *testing.T) {
 		s.srv.SetDown(false)
 		s.srv.Accept(t, testDomain).Drop()
 		s.srv.SetDown(true)
-		s.stop()
-	})
-}
-
-// Who alone can write again what the server may have forgotten waits longer for it than others would: as long as a server takes
-// for a restart under load.
-func TestSupervisorOwes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := superviseTest(t, nil)
-		c := s.srv.Accept(t, testDomain)
-		s.lease.owes = true // before the stream ends, hence before anybody asks
-		s.srv.SetDown(true)
-		c.Drop()
-		<-time.After(25 * time.Second)
-		if got := s.lease.said(); len(got) != 0 {
-			t.Errorf("after 25 s: got declined %v, want nothing yet", got)
-		}
-		<-time.After(time.Minute)
-		if got := s.lease.said(); !slices.Equal(got, []bool{true}) {
-			t.Errorf("after 85 s: got declined %v, want it once", got)
-		}
 		s.stop()
 	})
 }
