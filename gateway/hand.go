@@ -22,7 +22,7 @@ func (g *Gateway) hand(p Partition, q Queue, it *item) func(EntryID) bool {
 	}
 	it.At = it.At.UTC().Truncate(time.Millisecond) // as it would be read
 	return func(id EntryID) bool {
-		it.ID = id
+		it.ID, it.queue = id, q
 		return take(q, it)
 	}
 }

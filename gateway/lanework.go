@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -30,26 +31,29 @@ const (
 // poisonPanics is how often an entry may panic under one owner before it is a dead letter.
 const poisonPanics = 3
 
-// work takes a lane's entries one after another until none is left, the lane parks, or the shard is lost.
+// work takes a lane's entries one after another until none is left, the lane parks, or the shard is lost. What is parked comes first.
 func (o *ownership) work(ctx context.Context, l *lane) {
-	if l.drain && !o.drain(ctx, l) {
-		return
-	}
 	for {
-		if o.stepBack(ctx, l) {
+		if l.drain && len(l.parked) == 0 && !o.page(ctx, l) {
+			return
+		}
+		if !l.drain && o.stepBack(ctx, l) {
 			return
 		}
 		it, ok := o.next(ctx, l)
 		if !ok {
 			return
 		}
-		v := o.try(ctx, l, l.id.queue, it)
-		if v.end != done {
-			if v.end == again {
-				o.park(ctx, l, []*item{it}, v)
-			}
-			return
+		v := o.try(ctx, l, it.queue, it)
+		switch {
+		case v.end == done:
+			continue
+		case v.end == again && it.queue == l.id.queue:
+			o.park(ctx, l, []*item{it}, v)
+		case v.end == again:
+			o.park(ctx, l, []*item{}, v) // it is there
 		}
+		return
 	}
 }
 
@@ -168,25 +172,57 @@ func (o *ownership) storeFailed(ctx context.Context, err error) verdict {
 
 // next takes a lane's next entry. Without one it ends the lane's goroutine.
 func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
-	if l.id.queue == QueueIn && !o.order(ctx, l) {
-		return nil, false
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(l.waiting) == 0 || ctx.Err() != nil {
+	for {
+		it, ok := o.first(ctx, l)
+		o.mu.Lock()
+		switch {
+		case ok && it != nil:
+			o.pick(l, it)
+			o.mu.Unlock()
+			return it, true
+		case ok && len(l.waiting) > 0: // it came since
+			o.mu.Unlock()
+			continue
+		}
 		l.active = false
 		delete(o.byID, l.id)
+		o.mu.Unlock()
 		return nil, false
 	}
-	it := l.waiting[0]
-	l.waiting[0] = nil
-	l.waiting, l.now = l.waiting[1:], it
+}
+
+// pick takes an entry of a lane's out of what waits; o.mu is held.
+func (o *ownership) pick(l *lane, it *item) {
+	l.now = nil // what is parked is counted as such
+	if at := slices.Index(l.parked, it); at >= 0 {
+		l.parked = slices.Delete(l.parked, at, at+1)
+		return
+	}
+	at := slices.Index(l.waiting, it)
+	l.waiting, l.now = slices.Delete(l.waiting, at, at+1), it
 	o.pending[l.id.queue]--
 	o.parts(l, it.Entry)
 	if o.pending[l.id.queue] == readResume {
 		tell(o.freed)
 	}
-	return it, true
+}
+
+// first returns what comes first of what a lane has to do, nil for nothing. It reports false when ctx has ended.
+func (o *ownership) first(ctx context.Context, l *lane) (*item, bool) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, false
+	case l.id.queue == QueueIn:
+		return o.order(ctx, l)
+	case len(l.parked) > 0:
+		return l.parked[0], true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(l.waiting) == 0 {
+		return nil, true
+	}
+	return l.waiting[0], true
 }
 
 // park moves a lane's entries to its park queue and ends its goroutine. Entries that arrive meanwhile go behind.
@@ -228,30 +264,19 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 	}
 }
 
-// drain works through a parked lane's entries before anything newer. It reports false when the lane parked again or the
-// shard is lost.
-func (o *ownership) drain(ctx context.Context, l *lane) bool {
+// page reads the next of what is parked of a lane, or ends its draining when there is no more. It reports false when the shard is lost.
+func (o *ownership) page(ctx context.Context, l *lane) bool {
 	q := ParkQueue(l.id.queue, l.id.name)
 	for {
-		items, err := o.parkedItems(ctx, q)
+		items, last, err := o.parkedItems(ctx, q)
 		if err != nil {
 			o.lose()
 			return false
 		}
 		if len(items) > 0 {
 			items[0].found, l.inherited = l.inherited, false
-		}
-		for _, it := range items {
-			v := o.try(ctx, l, q, it)
-			if v.end == again {
-				o.park(ctx, l, []*item{}, v)
-			}
-			if v.end != done {
-				return false
-			}
-		}
-		if len(items) > 0 {
-			continue
+			l.parked, l.paged = items, last
+			return true
 		}
 		gone, err := o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
 		if err != nil {
@@ -261,28 +286,28 @@ func (o *ownership) drain(ctx context.Context, l *lane) bool {
 		if gone {
 			o.mu.Lock()
 			delete(o.parked, l.id)
+			l.drain = false
 			o.mu.Unlock()
 			return true
 		}
 	}
 }
 
-// parkedItems reads the park queue of a lane. What came back may stand behind what waits, and goes first: the whole of an out lane
-// is looked at, which is small (Config.LaneMax).
-func (o *ownership) parkedItems(ctx context.Context, q Queue) ([]*item, error) {
+// parkedItems reads the park queue of a lane, and returns what it read last. What came back may stand behind what waits, and goes first:
+// the whole of an out lane is looked at, which is small (Config.LaneMax).
+func (o *ownership) parkedItems(ctx context.Context, q Queue) (items []*item, last EntryID, err error) {
 	const page = 64
-	var items []*item
-	for after := EntryID(""); ; {
-		entries, err := o.g.store.Read(ctx, o.part, q, after, page)
+	for {
+		entries, err := o.g.store.Read(ctx, o.part, q, last, page)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		for _, e := range entries {
-			items, after = append(items, o.queued(ctx, e)), e.ID
+			items, last = append(items, o.queued(ctx, q, e)), e.ID
 		}
 		if len(entries) < page || direction(q) == "in" {
 			inOrder(items)
-			return items, nil
+			return items, last, nil
 		}
 	}
 }

@@ -113,8 +113,8 @@ func (w *inWalk) shut(ctx context.Context, rule *WindowRule) *verdict {
 }
 
 // queued is a lane's item of an entry, which for one that came back knows when it was sent first.
-func (o *ownership) queued(ctx context.Context, e Entry) *item {
-	it := &item{Entry: e}
+func (o *ownership) queued(ctx context.Context, q Queue, e Entry) *item {
+	it := &item{Entry: e, queue: q}
 	if e.Kind == EntryAgain {
 		if out, err := openEntry[Outbound](ctx, o.g.identity, e); err == nil { // the walk says what is wrong with it
 			it.sent = out.Sent

@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,5 +70,142 @@ func TestMissingEventsAreAskedForAgain(t *testing.T) {
 				diff(t, "lines", lines, c.want)
 			})
 		})
+	}
+}
+
+// TestGapBehindTheWindow: what comes next in a chat may stand further behind than an owner reads ahead, as after an outage, when
+// a platform first tells what is new and then again what nobody took. All chats waiting for it, there would never be room.
+func TestGapBehindTheWindow(t *testing.T) {
+	for _, lost := range []bool{false, true} { // so that the platform has to be asked
+		t.Run(fmt.Sprint("lost=", lost), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const each = 80
+				p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+				r := newRig(t, p, gateway.Config{})
+				people := r.peopleInShard(20)
+				r.stop()
+				m := &missing{platform: p}
+				for _, who := range people {
+					m.kept = append(m.kept, line(who, 1), line(who, 2))
+				}
+				r.adapter = m
+				r.start(gateway.Config{})
+				defer func() { r.stop() }()
+				for n := 3; n <= each; n++ {
+					r.tell(people, n)
+				}
+				if !lost {
+					r.tell(people, 1, 2)
+				}
+				gatewaytest.Advance(time.Minute)
+				r.toldInOrder(people, each)
+				if asked := len(m.asked) > 0; asked != lost {
+					t.Errorf("the platform was asked: got %v, want %v", asked, lost)
+				}
+			})
+		})
+	}
+}
+
+// TestGapInParkedChat: what is parked was taken as it came, and what comes next may stand behind it, there or not there yet.
+func TestGapInParkedChat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		r.stop()
+		r.start(gateway.Config{CatchUp: gateway.CatchUp{UserPerSecond: 1}})
+		defer func() { r.stop() }()
+		people := r.peopleInShard(20) // so many that each waits for its turn longer than in its lane
+		for n := range 20 {
+			r.tellLate(people, n+1)
+		}
+		gatewaytest.Advance(100 * time.Millisecond)
+		for n := 23; n <= 120; n++ {
+			r.tellLate(people, n)
+		}
+		r.tellLate(people, 22, 21)
+		gatewaytest.Advance(2 * time.Second)
+		r.tellLate(people, 122, 121)
+		gatewaytest.Advance(time.Hour)
+		r.toldInOrder(people, 122)
+	})
+}
+
+// TestUnnumberedBesideGap: what has no number keeps its place, and does not let others out of theirs.
+func TestUnnumberedBesideGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		people := []gateway.ContactID{"juliet"}
+		r.tell(people, 1, 3)
+		r.mustEvent(said("juliet", "aside", "beside it", 0))
+		gatewaytest.Advance(500 * time.Millisecond)
+		r.tell(people, 2)
+		gatewaytest.Advance(time.Minute)
+		r.toldInOrder(people, 3)
+		if n := r.saw("beside it"); n != 1 {
+			t.Errorf("the one without a number: got it %d times, want once", n)
+		}
+	})
+}
+
+// peopleInShard returns people whose chats live in one shard.
+func (r *rig) peopleInShard(n int) []gateway.ContactID {
+	var out []gateway.ContactID
+	for i := 0; len(out) < n; i++ {
+		id := gateway.ContactID(fmt.Sprint("person", i))
+		if (gateway.LaneKey{Adapter: wall, Local: r.account.Keys.Alias(id)}).Shard() == gateway.ShardPartition(7) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// line is one of somebody's numbered lines.
+func line(who gateway.ContactID, n int) gateway.Event {
+	return said(who, fmt.Sprintf("%s-%d", who, n), fmt.Sprintf("line %d of %s", n, who), int64(n))
+}
+
+// tell says lines of each of the people.
+func (r *rig) tell(people []gateway.ContactID, numbers ...int) {
+	r.t.Helper()
+	for _, n := range numbers {
+		for _, who := range people {
+			r.mustEvent(line(who, n))
+		}
+	}
+}
+
+// tellLate says lines of an hour ago.
+func (r *rig) tellLate(people []gateway.ContactID, numbers ...int) {
+	r.t.Helper()
+	for _, n := range numbers {
+		for _, who := range people {
+			ev := line(who, n)
+			ev.At = time.Now().Add(-time.Hour)
+			r.mustEvent(ev)
+		}
+	}
+}
+
+// toldInOrder checks that the user got all lines of the people, in order.
+func (r *rig) toldInOrder(people []gateway.ContactID, lines int) {
+	r.t.Helper()
+	got := map[string][]int{}
+	for _, l := range texts(r.wire.lines()) {
+		if _, text, ok := strings.Cut(l, `"line `); ok {
+			n, who, _ := strings.Cut(strings.TrimSuffix(text, `"`), " of ")
+			at, err := strconv.Atoi(n)
+			must(r.t, err)
+			got[who] = append(got[who], at)
+		}
+	}
+	var want []int
+	for n := range lines {
+		want = append(want, n+1)
+	}
+	for _, who := range people {
+		diff(r.t, string(who), got[string(who)], want)
 	}
 }

@@ -35,6 +35,8 @@ type lane struct {
 	waiting   []*item
 	active    bool
 	drain     bool          // its parked entries come first
+	parked    []*item       // of these, a page that its goroutine works on
+	paged     EntryID       // the last entry of the page
 	inherited bool          // it was parked when this replica became the owner, and was not worked on since
 	more      chan struct{} // hints that waiting grew
 	crowded   bool          // it is to step back before its next entry (share.go)
@@ -53,6 +55,7 @@ type parkedLane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
+	queue   Queue        // where it stands: its lane's, or its park queue
 	in      *Inbound     // decoded early where the platform numbers its events, or never encoded (hand.go)
 	out     *Outbound    // never encoded, for the first try
 	trace   TraceContext // of the payload, once it was opened
@@ -219,7 +222,7 @@ func (o *ownership) working(q Queue) bool {
 
 // dispatch hands an entry to its lane, or behind what is parked of it.
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
-	id, it := laneID{q, e.Lane}, o.queued(ctx, e)
+	id, it := laneID{q, e.Lane}, o.queued(ctx, q, e)
 	o.mu.Lock()
 	if o.last[q].Before(e.ID) {
 		o.last[q] = e.ID
