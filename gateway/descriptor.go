@@ -49,7 +49,7 @@ type Descriptor struct {
 	// Caps is what a direct chat supports at best, for the disclosure and the feature table.
 	Caps Caps
 	// Sequenced is true when Event.Seq counts the events of a chat without gaps: one that overtook another then waits for
-	// it a few seconds.
+	// it, seconds or until the platform that is asked for it (Backlog) has answered, a minute at most.
 	Sequenced bool
 	// Renames is true when a person may come under another id than before (Event.Also).
 	Renames bool

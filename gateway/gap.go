@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -18,109 +16,71 @@ const gapAsk = time.Second
 // gapPatience is how long a chat waits for a platform that does not answer what is missing: it keeps the event all the same.
 const gapPatience = time.Minute
 
-// gapReach is how much of a gap is taken from behind what was read at once; one event while much is in memory.
-const gapReach = 32
-
-// gap is the search for an event before one that came too early.
+// gap is the search for what follows the last event that a chat has shown. It is kept while the chat is parked, so that nobody is asked
+// twice, and no wait begins anew.
 type gap struct {
-	next  time.Time // when it is looked for
+	after int64 // the number of that event
 	began time.Time
+	next  time.Time // when it is looked for
 	asked int
 	told  bool // nobody knows more than is in the store
 }
 
-// search waits for what is missing before first, or looks for it. It reports that the search is over, with what there is, and whether ctx
-// still holds.
-func (o *ownership) search(ctx context.Context, l *lane, g *gap, first *item, last int64) (over, ok bool) {
-	now := time.Now()
-	if g.began.IsZero() {
-		g.began, g.next = now, now.Add(gapAsk)
+// gapAfter returns a chat's search behind a number.
+func (o *ownership) gapAfter(lane string, after int64) *gap {
+	g, ok := o.gaps.load(lane)
+	if !ok || g.after != after {
+		now := time.Now()
+		g = &gap{after: after, began: now, next: now.Add(gapAsk)}
+		o.gaps.store(lane, g)
 	}
-	if now.Before(g.next) {
-		if wait(ctx, l.more, g.next.Sub(now)) {
-			return false, true
-		}
+	return g
+}
+
+// search waits for what is missing between the last event and first, or looks for it. It reports whether the search is over, so that the
+// chat goes on with what there is, and otherwise whether its lane still is at work.
+func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64) (over, working bool) {
+	if v := o.g.stopped(first.in.Adapter); v != nil {
+		o.park(ctx, l, []*item{}, *v)
 		return false, false
 	}
-	switch any, err := o.reach(ctx, l, first.in.Event.Seq); {
+	g := o.gapAfter(l.id.name, last)
+	if now := time.Now(); now.Before(g.next) {
+		return false, wait(ctx, l.more, g.next.Sub(now)) && !o.stepBack(ctx, l)
+	}
+	switch found, err := o.reach(ctx, l, first.in.Event.Seq); {
 	case err != nil:
 		return false, o.later(ctx, err)
-	case any || told(l.more): // or it was read at this moment
+	case found || hinted(l.more): // or it was read at this moment
 		return false, true
-	case g.told, g.next.Sub(g.began) >= gapPatience:
+	case g.told:
 		o.g.log.Warn("event missing, going on without it", "partition", o.part, "adapter", string(first.in.Adapter))
 		return true, true
 	}
 	g.asked++
-	switch told, again := o.fetchMissing(ctx, *first.in, last); {
-	case told:
-		g.told = true // all that there is can be found now
-	case again:
-		g.next = now.Add(backoff(g.asked))
-	default:
+	told, again := o.fetchMissing(ctx, *first.in, last)
+	end := g.began.Add(gapPatience)
+	switch now := time.Now(); {
+	case told: // all that there is can be found now
+		g.told = true
+	case !again:
 		g.told, g.next = true, g.began.Add(gapWait)
+	case now.Before(end):
+		g.next = now.Add(min(backoff(g.asked), end.Sub(now)))
+	default:
+		g.told = true
 	}
 	return false, true
 }
 
-// told takes a hint, if there is one.
-func told(hint <-chan struct{}) bool {
+// hinted takes a hint, if there is one.
+func hinted(hint <-chan struct{}) bool {
 	select {
 	case <-hint:
 		return true
 	default:
 		return false
 	}
-}
-
-// reach takes what comes before a number out of what has not been read: of the lane's park queue behind the page, and of the shard's
-// queue, which may be long, and not be read on until this chat goes on. It reports whether there was any.
-func (o *ownership) reach(ctx context.Context, l *lane, before int64) (any bool, err error) {
-	o.mu.Lock()
-	from := []Cursor{{QueueIn, o.last[QueueIn], readAhead}}
-	o.mu.Unlock()
-	if l.drain {
-		from = append(from, Cursor{ParkQueue(l.id.queue, l.id.name), l.paged, readAhead})
-	}
-	var found []*item
-	for _, c := range from {
-		for more := true; more; {
-			entries, err := o.g.store.Read(ctx, o.part, c.Queue, c.After, c.N)
-			if err != nil {
-				return false, err
-			}
-			for _, e := range entries {
-				c.After = e.ID
-				it := &item{Entry: e, queue: c.Queue, found: true} // what ends processes does so from wherever it stands
-				if e.Lane == l.id.name && o.numbered(ctx, it) && it.in.Event.Seq < before {
-					found = append(found, it)
-				}
-			}
-			slices.SortFunc(found, func(a, b *item) int { return cmp.Compare(a.in.Event.Seq, b.in.Event.Seq) })
-			found, more = found[:min(len(found), gapReach)], len(entries) == c.N
-		}
-	}
-	return o.adopt(ctx, l, found), nil
-}
-
-// adopt gives a lane what was found further behind, unless it has come to it meanwhile.
-func (o *ownership) adopt(ctx context.Context, l *lane, found []*item) (any bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, it := range found {
-		switch q := it.queue; {
-		case any && o.pending[l.id.queue] >= 2*readAhead:
-			return true
-		case q != l.id.queue && slices.ContainsFunc(l.parked, func(p *item) bool { return p.ID == it.ID }):
-		case q != l.id.queue:
-			l.parked, any = append(l.parked, it), true
-		case o.last[q].Before(it.ID) && !o.passed(q, it.ID):
-			o.handed[q][it.ID] = false
-			o.enqueue(ctx, l.id, it)
-			any = true
-		}
-	}
-	return any
 }
 
 // missing keeps an adapter's panic to the question: it stands outside the walk of an entry.
@@ -136,16 +96,13 @@ func (o *ownership) missing(ctx context.Context, backlog Backlog, a *Account, ea
 
 // fetchMissing asks the platform for the events before one that came too early, and takes them in as if their webhook had
 // come: what was not lost is a duplicate. What is older than duplicates are known, or than the account, is the chat's past:
-// a lane that forgot its number asks from the beginning. It reports whether the
-// platform has told, and otherwise whether it may when it is asked again.
+// a lane that forgot its number asks from the beginning. It reports whether the platform has told, and otherwise whether it may when it
+// is asked again.
 func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) (told, again bool) {
 	inst, ok := o.g.instance(early.Adapter)
 	backlog, is := inst.Adapter.(Backlog)
 	if !ok || !is {
 		return false, false
-	}
-	if _, stopped := o.g.orders.Stopped(early.Adapter); stopped {
-		return false, true
 	}
 	a, err := o.g.identity.ByID(ctx, early.Account)
 	if err != nil {

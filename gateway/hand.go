@@ -49,7 +49,7 @@ func (o *ownership) takeNoMore() {
 	o.mu.Unlock()
 }
 
-// passed reports whether an entry that was read was handed over before. The caller holds o.mu, as of the other two.
+// passed reports whether an entry that was read was handed over before. The caller holds o.mu, as of what follows.
 func (o *ownership) passed(q Queue, id EntryID) bool {
 	_, ok := o.handed[q][id]
 	return ok

@@ -184,8 +184,10 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 			o.mu.Unlock()
 			continue
 		}
+		if o.byID[l.id] == l { // else it has parked
+			delete(o.byID, l.id)
+		}
 		l.active = false
-		delete(o.byID, l.id)
 		o.mu.Unlock()
 		return nil, false
 	}
@@ -193,7 +195,8 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 
 // pick takes an entry of a lane's out of what waits; o.mu is held.
 func (o *ownership) pick(l *lane, it *item) {
-	l.now = nil // what is parked is counted as such
+	l.now = nil                                            // what is parked is counted as such
+	it.found, l.inherited = it.found || l.inherited, false // whatever stands first: the last owner worked on what comes first
 	if at := slices.Index(l.parked, it); at >= 0 {
 		l.parked = slices.Delete(l.parked, at, at+1)
 		return
@@ -274,7 +277,6 @@ func (o *ownership) page(ctx context.Context, l *lane) bool {
 			return false
 		}
 		if len(items) > 0 {
-			items[0].found, l.inherited = l.inherited, false
 			l.parked, l.paged = items, last
 			return true
 		}

@@ -9,9 +9,8 @@ import (
 const seqField = "seq"
 
 // order returns which of an `in` lane's entries comes next: what stands first, or, where the platform numbers its events, what comes
-// before that by its number. Where a number is missing it waits, and looks for it (gap.go). It reports false when ctx ended meanwhile.
+// before that by its number. Where a number is missing it waits, and looks for it (gap.go). It reports false when the lane ended meanwhile.
 func (o *ownership) order(ctx context.Context, l *lane) (*item, bool) {
-	var g gap
 	for {
 		o.mu.Lock()
 		items := slices.Concat(l.parked, l.waiting)
@@ -32,8 +31,8 @@ func (o *ownership) order(ctx context.Context, l *lane) (*item, bool) {
 		if err != nil || first.in.Event.Seq <= last+1 {
 			return first, true
 		}
-		if over, ok := o.search(ctx, l, &g, first, last); over || !ok {
-			return first, ok
+		if over, working := o.search(ctx, l, first, last); over || !working {
+			return first, working
 		}
 	}
 }

@@ -150,6 +150,58 @@ func TestUnnumberedBesideGap(t *testing.T) {
 	})
 }
 
+// TestGapIsAskedForOnce: what the platform has told counts as long as the chat stands where it did, parked or not.
+func TestGapIsAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		r.stop()
+		m := &missing{platform: p}
+		r.adapter = m
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		for range 3 {
+			r.pause(time.Now().Add(20 * time.Second))
+			gatewaytest.Advance(time.Second)
+			r.tell([]gateway.ContactID{"juliet"}, 5)
+			gatewaytest.Advance(14 * time.Second)
+		}
+		if n := r.saw("line 5"); n != 0 {
+			t.Errorf("shown %d times while the user wants quiet", n)
+		}
+		gatewaytest.Advance(time.Minute)
+		if n := r.saw("line 5"); n != 1 {
+			t.Errorf("shown %d times, want once", n)
+		}
+		diff(t, "asked after", m.asked, []int64{0})
+	})
+}
+
+// TestGapLeavesRoomToOthers: a chat that waits for a platform which does not answer, with much behind, holds up nobody else.
+func TestGapLeavesRoomToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		people := r.peopleInShard(2)
+		r.stop()
+		r.adapter = &missing{platform: p, fails: 1000}
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		for n := 2; n <= 1200; n++ {
+			r.tell(people[:1], n)
+		}
+		r.tell(people[1:], 1)
+		gatewaytest.Advance(10 * time.Second)
+		r.toldInOrder(people[1:], 1)
+		if n := r.saw("line 2 of "); n != 0 {
+			t.Fatal("the chat has not waited")
+		}
+		r.tell(people[:1], 1)
+		gatewaytest.Advance(10 * time.Minute)
+		r.toldInOrder(people[:1], 1200)
+	})
+}
+
 // peopleInShard returns people whose chats live in one shard.
 func (r *rig) peopleInShard(n int) []gateway.ContactID {
 	var out []gateway.ContactID

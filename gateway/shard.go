@@ -37,7 +37,7 @@ type lane struct {
 	drain     bool          // its parked entries come first
 	parked    []*item       // of these, a page that its goroutine works on
 	paged     EntryID       // the last entry of the page
-	inherited bool          // it was parked when this replica became the owner, and was not worked on since
+	inherited bool          // it was there when this replica became the owner, and was not worked on since
 	more      chan struct{} // hints that waiting grew
 	crowded   bool          // it is to step back before its next entry (share.go)
 
@@ -60,7 +60,7 @@ type item struct {
 	out     *Outbound    // never encoded, for the first try
 	trace   TraceContext // of the payload, once it was opened
 	panics  int          // tries that panicked
-	found   bool         // at the head of its lane when this replica became the owner, and not tried since: see ownership.found
+	found   bool         // the first of its lane that was there when this replica became the owner, and not tried since: see ownership.found
 	suspect bool         // found, and it was there already once when a process died
 	starts  int          // how often that was counted, when it became a suspect
 	sent    time.Time    // when an op that came back was sent first
@@ -75,6 +75,9 @@ type ownership struct {
 	lose  context.CancelFunc
 	lanes sync.WaitGroup
 	seqs  *cache[string, int64] // last platform sequence number shown, per lane
+	gaps  *cache[string, *gap]  // what is looked for behind it
+
+	seeking chan struct{} // held by whoever reads for all quests
 
 	mu      sync.Mutex
 	byID    map[laneID]*lane
@@ -86,6 +89,7 @@ type ownership struct {
 	last    map[Queue]EntryID          // the furthest entry that was read
 	handed  map[Queue]map[EntryID]bool // entries that came without being read; true: before the read that is under way
 	inherit map[laneID]bool            // lanes that were parked then, and were not worked on since
+	quests  map[string]*quest          // lanes that look for what has not been read
 	late    map[pace]int               // lanes that wait for their turn after an outage, as they were last counted
 	rests   time.Time                  // until when no further parked lane is woken
 	freed   chan struct{}              // hints that there is room to read, or that a parked lane is due
@@ -94,7 +98,8 @@ type ownership struct {
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
-		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
+		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour), gaps: newCache[string, *gap](readAhead, time.Hour),
+		seeking: make(chan struct{}, 1), quests: map[string]*quest{},
 		byID: map[laneID]*lane{}, parked: map[laneID]parkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{},
 		blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{},
 		handed: map[Queue]map[EntryID]bool{QueueIn: {}, QueueOut: {}}, inherit: map[laneID]bool{}, freed: make(chan struct{}, 1),
@@ -228,6 +233,7 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 		o.last[q] = e.ID
 	}
 	if o.passed(q, e.ID) {
+		delete(o.handed[q], e.ID) // it is not read again
 		o.mu.Unlock()
 		return nil
 	}
@@ -241,9 +247,6 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 		return o.overflow(ctx, id)
 	}
 	defer o.mu.Unlock()
-	if l == nil {
-		it.found = !o.known[q]
-	}
 	o.enqueue(ctx, id, it)
 	return nil
 }
@@ -252,7 +255,7 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 func (o *ownership) enqueue(ctx context.Context, id laneID, it *item) {
 	l := o.byID[id]
 	if l == nil {
-		l = &lane{id: id, more: make(chan struct{}, 1)}
+		l = &lane{id: id, inherited: !o.known[id.queue], more: make(chan struct{}, 1)}
 		o.byID[id] = l
 	}
 	l.waiting = append(l.waiting, it)

@@ -123,6 +123,7 @@ func (o *ownership) full(q Queue, is bool) {
 	for id, l := range o.byID {
 		if id.queue == q && len(l.waiting) > 0 && o.crowds[crowd{q, l.waiting[0].Account}] > readShare {
 			l.crowded = true
+			tell(l.more)
 		}
 	}
 }

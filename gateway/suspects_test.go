@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,4 +182,46 @@ func TestSlowEntryStandsBeside(t *testing.T) {
 			t.Errorf("sent %q, want it once", got)
 		}
 	})
+}
+
+// What ends the process may come first by the platform's number and stand behind another, parked or not.
+func TestEventOutOfPlaceThatKills(t *testing.T) {
+	for _, parked := range []bool{false, true} {
+		t.Run(fmt.Sprint("parked ", parked), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newKilled(t, func(gateway.Op) bool { return false })
+				defer func() { k.stop() }()
+				k.stop()
+				k.platform.desc.Sequenced = true
+				var poison atomic.Bool
+				k.probe = func(at string) {
+					if at == "after-render" && poison.Load() {
+						k.process.dead.Store(true)
+					}
+				}
+				k.begin()
+				if parked {
+					k.pause(time.Now().Add(30 * time.Second))
+				}
+				k.mustEvent(line("juliet", 2))
+				if parked {
+					gatewaytest.Advance(10 * time.Second)
+				}
+				k.mustEvent(line("juliet", 1))
+				poison.Store(true)
+				deaths := 0
+				for range 100 {
+					deaths += k.lives(time.Second)
+					poison.Store(len(k.deadLetters()) == 0)
+				}
+				diff(t, "dead letters", k.deadLetters(), []string{"kills"})
+				if deaths < 4 || deaths > 6 {
+					t.Errorf("died %d times, want 4, and a few more for the times before anybody counted", deaths)
+				}
+				if k.saw("line 2") == 0 {
+					t.Error("what stands behind it did not get through")
+				}
+			})
+		})
+	}
 }
