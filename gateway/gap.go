@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -16,25 +17,44 @@ const gapAsk = time.Second
 // gapPatience is how long a chat waits for a platform that does not answer what is missing: it keeps the event all the same.
 const gapPatience = time.Minute
 
-// gap is the search for what follows the last event that a chat has shown. It is kept while the chat is parked, so that nobody is asked
-// twice, and no wait begins anew.
+// gap is the search for what follows the last event that a chat has shown.
 type gap struct {
-	after int64 // the number of that event
-	began time.Time
+	after int64     // the number of that event
 	next  time.Time // when it is looked for
+	end   time.Time // when it is given up on, whatever is heard
+	wait  time.Time // the same where nobody can be asked
 	asked int
-	told  bool // nobody knows more than is in the store
+	told  bool // the platform has said what it has, which is in the store
+	over  bool // nobody will say more
 }
 
-// gapAfter returns a chat's search behind a number.
-func (o *ownership) gapAfter(lane string, after int64) *gap {
-	g, ok := o.gaps.load(lane)
-	if !ok || g.after != after {
-		now := time.Now()
-		g = &gap{after: after, began: now, next: now.Add(gapAsk)}
-		o.gaps.store(lane, g)
+func newGap(after int64) *gap {
+	now := time.Now()
+	return &gap{after: after, next: now.Add(gapAsk), end: now.Add(gapPatience), wait: now.Add(gapWait)}
+}
+
+// heard notes how the platform answered, or that it has not, and whether it may when it is asked again. What it has is looked for in the
+// store once more in any case.
+func (g *gap) heard(told, again bool) {
+	g.asked++
+	switch now := time.Now(); {
+	case told:
+		g.told, g.over = true, true
+	case !again:
+		g.over, g.next = true, g.wait
+	case now.Before(g.end):
+		g.next = now.Add(min(backoff(g.asked), g.end.Sub(now)))
+	default:
+		g.over = true
 	}
-	return g
+}
+
+// kept is what a chat that parks remembers: what the platform has told. A chat that only makes room for others goes on with its search.
+func (g *gap) kept(why ParkReason) *gap {
+	if g != nil && (g.told || why == ParkShare) {
+		return g
+	}
+	return nil
 }
 
 // search waits for what is missing between the last event and first, or looks for it. It reports whether the search is over, so that the
@@ -44,43 +64,38 @@ func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64
 		o.park(ctx, l, []*item{}, *v)
 		return false, false
 	}
-	g := o.gapAfter(l.id.name, last)
-	if now := time.Now(); now.Before(g.next) {
-		return false, wait(ctx, l.more, g.next.Sub(now)) && !o.stepBack(ctx, l)
+	if o.stepBack(ctx, l) {
+		return false, false
 	}
-	switch found, err := o.reach(ctx, l, first.in.Event.Seq); {
+	if l.gap == nil || l.gap.after != last {
+		l.gap = newGap(last)
+	}
+	g := l.gap
+	if left := time.Until(g.next); left > 0 {
+		return false, wait(ctx, l.more, left)
+	}
+	switch more, err := o.reach(ctx, l, first.in.Event.Seq); {
 	case err != nil:
 		return false, o.later(ctx, err)
-	case found || hinted(l.more): // or it was read at this moment
+	case more || o.overtaken(ctx, l, first): // or it was read at this moment
 		return false, true
-	case g.told:
+	case g.over:
 		o.g.log.Warn("event missing, going on without it", "partition", o.part, "adapter", string(first.in.Adapter))
 		return true, true
 	}
-	g.asked++
-	told, again := o.fetchMissing(ctx, *first.in, last)
-	end := g.began.Add(gapPatience)
-	switch now := time.Now(); {
-	case told: // all that there is can be found now
-		g.told = true
-	case !again:
-		g.told, g.next = true, g.began.Add(gapWait)
-	case now.Before(end):
-		g.next = now.Add(min(backoff(g.asked), end.Sub(now)))
-	default:
-		g.told = true
-	}
+	g.heard(o.fetchMissing(ctx, *first.in, last))
 	return false, true
 }
 
-// hinted takes a hint, if there is one.
-func hinted(hint <-chan struct{}) bool {
-	select {
-	case <-hint:
-		return true
-	default:
-		return false
-	}
+// overtaken reports whether something waits in a lane that comes before an item.
+func (o *ownership) overtaken(ctx context.Context, l *lane, first *item) bool {
+	o.mu.Lock()
+	waiting := slices.Clone(l.waiting)
+	o.mu.Unlock()
+	return slices.ContainsFunc(waiting, func(it *item) bool {
+		n := o.seq(ctx, it)
+		return n != 0 && n < first.in.Event.Seq
+	})
 }
 
 // missing keeps an adapter's panic to the question: it stands outside the walk of an entry.

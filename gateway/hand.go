@@ -55,10 +55,12 @@ func (o *ownership) passed(q Queue, id EntryID) bool {
 	return ok
 }
 
-// beforeRead notes what is handed over before a queue is read: it will be in what is read, or is finished.
+// beforeRead notes what is handed over before a queue is read: it will be in what is read, or is finished, as what reading has passed is.
 func (o *ownership) beforeRead(q Queue) {
 	for id := range o.handed[q] {
-		o.handed[q][id] = true
+		if o.handed[q][id] = true; !o.last[q].Before(id) {
+			delete(o.handed[q], id)
+		}
 	}
 }
 

@@ -195,13 +195,14 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 
 // pick takes an entry of a lane's out of what waits; o.mu is held.
 func (o *ownership) pick(l *lane, it *item) {
-	l.now = nil                                            // what is parked is counted as such
-	it.found, l.inherited = it.found || l.inherited, false // whatever stands first: the last owner worked on what comes first
+	// The last owner worked on what comes first, wherever it stands.
+	it.found, l.inherited = it.found || l.inherited, false
+	l.now = nil // what is parked is counted as such
 	if at := slices.Index(l.parked, it); at >= 0 {
 		l.parked = slices.Delete(l.parked, at, at+1)
 		return
 	}
-	at := slices.Index(l.waiting, it)
+	at := slices.Index(l.waiting, it) // nobody but the lane takes any out
 	l.waiting, l.now = slices.Delete(l.waiting, at, at+1), it
 	o.pending[l.id.queue]--
 	o.parts(l, it.Entry)
@@ -245,7 +246,10 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 			if v.given != nil && v.given != o.g.orders.now.Load() {
 				until = time.Now() // the order that it waited for was given meanwhile
 			}
-			o.parked[l.id] = parkedLane{ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}, v.late}
+			o.parked[l.id] = parkedLane{ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}, v.late, l.gap.kept(v.why)}
+			if l.inherited {
+				o.inherit[l.id] = true
+			}
 			l.active = false
 			delete(o.byID, l.id)
 			tell(o.freed)

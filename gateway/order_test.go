@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -199,6 +200,57 @@ func TestGapLeavesRoomToOthers(t *testing.T) {
 		r.tell(people[:1], 1)
 		gatewaytest.Advance(10 * time.Minute)
 		r.toldInOrder(people[:1], 1200)
+	})
+}
+
+// slowReads is a store that takes its time to read on.
+type slowReads struct{ gateway.Store }
+
+func (s slowReads) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, after gateway.EntryID, n int) ([]gateway.Entry, error) {
+	<-time.After(300 * time.Millisecond)
+	return s.Store.Read(ctx, p, q, after, n)
+}
+
+// TestGapsWhileMoreComes: that there is more to read keeps nobody from asking for what is missing.
+func TestGapsWhileMoreComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		people := r.peopleInShard(21)
+		r.stop()
+		r.store = slowReads{r.store}
+		m := &missing{platform: p}
+		for _, who := range people[:20] {
+			m.kept = append(m.kept, line(who, 1), line(who, 2))
+		}
+		r.adapter = m
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		for n := 3; n <= 80; n++ {
+			r.tell(people[:20], n)
+		}
+		for n := range 100 {
+			r.tell(people[20:], n+1)
+			gatewaytest.Advance(200 * time.Millisecond)
+		}
+		gatewaytest.Advance(5 * time.Second)
+		r.toldInOrder(people[:20], 80)
+		r.toldInOrder(people[20:], 100)
+	})
+}
+
+// TestManyGaps: however many chats wait, each waits for its own event.
+func TestManyGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const chats = 1300
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		r.tell(r.peopleInShard(chats), 2)
+		gatewaytest.Advance(30 * time.Second)
+		if n := r.saw("line 2 of"); n != chats {
+			t.Errorf("got %d of %d after 30 s", n, chats)
+		}
 	})
 }
 

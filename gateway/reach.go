@@ -17,14 +17,14 @@ const reachMost = 32
 type quest struct {
 	before int64   // what has a number less than that
 	found  []*item // the first of it
-	any    bool    // it was more than the lane had
+	more   bool    // the lane has more now
 	err    error
 	done   bool
 }
 
 // reach takes what comes before a number out of what has not been read: of the lane's park queue behind its page, and of the shard's
 // queue. It reports whether there was any.
-func (o *ownership) reach(ctx context.Context, l *lane, before int64) (any bool, err error) {
+func (o *ownership) reach(ctx context.Context, l *lane, before int64) (more bool, err error) {
 	mine := &quest{before: before}
 	if l.drain {
 		if err := o.seek(ctx, ParkQueue(l.id.queue, l.id.name), l.paged, map[string]*quest{l.id.name: mine}); err != nil {
@@ -32,10 +32,10 @@ func (o *ownership) reach(ctx context.Context, l *lane, before int64) (any bool,
 		}
 		for _, it := range mine.found {
 			if !slices.ContainsFunc(l.parked, func(p *item) bool { return p.ID == it.ID }) {
-				l.parked, any = append(l.parked, it), true
+				l.parked, more = append(l.parked, it), true
 			}
 		}
-		if any {
+		if more {
 			return true, nil
 		}
 	}
@@ -51,7 +51,7 @@ func (o *ownership) reach(ctx context.Context, l *lane, before int64) (any bool,
 	if !mine.done { // nobody who was before has read for this chat as well
 		o.seekAll(ctx)
 	}
-	return mine.any, mine.err
+	return mine.more, mine.err
 }
 
 // seekAll reads the shard's queue for all chats that wait for that. The caller holds o.seeking.
@@ -66,7 +66,7 @@ func (o *ownership) seekAll(ctx context.Context) {
 	for lane, q := range quests {
 		q.done, q.err = true, err
 		if err == nil {
-			q.any = o.adopt(ctx, laneID{QueueIn, lane}, q.found)
+			q.more = o.adopt(ctx, laneID{QueueIn, lane}, q.found)
 		}
 	}
 }
@@ -98,19 +98,19 @@ func (o *ownership) seek(ctx context.Context, queue Queue, after EntryID, quests
 
 // adopt gives a lane what was found further behind, unless it was read meanwhile, and of all that one event while much is in memory. The
 // caller holds o.mu.
-func (o *ownership) adopt(ctx context.Context, id laneID, found []*item) (any bool) {
+func (o *ownership) adopt(ctx context.Context, id laneID, found []*item) (more bool) {
 	if o.byID[id] == nil {
 		return false // it ended with the lease
 	}
 	for _, it := range found {
 		switch {
-		case any && o.pending[id.queue] >= 2*readAhead:
+		case more && o.pending[id.queue] >= 2*readAhead:
 			return true
 		case o.last[id.queue].Before(it.ID) && !o.passed(id.queue, it.ID):
 			o.handed[id.queue][it.ID] = false
 			o.enqueue(ctx, id, it)
-			any = true
+			more = true
 		}
 	}
-	return any
+	return more
 }

@@ -40,6 +40,7 @@ type lane struct {
 	inherited bool          // it was there when this replica became the owner, and was not worked on since
 	more      chan struct{} // hints that waiting grew
 	crowded   bool          // it is to step back before its next entry (share.go)
+	gap       *gap          // its search for an event that is missing, the last one
 
 	now *item // what it works on, for the survey
 }
@@ -50,6 +51,7 @@ type parkedLane struct {
 	// late is whose turn it waits for after an outage. Of one that another owner parked it is known once it has asked, in a place of its
 	// own.
 	late AdapterID
+	gap  *gap // what of its search for a missing event is not to be made again
 }
 
 // item is an entry with what the lane has learnt of it.
@@ -75,7 +77,6 @@ type ownership struct {
 	lose  context.CancelFunc
 	lanes sync.WaitGroup
 	seqs  *cache[string, int64] // last platform sequence number shown, per lane
-	gaps  *cache[string, *gap]  // what is looked for behind it
 
 	seeking chan struct{} // held by whoever reads for all quests
 
@@ -98,7 +99,7 @@ type ownership struct {
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
-		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour), gaps: newCache[string, *gap](readAhead, time.Hour),
+		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
 		seeking: make(chan struct{}, 1), quests: map[string]*quest{},
 		byID: map[laneID]*lane{}, parked: map[laneID]parkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{},
 		blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{},
@@ -290,7 +291,7 @@ func (o *ownership) wakeDue(ctx context.Context) (next time.Time) {
 			o.rests = now.Add(wakePause)
 		case !p.Until.After(now):
 			woken[p.Reason]++
-			l := &lane{id: id, drain: true, inherited: o.inherit[id], more: make(chan struct{}, 1)}
+			l := &lane{id: id, drain: true, inherited: o.inherit[id], gap: p.gap, more: make(chan struct{}, 1)}
 			delete(o.inherit, id)
 			o.byID[id] = l
 			o.start(ctx, l)

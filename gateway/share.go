@@ -128,7 +128,8 @@ func (o *ownership) full(q Queue, is bool) {
 	}
 }
 
-// stepBack parks a lane that was told to make room, for as short as can be. It reports whether it did.
+// stepBack parks a lane that was told to make room, for as short as can be: before its next entry, or while it looks for one (gap.go). It
+// reports whether it did.
 func (o *ownership) stepBack(ctx context.Context, l *lane) bool {
 	o.mu.Lock()
 	crowded := l.crowded && len(l.waiting) > 0

@@ -225,3 +225,52 @@ func TestEventOutOfPlaceThatKills(t *testing.T) {
 		})
 	}
 }
+
+// showing is a renderer that tells what it is about to show.
+type showing struct {
+	gatewaytest.Renderer
+	what func(line string)
+}
+
+func (s showing) Render(r gateway.Rendering) ([][]byte, error) {
+	lines, err := s.Renderer.Render(r)
+	for _, l := range lines {
+		s.what(string(l))
+	}
+	return lines, err
+}
+
+// What ends the process is found out also where its chat had to make room for others before it could be tried.
+func TestKillerThatStepsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKilled(t, func(gateway.Op) bool { return false })
+		defer func() { k.stop() }()
+		people := k.peopleInShard(10)
+		k.stop()
+		k.platform.desc.Sequenced = true
+		k.adapter = &missing{platform: k.platform, fails: 1 << 20}
+		k.renderer = showing{what: func(line string) {
+			if strings.Contains(line, fmt.Sprintf("line 2 of %s\"", people[0])) {
+				k.process.dead.Store(true)
+			}
+		}}
+		k.begin()
+		deaths, n := 0, 2
+		for range 100 { // there is always more to make room for
+			for range 10 {
+				k.tell(people, n)
+				n++
+			}
+			deaths += k.lives(5 * time.Second)
+		}
+		diff(t, "dead letters", k.deadLetters(), []string{"kills"})
+		if deaths < 4 || deaths > 6 {
+			t.Errorf("died %d times, want 4, and a few more for the times before anybody counted", deaths)
+		}
+		for _, who := range people[1:] {
+			if k.saw(fmt.Sprintf("line 2 of %s\"", who)) == 0 {
+				t.Errorf("what %s wrote did not get through", who)
+			}
+		}
+	})
+}
