@@ -242,7 +242,7 @@ func TestGapsWhileMoreComes(t *testing.T) {
 // TestManyGaps: however many chats wait, each waits for its own event.
 func TestManyGaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const chats = 1300
+		const chats = 2000
 		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
 		r := newRig(t, p, gateway.Config{})
 		defer func() { r.stop() }()
