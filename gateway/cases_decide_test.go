@@ -188,8 +188,9 @@ func TestCaseAppealedMeanwhile(t *testing.T) {
 	if _, _, err := c.decideAt(c.desk, k.ID, block); err != nil {
 		t.Fatal(err)
 	}
+	appeal := func() { c.say(c.romeo, "appeal I want to hear of him.") }
 	_, err := c.desk.Decide(t.Context(), k.ID, block, func(context.Context, gateway.AdapterID, ...gateway.Rendering) error {
-		c.say(c.romeo, "appeal I want to hear of him.")
+		appeal()
 		return nil
 	})
 	if err != nil {

@@ -22,7 +22,7 @@ type gap struct {
 	after int64     // the number of that event
 	next  time.Time // when it is looked for
 	end   time.Time // when it is given up on, whatever is heard
-	wait  time.Time // the same where nobody can be asked
+	alone time.Time // the same where nobody can be asked
 	asked int
 	told  bool // the platform has said what it has, which is in the store
 	over  bool // nobody will say more
@@ -30,18 +30,18 @@ type gap struct {
 
 func newGap(after int64) *gap {
 	now := time.Now()
-	return &gap{after: after, next: now.Add(gapAsk), end: now.Add(gapPatience), wait: now.Add(gapWait)}
+	return &gap{after: after, next: now.Add(gapAsk), end: now.Add(gapPatience), alone: now.Add(gapWait)}
 }
 
-// heard notes how the platform answered, or that it has not, and whether it may when it is asked again. What it has is looked for in the
-// store once more in any case.
+// heard notes an answer of the platform: that it has told what it has, or else whether to ask again. Either way the store is looked
+// through once more.
 func (g *gap) heard(told, again bool) {
 	g.asked++
 	switch now := time.Now(); {
 	case told:
 		g.told, g.over = true, true
 	case !again:
-		g.over, g.next = true, g.wait
+		g.over, g.next = true, g.alone
 	case now.Before(g.end):
 		g.next = now.Add(min(backoff(g.asked), g.end.Sub(now)))
 	default:
@@ -64,11 +64,11 @@ func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64
 		o.park(ctx, l, []*item{}, *v)
 		return false, false
 	}
-	if o.stepBack(ctx, l) {
-		return false, false
-	}
 	if l.gap == nil || l.gap.after != last {
 		l.gap = newGap(last)
+	}
+	if o.stepBack(ctx, l) {
+		return false, false
 	}
 	g := l.gap
 	if left := time.Until(g.next); left > 0 {

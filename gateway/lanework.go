@@ -246,7 +246,10 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 			if v.given != nil && v.given != o.g.orders.now.Load() {
 				until = time.Now() // the order that it waited for was given meanwhile
 			}
-			o.parked[l.id] = parkedLane{ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why}, v.late, l.gap.kept(v.why)}
+			o.parked[l.id] = parkedLane{
+				ParkedLane: ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why},
+				late:       v.late, gap: l.gap.kept(v.why),
+			}
 			if l.inherited {
 				o.inherit[l.id] = true
 			}

@@ -203,7 +203,7 @@ func TestGapLeavesRoomToOthers(t *testing.T) {
 	})
 }
 
-// slowReads is a store that takes its time to read on.
+// slowReads is a store that takes its time for reads of one queue.
 type slowReads struct{ gateway.Store }
 
 func (s slowReads) Read(ctx context.Context, p gateway.Partition, q gateway.Queue, after gateway.EntryID, n int) ([]gateway.Entry, error) {

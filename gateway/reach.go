@@ -39,6 +39,7 @@ func (o *ownership) reach(ctx context.Context, l *lane, before int64) (more bool
 			return true, nil
 		}
 	}
+	mine.found = nil
 	o.mu.Lock()
 	o.quests[l.id.name] = mine
 	o.mu.Unlock()

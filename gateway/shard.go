@@ -39,8 +39,8 @@ type lane struct {
 	paged     EntryID       // the last entry of the page
 	inherited bool          // it was there when this replica became the owner, and was not worked on since
 	more      chan struct{} // hints that waiting grew
-	crowded   bool          // it is to step back before its next entry (share.go)
-	gap       *gap          // its search for an event that is missing, the last one
+	crowded   bool          // it is to step back (share.go)
+	gap       *gap          // its latest search for a missing event
 
 	now *item // what it works on, for the survey
 }
@@ -230,10 +230,8 @@ func (o *ownership) working(q Queue) bool {
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	id, it := laneID{q, e.Lane}, o.queued(ctx, q, e)
 	o.mu.Lock()
-	if o.last[q].Before(e.ID) {
-		o.last[q] = e.ID
-	}
 	if o.passed(q, e.ID) {
+		o.came(q, e.ID)
 		delete(o.handed[q], e.ID) // it is not read again
 		o.mu.Unlock()
 		return nil
@@ -242,14 +240,28 @@ func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
 	p, isParked := o.parked[id]
 	if isParked && l == nil {
 		o.mu.Unlock()
-		if err := o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, time.Until(p.Until), p.Reason); err != nil || p.Reason != ParkPause {
+		if err := o.g.store.Park(ctx, o.lease, q, e.Lane, []EntryID{e.ID}, time.Until(p.Until), p.Reason); err != nil {
 			return err
+		}
+		o.mu.Lock()
+		o.came(q, e.ID)
+		o.mu.Unlock()
+		if p.Reason != ParkPause {
+			return nil
 		}
 		return o.overflow(ctx, id)
 	}
 	defer o.mu.Unlock()
+	o.came(q, e.ID)
 	o.enqueue(ctx, id, it)
 	return nil
+}
+
+// came notes how far a queue was read, once the entry is where it belongs; o.mu is held.
+func (o *ownership) came(q Queue, id EntryID) {
+	if o.last[q].Before(id) {
+		o.last[q] = id
+	}
 }
 
 // enqueue puts an entry behind what its lane has to do; o.mu is held.

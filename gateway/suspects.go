@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -51,6 +52,9 @@ func (o *ownership) counted(ctx context.Context, q Queue, it *item) *verdict {
 	before, err := o.g.store.Start(ctx, o.lease, q, it.ID, most)
 	switch {
 	case err != nil:
+		if !errors.Is(err, ErrFenced) {
+			o.survived(ctx, q, it) // it may be counted all the same
+		}
 		return new(o.storeFailed(ctx, err))
 	case before < most:
 		it.found = false
