@@ -93,8 +93,8 @@ func (o *ownership) overtaken(ctx context.Context, l *lane, first *item) bool {
 	waiting := slices.Clone(l.waiting)
 	o.mu.Unlock()
 	return slices.ContainsFunc(waiting, func(it *item) bool {
-		n := o.seq(ctx, it)
-		return n != 0 && n < first.in.Event.Seq
+		n, err := o.seq(ctx, it)
+		return err == nil && n != 0 && n < first.in.Event.Seq
 	})
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 )
@@ -19,16 +20,26 @@ func (o *ownership) order(ctx context.Context, l *lane) (*item, bool) {
 			return nil, true
 		}
 		first := items[0]
-		if !o.numbered(ctx, first) {
+		numbered, err := o.numbered(ctx, first)
+		if err == nil && !numbered {
 			return first, true
 		}
+		var last int64
+		if err == nil {
+			last, err = o.lastSeq(ctx, l.id.name)
+		}
+		if err != nil {
+			if !o.later(ctx, err) {
+				return nil, false
+			}
+			continue
+		}
 		for _, it := range items[1:] {
-			if seq := o.seq(ctx, it); seq != 0 && seq < first.in.Event.Seq {
+			if seq, err := o.seq(ctx, it); err == nil && seq != 0 && seq < first.in.Event.Seq {
 				first = it
 			}
 		}
-		last, err := o.lastSeq(ctx, l.id.name)
-		if err != nil || first.in.Event.Seq <= last+1 {
+		if first.in.Event.Seq <= last+1 {
 			return first, true
 		}
 		if over, working := o.search(ctx, l, first, last); over || !working {
@@ -38,24 +49,28 @@ func (o *ownership) order(ctx context.Context, l *lane) (*item, bool) {
 }
 
 // numbered reports whether an item carries a number of a platform that numbers without gaps.
-func (o *ownership) numbered(ctx context.Context, it *item) bool {
-	if o.seq(ctx, it) == 0 {
-		return false
+func (o *ownership) numbered(ctx context.Context, it *item) (bool, error) {
+	n, err := o.seq(ctx, it)
+	if n == 0 || err != nil {
+		return false, err
 	}
 	inst, ok := o.g.instance(it.in.Adapter)
-	return ok && inst.Adapter.Descriptor().Sequenced
+	return ok && inst.Adapter.Descriptor().Sequenced, nil
 }
 
-// seq returns an item's number, 0 for none.
-func (o *ownership) seq(ctx context.Context, it *item) int64 {
+// seq returns an item's number, 0 for none, and for what nobody can read: the walk says what is wrong with that.
+func (o *ownership) seq(ctx context.Context, it *item) (int64, error) {
 	if it.in == nil {
 		in, err := openEntry[Inbound](ctx, o.g.identity, it.Entry)
-		if err != nil {
-			return 0 // the walk says what is wrong with it
+		switch {
+		case errors.Is(err, ErrNoAccount) || errors.Is(err, errUnreadable):
+			return 0, nil
+		case err != nil:
+			return 0, err
 		}
 		it.in = &in
 	}
-	return it.in.Event.Seq
+	return it.in.Event.Seq, nil
 }
 
 // lastSeq returns the number of the last event that the lane finished, 0 for none.

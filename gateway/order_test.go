@@ -2,9 +2,12 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,6 +254,41 @@ func TestManyGaps(t *testing.T) {
 		if n := r.saw("line 2 of"); n != chats {
 			t.Errorf("got %d of %d after 30 s", n, chats)
 		}
+	})
+}
+
+// loading is a store that does not tell at once where a chat stands.
+type loading struct {
+	gateway.Store
+	fails atomic.Int32
+}
+
+func (s *loading) Lookup(ctx context.Context, p gateway.Partition, lane string, fields []string) (map[string][]byte, error) {
+	if slices.Contains(fields, "seq") && s.fails.Add(-1) >= 0 {
+		return nil, errors.New("loading the dataset")
+	}
+	return s.Store.Lookup(ctx, p, lane, fields)
+}
+
+// TestNumberNotKnownAtOnce: a new owner who cannot read where a chat stands shows nothing of it before it can.
+func TestNumberNotKnownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), desc: gateway.Descriptor{Sequenced: true}}
+		r := newRig(t, p, gateway.Config{})
+		people := []gateway.ContactID{"juliet"}
+		r.tell(people, 1)
+		gatewaytest.Advance(time.Second)
+		r.stop()
+		s := &loading{Store: r.store}
+		s.fails.Store(2)
+		r.store = s
+		r.start(gateway.Config{})
+		defer func() { r.stop() }()
+		r.tell(people, 3)
+		gatewaytest.Advance(500 * time.Millisecond)
+		r.tell(people, 2)
+		gatewaytest.Advance(time.Minute)
+		r.toldInOrder(people, 3)
 	})
 }
 

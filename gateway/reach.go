@@ -82,8 +82,15 @@ func (o *ownership) seek(ctx context.Context, queue Queue, after EntryID, quests
 		}
 		for _, e := range entries {
 			after = e.ID
-			it := &item{Entry: e, queue: queue}
-			if q := quests[e.Lane]; q != nil && o.numbered(ctx, it) && it.in.Event.Seq < q.before {
+			q, it := quests[e.Lane], &item{Entry: e, queue: queue}
+			if q == nil {
+				continue
+			}
+			numbered, err := o.numbered(ctx, it)
+			if err != nil {
+				return err
+			}
+			if numbered && it.in.Event.Seq < q.before {
 				q.found = append(q.found, it)
 			}
 		}
