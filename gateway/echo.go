@@ -8,6 +8,9 @@ import (
 // echoPatience is how long a send of uncertain effect waits for the platform to tell of it, before it is made again.
 const echoPatience = 20 * time.Second
 
+// echoMost is how long it waits while the chat has something to work on that came in, which may be what tells of it.
+const echoMost = 5 * time.Minute
+
 // byEcho is the kind of field in an id map that holds what a platform told of one of our ops: its reference, with the suffix of a
 // piece, to the platform's ids.
 const byEcho = "e"
@@ -27,10 +30,23 @@ func (w *outWalk) echoedSend(ctx context.Context, op Op) (Sent, bool, *verdict) 
 		return Sent{IDs: m.IDs, At: at[id].instant()}, true, nil
 	}
 	began := w.o.g.echoes.keep(id, time.Now())
-	if left := time.Until(began.Add(echoPatience)); left > 0 {
-		return Sent{}, false, &verdict{end: again, after: min(left, time.Second), why: ParkRetry}
+	most := echoPatience
+	if w.o.busy(laneID{QueueIn, w.entry.Lane}) {
+		most = echoMost
+	}
+	if left := time.Until(began.Add(most)); left > 0 {
+		pause := min(max(time.Second, time.Since(began)/8), waitInLane)
+		return Sent{}, false, &verdict{end: again, after: min(left, pause), why: ParkRetry, mine: w.turn}
 	}
 	return Sent{}, false, nil
+}
+
+// busy reports whether a lane has something to do, or stands still.
+func (o *ownership) busy(id laneID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, parked := o.parked[id]
+	return parked || o.byID[id] != nil
 }
 
 // noteEcho keeps what a status tells of one of our ops, for a send that never got its answer.

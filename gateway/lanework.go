@@ -18,6 +18,7 @@ type verdict struct {
 	mine  time.Time     // for again, when the op's turn is
 	given *given        // for again, the orders by which the adapter is stopped
 	late  AdapterID     // for again, whose turn it waits for after an outage
+	store bool          // for again, since the store has failed
 }
 
 type ending uint8
@@ -148,10 +149,10 @@ func (o *ownership) panicked(ctx context.Context, q Queue, it *item, r any) verd
 
 // bury makes an entry a dead letter.
 func (o *ownership) bury(ctx context.Context, q Queue, it *item, why DeadReason) verdict {
-	o.g.metrics.deadLetter(direction(q))
 	if err := o.g.store.Dead(ctx, o.lease, q, it.ID, why); err != nil {
 		return o.storeFailed(ctx, err)
 	}
+	o.g.metrics.deadLetter(direction(q))
 	o.g.log.Warn("dead letter", "partition", o.part, "entry", it.ID, "class", why.Class.String(), "code", why.Code)
 	return verdict{}
 }
@@ -167,7 +168,7 @@ func (o *ownership) storeFailed(ctx context.Context, err error) verdict {
 	if !errors.Is(err, ErrFull) { // a full outbox waits for the XMPP server, whose absence is told elsewhere
 		o.g.log.Warn("store not reached", "partition", o.part, "err", err)
 	}
-	return verdict{end: again, after: backoff(1), why: ParkRetry}
+	return verdict{end: again, after: backoff(1), why: ParkRetry, store: true}
 }
 
 // next takes a lane's next entry. Without one it ends the lane's goroutine.

@@ -27,7 +27,9 @@ type outWalk struct {
 	due     time.Time // when it may go on although it is late
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
 	carried carried
-	called  func(CallEnd) // tells the breaker of the first call; nil without leave, and once told
+	called  func(CallEnd)                      // tells the breaker of the first call; nil without leave, and once told
+	sent    map[OpID]Sent                      // what this process knows to be with the platform
+	end     func(ctx context.Context) *verdict // what is left to do, once the op has its end (resume.go)
 }
 
 // outStages are the stages of an op, in order.
@@ -50,13 +52,7 @@ var outStages = []stage[outWalk]{
 
 // walkOut carries one op.
 func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
-	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn, due: it.due}
-	var err error
-	if it.out != nil { // stages write into it: a second try has one of its own
-		w.out, it.out = *it.out, nil
-	} else {
-		w.out, err = openEntry[Outbound](ctx, o.g.identity, it.Entry)
-	}
+	w, err := o.walkOf(ctx, q, it)
 	switch {
 	case errors.Is(err, ErrNoAccount):
 		return w.finish(ctx) // the account was erased, and what it had to say with it
@@ -74,10 +70,14 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 		w.learn()
 	}
 	it.turn, it.due = v.mine, w.due
+	w.leave(it, v)
 	return v
 }
 
 func (w *outWalk) walk(ctx context.Context) verdict {
+	if w.end != nil {
+		return w.resume(ctx)
+	}
 	for _, st := range outStages {
 		if v := st.walk(ctx, w.o.g, w, w.out.Adapter, w.out.Trace); v != nil {
 			return *v
@@ -209,6 +209,7 @@ func (g *Gateway) countDegraded(a AdapterID, fs []Feature) {
 
 // finish ends the walk: the entry goes, the ids stay.
 func (w *outWalk) finish(ctx context.Context) verdict {
+	w.end = func(ctx context.Context) *verdict { return new(w.finish(ctx)) }
 	w.o.g.probe("before-finish")
 	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, []Entry{w.entry}, w.maps); err != nil {
 		return w.o.storeFailed(ctx, err)

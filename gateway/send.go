@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 )
@@ -22,6 +21,7 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 		return v
 	}
 	var ids []MessageID
+	var last Sent
 	for n := 0; n < len(w.planned.Ops); n++ {
 		sent, v := w.sendPiece(ctx, w.planned.Ops[n], n, ids, caps)
 		if v != nil {
@@ -35,18 +35,23 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 			n--
 			continue
 		}
-		ids = append(ids, sent.IDs...)
-		if v := w.settle(ctx, sent, n == len(w.planned.Ops)-1); v != nil {
+		if v := w.keepChat(ctx, sent.Chat); v != nil {
 			return v
 		}
-		if n < len(w.planned.Ops)-1 {
-			continue
-		}
-		if v := w.awaits(ctx, sent); v != nil {
-			return v
-		}
+		ids, last = append(ids, sent.IDs...), sent
 	}
 	w.remember(ids)
+	return w.ends(ctx, func(ctx context.Context) *verdict { return w.tellSent(ctx, last, ids) })
+}
+
+// tellSent tells and notes what follows from an op that is with the platform, all of it.
+func (w *outWalk) tellSent(ctx context.Context, last Sent, ids []MessageID) *verdict {
+	if v := w.settle(ctx, last); v != nil {
+		return v
+	}
+	if v := w.awaits(ctx, last); v != nil {
+		return v
+	}
 	if v := w.foretold(ctx, ids); v != nil {
 		return v
 	}
@@ -144,122 +149,10 @@ func (w *outWalk) rememberOrigin(ids []MessageID) {
 	}
 }
 
-// sendPiece sends one op of a plan, after those that became before. A step that an earlier try finished is read from the id map instead.
-func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageID, caps Caps) (Sent, *verdict) {
-	try, step := w.try, string(op.ID)
-	if len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
-		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
-		if err != nil {
-			return Sent{}, new(w.o.storeFailed(ctx, err))
-		}
-		if m, ok := got[step]; ok {
-			return Sent{IDs: m.IDs}, nil
-		}
-	}
-	if try.Unfinished && !caps.Idempotent {
-		ask := w.echoedSend
-		if !caps.Echo {
-			ask = func(ctx context.Context, op Op) (Sent, bool, *verdict) { return w.reconcile(ctx, op, before) }
-		}
-		if sent, found, v := ask(ctx, op); found || v != nil {
-			return sent, v
-		}
-	}
-	if v := w.pieceTurn(ctx, n); v != nil {
-		return Sent{}, v
-	}
-	start := time.Now()
-	sent, err := w.call(ctx, op)
-	if w.cut(ctx, op) {
-		return Sent{}, &verdict{end: stop}
-	}
-	w.answered(endOf(err))
-	w.o.g.probe("after-send")
-	w.record(ctx, op, err, try, time.Since(start))
-	if err != nil {
-		if w.lack = w.lacking(op, err); w.lack != "" {
-			return Sent{}, nil
-		}
-		return Sent{}, w.react(ctx, err, try)
-	}
-	w.o.g.pulse.sent(w.account)
-	if sent.At.IsZero() {
-		sent.At = start // a platform that tells of it by a time may do so before its answer is here
-	}
-	if n < len(w.planned.Ops)-1 {
-		kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{IDs: sent.IDs})}
-		if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, kept); err != nil {
-			return Sent{}, new(w.o.storeFailed(ctx, err))
-		}
-	}
-	return sent, nil
-}
-
-// reconcile asks the platform whether an op whose answer was lost took effect. What is known as another message already is not this one,
-// though it says the same.
-func (w *outWalk) reconcile(ctx context.Context, op Op, before []MessageID) (Sent, bool, *verdict) {
-	r, ok := w.inst.Adapter.(Reconciler)
-	if !ok {
-		return Sent{}, false, nil
-	}
-	call, cancel := context.WithTimeout(ctx, w.o.g.cfg.SendTimeout)
-	defer cancel()
-	maybe, err := r.Reconcile(call, w.account.Credentials(), op)
-	w.answered(endOf(err))
-	if err != nil {
-		return Sent{}, false, &verdict{end: again, after: backoff(w.try.Number), why: ParkRetry}
-	}
-	var all []MessageID
-	for _, sent := range maybe {
-		all = append(all, sent.IDs...)
-	}
-	if len(all) == 0 {
-		return Sent{}, false, nil
-	}
-	known, err := w.o.lookup(ctx, w.account, w.entry.Lane, byNative, nativeIDs(all)...)
-	if err != nil {
-		return Sent{}, false, new(w.o.storeFailed(ctx, err))
-	}
-	for _, sent := range maybe {
-		if !slices.ContainsFunc(sent.IDs, func(id MessageID) bool {
-			_, other := known[string(id)]
-			return other || slices.Contains(before, id)
-		}) {
-			return sent, true, nil
-		}
-	}
-	return Sent{}, false, nil
-}
-
-// record counts and logs the one line of a message's fate.
-func (w *outWalk) record(ctx context.Context, op Op, err error, try Attempt, took time.Duration) {
-	class, code := "ok", ""
-	if err != nil {
-		class = ClassOf(err).String()
-		if se, ok := errors.AsType[*SendError](err); ok {
-			code = se.Code
-		}
-	}
-	w.o.g.metrics.sent.WithLabelValues(string(w.inst.ID), class).Inc()
-	w.o.g.metrics.sendTime.WithLabelValues(string(w.inst.ID)).Observe(took.Seconds())
-	w.o.g.ledger.call(w.inst.ID, OpKind(op.Body), err, took)
-	level := slog.LevelDebug
-	if err != nil {
-		level = slog.LevelWarn
-	}
-	w.o.g.log.Log(ctx, level, "send", "adapter", string(w.inst.ID), "chat", w.entry.Lane, "op", OpKind(op.Body),
-		"class", class, "code", code, "attempt", try.Number, "duration", took)
-}
-
-// settle keeps the chat's id and, after the last piece, tells the user what the platform's answer already proves.
-func (w *outWalk) settle(ctx context.Context, sent Sent, last bool) *verdict {
-	if sent.Chat != "" && sent.Chat != w.contact.Chat {
-		if v := w.keepChat(ctx, sent.Chat); v != nil {
-			return v
-		}
-	}
+// settle tells the user what the platform's answer to the last piece already proves.
+func (w *outWalk) settle(ctx context.Context, sent Sent) *verdict {
 	final := sent.Final || !w.caps().Has(FeatureDelivered) // of a send without an answer, too, the platform says no more
-	if !last || !final || !w.out.Receipt || w.out.Stanza == "" {
+	if !final || !w.out.Receipt || w.out.Stanza == "" {
 		return nil
 	}
 	return w.tell(ctx, "receipt", ShowReceipt{ID: w.account.Keys.DerivedID("receipt", string(w.out.Stanza)), Of: w.out.Stanza}, "")
@@ -267,6 +160,9 @@ func (w *outWalk) settle(ctx context.Context, sent Sent, last bool) *verdict {
 
 // keepChat writes the chat's id into the contact as it is by now: the user may have changed it during the call.
 func (w *outWalk) keepChat(ctx context.Context, chat ChatID) *verdict {
+	if chat == "" || chat == w.contact.Chat {
+		return nil
+	}
 	now, err := w.o.g.identity.Revise(ctx, w.account, w.out.Alias, func(c *Contact) { c.Chat = chat })
 	if errors.Is(err, ErrNoContact) {
 		return nil
@@ -334,18 +230,24 @@ func (w *outWalk) dead(ctx context.Context, se *SendError, c Condition, key Text
 	if w.canary() != nil {
 		return w.fail(ctx, c, key, args...) // worth nothing later
 	}
-	if v := w.tellError(ctx, c, key, args...); v != nil {
-		return v
-	}
-	return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: se.Class, Code: se.Code}))
+	return w.ends(ctx, func(ctx context.Context) *verdict {
+		if v := w.tellError(ctx, c, key, args...); v != nil {
+			return v
+		}
+		return w.ends(ctx, func(ctx context.Context) *verdict {
+			return new(w.o.bury(ctx, w.q, &item{Entry: w.entry}, DeadReason{Class: se.Class, Code: se.Code}))
+		})
+	})
 }
 
 // fail tells the sender and ends the walk: nothing for the operator to replay.
 func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if v := w.tellError(ctx, c, key, args...); v != nil {
-		return v
-	}
-	return new(w.finish(ctx))
+	return w.ends(ctx, func(ctx context.Context) *verdict {
+		if v := w.tellError(ctx, c, key, args...); v != nil {
+			return v
+		}
+		return new(w.finish(ctx))
+	})
 }
 
 // tellError sends the error that the sender sees. Nobody waits for an error to a marker.

@@ -57,17 +57,19 @@ type parkedLane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	queue   Queue        // where it stands: its lane's, or its park queue
-	in      *Inbound     // decoded early where the platform numbers its events, or never encoded (hand.go)
-	out     *Outbound    // never encoded, for the first try
-	trace   TraceContext // of the payload, once it was opened
-	panics  int          // tries that panicked
-	found   bool         // the first of its lane that was there when this replica became the owner, and not tried since: see ownership.found
-	suspect bool         // found, and it was there already once when a process died
-	starts  int          // how often that was counted, when it became a suspect
-	sent    time.Time    // when an op that came back was sent first
-	due     time.Time    // when it may go on although it is late, once that is known
-	turn    time.Time    // when the op may go under the adapter's limits, once that is known
+	queue   Queue         // where it stands: its lane's, or its park queue
+	in      *Inbound      // decoded early where the platform numbers its events, or never encoded (hand.go)
+	out     *Outbound     // never encoded, for the first try
+	trace   TraceContext  // of the payload, once it was opened
+	panics  int           // tries that panicked
+	found   bool          // the first of its lane that was there when this replica became the owner, and not tried since: see ownership.found
+	suspect bool          // found, and it was there already once when a process died
+	starts  int           // how often that was counted, when it became a suspect
+	sent    time.Time     // when an op that came back was sent first
+	due     time.Time     // when it may go on although it is late, once that is known
+	turn    time.Time     // when the op may go under the adapter's limits, once that is known
+	sentOps map[OpID]Sent // of the op, what is with the platform
+	ended   *outWalk      // that came to the op's end, of which the store has not heard
 }
 
 // ownership is a shard for as long as this replica holds its lease.
