@@ -130,14 +130,17 @@ var keyless = []struct {
 // it once, and the sender hears once of it.
 func TestStoreFailsAroundSend(t *testing.T) {
 	for _, k := range keyless {
-		for _, refused := range []bool{false, true} {
+		for pieces, refused := range []bool{true, false, false} { // in one piece, and in one and two
 			for _, effect := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s refused=%v effect=%v", k.name, refused, effect), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s pieces=%d refused=%v effect=%v", k.name, max(pieces, 1), refused, effect), func(t *testing.T) {
 					failed := map[string]bool{}
 					for nth, more := 1, true; more; nth++ {
 						synctest.Test(t, func(t *testing.T) {
 							caps := textCaps()
 							caps.Idempotent, caps.Echo = false, k.echo
+							if pieces > 1 {
+								caps.TextMax, caps.TextUnit = 6, gateway.CodePoints
+							}
 							p, calls := &platform{caps: caps, final: true}, 0
 							p.send = func(gateway.Op) (gateway.Sent, error) {
 								if calls++; refused && calls == 1 { // the second time it would not be
@@ -149,14 +152,14 @@ func TestStoreFailsAroundSend(t *testing.T) {
 							defer func() { r.stop() }()
 							u.effect = effect
 							u.arm(nth)
-							r.askReceipt(juliet, "s1", "one two")
+							r.askReceipt(juliet, "s1", "first;second")
 							gatewaytest.Advance(5 * time.Minute)
 							if more = len(u.verbs) >= nth; !more {
 								return
 							}
 							verb := u.verbs[nth-1]
 							failed[verb] = true
-							if calls != 1 {
+							if calls != max(pieces, 1) {
 								t.Errorf("call %d, %s, fails: sent %d times", nth, verb, calls)
 							}
 							lane := gateway.LaneKey{Adapter: wall, Local: juliet}
