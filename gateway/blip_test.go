@@ -249,3 +249,25 @@ func (s silent) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue
 	}
 	return s.puppet.Ingest(ctx, p, q, e, o)
 }
+
+// TestOutageBehindBarrier: a store that is away for less than the lease lives neither ends the stream nor has anything written twice.
+func TestOutageBehindBarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, b := newBlipRig(t, &platform{caps: textCaps()})
+		defer func() { r.stop() }()
+		r.contact("nurse")
+		gatewaytest.Advance(2 * time.Second)
+		var began time.Time
+		b.on(func(verb string, q gateway.Queue) bool {
+			if verb == "finish" && q == gateway.QueueXMPP && began.IsZero() {
+				began = time.Now()
+			}
+			return !began.IsZero() && time.Since(began) < 7*time.Second
+		})
+		r.mustEvent(said("nurse", "n1", "one", 0))
+		gatewaytest.Advance(20 * time.Second)
+		if n := r.saw("one"); n != 1 {
+			t.Errorf("written %d times, want once", n)
+		}
+	})
+}

@@ -74,10 +74,14 @@ func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64
 	if left := time.Until(g.next); left > 0 {
 		return false, wait(ctx, l.more, left)
 	}
-	switch more, err := o.reach(ctx, l, first.in.Event.Seq); {
+	more, err := o.reach(ctx, l, first.in.Event.Seq)
+	if err == nil && !more { // or it was read at this moment
+		more, err = o.overtaken(ctx, l, first)
+	}
+	switch {
 	case err != nil:
 		return false, o.later(ctx, err)
-	case more || o.overtaken(ctx, l, first): // or it was read at this moment
+	case more:
 		return false, true
 	case g.over:
 		o.g.log.Warn("event missing, going on without it", "partition", o.part, "adapter", string(first.in.Adapter))
@@ -88,14 +92,16 @@ func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64
 }
 
 // overtaken reports whether something waits in a lane that comes before an item.
-func (o *ownership) overtaken(ctx context.Context, l *lane, first *item) bool {
+func (o *ownership) overtaken(ctx context.Context, l *lane, first *item) (bool, error) {
 	o.mu.Lock()
-	waiting := slices.Clone(l.waiting)
+	items := slices.Concat(l.parked, l.waiting)
 	o.mu.Unlock()
-	return slices.ContainsFunc(waiting, func(it *item) bool {
-		n, err := o.seq(ctx, it)
-		return err == nil && n != 0 && n < first.in.Event.Seq
-	})
+	for _, it := range items {
+		if seq, err := o.seq(ctx, it); err != nil || seq != 0 && seq < first.in.Event.Seq {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // missing keeps an adapter's panic to the question: it stands outside the walk of an entry.

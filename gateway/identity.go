@@ -177,18 +177,22 @@ func (i *Identity) loadLinks(ctx context.Context, owner Owner, name string) ([]A
 // ByEndpoint returns the account that a webhook names. ErrNoAccount when nobody has it.
 func (i *Identity) ByEndpoint(ctx context.Context, adapter AdapterID, e Endpoint) (*Account, error) {
 	key := i.keys.endpointKey(adapter, e)
-	id, ok := i.ends.load(key.Name)
-	if !ok {
-		got, err := i.store.Load(ctx, key)
-		if err != nil {
-			return nil, fmt.Errorf("gateway: identity: load endpoint: %w", err)
+	if id, ok := i.ends.load(key.Name); ok {
+		a, err := i.ByID(ctx, id)
+		if !errors.Is(err, ErrNoAccount) {
+			return a, err
 		}
-		if got[0] == nil {
-			return nil, ErrNoAccount
-		}
-		id = AccountID(got[0])
-		i.ends.store(key.Name, id)
+		i.ends.forget(key.Name) // it may be another's by now
 	}
+	got, err := i.store.Load(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: identity: load endpoint: %w", err)
+	}
+	if got[0] == nil {
+		return nil, ErrNoAccount
+	}
+	id := AccountID(got[0])
+	i.ends.store(key.Name, id)
 	return i.ByID(ctx, id)
 }
 

@@ -19,25 +19,15 @@ func (o *ownership) order(ctx context.Context, l *lane) (*item, bool) {
 		if len(items) == 0 {
 			return nil, true
 		}
-		first := items[0]
-		numbered, err := o.numbered(ctx, first)
-		if err == nil && !numbered {
-			return first, true
-		}
-		var last int64
-		if err == nil {
-			last, err = o.lastSeq(ctx, l.id.name)
-		}
+		first, last, err := o.lowest(ctx, l, items)
 		if err != nil {
 			if !o.later(ctx, err) {
 				return nil, false
 			}
 			continue
 		}
-		for _, it := range items[1:] {
-			if seq, err := o.seq(ctx, it); err == nil && seq != 0 && seq < first.in.Event.Seq {
-				first = it
-			}
+		if first == nil {
+			return items[0], true
 		}
 		if first.in.Event.Seq <= last+1 {
 			return first, true
@@ -46,6 +36,28 @@ func (o *ownership) order(ctx context.Context, l *lane) (*item, bool) {
 			return first, working
 		}
 	}
+}
+
+// lowest returns which of a lane's entries has the lowest number, and the last one that the lane finished. It is none where the first of
+// them has no number: that one keeps its place.
+func (o *ownership) lowest(ctx context.Context, l *lane, items []*item) (first *item, last int64, err error) {
+	if numbered, err := o.numbered(ctx, items[0]); err != nil || !numbered {
+		return nil, 0, err
+	}
+	if last, err = o.lastSeq(ctx, l.id.name); err != nil {
+		return nil, 0, err
+	}
+	first = items[0]
+	for _, it := range items[1:] {
+		seq, err := o.seq(ctx, it)
+		if err != nil {
+			return nil, 0, err
+		}
+		if seq != 0 && seq < first.in.Event.Seq {
+			first = it
+		}
+	}
+	return first, last, nil
 }
 
 // numbered reports whether an item carries a number of a platform that numbers without gaps.

@@ -276,7 +276,7 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 	o.probe("after-barrier")
 	return func() error {
 		// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenewal)
+		ctx, cancel := outlive(ctx, leaseRenewal)
 		defer cancel()
 		if err := o.insist(ctx, func() error { return o.store.Finish(ctx, lease, QueueXMPP, done, nil) }); err != nil {
 			return err
@@ -284,6 +284,13 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 		o.metrics.carried(o.adapter, len(stanzas), time.Since(start))
 		return nil
 	}, nil
+}
+
+// outlive returns a context that ends some time after another.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	after, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { sleep(after, by); cancel() })
+	return after, func() { stop(); cancel() }
 }
 
 // trace tells of those of a batch whose way is told of.

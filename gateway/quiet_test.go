@@ -259,3 +259,44 @@ func TestBlockedContactMissedAMessage(t *testing.T) {
 		}
 	})
 }
+
+// TestWatermarkOfQuietContact: that nobody hears how far a contact has read holds nothing up.
+func TestWatermarkOfQuietContact(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		quiet func(c *gateway.Contact)
+		shown int
+	}{
+		{"muted", func(c *gateway.Contact) { c.Muted = time.Now().Add(time.Hour).Unix() }, 1},
+		{"blocked", func(c *gateway.Contact) { c.Blocked = true }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				caps := textCaps()
+				caps.Watermarks = true
+				r := newRig(t, &platform{caps: caps}, gateway.Config{})
+				defer func() { r.stop() }()
+				nurse := r.contact("nurse")
+				r.askReceipt(nurse, "s0", "hello")
+				gatewaytest.Advance(2 * time.Second)
+				r.change(nurse, c.quiet)
+				through := func(name string) gateway.Event {
+					return gateway.Event{
+						Dedupe: name, Endpoint: "ep1", Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "nurse"}, At: time.Now(),
+						Body: gateway.Status{State: gateway.StatusRead, Through: time.Now()},
+					}
+				}
+				r.mustEvent(through("w1"), said("nurse", "n1", "are you there?", 0))
+				gatewaytest.Advance(10 * time.Second)
+				if n := r.saw("are you there?"); n != c.shown {
+					t.Errorf("what they wrote then was shown %d times, want %d", n, c.shown)
+				}
+				diff(t, "the sender hears", r.heard(), []string(nil))
+				r.change(nurse, func(c *gateway.Contact) { c.Muted, c.Blocked = 0, false })
+				r.mustEvent(through("w2"))
+				gatewaytest.Advance(10 * time.Second)
+				diff(t, "the sender hears later", r.heard(), []string{"receipt for s0"})
+			})
+		})
+	}
+}

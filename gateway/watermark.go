@@ -181,10 +181,10 @@ var errLate = errors.New("a message was sent meanwhile")
 
 // told returns what a watermark leaves of the list, once what it tells stands in the outbox: before that a second try of this
 // event needs the whole list. It keeps the watermark too, for a message that is sent and not noted yet. The lock is held until
-// release.
+// release. One that nobody was to hear of leaves all as it is: a later one tells of the same.
 func (w *inWalk) told(ctx context.Context) (after []MapEntry, release func(), err error) {
 	b, ok := w.in.Event.Body.(Status)
-	if !ok || b.Through.IsZero() || w.account == nil {
+	if !ok || b.Through.IsZero() || w.account == nil || w.covered == nil {
 		return nil, func() {}, nil
 	}
 	lane := w.entry.Lane

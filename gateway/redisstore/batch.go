@@ -133,7 +133,9 @@ func send(node *redis.Client, batch []*call) {
 		held = pipe.Do(ctx, "wait", replicas, waitMillis) // on the same connection: it speaks of all writes before it
 	}
 	if len(batch) > 0 {
-		_, _ = pipe.Exec(ctx) // every command has its own error
+		if _, err := pipe.Exec(ctx); err != nil {
+			unsent(batch, err)
+		}
 	}
 	for _, c := range batch {
 		if c.replicas > 0 {
@@ -142,6 +144,18 @@ func send(node *redis.Client, batch []*call) {
 			}
 		}
 		close(c.done)
+	}
+}
+
+// unsent gives its error to each command of a batch that has neither an answer nor an error of its own: a connection that Redis refuses
+// while it is set up, as for a wrong password, has carried none of them. Whoever takes "no answer" for "nothing there" would lose mail.
+func unsent(batch []*call, err error) {
+	for _, c := range batch {
+		for _, cmd := range c.results {
+			if v, own := cmd.Result(); v == nil && own == nil {
+				cmd.SetErr(err)
+			}
+		}
 	}
 }
 
