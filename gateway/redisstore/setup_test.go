@@ -18,7 +18,7 @@ import (
 
 // refusing answers every command of a connection with the same error.
 func refusing(c net.Conn, answer string) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	r := bufio.NewReader(c)
 	for {
 		var words int
@@ -62,7 +62,7 @@ func TestRefusedAtSetup(t *testing.T) {
 				return ours, nil
 			}
 			s := &Store{prefix: "p:", now: time.Now, clocks: newClocks(), client: redis.NewClient(o), batches: map[string]*batcher{}}
-			defer s.client.Close()
+			defer func() { _ = s.client.Close() }()
 			if s.scripts, err = loadScripts(); err != nil {
 				t.Fatal(err)
 			}
