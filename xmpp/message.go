@@ -170,7 +170,8 @@ func (c *Component) refuse(ctx context.Context, el *Element, why gateway.Refusal
 		return
 	}
 	err := c.gw.Show(ctx, v.Adapter, gateway.Rendering{
-		Component: c.self.String(), From: gateway.Alias(el.To().Local()), To: v.User, Resource: v.Resource, Lang: v.Lang,
+		Component: c.self.String(), From: gateway.Alias(el.To().Local()), Local: gateway.Alias(el.To().Local()), // as it was written to
+		To: v.User, Resource: v.Resource, Lang: v.Lang,
 		What: gateway.ShowError{Of: gateway.StanzaID(el.ID()), Refusal: why},
 	})
 	if err != nil {
