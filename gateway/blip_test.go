@@ -61,6 +61,23 @@ func (b *blips) ReadQueues(ctx context.Context, p gateway.Partition, from ...gat
 	return b.Store.ReadQueues(ctx, p, from...)
 }
 
+func (b *blips) Park(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, why gateway.ParkReason) error {
+	if err := b.at("park", q); err != nil {
+		return err
+	}
+	if err := b.Store.Park(ctx, l, q, lane, ids, wait, why); err != nil {
+		return err
+	}
+	return b.at("parked", q) // whose answer is lost
+}
+
+func (b *blips) Unpark(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string) (bool, error) {
+	if err := b.at("unpark", q); err != nil {
+		return false, err
+	}
+	return b.Store.Unpark(ctx, l, q, lane)
+}
+
 func (b *blips) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
 	if err := b.at("load", ""); err != nil {
 		return nil, err

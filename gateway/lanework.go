@@ -264,10 +264,10 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		for i, it := range items {
 			ids[i] = it.ID
 		}
-		if err := o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, time.Until(until), v.why); err != nil {
-			// Without the store there is no work either: the shard starts over from what the store holds.
-			o.storeFailed(ctx, err)
-			o.lose()
+		// What is parked already is skipped when an answer was lost.
+		if !o.keepOn(ctx, func() error {
+			return o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, time.Until(until), v.why)
+		}) {
 			return
 		}
 		items, first = nil, nil
@@ -278,19 +278,20 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 func (o *ownership) page(ctx context.Context, l *lane) bool {
 	q := ParkQueue(l.id.queue, l.id.name)
 	for {
-		items, last, err := o.parkedItems(ctx, q)
-		if err != nil {
-			o.lose()
+		var items []*item
+		var last EntryID
+		gone := false
+		if !o.keepOn(ctx, func() (err error) {
+			if items, last, err = o.parkedItems(ctx, q); err == nil && len(items) == 0 {
+				gone, err = o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
+			}
+			return err
+		}) {
 			return false
 		}
 		if len(items) > 0 {
 			l.parked, l.paged = items, last
 			return true
-		}
-		gone, err := o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
-		if err != nil {
-			o.lose()
-			return false
 		}
 		if gone {
 			o.mu.Lock()
@@ -298,6 +299,21 @@ func (o *ownership) page(ctx context.Context, l *lane) bool {
 			l.drain = false
 			o.mu.Unlock()
 			return true
+		}
+	}
+}
+
+// keepOn asks the store something for a lane until it answers: the lane waits, not its shard (later). It reports false when the shard is lost.
+func (o *ownership) keepOn(ctx context.Context, ask func() error) bool {
+	for {
+		err := ask()
+		if err == nil {
+			return true
+		}
+		if !o.later(ctx, err) {
+			o.storeFailed(ctx, err) // which counts what was fenced
+			o.lose()
+			return false
 		}
 	}
 }
@@ -312,7 +328,11 @@ func (o *ownership) parkedItems(ctx context.Context, q Queue) (items []*item, la
 			return nil, "", err
 		}
 		for _, e := range entries {
-			items, last = append(items, o.queued(ctx, q, e)), e.ID
+			it, err := o.queued(ctx, q, e)
+			if err != nil {
+				return nil, "", err
+			}
+			items, last = append(items, it), e.ID
 		}
 		if len(entries) < page || direction(q) == "in" {
 			inOrder(items)

@@ -228,7 +228,11 @@ func (o *ownership) working(q Queue) bool {
 
 // dispatch hands an entry to its lane, or behind what is parked of it.
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
-	id, it := laneID{q, e.Lane}, o.queued(ctx, q, e)
+	id := laneID{q, e.Lane}
+	it, err := o.queued(ctx, q, e)
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
 	if o.passed(q, e.ID) {
 		o.came(q, e.ID)
