@@ -197,7 +197,7 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 func (o *ownership) pick(l *lane, it *item) {
 	// The last owner worked on what comes first, wherever it stands.
 	it.found, l.inherited = it.found || l.inherited, false
-	l.now = nil // what is parked is counted as such
+	l.now, l.opened = nil, false // what is parked is counted as such
 	if at := slices.Index(l.parked, it); at >= 0 {
 		l.parked = slices.Delete(l.parked, at, at+1)
 		return
@@ -243,8 +243,8 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		}
 		l.waiting = nil
 		if len(items) == 0 && first == nil {
-			if v.given != nil && v.given != o.g.orders.now.Load() {
-				until = time.Now() // the order that it waited for was given meanwhile
+			if v.given != nil && v.given != o.g.orders.now.Load() || v.why == ParkWindow && l.opened {
+				until = time.Now() // what it waits for, an order or its contact's word, came meanwhile
 			}
 			o.parked[l.id] = parkedLane{
 				ParkedLane: ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why},

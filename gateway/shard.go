@@ -41,6 +41,7 @@ type lane struct {
 	more      chan struct{} // hints that waiting grew
 	crowded   bool          // it is to step back (share.go)
 	gap       *gap          // its latest search for a missing event
+	opened    bool          // its contact has written since it took what it works on (window.go)
 
 	now *item // what it works on, for the survey
 }
