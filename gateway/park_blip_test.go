@@ -75,16 +75,22 @@ func TestOrderOfWhatCameBackSurvivesABlip(t *testing.T) {
 				for _, s := range []string{"one", "two", "three"} {
 					l.says(s)
 				}
-				open := make(chan struct{})
-				if !parked {
+				var want []string
+				open, read := make(chan struct{}), make(chan struct{})
+				if !parked { // what comes back waits behind another, in this process and in the next
+					tries := 0
 					l.platform.mu.Lock()
-					send := l.platform.send
 					l.platform.send = func(op gateway.Op) (gateway.Sent, error) {
-						<-open
-						return send(op)
+						if tries++; tries == 1 {
+							<-open
+							return gateway.Sent{}, &gateway.SendError{Class: gateway.Retryable}
+						}
+						<-read
+						return gateway.Sent{}, nil
 					}
 					l.platform.mu.Unlock()
 					l.says("four")
+					want = []string{"juliet four"}
 				}
 				for _, n := range []int{2, 0, 1} {
 					l.refuses(n, time.Now())
@@ -97,7 +103,6 @@ func TestOrderOfWhatCameBackSurvivesABlip(t *testing.T) {
 				synctest.Wait()
 				close(open)
 				<-stopped
-				sent := len(l.platform.taken())
 				if _, err := l.identity.Revise(t.Context(), l.account, l.juliet, func(c *gateway.Contact) { c.LastInbound = time.Now().Unix() }); err != nil {
 					t.Fatal(err)
 				}
@@ -110,7 +115,9 @@ func TestOrderOfWhatCameBackSurvivesABlip(t *testing.T) {
 				clear(b.left)
 				b.mu.Unlock()
 				gatewaytest.Advance(10 * time.Second)
-				diff(t, "sent", l.platform.taken()[sent:], []string{"juliet one", "juliet two", "juliet three"})
+				close(read)
+				gatewaytest.Advance(10 * time.Second)
+				diff(t, "sent", l.platform.taken()[3:], append(want, "juliet one", "juliet two", "juliet three"))
 			})
 		})
 	}
