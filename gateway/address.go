@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -80,15 +81,26 @@ func (i *Identity) mayRead(ctx context.Context, wanted bool, a Account) (bool, e
 	return true, err
 }
 
-// addressed fills in the localpart that a Rendering's contact is shown under. The account may be nil where it is not at hand.
-func (g *Gateway) addressed(ctx context.Context, adapter AdapterID, account *Account, r Rendering) Rendering {
+// addressed fills in the localpart that a Rendering's contact is shown under. The account may be nil where it is not at hand. It fails
+// where the store does not tell: from another address the stanza would be somebody else's.
+func (g *Gateway) addressed(ctx context.Context, adapter AdapterID, account *Account, r Rendering) (Rendering, error) {
 	if r.From == "" || r.Local != "" || account != nil && !account.Readable {
-		return r
+		return r, nil
 	}
-	if a, c, err := g.identity.Find(ctx, adapter, r.To, r.From); err == nil {
-		r.Local = a.Shows(c)
+	var c *Contact
+	var err error
+	if account != nil {
+		c, err = g.identity.Contact(ctx, account, r.From)
+	} else {
+		account, c, err = g.identity.Find(ctx, adapter, r.To, r.From)
 	}
-	return r
+	switch {
+	case err == nil:
+		r.Local = account.Shows(c)
+	case !errors.Is(err, ErrNoAccount) && !errors.Is(err, ErrNoContact):
+		return r, fmt.Errorf("gateway: address: %w", err)
+	}
+	return r, nil
 }
 
 // localEscapes are the ten sequences of XEP-0106 §2, in its own order.

@@ -56,8 +56,7 @@ func (g *Gateway) ask(ctx context.Context, out Outbound, digest []byte) error {
 		if _, refused := errors.AsType[*Refusal](err); refused {
 			return err
 		}
-		g.log.Warn("store not reached", "adapter", string(out.Adapter), "err", err)
-		return g.refuse(out.Adapter, out.Op.Lang, ResourceConstraint, TextStoreDown)
+		return g.storeDown(out, err)
 	}
 	return g.ingestOp(ctx, a, out, digest)
 }

@@ -61,6 +61,23 @@ func (b *blips) ReadQueues(ctx context.Context, p gateway.Partition, from ...gat
 	return b.Store.ReadQueues(ctx, p, from...)
 }
 
+func (b *blips) Park(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, why gateway.ParkReason) error {
+	if err := b.at("park", q); err != nil {
+		return err
+	}
+	if err := b.Store.Park(ctx, l, q, lane, ids, wait, why); err != nil {
+		return err
+	}
+	return b.at("parked", q) // whose answer is lost
+}
+
+func (b *blips) Unpark(ctx context.Context, l gateway.Lease, q gateway.Queue, lane string) (bool, error) {
+	if err := b.at("unpark", q); err != nil {
+		return false, err
+	}
+	return b.Store.Unpark(ctx, l, q, lane)
+}
+
 func (b *blips) Load(ctx context.Context, keys ...gateway.RecordKey) ([][]byte, error) {
 	if err := b.at("load", ""); err != nil {
 		return nil, err
@@ -210,42 +227,58 @@ func TestConfirmedBatchIsNotWrittenAgain(t *testing.T) {
 	})
 }
 
-// A store that is silent refuses nobody: the gateway does, and what waits behind the first is not kept waiting as long.
+// A store that is silent refuses nobody: the gateway does, and what waits behind the first is not kept waiting as long, wherever the
+// first has met the silence.
 func TestSilentStoreIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
-		juliet := r.contact("juliet")
-		r.stop()
-		p := &puppet{Store: r.store}
-		r.store = silent{p}
-		r.start(gateway.Config{})
-		defer r.stop()
-		r.mustAsk(juliet, "s0", "heard")
-		p.pause()
-		defer p.wake()
-		began := time.Now()
-		for n := range 6 {
-			var refusal *gateway.Refusal
-			if err := r.ask(juliet, fmt.Sprint("lost", n), "not heard"); !errors.As(err, &refusal) || refusal.Condition != gateway.ResourceConstraint {
-				t.Fatalf("got %v, want resource-constraint", err)
-			}
-		}
-		if took := time.Since(began); took > 8*time.Second { // a stream lives as long when the last renewal is just due
-			t.Errorf("six refusals took %s, want at most 8 s", took)
-		}
-	})
+	for name, limits := range map[string][]gateway.Limit{
+		"the op":          nil,
+		"the user's turn": {{Scope: gateway.LimitUser, Every: time.Second, Burst: 100}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, &platform{caps: textCaps()}, gateway.Config{})
+				juliet := r.contact("juliet")
+				r.stop()
+				p := &puppet{Store: r.store}
+				r.store, r.limits = silent{p}, limits
+				r.start(gateway.Config{})
+				defer r.stop()
+				r.mustAsk(juliet, "s0", "heard")
+				gatewaytest.Advance(time.Second)
+				p.pause()
+				defer p.wake()
+				began := time.Now()
+				for n := range 6 {
+					var refusal *gateway.Refusal
+					if err := r.ask(juliet, fmt.Sprint("lost", n), "not heard"); !errors.As(err, &refusal) || refusal.Condition != gateway.ResourceConstraint {
+						t.Fatalf("got %v, want resource-constraint", err)
+					}
+				}
+				if took := time.Since(began); took > 8*time.Second { // a stream lives as long when the last renewal is just due
+					t.Errorf("six refusals took %s, want at most 8 s", took)
+				}
+			})
+		})
+	}
 }
 
 // silent is a puppet whose callers may give up waiting for it.
 type silent struct{ *puppet }
 
-func (s silent) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
+func (s silent) hears(ctx context.Context) error {
 	if c := s.woken.Load(); c != nil {
 		select {
 		case <-*c:
 		case <-ctx.Done():
-			return "", false, ctx.Err()
+			return ctx.Err()
 		}
+	}
+	return nil
+}
+
+func (s silent) Ingest(ctx context.Context, p gateway.Partition, q gateway.Queue, e gateway.Entry, o gateway.IngestOptions) (gateway.EntryID, bool, error) {
+	if err := s.hears(ctx); err != nil {
+		return "", false, err
 	}
 	return s.puppet.Ingest(ctx, p, q, e, o)
 }
@@ -270,4 +303,11 @@ func TestOutageBehindBarrier(t *testing.T) {
 			t.Errorf("written %d times, want once", n)
 		}
 	})
+}
+
+func (s silent) Take(ctx context.Context, a gateway.AdapterID, most time.Duration, b ...gateway.Bucket) (gateway.Taken, error) {
+	if err := s.hears(ctx); err != nil {
+		return gateway.Taken{}, err
+	}
+	return s.puppet.Take(ctx, a, most, b...)
 }

@@ -29,9 +29,9 @@ func (w *inWalk) early(ctx context.Context, b Status) *verdict {
 }
 
 // foretold tells what the platform said of a message before its ids were known here. A first try that has an answer needs no look:
-// statuses wait for as long as that takes.
+// statuses wait for as long as that takes, though not for as long as its end may.
 func (w *outWalk) foretold(ctx context.Context, ids []MessageID) *verdict {
-	if w.try.Number < 2 || len(ids) == 0 || w.out.Stanza == "" || !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo {
+	if w.try.Number < 2 && !w.resumed || len(ids) == 0 || w.out.Stanza == "" || !w.inst.Adapter.Caps(ChatFacts{Kind: ChatDirect}).Echo {
 		return nil
 	}
 	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byEarly, string(ids[len(ids)-1]))

@@ -143,9 +143,10 @@ type passed struct {
 func (g *Gateway) pass(ctx context.Context, inst Instance, a *Account, alias Alias, what Shown, p *Presence) error {
 	note := passed{Alias: alias, Presence: p}
 	if what != nil {
-		var err error
-		r := Rendering{Component: inst.Component, From: alias, To: a.User, Lang: a.Lang, What: what}
-		r = g.addressed(ctx, inst.ID, a, r)
+		r, err := g.addressed(ctx, inst.ID, a, Rendering{Component: inst.Component, From: alias, To: a.User, Lang: a.Lang, What: what})
+		if err != nil {
+			return err
+		}
 		if note.Stanzas, err = g.renderer.Render(r); err != nil {
 			return err
 		}

@@ -19,11 +19,13 @@ func (g *Gateway) Keep(ctx context.Context, a AdapterID) error {
 	}
 	return g.EachAccount(ctx, a, func(c Credentials) error {
 		account, err := g.identity.ByID(ctx, c.Account)
-		if errors.Is(err, ErrNoAccount) || err == nil && !works(account) {
+		switch {
+		case errors.Is(err, ErrNoAccount):
 			return ctx.Err()
-		}
-		if err != nil {
+		case err != nil:
 			return err
+		case !works(account):
+			return errors.Join(ctx.Err(), g.toldStanding(ctx, account))
 		}
 		return g.keepOne(ctx, keeper, account)
 	})

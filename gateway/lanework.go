@@ -198,7 +198,7 @@ func (o *ownership) next(ctx context.Context, l *lane) (*item, bool) {
 func (o *ownership) pick(l *lane, it *item) {
 	// The last owner worked on what comes first, wherever it stands.
 	it.found, l.inherited = it.found || l.inherited, false
-	l.now = nil // what is parked is counted as such
+	l.now, l.opened = nil, false // what is parked is counted as such
 	if at := slices.Index(l.parked, it); at >= 0 {
 		l.parked = slices.Delete(l.parked, at, at+1)
 		return
@@ -244,8 +244,8 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		}
 		l.waiting = nil
 		if len(items) == 0 && first == nil {
-			if v.given != nil && v.given != o.g.orders.now.Load() {
-				until = time.Now() // the order that it waited for was given meanwhile
+			if v.given != nil && v.given != o.g.orders.now.Load() || v.why == ParkWindow && l.opened {
+				until = time.Now() // what it waits for, an order or its contact's word, came meanwhile
 			}
 			o.parked[l.id] = parkedLane{
 				ParkedLane: ParkedLane{Lane: l.id.name, From: l.id.queue, Until: until, Reason: v.why},
@@ -265,10 +265,10 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 		for i, it := range items {
 			ids[i] = it.ID
 		}
-		if err := o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, time.Until(until), v.why); err != nil {
-			// Without the store there is no work either: the shard starts over from what the store holds.
-			o.storeFailed(ctx, err)
-			o.lose()
+		// What is parked already is skipped when an answer was lost.
+		if !o.keepOn(ctx, func() error {
+			return o.g.store.Park(ctx, o.lease, l.id.queue, l.id.name, ids, time.Until(until), v.why)
+		}) {
 			return
 		}
 		items, first = nil, nil
@@ -279,19 +279,20 @@ func (o *ownership) park(ctx context.Context, l *lane, first []*item, v verdict)
 func (o *ownership) page(ctx context.Context, l *lane) bool {
 	q := ParkQueue(l.id.queue, l.id.name)
 	for {
-		items, last, err := o.parkedItems(ctx, q)
-		if err != nil {
-			o.lose()
+		var items []*item
+		var last EntryID
+		gone := false
+		if !o.keepOn(ctx, func() (err error) {
+			if items, last, err = o.parkedItems(ctx, q); err == nil && len(items) == 0 {
+				gone, err = o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
+			}
+			return err
+		}) {
 			return false
 		}
 		if len(items) > 0 {
 			l.parked, l.paged = items, last
 			return true
-		}
-		gone, err := o.g.store.Unpark(ctx, o.lease, l.id.queue, l.id.name)
-		if err != nil {
-			o.lose()
-			return false
 		}
 		if gone {
 			o.mu.Lock()
@@ -299,6 +300,21 @@ func (o *ownership) page(ctx context.Context, l *lane) bool {
 			l.drain = false
 			o.mu.Unlock()
 			return true
+		}
+	}
+}
+
+// keepOn asks the store something for a lane until it answers: the lane waits, not its shard (later). It reports false when the shard is lost.
+func (o *ownership) keepOn(ctx context.Context, ask func() error) bool {
+	for {
+		err := ask()
+		if err == nil {
+			return true
+		}
+		if !o.later(ctx, err) {
+			o.storeFailed(ctx, err) // which counts what was fenced
+			o.lose()
+			return false
 		}
 	}
 }
@@ -313,7 +329,11 @@ func (o *ownership) parkedItems(ctx context.Context, q Queue) (items []*item, la
 			return nil, "", err
 		}
 		for _, e := range entries {
-			items, last = append(items, o.queued(ctx, q, e)), e.ID
+			it, err := o.queued(ctx, q, e)
+			if err != nil {
+				return nil, "", err
+			}
+			items, last = append(items, it), e.ID
 		}
 		if len(entries) < page || direction(q) == "in" {
 			inOrder(items)

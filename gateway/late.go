@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 )
@@ -113,14 +114,18 @@ func (w *inWalk) shut(ctx context.Context, rule *WindowRule) *verdict {
 }
 
 // queued is a lane's item of an entry, which for one that came back knows when it was sent first.
-func (o *ownership) queued(ctx context.Context, q Queue, e Entry) *item {
+func (o *ownership) queued(ctx context.Context, q Queue, e Entry) (*item, error) {
 	it := &item{Entry: e, queue: q}
-	if e.Kind == EntryAgain {
-		if out, err := openEntry[Outbound](ctx, o.g.identity, e); err == nil { // the walk says what is wrong with it
-			it.sent = out.Sent
-		}
+	if e.Kind != EntryAgain {
+		return it, nil
 	}
-	return it
+	switch out, err := openEntry[Outbound](ctx, o.g.identity, e); {
+	case err == nil:
+		it.sent = out.Sent
+	case !errors.Is(err, ErrNoAccount) && !errors.Is(err, errUnreadable): // else the walk says what is wrong with it
+		return nil, err
+	}
+	return it, nil
 }
 
 // inOrder puts what came back before everything else, as it was sent first.

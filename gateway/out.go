@@ -28,8 +28,9 @@ type outWalk struct {
 	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
 	carried carried
 	called  func(CallEnd)                      // tells the breaker of the first call; nil without leave, and once told
-	sent    map[OpID]Sent                      // what this process knows to be with the platform
+	sent    map[OpID]Sent                      // what this walk has given to the platform
 	end     func(ctx context.Context) *verdict // what is left to do, once the op has its end (resume.go)
+	resumed bool                               // it came to its end in an earlier try
 }
 
 // outStages are the stages of an op, in order.
@@ -63,14 +64,19 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	}
 	defer w.putDown()
 	defer func() { w.answered(CallNone) }()
+	var ended *verdict
+	defer func() { w.leave(it, ended) }()
 	ctx, s := o.g.walks(ctx, SpanOut, it, w.out.Trace)
 	v := w.walk(ctx)
 	s.End(w.out.Adapter, v.outcome())
 	if v.end == done {
 		w.learn()
 	}
+	if v.store {
+		v.mine = w.turn
+	}
 	it.turn, it.due = v.mine, w.due
-	w.leave(it, v)
+	ended = &v
 	return v
 }
 

@@ -12,7 +12,8 @@ import (
 // but the last, read from the id map.
 func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageID, caps Caps) (Sent, *verdict) {
 	step := string(op.ID)
-	if len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
+	sent, known := w.wasSent(op.ID)
+	if !known && len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
 		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
 		if err != nil {
 			return Sent{}, new(w.o.storeFailed(ctx, err))
@@ -21,7 +22,6 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageI
 			return Sent{IDs: m.IDs}, nil
 		}
 	}
-	sent, known := w.sent[op.ID]
 	if !known {
 		var v *verdict
 		if sent, v = w.sendOnce(ctx, op, n, before, caps); v != nil || w.lack != "" {

@@ -182,7 +182,11 @@ func (s *polls) run(ctx context.Context, id AccountID) {
 		}
 		if err == nil {
 			if a.Standing == AccountReauthNeeded || a.Standing == AccountSuspended {
-				return // a renewal begins anew, by signal
+				// A renewal begins anew, by signal. So does this change: who made it was ended by its own signal, perhaps before its word.
+				if s.g.toldStanding(ctx, a) == nil || !sleep(ctx, jitter(pause)) {
+					return
+				}
+				continue
 			}
 			began := time.Now()
 			err = s.ask(ctx, a)

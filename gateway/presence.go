@@ -34,8 +34,8 @@ func (g *Gateway) Presence(ctx context.Context, v Visitor, alias Alias, kind Pre
 	}
 	p.alias = c.Alias
 	err = p.contact(ctx, kind, a, *c)
-	for i, r := range p.out {
-		p.out[i] = g.addressed(ctx, v.Adapter, a, r)
+	for i := range p.out {
+		p.out[i].Local = a.Shows(c)
 	}
 	return p.out, err
 }

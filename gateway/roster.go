@@ -67,8 +67,7 @@ func (g *Gateway) Listed(ctx context.Context, v Visitor, alias Alias, as string)
 	if seen || !c.Subscribed {
 		return nil, nil
 	}
-	r := Rendering{Component: inst.Component, From: c.Alias, To: a.User, Lang: a.Lang, What: g.here(a, c)}
-	return []Rendering{g.addressed(ctx, v.Adapter, a, r)}, nil
+	return []Rendering{{Component: inst.Component, From: c.Alias, Local: a.Shows(c), To: a.User, Lang: a.Lang, What: g.here(a, c)}}, nil
 }
 
 // Unlisted records that the user took a contact out of the roster.

@@ -35,10 +35,13 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 			n--
 			continue
 		}
+		ids, last = append(ids, sent.IDs...), sent
+		if n == len(w.planned.Ops)-1 {
+			break // the rest is the end's
+		}
 		if v := w.keepChat(ctx, sent.Chat); v != nil {
 			return v
 		}
-		ids, last = append(ids, sent.IDs...), sent
 	}
 	w.remember(ids)
 	return w.ends(ctx, func(ctx context.Context) *verdict { return w.tellSent(ctx, last, ids) })
@@ -46,6 +49,9 @@ func (w *outWalk) send(ctx context.Context) *verdict {
 
 // tellSent tells and notes what follows from an op that is with the platform, all of it.
 func (w *outWalk) tellSent(ctx context.Context, last Sent, ids []MessageID) *verdict {
+	if v := w.keepChat(ctx, last.Chat); v != nil {
+		return v
+	}
 	if v := w.settle(ctx, last); v != nil {
 		return v
 	}
@@ -230,8 +236,9 @@ func (w *outWalk) dead(ctx context.Context, se *SendError, c Condition, key Text
 	if w.canary() != nil {
 		return w.fail(ctx, c, key, args...) // worth nothing later
 	}
+	say := w.errorOf(c, key, args...)
 	return w.ends(ctx, func(ctx context.Context) *verdict {
-		if v := w.tellError(ctx, c, key, args...); v != nil {
+		if v := say(ctx); v != nil {
 			return v
 		}
 		return w.ends(ctx, func(ctx context.Context) *verdict {
@@ -242,29 +249,32 @@ func (w *outWalk) dead(ctx context.Context, se *SendError, c Condition, key Text
 
 // fail tells the sender and ends the walk: nothing for the operator to replay.
 func (w *outWalk) fail(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
+	say := w.errorOf(c, key, args...)
 	return w.ends(ctx, func(ctx context.Context) *verdict {
-		if v := w.tellError(ctx, c, key, args...); v != nil {
+		if v := say(ctx); v != nil {
 			return v
 		}
 		return new(w.finish(ctx))
 	})
 }
 
-// tellError sends the error that the sender sees. Nobody waits for an error to a marker.
-func (w *outWalk) tellError(ctx context.Context, c Condition, key TextKey, args ...any) *verdict {
-	if _, quiet := w.out.Op.Body.(OpMarkRead); quiet {
-		return nil
-	}
-	if w.o.g.canaryFailed(w.out.Adapter, w.out.User, w.out.Stanza) {
-		return nil
+// errorOf returns how the sender is told, the same in each try. Nobody waits for an error to a marker.
+func (w *outWalk) errorOf(c Condition, key TextKey, args ...any) (say func(ctx context.Context) *verdict) {
+	_, quiet := w.out.Op.Body.(OpMarkRead)
+	if quiet || w.o.g.canaryFailed(w.out.Adapter, w.out.User, w.out.Stanza) {
+		return func(context.Context) *verdict { return nil }
 	}
 	r := w.o.g.refuse(w.inst.ID, w.out.Op.Lang, c, key, args...)
 	if time.Since(w.out.Op.At) < errorFresh && w.out.Resource != "" && w.out.Stanza != "" { // an error without an id is about nothing
-		return w.tell(ctx, "error", ShowError{Of: w.out.Stanza, Refusal: *r}, w.out.Resource)
+		return func(ctx context.Context) *verdict {
+			return w.tell(ctx, "error", ShowError{Of: w.out.Stanza, Refusal: *r}, w.out.Resource)
+		}
 	}
 	text := w.o.g.texts.Say(w.out.Op.Lang, TextLate, w.out.Op.At.UTC().Format("15:04 UTC"), r.Text)
 	id := StanzaID(w.o.g.keys.Name("late", string(w.out.Op.ID)))
-	return w.tell(ctx, "late", ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true}, "")
+	return func(ctx context.Context) *verdict {
+		return w.tell(ctx, "late", ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true}, "")
+	}
 }
 
 // tell appends something for the sender to the outbox; purpose keeps a replay from saying it twice.

@@ -41,6 +41,7 @@ type lane struct {
 	more      chan struct{} // hints that waiting grew
 	crowded   bool          // it is to step back (share.go)
 	gap       *gap          // its latest search for a missing event
+	opened    bool          // its contact has written since it took what it works on (window.go)
 
 	now *item // what it works on, for the survey
 }
@@ -57,19 +58,18 @@ type parkedLane struct {
 // item is an entry with what the lane has learnt of it.
 type item struct {
 	Entry
-	queue   Queue         // where it stands: its lane's, or its park queue
-	in      *Inbound      // decoded early where the platform numbers its events, or never encoded (hand.go)
-	out     *Outbound     // never encoded, for the first try
-	trace   TraceContext  // of the payload, once it was opened
-	panics  int           // tries that panicked
-	found   bool          // the first of its lane that was there when this replica became the owner, and not tried since: see ownership.found
-	suspect bool          // found, and it was there already once when a process died
-	starts  int           // how often that was counted, when it became a suspect
-	sent    time.Time     // when an op that came back was sent first
-	due     time.Time     // when it may go on although it is late, once that is known
-	turn    time.Time     // when the op may go under the adapter's limits, once that is known
-	sentOps map[OpID]Sent // of the op, what is with the platform
-	ended   *outWalk      // that came to the op's end, of which the store has not heard
+	queue   Queue        // where it stands: its lane's, or its park queue
+	in      *Inbound     // decoded early where the platform numbers its events, or never encoded (hand.go)
+	out     *Outbound    // never encoded, for the first try
+	trace   TraceContext // of the payload, once it was opened
+	panics  int          // tries that panicked
+	found   bool         // the first of its lane that was there when this replica became the owner, and not tried since: see ownership.found
+	suspect bool         // found, and it was there already once when a process died
+	starts  int          // how often that was counted, when it became a suspect
+	sent    time.Time    // when an op that came back was sent first
+	due     time.Time    // when it may go on although it is late, once that is known
+	turn    time.Time    // when the op may go under the adapter's limits, once that is known
+	ended   *outWalk     // that came to the op's end, of which the store has not heard
 }
 
 // ownership is a shard for as long as this replica holds its lease.
@@ -79,6 +79,7 @@ type ownership struct {
 	lose  context.CancelFunc
 	lanes sync.WaitGroup
 	seqs  *cache[string, int64] // last platform sequence number shown, per lane
+	sent  *cache[OpID, Sent]    // ops that are with the platform, though their entries do not know (resume.go)
 
 	seeking chan struct{} // held by whoever reads for all quests
 
@@ -101,7 +102,7 @@ type ownership struct {
 
 func (s *shard) own(l Lease, lose context.CancelFunc) *ownership {
 	return &ownership{
-		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour),
+		shard: s, lease: l, lose: lose, seqs: newCache[string, int64](readAhead, time.Hour), sent: newCache[OpID, Sent](sentKept, time.Hour),
 		seeking: make(chan struct{}, 1), quests: map[string]*quest{},
 		byID: map[laneID]*lane{}, parked: map[laneID]parkedLane{}, pending: map[Queue]int{}, crowds: map[crowd]int{},
 		blocked: map[Queue]time.Time{}, known: map[Queue]bool{}, last: map[Queue]EntryID{},
@@ -230,7 +231,11 @@ func (o *ownership) working(q Queue) bool {
 
 // dispatch hands an entry to its lane, or behind what is parked of it.
 func (o *ownership) dispatch(ctx context.Context, q Queue, e Entry) error {
-	id, it := laneID{q, e.Lane}, o.queued(ctx, q, e)
+	id := laneID{q, e.Lane}
+	it, err := o.queued(ctx, q, e)
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
 	if o.passed(q, e.ID) {
 		o.came(q, e.ID)

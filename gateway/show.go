@@ -23,7 +23,11 @@ var errRender = errors.New("gateway: render")
 
 // show renders and appends to the outbox. With a dedupe name a replay of the hop changes nothing.
 func (g *Gateway) show(ctx context.Context, a AdapterID, account *Account, r Rendering, at time.Time, dedupe string) error {
-	stanzas, err := g.renderer.Render(g.addressed(ctx, a, account, r))
+	r, err := g.addressed(ctx, a, account, r)
+	if err != nil {
+		return err
+	}
+	stanzas, err := g.renderer.Render(r)
 	if err != nil {
 		return fmt.Errorf("%w: %T: %w", errRender, r.What, err)
 	}

@@ -40,11 +40,15 @@ func (s AccountStanding) becomes(next AccountStanding) bool {
 	return next != s && (next.weight() >= s.weight() || s == AccountSuspended && next == AccountActive)
 }
 
-// standing writes an account's new standing, where it becomes that, and tells its user once a day.
+// standing writes an account's new standing, where it becomes that, and tells its user once a day at most. It is told also where the account
+// stands so already: whoever wrote it may not have come to that.
 func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding, c cause) error {
 	inst, ok := g.instance(a.Adapter)
-	if !ok || a.Standing == s {
+	if !ok || a.isLine() && a.Standing == s {
 		return nil
+	}
+	if a.Standing == s {
+		return g.tellStanding(ctx, inst, a)
 	}
 	g.metrics.standings.WithLabelValues(string(a.Adapter), string(s)).Inc()
 	if a.isLine() { // what it may do depends on the operator's configuration alone: nothing of it is kept
@@ -52,27 +56,32 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding, c
 		return nil
 	}
 	changed := false
-	_, err := g.identity.Amend(ctx, a.ID, func(a *Account) { // what a lane knows may be older than a renewal
+	now, err := g.identity.Amend(ctx, a.ID, func(a *Account) { // what a lane knows may be older than a renewal
 		if changed = a.Standing.becomes(s); changed {
 			a.Standing, a.Why, a.Code, a.Since = s, c.why, c.code, time.Now().UTC()
 		}
 	})
-	if errors.Is(err, ErrNoAccount) {
+	switch {
+	case errors.Is(err, ErrNoAccount):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if !changed {
+	case changed:
+		if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
+			g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)
+		}
+	case now.Standing != s:
 		g.log.Info("account stays as it is", "account", string(a.ID), "told", string(s))
 		return nil
 	}
-	if err := g.store.Publish(ctx, SignalAccounts, []byte(a.ID)); err != nil {
-		g.log.Warn("account change not signalled", "account", string(a.ID), "err", err)
-	}
+	return g.tellStanding(ctx, inst, now)
+}
+
+// tellStanding tells a user what an account needs of them.
+func (g *Gateway) tellStanding(ctx context.Context, inst Instance, a *Account) error {
 	platform := inst.Adapter.Descriptor().Platform
 	var text string
-	switch s {
+	switch a.Standing {
 	case AccountReauthNeeded:
 		text = g.texts.Say(a.Lang, TextReauth, platform, inst.Component)
 	case AccountReconsentNeeded:
@@ -82,15 +91,24 @@ func (g *Gateway) standing(ctx context.Context, a *Account, s AccountStanding, c
 	case AccountActive, AccountExpiring, AccountWithdrawn, AccountWithdrawalQueued:
 		return nil
 	}
-	day := time.Now().UTC().Format(time.DateOnly)
-	id := StanzaID(g.keys.Name("standing", string(a.ID), string(s), day))
+	name := g.keys.Name("standing", string(a.ID), string(a.Standing))
+	id := StanzaID(g.keys.Name("standing", string(a.ID), string(a.Standing), time.Now().UTC().Format(time.DateOnly)))
 	r := Rendering{
 		Component: inst.Component, To: a.User, Lang: a.Lang,
 		What: ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true},
 	}
-	away := Rendering{Component: inst.Component, To: a.User, Lang: a.Lang, What: ShowPresence{Available: true, Away: true, Status: text}}
-	if err := g.show(ctx, a.Adapter, a, r, time.Now(), string(id)); err != nil {
+	if err := g.once(ctx, a, r, name); err != nil {
 		return err
 	}
-	return g.show(ctx, a.Adapter, a, away, time.Now(), string(id)+"p")
+	r.What = ShowPresence{Available: true, Away: true, Status: text}
+	return g.once(ctx, a, r, name+"p")
+}
+
+// toldStanding is standing for whoever has nothing to do for an account that does not work, and so may be the only one left to tell its user:
+// about the last day's change alone.
+func (g *Gateway) toldStanding(ctx context.Context, a *Account) error {
+	if time.Since(a.Since) > OutboxDedupe {
+		return nil
+	}
+	return g.standing(ctx, a, a.Standing, cause{})
 }

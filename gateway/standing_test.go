@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -86,5 +87,87 @@ func TestHealthWakesNobody(t *testing.T) {
 		r.gw.Unpark(t.Context(), a.ID)
 		gatewaytest.Advance(5 * time.Second)
 		diff(t, "sent", p.taken(), []string{"juliet patience"})
+	})
+}
+
+// noLogin is a platform that is asked for its events and takes no token any more.
+type noLogin struct{ *platform }
+
+func (noLogin) Polls() bool { return true }
+
+func (noLogin) Run(context.Context, gateway.Credentials, gateway.Intake) error {
+	return &gateway.SendError{Class: gateway.ReauthNeeded, Code: "401"}
+}
+
+// Who has to log in again hears of it, whoever found it so and whatever happens between the writing of it and the telling; and once a day.
+func TestStandingIsToldWhateverHappens(t *testing.T) {
+	refusal := &gateway.SendError{Class: gateway.ReauthNeeded, Code: "401"}
+	writes := func(r *rig) { r.mustAsk(r.contact("juliet"), "s1", "patience") }
+	for _, tt := range []struct {
+		name  string
+		adapt func(*platform) gateway.Adapter
+		finds func(*rig) // what makes the gateway find it so; again when it has tried for a while
+	}{
+		{"who sends", func(p *platform) gateway.Adapter { return p }, writes},
+		{"who asks for events", func(p *platform) gateway.Adapter { return noLogin{p} }, func(*rig) {}},
+		{"who looks after accounts", func(p *platform) gateway.Adapter {
+			return keepPlatform{p, func(gateway.Credentials) ([]byte, error) { return nil, refusal }}
+		}, func(r *rig) { _ = r.gw.Keep(r.t.Context(), wall) }},
+	} {
+		for _, dies := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.name, ", dies=", dies), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := &platform{caps: textCaps(), send: func(gateway.Op) (gateway.Sent, error) { return gateway.Sent{}, refusal }}
+					r, b := newBlipRig(t, p)
+					defer func() { r.stop() }()
+					r.stop()
+					r.adapter = tt.adapt(p)
+					b.on(func(verb string, q gateway.Queue) bool { return verb == "ingest" && q == gateway.QueueXMPP })
+					r.start(gateway.Config{})
+					tt.finds(r)
+					gatewaytest.Advance(3 * time.Second)
+					if a, err := gateway.NewIdentity(b, r.keys).ByID(t.Context(), r.account.ID); err != nil || a.Standing != gateway.AccountReauthNeeded {
+						t.Fatalf("got %v, %v, want an account that needs a login", a.Standing, err)
+					}
+					if dies {
+						r.stop()
+						r.identity = gateway.NewIdentity(b, r.keys)
+					}
+					b.on(nil)
+					if dies {
+						r.start(gateway.Config{})
+					}
+					if tt.name != "who sends" {
+						tt.finds(r)
+					}
+					gatewaytest.Advance(15 * time.Minute)
+					if n := r.saw(`"Your connection`); n != 1 {
+						t.Errorf("got %q, want it told once", r.wire.lines())
+					}
+				})
+			})
+		}
+	}
+}
+
+// A user whose messages wait for a login hears so each day, not at every look at what waits.
+func TestStandingIsToldOnceADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), send: func(gateway.Op) (gateway.Sent, error) {
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.ReauthNeeded, Code: "401"}
+		}}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		juliet := r.contact("juliet")
+		for n := range 12 {
+			r.mustAsk(juliet, fmt.Sprint("s", n), "patience")
+			gatewaytest.Advance(time.Minute)
+			r.stop()
+			gatewaytest.Advance(4 * time.Hour)
+			r.start(gateway.Config{})
+		}
+		if n := r.saw(`"Your connection`); n != 2 {
+			t.Errorf("got it %d times in two days, want twice: %q", n, r.wire.lines())
+		}
 	})
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -12,11 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// noStore answers nothing: a lane that is woken ends at once, and stands in byID.
+// noStore is another replica's: a lane that is woken ends at once, and stands in byID.
 type noStore struct{ Store }
 
 func (noStore) Read(context.Context, Partition, Queue, EntryID, int) ([]Entry, error) {
-	return nil, errors.New("no store")
+	return nil, ErrFenced
 }
 
 func (noStore) Park(context.Context, Lease, Queue, string, []EntryID, time.Duration, ParkReason) error {
@@ -31,7 +30,7 @@ func (noStore) Take(_ context.Context, _ AdapterID, most time.Duration, _ ...Buc
 // Where many lanes wait for the same they are woken some at a time; one that waits for something else does not wait for that.
 func TestWakeSomeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &Gateway{store: noStore{}, crew: newCrew()}
+		g := &Gateway{store: noStore{}, crew: newCrew(), metrics: NewMetrics(prometheus.NewRegistry(), nil)}
 		defer g.crew.dismiss()
 		o := (&shard{g: g, part: ShardPartition(1)}).own(Lease{}, func() {})
 		o.parked[laneID{QueueOut, "other"}] = parkedLane{ParkedLane: ParkedLane{Until: time.Now(), Reason: ParkRetry}}

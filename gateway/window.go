@@ -139,11 +139,14 @@ func (w *outWalk) refusedByWindow(ctx context.Context) *verdict {
 	return w.closed(ctx, rule)
 }
 
-// opened wakes what was held for a contact who has written.
+// opened wakes what was held for a contact who has written, or is about to be.
 func (o *ownership) opened(lane string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	id := laneID{QueueOut, lane}
+	if l := o.byID[id]; l != nil {
+		l.opened = true
+	}
 	if p, ok := o.parked[id]; ok && p.Reason == ParkWindow {
 		p.Until = time.Time{}
 		o.parked[id] = p

@@ -214,17 +214,6 @@ func TestAskFails(t *testing.T) {
 	})
 }
 
-func TestBounce(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, r *gatewayRig) {
-		r.silent("<message type='error' from='romeo@example' to='anna7@gw.example/gateway' id='m7'><body>x</body><error type='cancel'>" +
-			"<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
-		r.silent("<message type='error' from='eve@elsewhere.example' to='anna7@gw.example/gateway' id='m8'/>")
-		if got, want := strings.Join(r.gw.bounced, ";"), "anna7 romeo@example m7 service-unavailable"; got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	})
-}
-
 // Typing, text and markers of one chat arrive in the order sent.
 func TestOrderWithinAChat(t *testing.T) {
 	bubble(t, func(r *gatewayRig) {

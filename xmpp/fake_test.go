@@ -42,6 +42,7 @@ type fakeGateway struct {
 	asked   []gateway.Outbound
 	digests []string
 	bounced []string
+	refuses int // so many bounces are not taken
 	shown   []gateway.Rendering
 	kinds   []gateway.PresenceKind
 
@@ -151,8 +152,18 @@ func (f *fakeGateway) Bounced(_ context.Context, _ gateway.AdapterID, alias gate
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.vet(user)
+	if f.refuses--; f.refuses >= 0 {
+		return errors.New("store not reached")
+	}
 	f.bounced = append(f.bounced, fmt.Sprintf("%s %s %s %s", alias, user, id, condition))
 	return nil
+}
+
+// bounces is what was recorded, in order.
+func (f *fakeGateway) bounces() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.bounced, ";")
 }
 
 func (f *fakeGateway) Show(_ context.Context, _ gateway.AdapterID, r ...gateway.Rendering) error {

@@ -35,10 +35,38 @@ func (c *Component) bounce(ctx context.Context, el *Element) {
 	if el.ID() == "" || !c.serves(el.From()) {
 		return
 	}
-	v := c.visitor(el)
-	err := c.gw.Bounced(ctx, v.Adapter, gateway.Alias(el.To().Local()), v.User, gateway.StanzaID(el.ID()), string(ParseStanzaError(el).Condition))
-	if err != nil {
+	v, alias, id, condition := c.visitor(el), gateway.Alias(el.To().Local()), gateway.StanzaID(el.ID()), string(ParseStanzaError(el).Condition)
+	record := func(ctx context.Context) error { return c.gw.Bounced(ctx, v.Adapter, alias, v.User, id, condition) }
+	err := record(ctx)
+	if err == nil {
+		return
+	}
+	// The server says it once. A store that does not take it now is asked again, apart from what else users write.
+	if !c.errands.offer(string(v.User), func(ctx context.Context) { c.bounceAgain(ctx, record, err) }) {
 		c.log.Error("bounce not recorded", "error", err.Error())
+	}
+}
+
+// bouncePause is how long a bounce waits between two tries to record it.
+const bouncePause = time.Second
+
+// bounceAgain records a bounce as soon as the store takes it, within the patience of an errand. It runs on the user's errand worker.
+func (c *Component) bounceAgain(ctx context.Context, record func(context.Context) error, err error) {
+	defer func() {
+		if recover() != nil {
+			c.panicked("bounce")
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, deskTimeout)
+	defer cancel()
+	for err != nil {
+		select {
+		case <-time.After(bouncePause):
+			err = record(ctx)
+		case <-ctx.Done():
+			c.log.Error("bounce not recorded", "error", err.Error())
+			return
+		}
 	}
 }
 
@@ -170,7 +198,8 @@ func (c *Component) refuse(ctx context.Context, el *Element, why gateway.Refusal
 		return
 	}
 	err := c.gw.Show(ctx, v.Adapter, gateway.Rendering{
-		Component: c.self.String(), From: gateway.Alias(el.To().Local()), To: v.User, Resource: v.Resource, Lang: v.Lang,
+		Component: c.self.String(), From: gateway.Alias(el.To().Local()), Local: gateway.Alias(el.To().Local()), // as it was written to
+		To: v.User, Resource: v.Resource, Lang: v.Lang,
 		What: gateway.ShowError{Of: gateway.StanzaID(el.ID()), Refusal: why},
 	})
 	if err != nil {

@@ -96,7 +96,7 @@ func (c *Component) watchShares(ctx context.Context) {
 		for _, w := range c.shares.overdue() {
 			at := w.until.Add(-shareLasts).UTC().Format("15:04 UTC")
 			err := c.gw.Show(ctx, w.by.Adapter, gateway.Rendering{
-				Component: c.self.String(), From: w.to, To: w.by.User, Lang: w.by.Lang,
+				Component: c.self.String(), From: w.to, Local: w.to, To: w.by.User, Lang: w.by.Lang,
 				What: gateway.ShowMessage{
 					IDs:     []gateway.StanzaID{gateway.StanzaID(newID())},
 					Content: gateway.PlainText(c.say(w.by, gateway.TextLate, at, c.say(w.by, gateway.TextFileOutMissing))), Notice: true,
