@@ -212,3 +212,49 @@ func TestFullOutboxBehindSend(t *testing.T) {
 		})
 	}
 }
+
+// TestStoreFailsBetweenPieces: what has gone is known also where the chat has to wait for its turn before it can go on.
+func TestStoreFailsBetweenPieces(t *testing.T) {
+	for nth, more := 1, true; more; nth++ {
+		synctest.Test(t, func(t *testing.T) {
+			caps := textCaps()
+			caps.Idempotent, caps.Echo, caps.TextMax, caps.TextUnit = false, false, 6, gateway.CodePoints
+			p := &platform{caps: caps, final: true}
+			p.desc.Limits = []gateway.Limit{{Scope: gateway.LimitChat, Every: 10 * time.Second, Burst: 1}}
+			r, u, juliet := unansweredRig(t, p, p)
+			defer func() { r.stop() }()
+			u.arm(nth)
+			r.askReceipt(juliet, "s1", "first;second")
+			gatewaytest.Advance(5 * time.Minute)
+			if more = len(u.verbs) >= nth; more {
+				diff(t, fmt.Sprintf("call %d, %s, fails: sent", nth, u.verbs[nth-1]), p.taken(), []string{"juliet first;", "juliet second"})
+			}
+		})
+	}
+}
+
+// sameID is a platform that gives its only message always the same id.
+type sameID struct{ *platform }
+
+func (s sameID) Send(ctx context.Context, c gateway.Credentials, op gateway.Op) (gateway.Sent, error) {
+	sent, err := s.platform.Send(ctx, c, op)
+	sent.IDs = []gateway.MessageID{"m1"}
+	return sent, err
+}
+
+// TestStatusWhileEndWaits: what a platform tells of a message whose end is not in the store yet reaches its sender.
+func TestStatusWhileEndWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps()}
+		r, u, juliet := unansweredRig(t, p, sameID{p})
+		defer func() { r.stop() }()
+		r.change(juliet, func(c *gateway.Contact) { c.Told = "" }) // who can read the chat is told behind the send
+		u.full = time.Now().Add(time.Minute)
+		r.askReceipt(juliet, "s1", "hello")
+		gatewaytest.Advance(5 * time.Second)
+		r.mustEvent(beside("juliet", "st1", gateway.Status{IDs: []gateway.MessageID{"m1"}, State: gateway.StatusDelivered}))
+		gatewaytest.Advance(10 * time.Minute)
+		diff(t, "the sender hears", r.heard(), []string{"receipt for s1"})
+		diff(t, "sent", p.taken(), []string{"juliet hello"})
+	})
+}
