@@ -91,8 +91,12 @@ func (g *Gateway) tellStanding(ctx context.Context, inst Instance, a *Account) e
 	case AccountActive, AccountExpiring, AccountWithdrawn, AccountWithdrawalQueued:
 		return nil
 	}
-	name := g.keys.Name("standing", string(a.ID), string(a.Standing))
-	id := StanzaID(g.keys.Name("standing", string(a.ID), string(a.Standing), time.Now().UTC().Format(time.DateOnly)))
+	since := ""
+	if a.Standing != AccountSuspended { // who has logged in or agreed since hears at once that it was in vain; the platform alone may say so often
+		since = a.Since.Format(time.RFC3339Nano)
+	}
+	name := g.keys.Name("standing", string(a.ID), string(a.Standing), since)
+	id := StanzaID(g.keys.Name("standing", string(a.ID), string(a.Standing), since, time.Now().UTC().Format(time.DateOnly)))
 	r := Rendering{
 		Component: inst.Component, To: a.User, Lang: a.Lang,
 		What: ShowMessage{IDs: []StanzaID{id}, Content: PlainText(text), Notice: true},

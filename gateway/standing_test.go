@@ -171,3 +171,26 @@ func TestStandingIsToldOnceADay(t *testing.T) {
 		}
 	})
 }
+
+// Who has logged in again in vain hears so, also on the same day.
+func TestStandingIsToldAfterEachLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{caps: textCaps(), send: func(gateway.Op) (gateway.Sent, error) {
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.ReauthNeeded, Code: "401"}
+		}}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		juliet := r.contact("juliet")
+		for n := range 2 {
+			_, err := r.identity.Amend(t.Context(), r.account.ID, func(a *gateway.Account) { a.Standing = gateway.AccountActive })
+			must(t, err)
+			must(t, r.store.Publish(t.Context(), gateway.SignalAccounts, []byte(r.account.ID)))
+			gatewaytest.Advance(time.Minute)
+			r.mustAsk(juliet, fmt.Sprint("s", n), "patience")
+			gatewaytest.Advance(time.Hour)
+		}
+		if n := r.saw(`"Your connection`); n != 2 {
+			t.Errorf("got it %d times after two logins, want twice: %q", n, r.wire.lines())
+		}
+	})
+}
