@@ -275,8 +275,9 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 	}
 	o.probe("after-barrier")
 	return func() error {
-		// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again.
-		ctx, cancel := outlive(ctx, leaseRenewal)
+		// What is confirmed is recorded, also when the stream ends meanwhile: else it would be written again. Without the lease it is
+		// another's, who waits for the stream to be down.
+		ctx, cancel := outlive(ctx, func() time.Duration { return min(leaseRenewal, held.left()) })
 		defer cancel()
 		if err := o.insist(ctx, func() error { return o.store.Finish(ctx, lease, QueueXMPP, done, nil) }); err != nil {
 			return err
@@ -286,10 +287,10 @@ func (o *Outbox) carry(ctx context.Context, w Wire, held *holding, entries []Ent
 	}, nil
 }
 
-// outlive returns a context that ends some time after another.
-func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+// outlive returns a context that ends some time after another, as much as is due then.
+func outlive(ctx context.Context, by func() time.Duration) (context.Context, context.CancelFunc) {
 	after, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { sleep(after, by); cancel() })
+	stop := context.AfterFunc(ctx, func() { sleep(after, by()); cancel() })
 	return after, func() { stop(); cancel() }
 }
 
