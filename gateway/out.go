@@ -121,7 +121,7 @@ func (w *outWalk) resolve(ctx context.Context) *verdict {
 	w.out.Op.Chat = Chat{ID: c.Chat, Kind: ChatDirect, Contact: c.ID}
 	switch standing := a.StandingUnder(w.inst.Adapter.Descriptor()); standing {
 	case AccountReauthNeeded, AccountReconsentNeeded:
-		// Terms that changed pause what goes out until the user has agreed again; they are told once.
+		// Terms that changed pause what goes out until the user has agreed again; they are told once a day.
 		if err := w.o.g.standing(ctx, a, standing, cause{why: CauseTerms}); err != nil {
 			return new(w.o.storeFailed(ctx, err))
 		}
