@@ -51,7 +51,7 @@ func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 	case "platform", "webhooks":
 		return c.spoilPlatform(ctx, a.Kind)
 	case "redis":
-		return c.spoilWay(fmt.Sprintf("redis-%d", a.Target%len(c.Nodes)+1), how)
+		return c.spoilRedisWay(fmt.Sprintf("redis-%d", a.Target%len(c.Nodes)+1), how)
 	case "stream":
 		return c.spoilWay(name+"xmpp", how)
 	case "api":
@@ -80,6 +80,16 @@ func (c *cell) spoilWay(name, how string) (healing, error) {
 	}
 	p.Set(w)
 	return func(context.Context) error { p.Set(lab.Weather{}); return nil }, nil
+}
+
+// spoilRedisWay spoils the connections to a node. The proxy is between the nodes too: a Sentinel puts another in a hidden master's place
+// and makes the old one its replica eight seconds after it came back. Until then what wait_replicas asks for is not there.
+func (c *cell) spoilRedisWay(name, how string) (healing, error) {
+	heal, err := c.spoilWay(name, how)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return errors.Join(heal(ctx), c.together(ctx)) }, nil
 }
 
 // spoilRedis stops, kills, freezes or fills one node; with Sentinel it is the master.
