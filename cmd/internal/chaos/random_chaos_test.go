@@ -17,9 +17,9 @@ import (
 // each, or those that SEED lists alone.
 func TestChaosRandom(t *testing.T) {
 	seeds := from(uint64(setting(t, "FIRST", 1)), setting(t, "SEEDS", 50))
-	floor := chaos.Floor(len(seeds))
+	follow := true
 	if list := os.Getenv("POSTERN_SEED"); list != "" {
-		seeds, floor = nil, 0
+		seeds, follow = nil, false
 		for text := range strings.SplitSeq(list, ",") {
 			n, err := strconv.ParseUint(text, 10, 64)
 			if err != nil || n == 0 {
@@ -28,7 +28,7 @@ func TestChaosRandom(t *testing.T) {
 			seeds = append(seeds, n)
 		}
 	}
-	random(t, seeds, floor, setting(t, "MESSAGES", 2000))
+	random(t, seeds, follow, setting(t, "MESSAGES", 2000))
 }
 
 // setting reads a number from the environment, where make puts it.

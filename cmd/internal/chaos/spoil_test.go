@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/cmd/internal/chaos"
+	"postern/cmd/internal/chaos/stand"
 	"postern/deploy/lab"
 )
 
@@ -42,6 +43,12 @@ func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 		return func(context.Context) error { return c.disks[n].Free() }, c.disks[n].Fill()
 	case "redis-restart", "redis-kill", "redis-freeze", "redis-full":
 		return c.spoilRedis(ctx, how, a.Target)
+	case "redis-failover":
+		return c.failover(ctx)
+	case "redis-slots":
+		return c.moveSlots(ctx, a.Target), nil
+	case "redis-split": // the other replica has Redis, and both have the XMPP server
+		return c.spoilWay(name+stand.PathRedis, "halfopen")
 	case "server-restart":
 		return c.restartServer(ctx)
 	case "server-freeze":
@@ -123,6 +130,32 @@ func (c *cell) spoilRedis(ctx context.Context, how string, target int) (healing,
 		return func(ctx context.Context) error { return limit(ctx, "0") }, limit(ctx, "1")
 	}
 	return nil, fmt.Errorf("redis cannot %s", how)
+}
+
+// failover makes the Sentinel hand over to the replica. Until what was the master is one, nothing confirms what is written.
+func (c *cell) failover(ctx context.Context) (healing, error) {
+	master, err := c.Failover.Master(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return errors.Join(c.Failover.Moved(ctx, master), c.together(ctx)) }, c.Failover.Handover(ctx)
+}
+
+// slotsMost is how many slots change their node at once.
+const slotsMost = 12
+
+// moveSlots moves slots of one node to the next while messages flow.
+func (c *cell) moveSlots(ctx context.Context, target int) healing {
+	from, to := c.Nodes[target], c.Nodes[(target+1)%len(c.Nodes)]
+	done := make(chan error, 1)
+	go func() {
+		n, err := c.Slots.Move(ctx, from, to, slotsMost)
+		if err == nil && n == 0 {
+			err = errors.New("no key changed its node")
+		}
+		done <- err
+	}()
+	return func(ctx context.Context) error { return errors.Join(<-done, c.together(ctx)) }
 }
 
 func (c *cell) startNode(ctx context.Context, node *lab.Redis) error {

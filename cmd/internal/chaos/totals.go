@@ -57,11 +57,11 @@ func (t *Totals) Add(s Schedule, r Report) {
 	}
 }
 
-// Short names the faults that happened less often than least.
-func (t Totals) Short(least int) []string {
+// Short names the faults that happened less often than so many seeds must have them.
+func (t Totals) Short(seeds int) []string {
 	var out []string
 	for _, k := range Kinds() {
-		if t.Faults[k] < least {
+		if least := Floor(k, seeds); t.Faults[k] < least {
 			out = append(out, fmt.Sprintf("%s happened %d times, want at least %d", k, t.Faults[k], least))
 		}
 	}
