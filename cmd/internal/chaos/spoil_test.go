@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"postern/cmd/internal/chaos"
-	"postern/cmd/internal/chaos/stand"
 	"postern/deploy/lab"
 )
 
@@ -24,7 +23,7 @@ const stopLimit = 30 * time.Second
 func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 	what, how, _ := strings.Cut(a.Kind, "-")
 	n := a.Target % len(c.replicas)
-	replica, name := c.replicas[n], fmt.Sprintf("replica-%d/", n+1)
+	replica := c.replicas[n]
 	switch a.Kind {
 	case "kill", "takeover":
 		replica.Kill()
@@ -47,24 +46,16 @@ func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 		return c.failover(ctx)
 	case "redis-slots":
 		return c.moveSlots(ctx, a.Target), nil
-	case "redis-split": // the other replica has Redis, and both have the XMPP server
-		return c.spoilWay(name+stand.PathRedis, "halfopen")
 	case "server-restart":
 		return c.restartServer(ctx)
 	case "server-freeze":
 		return func(context.Context) error { return c.XMPP.Resume() }, c.XMPP.Pause() //nolint:contextcheck // it waits a moment at most
 	}
-	switch what {
-	case "platform", "webhooks":
+	if what == "platform" || what == "webhooks" {
 		return c.spoilPlatform(ctx, a.Kind)
-	case "redis":
-		return c.spoilRedisWay(fmt.Sprintf("redis-%d", a.Target%len(c.Nodes)+1), how)
-	case "stream":
-		return c.spoilWay(name+"xmpp", how)
-	case "api":
-		return c.spoilWay(name+"platform", how)
-	case "hook":
-		return c.spoilWay(name+"hooks", how)
+	}
+	if way := c.way(a); way != "" {
+		return c.spoilWay(way, how)
 	}
 	return nil, errors.New("no such fault")
 }
@@ -77,26 +68,18 @@ var weathers = map[string]lab.Weather{
 	"stall":    {Stall: true},
 	"halfopen": {Swallow: true},
 	"reset":    {Refuse: true},
+	"split":    {Swallow: true}, // the network is in two parts
 }
 
-// spoilWay spoils all connections of a proxy.
+// spoilWay spoils all connections of a proxy. Those to Redis' nodes are between the nodes too: a Sentinel puts another in a hidden master's
+// place and makes the old one its replica eight seconds after it came back. Until then what wait_replicas asks for is not there.
 func (c *cell) spoilWay(name, how string) (healing, error) {
 	p, w := c.proxies[name], weathers[how]
 	if p == nil || w == (lab.Weather{}) {
 		return nil, fmt.Errorf("no way %s, or no weather %s", name, how)
 	}
 	p.Set(w)
-	return func(context.Context) error { p.Set(lab.Weather{}); return nil }, nil
-}
-
-// spoilRedisWay spoils the connections to a node. The proxy is between the nodes too: a Sentinel puts another in a hidden master's place
-// and makes the old one its replica eight seconds after it came back. Until then what wait_replicas asks for is not there.
-func (c *cell) spoilRedisWay(name, how string) (healing, error) {
-	heal, err := c.spoilWay(name, how)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return errors.Join(heal(ctx), c.together(ctx)) }, nil
+	return func(ctx context.Context) error { p.Set(lab.Weather{}); return c.together(ctx) }, nil
 }
 
 // spoilRedis stops, kills, freezes or fills one node; with Sentinel it is the master.
