@@ -200,15 +200,6 @@ func (c *cell) act(ctx context.Context, a chaos.Act) error {
 	return c.whole(ctx, chaos.Fault{Kind: a.Kind, From: from, Pending: pending, Met: met})
 }
 
-// keep lets polite clients go on once the gateway is there again, whichever fault it was that kept it away.
-func (c *cell) keep(ctx context.Context) {
-	for c.pass(ctx, 200*time.Millisecond) == nil {
-		if !c.available.Load() && c.up(ctx) == nil {
-			c.release()
-		}
-	}
-}
-
 // writeThrough makes Redis write every change to its file before it answers, which a kill asks for; else once a second.
 func (c *cell) writeThrough(ctx context.Context, on bool) error {
 	mode := lab.FsyncEverySecond

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"postern/cmd/internal/chaos"
+	"postern/deploy"
 )
 
 var seed = flag.Uint64("seed", 1, "of the order of messages and of the platform's dice")
@@ -25,10 +26,16 @@ const (
 
 // TestChaosKill kills Postern at every point of the path, restarts what stands around it, and checks that nothing is lost.
 func TestChaosKill(t *testing.T) {
+	for _, server := range []deploy.Server{deploy.Prosody, deploy.Ejabberd} {
+		t.Run(string(server), func(t *testing.T) { killEverywhere(t, server) })
+	}
+}
+
+func killEverywhere(t *testing.T, server deploy.Server) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), runLimit)
 	defer cancel()
-	r := newRig(t, setup{seed: *seed})
+	r := newRig(t, setup{seed: *seed, server: server})
 	all := kills()
 	p, err := r.ready(ctx, all[0].armed())
 	if err != nil {
@@ -36,7 +43,7 @@ func TestChaosKill(t *testing.T) {
 	}
 	least := chaos.Minimum{
 		Messages: quota, Files: files, Rate: 200, Pending: minPending, Twice: quota / 50, Refused: 0.2,
-		Faults: map[string]int{prosodyRestart: 1, redisRestart: 1, ownerStopped: 1},
+		Faults: map[string]int{serverRestart: 1, redisRestart: 1},
 	}
 	for n, k := range all {
 		least.Faults[k.point] = 1
@@ -49,8 +56,8 @@ func TestChaosKill(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", k.point, err, p.Tail())
 		}
 	}
-	t.Logf("%5.1f s  restart of Prosody", time.Since(began).Seconds())
-	if err := r.restartProsody(ctx); err != nil {
+	t.Logf("%5.1f s  restart of the server", time.Since(began).Seconds())
+	if err := r.restartXMPP(ctx); err != nil {
 		t.Fatalf("%v\n%s", err, p.Tail())
 	}
 	t.Logf("%5.1f s  restart of Redis", time.Since(began).Seconds())
@@ -63,13 +70,16 @@ func TestChaosKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%5.1f s  the owner of all leases stands still", time.Since(began).Seconds())
-	if err := r.stopOwner(ctx, p, r.process(ctx, "second")); err != nil {
-		t.Fatalf("%v\n%s", err, p.Tail())
+	if server == deploy.Prosody { // ejabberd goes on handing stanzas to an owner that stands still: the schedules count that apart
+		least.Faults[ownerStopped] = 1
+		t.Logf("%5.1f s  the owner of all leases stands still", time.Since(began).Seconds())
+		if err := r.stopOwner(ctx, p, r.process(ctx, "second")); err != nil {
+			t.Fatalf("%v\n%s", err, p.Tail())
+		}
 	}
 	t.Logf("%5.1f s  what is under way arrives", time.Since(began).Seconds())
 	report := r.finish(ctx, least, lastWords)
-	t.Logf("seed %d, %.0f s\n%s", *seed, time.Since(began).Seconds(), report)
+	t.Logf("seed %d, %s, %.0f s\n%s", *seed, server, time.Since(began).Seconds(), report)
 	if len(report.Violations) > 0 {
 		t.Errorf("got %d violations, want none", len(report.Violations))
 	}
@@ -88,7 +98,7 @@ func TestChaosTurnsRed(t *testing.T) {
 			if _, err := r.ready(ctx, env); err != nil {
 				return err
 			}
-			return r.restartProsody(ctx)
+			return r.restartXMPP(ctx)
 		}},
 		// What a client sends twice becomes two messages with two idempotency keys.
 		{"dedupe", []chaos.Kind{chaos.OtherIdentity}, func(ctx context.Context, r *rig, env string) error {

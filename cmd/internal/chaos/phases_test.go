@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,17 +16,17 @@ import (
 
 // Kinds of faults that are no point of the path.
 const (
-	prosodyRestart = "prosody-restart"
-	redisRestart   = "redis-restart"
-	ownerStopped   = "owner-stopped"
+	serverRestart = "server-restart"
+	redisRestart  = "redis-restart"
+	ownerStopped  = "owner-stopped"
 )
 
 // kill is a point of the path at which Postern kills itself.
 type kill struct {
 	point string
-	// still: Prosody stands still, so that what is on its way to users gathers.
+	// still: the XMPP server stands still, so that what is on its way to users gathers.
 	still bool
-	// moves: Prosody goes on before the point, which is not reached otherwise.
+	// moves: the server goes on before the point, which is not reached otherwise.
 	moves bool
 }
 
@@ -61,7 +62,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.still {
-		r.hold()
+		defer r.quiet()()
 		if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 			return err
 		}
@@ -99,13 +100,13 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 	return r.whole(ctx, chaos.Fault{Kind: k.point, From: from, Pending: pending})
 }
 
-// restartProsody stops Prosody while stanzas lie in its socket, and starts it again.
-func (r *rig) restartProsody(ctx context.Context) error {
+// restartXMPP stops the XMPP server while stanzas lie in its socket, and starts it again.
+func (r *rig) restartXMPP(ctx context.Context) error {
 	defer r.talk(ctx)()
 	if err := errors.Join(r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault), r.waitBacklog(ctx, backlog)); err != nil {
 		return err
 	}
-	r.hold() // what a client without XEP-0198 writes to a server that stops is the client's loss
+	defer r.quiet()() // what a client without XEP-0198 writes to a server that stops is the client's loss
 	from := time.Now()
 	if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		return err
@@ -120,7 +121,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	if err := r.XMPP.Restart(ctx); err != nil {
 		return err
 	}
-	return r.whole(ctx, chaos.Fault{Kind: prosodyRestart, From: from, Pending: pending})
+	return r.whole(ctx, chaos.Fault{Kind: serverRestart, From: from, Pending: pending})
 }
 
 // restartRedis restarts Redis in order while messages flow; users see errors meanwhile.
@@ -196,5 +197,9 @@ func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) 
 	}
 	r.slow(ctx, latencyMS)
 	r.release()
+	keeping, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.keep(keeping) })
+	r.t.Cleanup(func() { cancel(); wg.Wait() })
 	return p, nil
 }

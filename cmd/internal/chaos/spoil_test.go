@@ -159,19 +159,18 @@ func (c *cell) together(ctx context.Context) error {
 // restartServer stops the XMPP server while stanzas of the gateway lie in its socket, but none of the users': what a client
 // without XEP-0198 writes to a server that stops is the client's loss.
 func (c *cell) restartServer(ctx context.Context) (healing, error) {
-	c.held.Add(1)
-	c.hold()
+	loud := c.quiet()
 	for _, u := range c.clients {
 		asking, cancel := context.WithTimeout(ctx, upTimeout)
 		_, err := u.Ping(asking, "localhost")
 		cancel()
 		if err != nil {
-			c.held.Add(-1)
+			loud()
 			return nil, err
 		}
 	}
 	return func(ctx context.Context) error {
-		defer c.held.Add(-1)
+		defer loud()
 		return c.XMPP.Restart(ctx)
 	}, c.XMPP.Pause() //nolint:contextcheck // it waits a moment at most
 }
