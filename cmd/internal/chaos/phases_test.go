@@ -144,8 +144,8 @@ func (r *rig) restartRedis(ctx context.Context) error {
 // leaseTime is how long a lease lives and how long the next owner may take to look, with room to spare.
 const leaseTime = 15*time.Second + 8*time.Second
 
-// stopOwner freezes the owner of everything until its leases have run out and second has taken over, wakes it up, lets
-// things settle, and then sends messages that must each take the path once.
+// stopOwner freezes the owner of everything until its leases have run out and second has taken over, wakes it up while users write to
+// the other, lets things settle, and then sends messages that must each take the path once.
 func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env ...string) error {
 	if err := second.Start(ctx, env...); err != nil {
 		return err
@@ -173,12 +173,23 @@ func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env .
 	if err := r.pass(ctx, leaseTime-time.Since(from)); err != nil {
 		return err
 	}
+	r.release()
+	stop = r.talk(ctx)
+	if err := r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault); err != nil {
+		return err
+	}
+	// What users wrote before lies in its socket yet, and its lanes are where they were.
 	if err := owner.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	if err := r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault); err != nil {
 		return err
 	}
 	if err := r.whole(ctx, chaos.Fault{Kind: ownerStopped, From: from, Pending: pending}); err != nil {
 		return err
 	}
+	stop()
+	stop = func() {}
 	r.slow(ctx, 0)
 	_ = r.settle(ctx, resendAfter+20*time.Second) // what is left open then is for the judge
 	return r.afterwards(ctx)
