@@ -78,7 +78,7 @@ func (b *batcher) submit(node *redis.Client, c *call) error {
 
 // sweep drops calls that nobody waits for any more: a Redis that does not answer takes none of them away, and callers who give up and
 // come again would fill the memory. So no more wait than one batch, or twice as many as there are callers, of whom each part of the
-// process has a number: workers, lanes at work, webhooks at a time. b.mu is held.
+// process has a number: workers, lanes at work, webhooks and pages at a time. b.mu is held.
 func (b *batcher) sweep() {
 	b.pending = slices.DeleteFunc(b.pending, (*call).over)
 	b.swept = max(maxBatch, 2*len(b.pending))
