@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -50,5 +52,19 @@ func TestWrongTokensBehindProxy(t *testing.T) {
 	}
 	if got := as(other, "203.0.113.99", good); got != http.StatusTooManyRequests {
 		t.Errorf("with names of their own: got %d, want 429", got)
+	}
+}
+
+// TestWrongTokensAreBounded: whoever sends wrong ones, from however many addresses, memory is; and who has just sent too many waits.
+func TestWrongTokensAreBounded(t *testing.T) {
+	g := NewGuard(nil, nil, slog.New(slog.DiscardHandler))
+	for n := range 3 * maxCallers {
+		g.count(fmt.Sprint("2001:db8::", n))
+	}
+	for range wrongBurst {
+		g.count("192.0.2.7")
+	}
+	if len(g.wrong) > maxCallers || !g.tired("192.0.2.7") {
+		t.Errorf("got %d addresses remembered, want %d at most, and the newest among them", len(g.wrong), maxCallers)
 	}
 }

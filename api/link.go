@@ -29,6 +29,8 @@ const (
 	// Bounds of what a platform adds to the address.
 	maxReturned = 16
 	maxAnswered = 4096
+	// linksAtOnce is how many of these pages may be on their way at a time: callers need no credentials, and each waits for the store.
+	linksAtOnce = 256
 )
 
 const pageStyle = `:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;padding:0 1.5rem}
@@ -44,7 +46,21 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 type links struct {
 	from  Linking
 	known map[gateway.AdapterID]bool
+	busy  chan struct{} // one per page on its way
 	log   *slog.Logger
+}
+
+// bounded lets no more than linksAtOnce in.
+func (l *links) bounded(page http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case l.busy <- struct{}{}:
+			defer func() { <-l.busy }()
+			page(w, r)
+		default:
+			refuseForNow(w, retrySoon, "Too many pages at once.")
+		}
+	}
 }
 
 // setOut shows the page that leads to the platform's.

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"postern/api"
 	"postern/gateway"
@@ -95,4 +97,47 @@ func TestLinkPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stuckClerk is a desk whose store does not answer.
+type stuckClerk struct {
+	clerk
+	free chan struct{}
+}
+
+func (c *stuckClerk) Browse(ctx context.Context, a gateway.AdapterID, token string) (gateway.Page, error) {
+	<-c.free
+	return c.clerk.Browse(ctx, a, token)
+}
+
+// TestLinksAreBounded: anybody may ask for a page, and so many wait for the store at a time.
+func TestLinksAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most, asked = 256, 300
+		desk := &stuckClerk{free: make(chan struct{})}
+		public := api.Public(api.PublicConfig{Hooks: []gateway.AdapterID{"one"}, Linking: desk, Log: slog.New(slog.DiscardHandler)})
+		var mu sync.Mutex
+		got := map[int]int{}
+		ask := func() {
+			w := httptest.NewRecorder()
+			public.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/link/one/"+openToken, nil))
+			mu.Lock()
+			defer mu.Unlock()
+			got[w.Code]++
+		}
+		var wg sync.WaitGroup
+		for range asked {
+			wg.Go(ask)
+		}
+		synctest.Wait()
+		if got[http.StatusServiceUnavailable] != asked-most || len(got) != 1 {
+			t.Errorf("got answers %v while the store is silent, want %d refused for now", got, asked-most)
+		}
+		close(desk.free)
+		wg.Wait()
+		ask()
+		if got[http.StatusOK] != most+1 {
+			t.Errorf("got answers %v, want %d pages", got, most+1)
+		}
+	})
 }

@@ -62,9 +62,9 @@ func Public(cfg PublicConfig) http.Handler {
 	}
 	r.Get("/.well-known/*", wellKnown(cfg.Publishers))
 	if cfg.Linking != nil {
-		l := &links{from: cfg.Linking, known: h.known, log: cfg.Log}
-		r.Get("/link/{instance}", l.comeBack)
-		r.Get("/link/{instance}/{token}", l.setOut)
+		l := &links{from: cfg.Linking, known: h.known, busy: make(chan struct{}, linksAtOnce), log: cfg.Log}
+		r.Get("/link/{instance}", l.bounded(l.comeBack))
+		r.Get("/link/{instance}/{token}", l.bounded(l.setOut))
 	}
 	if cfg.Media != nil {
 		h := served(cfg.Media, cfg.TrustedProxies)

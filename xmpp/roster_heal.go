@@ -22,13 +22,7 @@ func (c *Component) healRoster(v gateway.Visitor, user JID) {
 		return
 	}
 	who := strings.Clone(user.String()) // the address would keep its whole stanza
-	all.mu.Lock()
-	done := all.healed[who] || len(all.healed) >= healedKept
-	if !done {
-		all.healed[who] = true
-	}
-	all.mu.Unlock()
-	if done {
+	if !all.heals(who) {
 		return
 	}
 	taken := c.healers.offer(who, func(ctx context.Context) {
@@ -50,6 +44,18 @@ func (c *Component) healRoster(v gateway.Visitor, user JID) {
 		delete(all.healed, who)
 		all.mu.Unlock()
 	}
+}
+
+// heals notes that a user is looked after; false where that was done already, and
+// for whoever is one too many, until the next stream.
+func (r *rosters) heals(who string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.healed[who] || len(r.healed) >= healedKept {
+		return false
+	}
+	r.healed[who] = true
+	return true
 }
 
 func (c *Component) heal(ctx context.Context, v gateway.Visitor, user JID) error {

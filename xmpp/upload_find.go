@@ -47,7 +47,7 @@ func (c *Component) uploadService(ctx context.Context, s *stream, host string) (
 func (u *uploads) look(s *stream, host string) (known uploadService, q *uploadQuestion, mine bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.stream != s || len(u.hosts) > maxUploadHosts {
+	if u.stream != s {
 		u.stream, u.hosts, u.asking = s, make(map[string]uploadService), make(map[string]*uploadQuestion)
 	}
 	if known, ok := u.hosts[host]; ok && time.Now().Before(known.until) {
@@ -71,6 +71,9 @@ func (u *uploads) learn(s *stream, host string, q *uploadQuestion) {
 			q.found.until = time.Now().Add(uploadMemory)
 			if q.found.jid.IsZero() {
 				q.found.until = time.Now().Add(uploadForgets)
+			}
+			if len(u.hosts) >= maxUploadHosts {
+				clear(u.hosts) // it costs one more search each
 			}
 			u.hosts[host] = q.found
 		}

@@ -41,3 +41,37 @@ func TestPersonIsForgotten(t *testing.T) {
 		}
 	})
 }
+
+// However many users write within the hour: so many are kept, and the newest is among them.
+func TestPeopleAreBounded(t *testing.T) {
+	pem, err := NewSigningKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := parseKeys([]byte(pem))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(nil, Config{}, keys)
+	c.dir.Store(know(directory{Issuer: "https://issuer.example"}, time.Now().Add(time.Hour)))
+	var who *person
+	for n := range assertionsKept + 1 {
+		subject := fmt.Sprintf("u%d@example.org", n)
+		if who, err = c.person(gateway.Credentials{Secret: []byte(`{"enlistment":"enl_1","subject":"` + subject + `"}`)}); err != nil {
+			t.Fatal(err)
+		}
+		if n < assertionsKept { // to sign them all takes seconds
+			c.assertions[subject] = signedAssertion{until: time.Now().Add(assertionUse)}
+		}
+	}
+	raw, err := c.userAssertion(t.Context(), *who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.people) > assertionsKept || len(c.assertions) > assertionsKept || c.assertions[who.Subject].jwt != raw {
+		t.Errorf("got %d people and %d assertions, want %d at most, and the newest among them", len(c.people), len(c.assertions), assertionsKept)
+	}
+	if again, err := c.person(gateway.Credentials{Secret: []byte(`{"enlistment":"enl_1","subject":"` + who.Subject + `"}`)}); err != nil || again != who {
+		t.Errorf("got %+v, %v, want the newest one, who was read before", again, err)
+	}
+}

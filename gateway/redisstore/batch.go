@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -46,10 +47,11 @@ type batcher struct {
 	flying  int
 	fliers  int // goroutines; flying of them are at work
 	pending []*call
+	swept   int // when there are so many pending, those that nobody waits for go
 	closed  bool
 }
 
-func newBatcher() *batcher { return &batcher{next: make(chan struct{}, maxFlights)} }
+func newBatcher() *batcher { return &batcher{next: make(chan struct{}, maxFlights), swept: maxBatch} }
 
 // submit queues a call and starts a pipeline when there is room for one.
 func (b *batcher) submit(node *redis.Client, c *call) error {
@@ -59,6 +61,9 @@ func (b *batcher) submit(node *redis.Client, c *call) error {
 		return redis.ErrClosed
 	}
 	b.node = node
+	if len(b.pending) >= b.swept {
+		b.sweep()
+	}
 	b.pending = append(b.pending, c)
 	if b.flying < maxFlights {
 		b.flying++
@@ -71,14 +76,30 @@ func (b *batcher) submit(node *redis.Client, c *call) error {
 	return nil
 }
 
+// sweep drops calls that nobody waits for any more: a Redis that does not answer takes none of them away, and callers who give up and
+// come again would fill the memory. So no more wait than one batch, or twice as many as there are callers, of whom each part of the
+// process has a number: workers, lanes at work, webhooks and pages at a time. b.mu is held.
+func (b *batcher) sweep() {
+	b.pending = slices.DeleteFunc(b.pending, (*call).over)
+	b.swept = max(maxBatch, 2*len(b.pending))
+}
+
+// over reports whether nobody waits for a call any more.
+func (c *call) over() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 // take returns the next batch, without calls that nobody waits for any more; b.mu is held.
 func (b *batcher) take() []*call {
 	n := min(len(b.pending), maxBatch)
 	batch := make([]*call, 0, n)
 	for _, c := range b.pending[:n] {
-		select {
-		case <-c.gone:
-		default:
+		if !c.over() {
 			batch = append(batch, c)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -60,5 +62,59 @@ func TestBatch(t *testing.T) {
 	wg.Wait()
 	if got, want := rec.sizes(), "[1 1 1 41]"; got != want {
 		t.Errorf("pipelines: got %s commands, want %s", got, want)
+	}
+}
+
+// TestCallersWhoGiveUp holds Redis still while callers come, give up and come again, as webhooks and stanzas do: what they asked for does
+// not pile up behind it, and whoever waits is not left out. Without a bound the ten thousand of them hold 160 MiB.
+func TestCallersWhoGiveUp(t *testing.T) {
+	r := startRedis(t, lab.RedisConfig{})
+	s := open(t, r.URL(), "b:", Options{})
+	b := s.batches[r.Addr()]
+	state := func() (flying, waiting int) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.flying, len(b.pending)
+	}
+	ask := func(ctx context.Context) *call {
+		return s.start(ctx, "b:x", 0, [][]any{{"set", "b:x", strings.Repeat("x", 16<<10)}})
+	}
+	if err := r.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	var stay []*call
+	for n := range maxFlights {
+		stay = append(stay, ask(t.Context()))
+		eventually(t, "a call on its way", func() bool { flying, waiting := state(); return flying == n+1 && waiting == 0 })
+	}
+	for range 300 {
+		stay = append(stay, ask(t.Context()))
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	most := 0
+	for range 10_000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ask(ctx)
+		cancel()
+		_, waiting := state()
+		most = max(most, waiting)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if most > 2*len(stay) {
+		t.Errorf("got %d calls pending, want no more than twice the %d that somebody waits for", most, len(stay))
+	}
+	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	if grown > 16<<20 {
+		t.Errorf("%d KiB are held for callers who are gone", grown>>10)
+	}
+	t.Logf("%d calls pending at most, %d KiB for callers who are gone", most, grown>>10)
+	if err := r.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range stay {
+		<-c.done // with an error, where Redis stood still for too long
 	}
 }
