@@ -25,10 +25,12 @@ type outWalk struct {
 	apart   bool      // a reply to what is not known any more, sent as a message of its own
 	maps    []MapEntry
 	due     time.Time // when it may go on although it is late
-	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
+	turn    time.Time // when the first that it sends may go under the adapter's limits; zero before it has a turn
+	spent   bool      // what it sent last had the latest turn
+	asked   OpID      // of which it asked last whether an earlier try has sent it
 	carried carried
 	called  func(CallEnd)                      // tells the breaker of the first call; nil without leave, and once told
-	sent    map[OpID]Sent                      // what this walk has given to the platform
+	sent    map[OpID]Sent                      // what this walk has given to the platform, or found there
 	end     func(ctx context.Context) *verdict // what is left to do, once the op has its end (resume.go)
 	resumed bool                               // it came to its end in an earlier try
 }
@@ -72,7 +74,7 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	if v.end == done {
 		w.learn()
 	}
-	if v.store {
+	if v.store && !w.spent {
 		v.mine = w.turn
 	}
 	it.turn, it.due = v.mine, w.due
