@@ -31,7 +31,7 @@ func (w *outWalk) echoedSend(ctx context.Context, op Op) (Sent, bool, *verdict) 
 	}
 	began := w.o.g.echoes.keep(id, time.Now())
 	most := echoPatience
-	if w.o.busy(laneID{QueueIn, w.entry.Lane}) && w.carriedOf(op) == nil { // a file is fetched anew for each look
+	if w.o.busy(laneID{QueueIn, w.entry.Lane}) {
 		most = echoMost
 	}
 	if left := time.Until(began.Add(most)); left > 0 {
