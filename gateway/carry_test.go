@@ -82,11 +82,13 @@ func TestFileThatMayHaveGone(t *testing.T) {
 		later  error // of the file's host
 		killed bool  // instead of an answer that was lost
 		asked  bool  // for what came of it, rather than that being told
+		told   time.Duration
 	}{
-		{"gone", &gateway.FileError{Reason: gateway.FileGone}, false, false},
-		{"broken", &gateway.FileError{Reason: gateway.FileBroken}, false, false},
-		{"gone after a kill", &gateway.FileError{Reason: gateway.FileGone}, true, false},
-		{"gone, from a platform that can be asked", &gateway.FileError{Reason: gateway.FileGone}, false, true},
+		{"gone", &gateway.FileError{Reason: gateway.FileGone}, false, false, 5 * time.Second},
+		{"broken", &gateway.FileError{Reason: gateway.FileBroken}, false, false, 5 * time.Second},
+		{"away, and told of late", &gateway.FileError{Reason: gateway.FileAway}, false, false, 30 * time.Second},
+		{"gone after a kill", &gateway.FileError{Reason: gateway.FileGone}, true, false, 5 * time.Second},
+		{"gone, from a platform that can be asked", &gateway.FileError{Reason: gateway.FileGone}, false, true, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -125,8 +127,8 @@ func TestFileThatMayHaveGone(t *testing.T) {
 					gatewaytest.Advance(20 * time.Second)
 				}
 				defer func() { r.stop() }()
-				gatewaytest.Advance(5 * time.Second)
 				if !tt.asked {
+					gatewaytest.Advance(tt.told)
 					r.mustEvent(gateway.Event{
 						Dedupe: "e1", Endpoint: "ep1", Chat: gateway.Chat{Kind: gateway.ChatDirect, Contact: "juliet"}, At: time.Now(),
 						Body: gateway.Status{IDs: ids("native1"), Ref: tried[0], State: gateway.StatusAccepted},

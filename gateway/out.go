@@ -19,6 +19,7 @@ type outWalk struct {
 	planned Planned
 	plain   []Op      // the planned ops before their files were handed over
 	try     Attempt   // of this walk, once something has begun
+	looked  Attempt   // of the walk before, where this one goes on to look for an echo
 	without []Feature // what the platform refused during this walk
 	named   []Feature // those of them that the refusals named
 	lack    Feature   // the last of them, until it is planned without
@@ -77,7 +78,9 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	if v.store && !w.spent {
 		v.mine = w.turn
 	}
-	it.turn, it.due = v.mine, w.due
+	if it.turn, it.due, it.looked = v.mine, w.due, (Attempt{}); v.look {
+		it.looked = w.try
+	}
 	ended = &v
 	return v
 }

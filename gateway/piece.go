@@ -87,6 +87,7 @@ func (w *outWalk) sendOnce(ctx context.Context, op Op, before []MessageID, caps 
 	if v := w.pieceTurn(ctx); v != nil {
 		return Sent{}, v
 	}
+	w.o.g.echoes.forget(string(op.ID)) // that of this call has its own time to come
 	start := time.Now()
 	sent, err := w.call(ctx, op)
 	if w.cut(ctx, op) {
