@@ -271,7 +271,8 @@ type Prober interface {
 
 // Backlog fetches events whose webhook was lost, where the platform keeps them.
 type Backlog interface {
-	// Missing returns the events of a chat after a sequence number, oldest first, up to a page of the platform's.
+	// Missing returns the events of a chat after a sequence number, oldest first, up to a page of the platform's. A full chat takes in a
+	// page all the same.
 	Missing(ctx context.Context, account Credentials, chat Chat, after int64) ([]Event, error)
 }
 

@@ -155,24 +155,34 @@ func (g *Gateway) Bounced(ctx context.Context, adapter AdapterID, alias Alias, u
 
 // ingestEvent makes one event durable in its lane.
 func (g *Gateway) ingestEvent(ctx context.Context, a *Account, alias Alias, ev Event) error {
+	_, err := g.ingestWithin(ctx, a, alias, ev, g.inCeilings())
+	return err
+}
+
+// ingestWithin does so under these ceilings. It reports whether the event had been taken in before.
+func (g *Gateway) ingestWithin(ctx context.Context, a *Account, alias Alias, ev Event, opt IngestOptions) (duplicate bool, err error) {
 	in := Inbound{Event: ev, Adapter: a.Adapter, Account: a.ID, Alias: alias, Trace: g.traced(ctx)}
 	plain, err := in.pack()
 	if err != nil {
-		return err
+		return false, errors.Join(errUnwritable, err)
 	}
 	key := a.Lane(alias)
 	e := g.identity.Seal(a, g.keys.Lane(key), EntryEvent, plain, time.Now())
 	part := key.Shard()
-	_, duplicate, err := g.store.Ingest(ctx, part, QueueIn, e, IngestOptions{
-		Dedupe: g.keys.Name("event", string(a.ID), ev.Dedupe), DedupeFor: EventDedupe, LaneMax: inLaneMax * g.cfg.LaneMax, QueueMax: g.cfg.ShardMax, ParkMax: g.cfg.ParkedMax,
-		Hand: g.hand(part, QueueIn, &item{Entry: e, in: &in}),
-	})
+	opt.Dedupe, opt.DedupeFor = g.keys.Name("event", string(a.ID), ev.Dedupe), EventDedupe
+	opt.Hand = g.hand(part, QueueIn, &item{Entry: e, in: &in})
+	_, duplicate, err = g.store.Ingest(ctx, part, QueueIn, e, opt)
 	g.countIngest("in", a.Adapter, duplicate, err)
 	if err != nil {
-		return err
+		return false, err
 	}
 	g.probe("after-ingest-in")
-	return nil
+	return duplicate, nil
+}
+
+// inCeilings are the most that may wait of what comes in.
+func (g *Gateway) inCeilings() IngestOptions {
+	return IngestOptions{LaneMax: inLaneMax * g.cfg.LaneMax, QueueMax: g.cfg.ShardMax, ParkMax: g.cfg.ParkedMax}
 }
 
 // inLaneMax is how many times more an `in` lane may hold than an `out` lane: a platform's backlog after an outage comes

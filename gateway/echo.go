@@ -31,8 +31,8 @@ func (w *outWalk) echoedSend(ctx context.Context, op Op) (Sent, bool, *verdict) 
 		return Sent{IDs: m.IDs, At: at[id].instant()}, true, nil
 	}
 	began := w.o.g.echoes.keep(id, time.Now())
-	most := min(echoPatience<<min(max(w.try.Number-2, 0), 4), echoMost)
-	if w.o.busy(laneID{QueueIn, w.entry.Lane}) {
+	most := min(echoPatience<<min(max(w.unsure-1, 0), 4), echoMost)
+	if w.carriedOf(op) == nil && w.o.busy(laneID{QueueIn, w.entry.Lane}) { // nobody fetches a file anew for each look
 		most = echoMost
 	}
 	if left := time.Until(began.Add(most)); left > 0 {

@@ -36,6 +36,9 @@ func (i *Identity) Open(ctx context.Context, e Entry) ([]byte, error) {
 // errUnreadable: no later try opens or decodes the entry either.
 var errUnreadable = errors.New("entry not readable")
 
+// errUnwritable: nothing that could be kept can be made of an event.
+var errUnwritable = errors.New("event not writable")
+
 // openEntry unseals and decodes an entry. ErrNoAccount when its key is gone, errUnreadable when it never can be read; any
 // other error is the store's and passes.
 func openEntry[T any](ctx context.Context, i *Identity, e Entry) (T, error) {

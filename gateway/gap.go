@@ -24,7 +24,7 @@ type gap struct {
 	end   time.Time // when it is given up on, whatever is heard
 	alone time.Time // the same where nobody can be asked
 	asked int
-	told  bool // the platform has said what it has, which is in the store
+	told  bool // the platform has said what it has, and what is missing of it is in the store
 	over  bool // nobody will say more
 }
 
@@ -57,6 +57,12 @@ func (g *gap) kept(why ParkReason) *gap {
 	return nil
 }
 
+// untaken notes that the platform has answered, though not all that it told is in the store: it is asked again, with patience anew.
+func (g *gap) untaken() {
+	g.end = time.Now().Add(gapPatience)
+	g.heard(false, true)
+}
+
 // search waits for what is missing between the last event and first, or looks for it. It reports whether the search is over, so that the
 // chat goes on with what there is, and otherwise whether its lane still is at work.
 func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64) (over, working bool) {
@@ -87,7 +93,12 @@ func (o *ownership) search(ctx context.Context, l *lane, first *item, last int64
 		o.g.log.Warn("event missing, going on without it", "partition", o.part, "adapter", string(first.in.Adapter))
 		return true, true
 	}
-	g.heard(o.fetchMissing(ctx, *first.in, last))
+	told, again, err := o.fetchMissing(ctx, *first.in, last)
+	if err != nil {
+		g.untaken()
+		return false, errors.Is(err, ErrFull) || o.later(ctx, err) // the chat may go on with what there was room for
+	}
+	g.heard(told, again)
 	return false, true
 }
 
@@ -115,19 +126,20 @@ func (o *ownership) missing(ctx context.Context, backlog Backlog, a *Account, ea
 	return backlog.Missing(ctx, a.Credentials(), early.Event.Chat, last)
 }
 
-// fetchMissing asks the platform for the events before one that came too early, and takes them in as if their webhook had
-// come: what was not lost is a duplicate. What is older than duplicates are known, or than the account, is the chat's past:
-// a lane that forgot its number asks from the beginning. It reports whether the platform has told, and otherwise whether it may when it
-// is asked again.
-func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) (told, again bool) {
+// fetchMissing asks the platform for the events before one that came too early, and takes them in. It reports whether the platform has
+// told, and otherwise whether it may when it is asked again. An error is the store's, ErrFull that a part is there.
+func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64) (told, again bool, err error) {
 	inst, ok := o.g.instance(early.Adapter)
 	backlog, is := inst.Adapter.(Backlog)
 	if !ok || !is {
-		return false, false
+		return false, false, nil
 	}
 	a, err := o.g.identity.ByID(ctx, early.Account)
-	if err != nil {
-		return errors.Is(err, ErrNoAccount), true
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return true, false, nil
+	case err != nil:
+		return false, false, err
 	}
 	call, cancel := context.WithTimeout(ctx, gapWait-gapAsk)
 	defer cancel()
@@ -136,11 +148,23 @@ func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64)
 		o.g.log.Warn("missing events not fetched", "adapter", string(early.Adapter), "err", err)
 		switch ClassOf(err) {
 		case Uncertain, Retryable, RateLimited:
-			return false, true
+			return false, true, nil
 		case ReauthNeeded, WindowClosed, Unsupported, NotReachable, Permanent:
 		}
-		return false, false
+		return false, false, nil
 	}
+	return true, false, o.takeMissing(ctx, a, early, last, events)
+}
+
+// takeMissing takes in what the platform has told as if its webhook had come: what was not lost is a duplicate. What is older than
+// duplicates are known, or than the account, is the chat's past: a lane that forgot its number asks from the beginning.
+//
+// A full chat gets no emptier while it waits for what is missing, and a shard may be full of such chats. So what is missing has a place
+// beside the most that the chat may hold: a page, since all of it is shown before the platform is asked again. And the first of it has
+// one beside what the shard may hold: one for each chat that waits. The others, where there is no room for them (ErrFull), are asked for
+// again when the chat has come so far.
+func (o *ownership) takeMissing(ctx context.Context, a *Account, early Inbound, last int64, events []Event) error {
+	first := true
 	for _, ev := range events {
 		if ev.At.Before(a.CreatedAt) || time.Since(ev.At) > EventDedupe {
 			continue
@@ -148,9 +172,22 @@ func (o *ownership) fetchMissing(ctx context.Context, early Inbound, last int64)
 		if Ephemeral(ev.Body) || ev.Chat.Contact != early.Event.Chat.Contact {
 			continue
 		}
-		if err := o.g.ingestEvent(ctx, a, early.Alias, ev); err != nil {
-			return false, true
+		opt, missing := o.g.inCeilings(), last < ev.Seq && ev.Seq < early.Event.Seq
+		switch {
+		case missing && first:
+			opt = IngestOptions{}
+		case missing:
+			opt.LaneMax = 0
+		}
+		duplicate, err := o.g.ingestWithin(ctx, a, early.Alias, ev, opt)
+		switch {
+		case errors.Is(err, ErrFull) && !missing: // nothing waits for it
+		case errors.Is(err, errUnwritable): // nor can it be when its webhook comes
+		case err != nil:
+			return err
+		case missing && !duplicate:
+			first = false
 		}
 	}
-	return true, false
+	return nil
 }

@@ -334,20 +334,27 @@ func (r *rig) tellLate(people []gateway.ContactID, numbers ...int) {
 // toldInOrder checks that the user got all lines of the people, in order.
 func (r *rig) toldInOrder(people []gateway.ContactID, lines int) {
 	r.t.Helper()
-	got := map[string][]int{}
+	var want []int
+	for n := range lines {
+		want = append(want, n+1)
+	}
+	got := r.told()
+	for _, who := range people {
+		diff(r.t, string(who), got[who], want)
+	}
+}
+
+// told returns which lines the user got of whom.
+func (r *rig) told() map[gateway.ContactID][]int {
+	r.t.Helper()
+	got := map[gateway.ContactID][]int{}
 	for _, l := range texts(r.wire.lines()) {
 		if _, text, ok := strings.Cut(l, `"line `); ok {
 			n, who, _ := strings.Cut(strings.TrimSuffix(text, `"`), " of ")
 			at, err := strconv.Atoi(n)
 			must(r.t, err)
-			got[who] = append(got[who], at)
+			got[gateway.ContactID(who)] = append(got[gateway.ContactID(who)], at)
 		}
 	}
-	var want []int
-	for n := range lines {
-		want = append(want, n+1)
-	}
-	for _, who := range people {
-		diff(r.t, string(who), got[string(who)], want)
-	}
+	return got
 }

@@ -66,12 +66,13 @@ func (w *outWalk) noteSent(op Op, sent Sent) {
 	w.sent[op.ID] = sent
 }
 
-// maybeSent asks, once in a walk, for an op that an earlier try may have sent without hearing of it.
+// maybeSent asks, once in a walk, for an op that an earlier try may have sent without hearing of it. That can be one alone, the first that
+// is not known to be there: a try goes no further than its first doubt.
 func (w *outWalk) maybeSent(ctx context.Context, op Op, before []MessageID, caps Caps) (Sent, bool, *verdict) {
-	if !w.try.Unfinished || caps.Idempotent || w.asked == op.ID {
+	if !w.try.Unfinished || caps.Idempotent || w.asked {
 		return Sent{}, false, nil
 	}
-	w.asked = op.ID
+	w.asked = true
 	if caps.Echo {
 		return w.echoedSend(ctx, op)
 	}
@@ -90,6 +91,10 @@ func (w *outWalk) sendOnce(ctx context.Context, op Op, before []MessageID, caps 
 	w.o.g.echoes.forget(string(op.ID)) // that of this call has its own time to come
 	start := time.Now()
 	sent, err := w.call(ctx, op)
+	w.asked, w.spent = true, true
+	if err != nil && ClassOf(err) == Uncertain {
+		w.unsure++
+	}
 	if w.cut(ctx, op) {
 		return Sent{}, &verdict{end: stop}
 	}
@@ -107,7 +112,6 @@ func (w *outWalk) sendOnce(ctx context.Context, op Op, before []MessageID, caps 
 		sent.At = start // a platform that tells of it by a time may do so before its answer is here
 	}
 	w.noteSent(op, sent)
-	w.spent = true
 	return sent, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,4 +124,80 @@ func (c *RedisCluster) Ready(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Move hands the slots that have keys on node from over to node to, one after the other and key by key, while clients use them (Redis Cluster
+// specification, Live reconfiguration), most of them at most. It returns how many keys went.
+func (c *RedisCluster) Move(ctx context.Context, from, to *Redis, most int) (int, error) {
+	keys, err := from.Do(ctx, "KEYS", "*")
+	if err != nil {
+		return 0, err
+	}
+	list, _ := keys.([]any)
+	var of []int64
+	for _, key := range list {
+		slot, err := from.Do(ctx, "CLUSTER", "KEYSLOT", fmt.Sprint(key))
+		if err != nil {
+			return 0, err
+		}
+		if n, ok := slot.(int64); ok && !slices.Contains(of, n) {
+			of = append(of, n)
+		}
+	}
+	moved := 0
+	for _, slot := range of[:min(most, len(of))] {
+		n, err := c.MoveSlot(ctx, from, to, slot)
+		moved += n
+		if err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+// migrateKeys is how many keys go in one step: clients come in between.
+const migrateKeys = 25
+
+// MoveSlot hands one slot over and returns how many keys went with it.
+func (c *RedisCluster) MoveSlot(ctx context.Context, from, to *Redis, slot int64) (int, error) {
+	ids := map[*Redis]string{}
+	for _, n := range []*Redis{from, to} {
+		id, err := n.Do(ctx, "CLUSTER", "MYID")
+		if err != nil {
+			return 0, err
+		}
+		ids[n] = fmt.Sprint(id)
+	}
+	number := strconv.FormatInt(slot, 10)
+	if _, err := to.Do(ctx, "CLUSTER", "SETSLOT", number, "IMPORTING", ids[from]); err != nil {
+		return 0, err
+	}
+	if _, err := from.Do(ctx, "CLUSTER", "SETSLOT", number, "MIGRATING", ids[to]); err != nil {
+		return 0, err
+	}
+	moved := 0
+	for {
+		keys, err := from.Do(ctx, "CLUSTER", "GETKEYSINSLOT", number, strconv.Itoa(migrateKeys))
+		if err != nil {
+			return moved, err
+		}
+		list, _ := keys.([]any)
+		if len(list) == 0 {
+			break
+		}
+		args := []string{"MIGRATE", "127.0.0.1", strconv.Itoa(to.port), "", "0", "5000", "KEYS"}
+		for _, key := range list {
+			args = append(args, fmt.Sprint(key))
+		}
+		if _, err := from.Do(ctx, args...); err != nil {
+			return moved, err
+		}
+		moved += len(list)
+	}
+	for _, n := range append([]*Redis{to, from}, c.Nodes...) { // who gets the slot first: nobody has it in between otherwise
+		if _, err := n.Do(ctx, "CLUSTER", "SETSLOT", number, "NODE", ids[to]); err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
 }

@@ -41,6 +41,7 @@ type Proxy struct {
 	change  chan struct{} // closed when the weather changes
 	pairs   map[*pair]struct{}
 	closed  bool
+	met     int
 }
 
 // StartProxy opens a proxy to target on a loopback port of the lab's. It ends with the lab.
@@ -82,6 +83,7 @@ func (p *Proxy) Cut() {
 	p.mu.Lock()
 	pairs := p.pairs
 	p.pairs = map[*pair]struct{}{}
+	p.met += len(pairs)
 	p.mu.Unlock()
 	for c := range pairs {
 		c.reset()
@@ -110,9 +112,19 @@ func (p *Proxy) Close() error {
 	return err
 }
 
+// Met counts what came into bad weather so far: pieces of what is carried, ends of connections, and connections that were reset.
+func (p *Proxy) Met() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.met
+}
+
 func (p *Proxy) now() (Weather, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.weather != (Weather{}) {
+		p.met++
+	}
 	return p.weather, p.change
 }
 
@@ -137,7 +149,9 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	c := &pair{client: client, gone: make(chan struct{})}
 	p.mu.Lock()
 	refuse := p.weather.Refuse || p.closed
-	if !refuse {
+	if refuse {
+		p.met++
+	} else {
 		p.pairs[c] = struct{}{}
 	}
 	p.mu.Unlock()

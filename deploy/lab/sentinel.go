@@ -56,6 +56,16 @@ func (s *RedisSentinel) Moved(ctx context.Context, from *Redis) error {
 	})
 }
 
+// Handover makes the Sentinel put a replica in the place of a master that lives. It is asked again while no replica would do.
+func (s *RedisSentinel) Handover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return poll(ctx, nil, func(ctx context.Context) error {
+		_, err := s.Sentinel.Do(ctx, "SENTINEL", "FAILOVER", sentinelMaster)
+		return err
+	})
+}
+
 // Ready waits until the master has all other nodes as replicas that are up to date, and the Sentinel knows them.
 func (s *RedisSentinel) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)

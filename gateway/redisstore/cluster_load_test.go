@@ -3,11 +3,8 @@
 package redisstore
 
 import (
-	"net"
+	"fmt"
 	"testing"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"postern/deploy/lab"
 	"postern/gateway"
@@ -17,14 +14,6 @@ import (
 // worked off there.
 func clusterMoveLoaded(t *testing.T, c *lab.RedisCluster) {
 	s := open(t, c.URL(), "load:", Options{})
-	var nodes []*redis.Client
-	ids := map[string]string{}
-	for _, n := range c.Nodes {
-		node := redis.NewClient(&redis.Options{Addr: n.Addr(), Protocol: 2})
-		defer func() { _ = node.Close() }()
-		nodes = append(nodes, node)
-		ids[n.Addr()] = node.Do(t.Context(), "cluster", "myid").Val().(string)
-	}
 	var loads []*workload
 	for _, p := range []gateway.Partition{"s11", "s12", "c:loaded"} {
 		w := newWorkload(t, s, p)
@@ -33,7 +22,7 @@ func clusterMoveLoaded(t *testing.T, c *lab.RedisCluster) {
 	}
 	for round := range 4 {
 		for _, w := range loads {
-			migrate(t, nodes, ids, s.stream(w.part, gateway.QueueIn), round)
+			migrate(t, c, s.stream(w.part, gateway.QueueIn), round)
 			w.reach(w.done() + 20)
 		}
 	}
@@ -45,50 +34,26 @@ func clusterMoveLoaded(t *testing.T, c *lab.RedisCluster) {
 	}
 }
 
-// migrate moves the slot of a key to the next node, by the steps of the Redis Cluster specification (Live reconfiguration).
-func migrate(t *testing.T, nodes []*redis.Client, ids map[string]string, key string, round int) {
+// migrate moves the slot of a key to another node than the one that has it.
+func migrate(t *testing.T, c *lab.RedisCluster, key string, round int) {
 	t.Helper()
-	ctx := t.Context()
-	slot := nodes[0].ClusterKeySlot(ctx, key).Val()
-	var from, to *redis.Client
-	for i, n := range nodes { // the owner counts the keys of its slot, who is not it has none
-		if n.ClusterCountKeysInSlot(ctx, int(slot)).Val() > 0 {
-			from, to = n, nodes[(i+1+round%2)%len(nodes)]
-		}
-	}
-	if from == nil {
-		t.Fatalf("slot %d: nobody has keys of it", slot)
-	}
-	do := func(n *redis.Client, args ...any) {
-		t.Helper()
-		if err := n.Do(ctx, args...).Err(); err != nil {
-			t.Fatalf("%v: %v", args, err)
-		}
-	}
-	do(to, "cluster", "setslot", slot, "importing", ids[from.Options().Addr])
-	do(from, "cluster", "setslot", slot, "migrating", ids[to.Options().Addr])
-	host, port, err := net.SplitHostPort(to.Options().Addr)
+	slot, err := c.Nodes[0].Do(t.Context(), "CLUSTER", "KEYSLOT", key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved := 0
-	for {
-		keys := from.ClusterGetKeysInSlot(ctx, int(slot), 25).Val()
-		if len(keys) == 0 {
-			break
+	for i, n := range c.Nodes { // the owner counts the keys of its slot, who is not it has none
+		have, err := n.Do(t.Context(), "CLUSTER", "COUNTKEYSINSLOT", fmt.Sprint(slot))
+		if err != nil {
+			t.Fatal(err)
 		}
-		args := []any{"migrate", host, port, "", 0, 5000, "keys"}
-		for _, k := range keys {
-			args = append(args, k)
+		if have.(int64) == 0 {
+			continue
 		}
-		do(from, args...)
-		moved += len(keys)
-		<-time.After(2 * time.Millisecond) // calls come in between
+		moved, err := c.MoveSlot(t.Context(), n, c.Nodes[(i+1+round%2)%len(c.Nodes)], slot.(int64))
+		if err != nil || moved == 0 {
+			t.Fatalf("slot %d: %d keys moved, %v", slot, moved, err)
+		}
+		return
 	}
-	for _, n := range append([]*redis.Client{to, from}, nodes...) {
-		do(n, "cluster", "setslot", slot, "node", ids[to.Options().Addr])
-	}
-	if moved == 0 {
-		t.Errorf("slot %d: no keys moved", slot)
-	}
+	t.Fatalf("slot %d: nobody has keys of it", slot)
 }

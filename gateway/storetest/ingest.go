@@ -22,6 +22,7 @@ var ingestCases = []testCase{
 	{"ingest/lane limit", (*kit).ingestLaneMax},
 	{"ingest/queue limit", (*kit).ingestQueueMax},
 	{"ingest/a duplicate is no overflow", (*kit).ingestDuplicateWhenFull},
+	{"ingest/each limit holds for who keeps to it", (*kit).ingestBeyond},
 	{"ingest/depth and oldest", (*kit).ingestDepth},
 	{"ingest/partitions and queues are apart", (*kit).ingestApart},
 	{"ingest/watch hints", (*kit).ingestWatch},
@@ -209,6 +210,30 @@ func (k *kit) ingestDuplicateWhenFull() {
 	k.check("ingest", err)
 	k.want("duplicate", dup, true)
 	k.want("id", again, first)
+}
+
+// ingestBeyond leaves out one limit after another: what goes beyond it counts, and keeps others and its own duplicate out.
+func (k *kit) ingestBeyond() {
+	l := k.acquire("r1", long)
+	k.park(l, "l", k.put(in, "l", "a b")...)
+	k.put(in, "m", "c")
+	all := gateway.IngestOptions{LaneMax: 2, QueueMax: 1, ParkMax: 2}
+	k.want("takes within the limits", k.takes(in, "l", all), false)
+	for _, o := range []gateway.IngestOptions{{QueueMax: 1, ParkMax: 2}, {LaneMax: 2, ParkMax: 2}, {LaneMax: 2, QueueMax: 1}} {
+		k.want("takes without one of them", k.takes(in, "l", o), false)
+	}
+	beyond := gateway.IngestOptions{Dedupe: "d", DedupeFor: time.Minute}
+	id, dup, err := k.Ingest(k.Context(), shard, in, entry("l", "d"), beyond)
+	k.check("ingest without limits", err)
+	k.want("duplicate", dup, false)
+	all.Dedupe, all.DedupeFor = "d", time.Minute
+	again, dup, err := k.Ingest(k.Context(), shard, in, entry("l", "d"), all)
+	k.check("ingest again within the limits", err)
+	k.want("duplicate", dup, true)
+	k.want("id", again, id)
+	k.wantQueue(in, "c d")
+	k.want("room in a lane of 4 that holds 1 and has parked 2", k.room(in, "l", 4), 1)
+	k.want("room in the queue", k.takes(in, "n", gateway.IngestOptions{QueueMax: 3}), false)
 }
 
 func (k *kit) ingestDepth() {

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,7 +22,8 @@ import (
 //
 //	POSTERN_CHAOS_KILL=after-send:20       SIGKILL to this process the 20th time that it passes the point
 //	POSTERN_CHAOS_KILL=after-send:3@usr1   the same, counted from SIGUSR1 on
-//	POSTERN_CHAOS_OFF=barrier,dedupe,fence switches these safeguards off, so that a test can show that it needs them
+//	POSTERN_CHAOS_OFF=fence,clock          switches these safeguards off, so that a test can show that it needs them: barrier,
+//	                                       dedupe, fence (in the scripts of the store), clock (an owner's own, for its leases)
 //	POSTERN_CHAOS_CLOCK=file               the wall clock is ahead by the seconds in the file, now and after each change
 func injected() (faults, error) {
 	var f faults
@@ -50,11 +50,11 @@ func injected() (faults, error) {
 		case "dedupe":
 			f.store = func(s gateway.Store) gateway.Store { return forgetful{before(s)} }
 		case "fence":
-			f.store = func(s gateway.Store) gateway.Store {
-				return &unfenced{Store: before(s), leases: map[gateway.Partition]gateway.Lease{}}
-			}
+			f.store = func(s gateway.Store) gateway.Store { return unfence(s, before(s)) }
+		case "clock":
+			f.store = func(s gateway.Store) gateway.Store { return timeless{before(s)} }
 		default:
-			return f, fmt.Errorf("app: POSTERN_CHAOS_OFF: got %q, want barrier, dedupe or fence", off)
+			return f, fmt.Errorf("app: POSTERN_CHAOS_OFF: got %q, want barrier, dedupe, fence or clock", off)
 		}
 	}
 	return f, nil
@@ -103,90 +103,46 @@ func (f forgetful) Ingest(ctx context.Context, p gateway.Partition, q gateway.Qu
 	return f.Store.Ingest(ctx, p, q, e, o)
 }
 
-// unfenced lets every process own every partition at once: all call themselves the same, and whoever is fenced off takes
-// the lease back and goes on.
-type unfenced struct {
-	gateway.Store
-	mu     sync.Mutex
-	leases map[gateway.Partition]gateway.Lease
+// unfenced lets whoever has lost a lease go on: no script refuses what they change, and they do not hear of the loss when they renew.
+// A lease is given to one replica at a time all the same.
+type unfenced struct{ gateway.Store }
+
+// unfence takes the fence out of a store, on which another may stand.
+func unfence(s, upon gateway.Store) gateway.Store {
+	redis, ok := s.(interface{ Unfence() error })
+	if !ok {
+		panic("app: POSTERN_CHAOS_OFF: the store in memory keeps its fence")
+	}
+	if err := redis.Unfence(); err != nil {
+		panic(err)
+	}
+	return unfenced{upon}
 }
 
-const (
-	everybody = "chaos"
-	chaosTTL  = 15 * time.Second
-)
-
-func (u *unfenced) Acquire(ctx context.Context, p gateway.Partition, _ string, ttl time.Duration) (gateway.Lease, error) {
-	l, err := u.Store.Acquire(ctx, p, everybody, ttl)
-	if err == nil {
-		u.mu.Lock()
-		u.leases[p] = l
-		u.mu.Unlock()
+func (u unfenced) Renew(ctx context.Context, l gateway.Lease, ttl time.Duration) (gateway.Lease, error) {
+	now, err := u.Store.Renew(ctx, l, ttl)
+	if errors.Is(err, gateway.ErrFenced) {
+		l.Until = time.Now().Add(ttl)
+		return l, nil
 	}
+	return now, err
+}
+
+// timeless hides when a lease ends from who holds it, so that no clock says it: neither to who has stood still, nor to who does not
+// reach the store.
+type timeless struct{ gateway.Store }
+
+// evermore is longer than any run.
+const evermore = 1000 * time.Hour
+
+func (t timeless) Acquire(ctx context.Context, p gateway.Partition, replica string, ttl time.Duration) (gateway.Lease, error) {
+	l, err := t.Store.Acquire(ctx, p, replica, ttl)
+	l.Until = time.Now().Add(evermore)
 	return l, err
 }
 
-// Announce lets every process think that it is alone.
-func (u *unfenced) Announce(_ context.Context, replica string, note []byte, _ time.Duration) (map[string][]byte, error) {
-	return map[string][]byte{replica: note}, nil
-}
-
-func (u *unfenced) Renew(ctx context.Context, l gateway.Lease, ttl time.Duration) (gateway.Lease, error) {
-	return u.Acquire(ctx, l.Partition, everybody, ttl)
-}
-
-// Release keeps the lease: another process may be working under it.
-func (u *unfenced) Release(context.Context, gateway.Lease) error { return nil }
-
-// forge runs f under whatever lease is valid now.
-func (u *unfenced) forge(ctx context.Context, l gateway.Lease, f func(gateway.Lease) error) error {
-	u.mu.Lock()
-	if now, ok := u.leases[l.Partition]; ok {
-		l = now
-	}
-	u.mu.Unlock()
-	for {
-		err := f(l)
-		if !errors.Is(err, gateway.ErrFenced) || ctx.Err() != nil {
-			return err
-		}
-		if l, err = u.Acquire(ctx, l.Partition, everybody, chaosTTL); err != nil {
-			return err
-		}
-	}
-}
-
-func (u *unfenced) Begin(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, maps []gateway.MapEntry) (a gateway.Attempt, err error) {
-	err = u.forge(ctx, l, func(l gateway.Lease) (err error) { a, err = u.Store.Begin(ctx, l, q, id, maps); return err })
-	return a, err
-}
-
-func (u *unfenced) Start(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, most int) (n int, err error) {
-	err = u.forge(ctx, l, func(l gateway.Lease) (err error) { n, err = u.Store.Start(ctx, l, q, id, most); return err })
-	return n, err
-}
-
-func (u *unfenced) Survived(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Survived(ctx, l, q, id) })
-}
-
-func (u *unfenced) Fail(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Fail(ctx, l, q, id) })
-}
-
-func (u *unfenced) Finish(ctx context.Context, l gateway.Lease, q gateway.Queue, done []gateway.Entry, maps []gateway.MapEntry) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Finish(ctx, l, q, done, maps) })
-}
-
-func (u *unfenced) Park(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string, ids []gateway.EntryID, wait time.Duration, reason gateway.ParkReason) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Park(ctx, l, from, lane, ids, wait, reason) })
-}
-
-func (u *unfenced) Unpark(ctx context.Context, l gateway.Lease, from gateway.Queue, lane string) (done bool, err error) {
-	err = u.forge(ctx, l, func(l gateway.Lease) (err error) { done, err = u.Store.Unpark(ctx, l, from, lane); return err })
-	return done, err
-}
-
-func (u *unfenced) Dead(ctx context.Context, l gateway.Lease, q gateway.Queue, id gateway.EntryID, why gateway.DeadReason) error {
-	return u.forge(ctx, l, func(l gateway.Lease) error { return u.Store.Dead(ctx, l, q, id, why) })
+func (t timeless) Renew(ctx context.Context, l gateway.Lease, ttl time.Duration) (gateway.Lease, error) {
+	l, err := t.Store.Renew(ctx, l, ttl)
+	l.Until = time.Now().Add(evermore)
+	return l, err
 }

@@ -178,6 +178,10 @@ func (c *cell) act(ctx context.Context, a chaos.Act) error {
 		return err
 	}
 	pending, _ := c.pending(ctx) // another fault may keep Redis from telling
+	before, err := c.met(ctx, a)
+	if err != nil {
+		return err
+	}
 	from := time.Now()
 	heal, err := c.spoilBy(ctx, a)
 	if err != nil {
@@ -186,16 +190,14 @@ func (c *cell) act(ctx context.Context, a chaos.Act) error {
 	if err := errors.Join(c.pass(ctx, a.For), heal(ctx)); err != nil {
 		return err
 	}
-	return c.whole(ctx, chaos.Fault{Kind: a.Kind, From: from, Pending: pending})
-}
-
-// keep lets polite clients go on once the gateway is there again, whichever fault it was that kept it away.
-func (c *cell) keep(ctx context.Context) {
-	for c.pass(ctx, 200*time.Millisecond) == nil {
-		if !c.available.Load() && c.up(ctx) == nil {
-			c.release()
-		}
+	met, err := c.met(ctx, a)
+	if err != nil {
+		return err
 	}
+	if met != chaos.Uncounted {
+		met -= before
+	}
+	return c.whole(ctx, chaos.Fault{Kind: a.Kind, From: from, Pending: pending, Met: met})
 }
 
 // writeThrough makes Redis write every change to its file before it answers, which a kill asks for; else once a second.

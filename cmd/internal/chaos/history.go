@@ -97,7 +97,12 @@ type Fault struct {
 	From, To time.Time
 	// Pending is what the queues held at its start, by queue.
 	Pending map[string]int
+	// Met is how much ran into it, or Uncounted.
+	Met int
 }
+
+// Uncounted is Fault.Met where nobody counts.
+const Uncounted = -1
 
 // Total is the number of pending entries.
 func (f Fault) Total() int {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,17 +16,17 @@ import (
 
 // Kinds of faults that are no point of the path.
 const (
-	prosodyRestart = "prosody-restart"
-	redisRestart   = "redis-restart"
-	ownerStopped   = "owner-stopped"
+	serverRestart = "server-restart"
+	redisRestart  = "redis-restart"
+	ownerStopped  = "owner-stopped"
 )
 
 // kill is a point of the path at which Postern kills itself.
 type kill struct {
 	point string
-	// still: Prosody stands still, so that what is on its way to users gathers.
+	// still: the XMPP server stands still, so that what is on its way to users gathers.
 	still bool
-	// moves: Prosody goes on before the point, which is not reached otherwise.
+	// moves: the server goes on before the point, which is not reached otherwise.
 	moves bool
 }
 
@@ -61,7 +62,7 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 		return err
 	}
 	if k.still {
-		r.hold()
+		defer r.quiet()()
 		if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 			return err
 		}
@@ -99,13 +100,13 @@ func (r *rig) strike(ctx context.Context, p *stand.Process, k kill, env ...strin
 	return r.whole(ctx, chaos.Fault{Kind: k.point, From: from, Pending: pending})
 }
 
-// restartProsody stops Prosody while stanzas lie in its socket, and starts it again.
-func (r *rig) restartProsody(ctx context.Context) error {
+// restartXMPP stops the XMPP server while stanzas lie in its socket, and starts it again.
+func (r *rig) restartXMPP(ctx context.Context) error {
 	defer r.talk(ctx)()
 	if err := errors.Join(r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault), r.waitBacklog(ctx, backlog)); err != nil {
 		return err
 	}
-	r.hold() // what a client without XEP-0198 writes to a server that stops is the client's loss
+	defer r.quiet()() // what a client without XEP-0198 writes to a server that stops is the client's loss
 	from := time.Now()
 	if err := r.XMPP.Pause(); err != nil { //nolint:contextcheck // it waits a moment at most
 		return err
@@ -120,7 +121,7 @@ func (r *rig) restartProsody(ctx context.Context) error {
 	if err := r.XMPP.Restart(ctx); err != nil {
 		return err
 	}
-	return r.whole(ctx, chaos.Fault{Kind: prosodyRestart, From: from, Pending: pending})
+	return r.whole(ctx, chaos.Fault{Kind: serverRestart, From: from, Pending: pending})
 }
 
 // restartRedis restarts Redis in order while messages flow; users see errors meanwhile.
@@ -143,8 +144,8 @@ func (r *rig) restartRedis(ctx context.Context) error {
 // leaseTime is how long a lease lives and how long the next owner may take to look, with room to spare.
 const leaseTime = 15*time.Second + 8*time.Second
 
-// stopOwner freezes the owner of everything until its leases have run out and second has taken over, wakes it up, lets
-// things settle, and then sends messages that must each take the path once.
+// stopOwner freezes the owner of everything until its leases have run out and second has taken over, wakes it up while users write to
+// the other, lets things settle, and then sends messages that must each take the path once.
 func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env ...string) error {
 	if err := second.Start(ctx, env...); err != nil {
 		return err
@@ -172,12 +173,23 @@ func (r *rig) stopOwner(ctx context.Context, owner, second *stand.Process, env .
 	if err := r.pass(ctx, leaseTime-time.Since(from)); err != nil {
 		return err
 	}
+	r.release()
+	stop = r.talk(ctx)
+	if err := r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault); err != nil {
+		return err
+	}
+	// What users wrote before lies in its socket yet, and its lanes are where they were.
 	if err := owner.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	if err := r.waitCount(ctx, chaos.Out, r.count(chaos.Out)+perFault); err != nil {
 		return err
 	}
 	if err := r.whole(ctx, chaos.Fault{Kind: ownerStopped, From: from, Pending: pending}); err != nil {
 		return err
 	}
+	stop()
+	stop = func() {}
 	r.slow(ctx, 0)
 	_ = r.settle(ctx, resendAfter+20*time.Second) // what is left open then is for the judge
 	return r.afterwards(ctx)
@@ -196,5 +208,9 @@ func (r *rig) ready(ctx context.Context, env ...string) (*stand.Process, error) 
 	}
 	r.slow(ctx, latencyMS)
 	r.release()
+	keeping, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.keep(keeping) })
+	r.t.Cleanup(func() { cancel(); wg.Wait() })
 	return p, nil
 }

@@ -4,6 +4,8 @@ package chaos_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,9 +23,9 @@ func from(first uint64, seeds int) []uint64 {
 	return out
 }
 
-// random plays seeds, each in its cell, and adds up what came of them. The servers of a cell stay up from one seed to its next. Each
-// fault must happen floor times.
-func random(t *testing.T, seeds []uint64, floor, messages int) {
+// random plays seeds, each in its cell, and adds up what came of them. The servers of a cell stay up from one seed to its next. Where
+// the seeds follow each other, each fault must happen as often as it then has its turn.
+func random(t *testing.T, seeds []uint64, follow bool, messages int) {
 	if _, err := gateway(); err != nil { // before the clocks of the cells start
 		t.Fatal(err)
 	}
@@ -51,7 +53,10 @@ func random(t *testing.T, seeds []uint64, floor, messages int) {
 		})
 	}
 	t.Logf("\n%s", totals)
-	for _, missing := range totals.Short(floor) {
+	if !follow {
+		return
+	}
+	for _, missing := range totals.Short(len(seeds)) {
 		t.Error(missing)
 	}
 }
@@ -67,31 +72,64 @@ func list(plays []chaos.Schedule) string {
 
 // seed plays one schedule. Where something is wrong it shows the schedule and how to replay it.
 func (c *cell) seed(ctx context.Context, s chaos.Schedule, set, messages int, totals *chaos.Totals) {
-	began := time.Now()
+	began, over := time.Now(), false
+	replay := fmt.Sprintf("%s\nreplay: make chaos SEED=%d MESSAGES=%d", s, s.Seed, messages)
+	defer func() {
+		if !over { // the test ends here
+			c.t.Log(replay)
+		}
+	}()
 	report, err := c.play(ctx, s, set, messages)
+	over = true
 	totals.Add(s, report)
-	c.t.Logf("seed %d, %s: %.1f s", s.Seed, s.Cell, time.Since(began).Seconds())
+	c.t.Logf("seed %d, %s: %.1f s, %d of %d answered with an error", s.Seed, s.Cell, time.Since(began).Seconds(), report.Out.Refused, report.Out.Sent)
 	if blamed := s.Blames(report); err != nil || len(blamed) > 0 {
-		c.t.Errorf("%d violations, %v\n%s\nreplay: make chaos SEED=%d MESSAGES=%d\n%s", len(blamed), err, s, s.Seed, messages, report)
+		c.t.Errorf("%d violations, %v\n%s\n%s", len(blamed), err, replay, report)
 	}
 }
 
-// TestRandom is the small run that belongs to all tests: one schedule on each kind of Redis, on both servers. Its seeds have no
-// fault that takes long, or that not every machine can have.
+// TestRandom is the small run that belongs to all tests: one schedule on each kind of Redis, on both servers, and others every day.
 func TestRandom(t *testing.T) {
-	seeds := from(smallFirst, smallSeeds)
-	for _, seed := range seeds {
-		for _, kind := range []string{"takeover", "owner-frozen", "disk-full", "clock-forward", "clock-back"} {
-			if chaos.Plan(seed, chaos.CellOf(seed)).Has(kind) {
-				t.Errorf("seed %d has %s: choose others", seed, kind)
+	random(t, seedsOf(time.Now()), false, smallMessages)
+}
+
+// seedsOf are the three seeds of a day (UTC). They have no fault that takes long, or that not every machine can have.
+func seedsOf(day time.Time) (out []uint64) {
+	seed := uint64(day.Unix()/(24*60*60))*perDay + 1
+	for len(out) < smallSeeds {
+		of := chaos.CellOf(seed)
+		plan := chaos.Plan(seed, of)
+		if slices.ContainsFunc([]string{"takeover", "owner-frozen", "redis-split", "disk-full", "clock-forward", "clock-back"}, plan.Has) {
+			seed += uint64(len(chaos.Cells())) // the next in the same cell
+			continue
+		}
+		out = append(out, seed)
+		seed++
+	}
+	return out
+}
+
+// TestSeedsOfDays: each day has both servers and every kind of Redis, and other seeds than the days around it.
+func TestSeedsOfDays(t *testing.T) {
+	seen, first := map[uint64]bool{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for n := range 1000 {
+		servers, stores := map[string]bool{}, map[string]bool{}
+		for _, seed := range seedsOf(first.AddDate(0, 0, n)) {
+			if seen[seed] {
+				t.Errorf("day %d: seed %d was another day's", n, seed)
 			}
+			seen[seed] = true
+			of := chaos.CellOf(seed)
+			servers[of.Server], stores[of.Store] = true, true
+		}
+		if len(servers) != 2 || len(stores) != 3 {
+			t.Errorf("day %d: got the servers %v and the stores %v, want both and all three", n, servers, stores)
 		}
 	}
-	random(t, seeds, chaos.Floor(smallSeeds), smallMessages)
 }
 
 const (
-	smallFirst    = 43
+	perDay        = 600 // a multiple of the cells' number, and far more than a day needs
 	smallSeeds    = 3
 	smallMessages = 600
 )

@@ -417,6 +417,13 @@ func (r *rig) up(ctx context.Context) error {
 // hold makes polite clients keep their messages, release lets them go.
 func (r *rig) hold() { r.available.Store(false) }
 
+// quiet makes them keep their messages although the gateway is connected, until the returned function is called.
+func (r *rig) quiet() (loud func()) {
+	r.held.Add(1)
+	r.hold()
+	return func() { r.held.Add(-1) }
+}
+
 func (r *rig) release() {
 	if r.held.Load() > 0 {
 		return

@@ -59,6 +59,8 @@ type kind struct {
 	targets     int
 	// long ones happen by turn alone, never by luck: they outlast a lease.
 	long bool
+	// store is the kind of Redis that the fault is of, if only one can have it. Each has one such fault.
+	store string
 }
 
 // outlast is longer than a lease lives and the next owner may take to look.
@@ -78,6 +80,9 @@ func kinds() []kind {
 		{name: "redis-kill", on: theRedis, least: 100 * ms, most: 1500 * ms, targets: 3},
 		{name: "redis-freeze", on: theRedis, least: 300 * ms, most: 2500 * ms, targets: 3},
 		{name: "redis-full", on: theRedis, least: 500 * ms, most: 2000 * ms, targets: 3},
+		{name: "redis-split", on: aProcess, least: outlast, most: outlast, targets: Replicas, long: true, store: "single"},
+		{name: "redis-failover", on: theRedis, most: 500 * ms, targets: 1, store: "sentinel"},
+		{name: "redis-slots", on: theRedis, most: 2000 * ms, targets: 3, store: "cluster"},
 		{name: "server-restart", on: theServer, least: 100 * ms, most: 500 * ms, targets: 1},
 		{name: "server-freeze", on: theServer, least: 300 * ms, most: 3000 * ms, targets: 1},
 		{name: "platform-5xx", on: platform, least: 500 * ms, most: 2500 * ms, targets: 1},
@@ -99,6 +104,14 @@ func kinds() []kind {
 		}
 	}
 	return all
+}
+
+// of is the kind itself, or the cell's own where another kind of Redis is needed for it.
+func (k kind) of(cell Cell, all []kind) kind {
+	if k.store == "" {
+		return k
+	}
+	return all[slices.IndexFunc(all, func(own kind) bool { return own.store == cell.Store })]
 }
 
 // Kinds are the names of all faults.
@@ -130,10 +143,10 @@ func Plan(seed uint64, cell Cell) Schedule {
 	all := kinds()
 	var chosen []kind
 	for n := range uint64(byTurn) {
-		chosen = append(chosen, all[((seed-1)*byTurn+n)*turnStep%uint64(len(all))])
+		chosen = append(chosen, all[((seed-1)*byTurn+n)*turnStep%uint64(len(all))].of(cell, all))
 	}
 	for len(chosen) < byTurn+byLuck {
-		if k := all[rng.IntN(len(all))]; !k.long {
+		if k := all[rng.IntN(len(all))].of(cell, all); !k.long {
 			chosen = append(chosen, k)
 		}
 	}
@@ -198,5 +211,13 @@ func (s Schedule) String() string {
 	return b.String()
 }
 
-// Floor is how often each kind happens at least in so many seeds that follow each other.
-func Floor(seeds int) int { return seeds * byTurn / len(kinds()) }
+// Floor is how often a kind happens at least in so many seeds that follow each other. What only one of the three kinds of Redis can have
+// takes the turns of all three there, and two thirds of that are sure.
+func Floor(name string, seeds int) int {
+	all := kinds()
+	turns := seeds * byTurn / len(all)
+	if k := all[slices.IndexFunc(all, func(k kind) bool { return k.name == name })]; k.store != "" {
+		return turns * 2 / 3
+	}
+	return turns
+}

@@ -51,8 +51,10 @@ func TestPlanKeepsResourcesApart(t *testing.T) {
 
 // TestPlanReachesEveryKind: every stretch of seeds has every kind as often as Floor says, and in the long run every cell has all.
 func TestPlanReachesEveryKind(t *testing.T) {
-	if Floor(50) < 3 {
-		t.Errorf("floor of 50 seeds: got %d, want 3 at least", Floor(50))
+	for _, k := range kinds() {
+		if n := Floor(k.name, 50); n < 2 || n < 4 && k.store == "" {
+			t.Errorf("floor of 50 seeds for %s: got %d, want 4 at least, or 2 where one kind of Redis has it", k.name, n)
+		}
 	}
 	for _, n := range []int{11, 50, 100} {
 		for first := uint64(1); first < 60; first += 7 {
@@ -63,8 +65,8 @@ func TestPlanReachesEveryKind(t *testing.T) {
 				}
 			}
 			for _, k := range Kinds() {
-				if got[k] < Floor(n) {
-					t.Errorf("%d seeds from %d: %s %d times, want at least %d", n, first, k, got[k], Floor(n))
+				if got[k] < Floor(k, n) {
+					t.Errorf("%d seeds from %d: %s %d times, want at least %d", n, first, k, got[k], Floor(k, n))
 				}
 			}
 		}
@@ -81,7 +83,11 @@ func TestPlanReachesEveryKind(t *testing.T) {
 	}
 	for _, c := range Cells() {
 		for _, k := range kinds() {
-			if in[c][k.name] == 0 && !k.long {
+			if got := in[c][k.name]; k.store != "" && k.store != c.Store {
+				if got != 0 {
+					t.Errorf("%s has %s, which its Redis cannot have", c, k.name)
+				}
+			} else if got == 0 && (!k.long || k.store != "") {
 				t.Errorf("%s never sees %s", c, k.name)
 			}
 		}

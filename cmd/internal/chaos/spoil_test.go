@@ -23,7 +23,7 @@ const stopLimit = 30 * time.Second
 func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 	what, how, _ := strings.Cut(a.Kind, "-")
 	n := a.Target % len(c.replicas)
-	replica, name := c.replicas[n], fmt.Sprintf("replica-%d/", n+1)
+	replica := c.replicas[n]
 	switch a.Kind {
 	case "kill", "takeover":
 		replica.Kill()
@@ -42,22 +42,20 @@ func (c *cell) spoilBy(ctx context.Context, a chaos.Act) (healing, error) {
 		return func(context.Context) error { return c.disks[n].Free() }, c.disks[n].Fill()
 	case "redis-restart", "redis-kill", "redis-freeze", "redis-full":
 		return c.spoilRedis(ctx, how, a.Target)
+	case "redis-failover":
+		return c.failover(ctx)
+	case "redis-slots":
+		return c.moveSlots(ctx, a.Target), nil
 	case "server-restart":
 		return c.restartServer(ctx)
 	case "server-freeze":
 		return func(context.Context) error { return c.XMPP.Resume() }, c.XMPP.Pause() //nolint:contextcheck // it waits a moment at most
 	}
-	switch what {
-	case "platform", "webhooks":
+	if what == "platform" || what == "webhooks" {
 		return c.spoilPlatform(ctx, a.Kind)
-	case "redis":
-		return c.spoilRedisWay(fmt.Sprintf("redis-%d", a.Target%len(c.Nodes)+1), how)
-	case "stream":
-		return c.spoilWay(name+"xmpp", how)
-	case "api":
-		return c.spoilWay(name+"platform", how)
-	case "hook":
-		return c.spoilWay(name+"hooks", how)
+	}
+	if way := c.way(a); way != "" {
+		return c.spoilWay(way, how)
 	}
 	return nil, errors.New("no such fault")
 }
@@ -70,26 +68,18 @@ var weathers = map[string]lab.Weather{
 	"stall":    {Stall: true},
 	"halfopen": {Swallow: true},
 	"reset":    {Refuse: true},
+	"split":    {Swallow: true}, // the network is in two parts
 }
 
-// spoilWay spoils all connections of a proxy.
+// spoilWay spoils all connections of a proxy. Those to Redis' nodes are between the nodes too: a Sentinel puts another in a hidden master's
+// place and makes the old one its replica eight seconds after it came back. Until then what wait_replicas asks for is not there.
 func (c *cell) spoilWay(name, how string) (healing, error) {
 	p, w := c.proxies[name], weathers[how]
 	if p == nil || w == (lab.Weather{}) {
 		return nil, fmt.Errorf("no way %s, or no weather %s", name, how)
 	}
 	p.Set(w)
-	return func(context.Context) error { p.Set(lab.Weather{}); return nil }, nil
-}
-
-// spoilRedisWay spoils the connections to a node. The proxy is between the nodes too: a Sentinel puts another in a hidden master's place
-// and makes the old one its replica eight seconds after it came back. Until then what wait_replicas asks for is not there.
-func (c *cell) spoilRedisWay(name, how string) (healing, error) {
-	heal, err := c.spoilWay(name, how)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return errors.Join(heal(ctx), c.together(ctx)) }, nil
+	return func(ctx context.Context) error { p.Set(lab.Weather{}); return c.together(ctx) }, nil
 }
 
 // spoilRedis stops, kills, freezes or fills one node; with Sentinel it is the master.
@@ -125,6 +115,32 @@ func (c *cell) spoilRedis(ctx context.Context, how string, target int) (healing,
 	return nil, fmt.Errorf("redis cannot %s", how)
 }
 
+// failover makes the Sentinel hand over to the replica. Until what was the master is one, nothing confirms what is written.
+func (c *cell) failover(ctx context.Context) (healing, error) {
+	master, err := c.Failover.Master(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return errors.Join(c.Failover.Moved(ctx, master), c.together(ctx)) }, c.Failover.Handover(ctx)
+}
+
+// slotsMost is how many slots change their node at once.
+const slotsMost = 12
+
+// moveSlots moves slots of one node to the next while messages flow.
+func (c *cell) moveSlots(ctx context.Context, target int) healing {
+	from, to := c.Nodes[target], c.Nodes[(target+1)%len(c.Nodes)]
+	done := make(chan error, 1)
+	go func() {
+		n, err := c.Slots.Move(ctx, from, to, slotsMost)
+		if err == nil && n == 0 {
+			err = errors.New("no key changed its node")
+		}
+		done <- err
+	}()
+	return func(ctx context.Context) error { return errors.Join(<-done, c.together(ctx)) }
+}
+
 func (c *cell) startNode(ctx context.Context, node *lab.Redis) error {
 	return errors.Join(node.Start(ctx), c.together(ctx))
 }
@@ -143,19 +159,18 @@ func (c *cell) together(ctx context.Context) error {
 // restartServer stops the XMPP server while stanzas of the gateway lie in its socket, but none of the users': what a client
 // without XEP-0198 writes to a server that stops is the client's loss.
 func (c *cell) restartServer(ctx context.Context) (healing, error) {
-	c.held.Add(1)
-	c.hold()
+	loud := c.quiet()
 	for _, u := range c.clients {
 		asking, cancel := context.WithTimeout(ctx, upTimeout)
 		_, err := u.Ping(asking, "localhost")
 		cancel()
 		if err != nil {
-			c.held.Add(-1)
+			loud()
 			return nil, err
 		}
 	}
 	return func(ctx context.Context) error {
-		defer c.held.Add(-1)
+		defer loud()
 		return c.XMPP.Restart(ctx)
 	}, c.XMPP.Pause() //nolint:contextcheck // it waits a moment at most
 }

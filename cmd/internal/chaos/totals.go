@@ -12,6 +12,7 @@ type Totals struct {
 	Seeds       int
 	In, Out     Count
 	Faults      map[string]int
+	Idle        map[string]int // of these, those that nothing ran into
 	Errors      map[string]int // answered to users, by condition
 	Cells       map[Cell]int   // seeds of each
 	Kinds, Away map[Kind]int   // violations; Away are those that are counted apart
@@ -34,13 +35,16 @@ func (s Schedule) Blames(r Report) []Violation {
 // Add counts one run.
 func (t *Totals) Add(s Schedule, r Report) {
 	if t.Faults == nil {
-		t.Faults, t.Errors, t.Cells, t.Kinds, t.Away = map[string]int{}, map[string]int{}, map[Cell]int{}, map[Kind]int{}, map[Kind]int{}
+		t.Faults, t.Idle, t.Errors, t.Cells, t.Kinds, t.Away = map[string]int{}, map[string]int{}, map[string]int{}, map[Cell]int{}, map[Kind]int{}, map[Kind]int{}
 	}
 	t.Seeds++
 	t.Cells[s.Cell]++
 	t.In, t.Out = t.In.plus(r.In), t.Out.plus(r.Out)
 	for _, f := range r.Faults {
 		t.Faults[f.Kind]++
+		if f.Met == 0 {
+			t.Idle[f.Kind]++
+		}
 	}
 	for c, n := range r.Conditions {
 		t.Errors[c] += n
@@ -57,13 +61,24 @@ func (t *Totals) Add(s Schedule, r Report) {
 	}
 }
 
-// Short names the faults that happened less often than least.
-func (t Totals) Short(least int) []string {
+// refusedMost is how large a part of what users write may be refused for all faults together. A Redis of two nodes takes nothing for eight
+// seconds after each failover, since nothing confirms it (wait_replicas).
+const refusedMost = 0.25
+
+// Short tells where so many seeds were less of a trial than they must be: which faults happened less often, or struck nothing, and whether
+// too much was refused.
+func (t Totals) Short(seeds int) []string {
 	var out []string
 	for _, k := range Kinds() {
-		if t.Faults[k] < least {
+		if least := Floor(k, seeds); t.Faults[k] < least {
 			out = append(out, fmt.Sprintf("%s happened %d times, want at least %d", k, t.Faults[k], least))
 		}
+		if n := t.Faults[k]; n > 0 && t.Idle[k] == n {
+			out = append(out, fmt.Sprintf("%s happened %d times, and nothing ever ran into it", k, n))
+		}
+	}
+	if float64(t.Out.Refused) > refusedMost*float64(t.Out.Sent) {
+		out = append(out, fmt.Sprintf("%d of %d messages of users answered with an error, want %.0f %% at most", t.Out.Refused, t.Out.Sent, 100*refusedMost))
 	}
 	return out
 }
@@ -84,6 +99,9 @@ func (t Totals) String() string {
 		}
 	}
 	fmt.Fprintf(&b, "faults: %s\n", counts(t.Faults))
+	if len(t.Idle) > 0 {
+		fmt.Fprintf(&b, "of these struck nothing: %s\n", counts(t.Idle))
+	}
 	fmt.Fprintf(&b, "lost %d, reordered %d, in another chat %d, never sent %d, error without a cause %d, receipt without delivery %d, other file %d\n",
 		lost(t.Kinds), t.Kinds[Disorder], t.Kinds[Misaddressed], t.Kinds[Stray], t.Kinds[Causeless], t.Kinds[ReceiptedMissing], t.Kinds[OtherFile])
 	fmt.Fprintf(&b, "duplicates under another identity %d\n", t.Kinds[OtherIdentity])

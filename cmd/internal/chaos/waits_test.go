@@ -83,3 +83,12 @@ func (r *rig) pass(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// keep lets polite clients go on once the gateway is there again, whichever fault it was that kept it away.
+func (r *rig) keep(ctx context.Context) {
+	for r.pass(ctx, 200*time.Millisecond) == nil {
+		if !r.available.Load() && r.up(ctx) == nil {
+			r.release()
+		}
+	}
+}

@@ -57,6 +57,14 @@ func (s *Stand) Process(ctx context.Context, name string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis := s.url
+	if s.cfg.Store == Single || s.cfg.Store == "" { // the others tell their clients by themselves where they are, all of them the same
+		addr, err := s.via(ctx, name+"/"+PathRedis, s.Redis.Told())
+		if err != nil {
+			return nil, err
+		}
+		redis = strings.Replace(redis, s.Redis.Told(), addr, 1)
+	}
 	_, host, _ := strings.Cut(s.Platform, "://")
 	platform, err := s.via(ctx, name+"/"+PathPlatform, host)
 	if err != nil {
@@ -94,7 +102,7 @@ adapters:
     client_id: %s
     key_file: partner.pem
     webhook_secret_file: webhook.secret
-%s`, component, s.url, waits, p.Public, p.Admin, HookHost, strings.Join(files, `", "`), state,
+%s`, component, redis, waits, p.Public, p.Admin, HookHost, strings.Join(files, `", "`), state,
 		Adapter, Domain, s.ComponentSecret, "http://"+platform, ClientID, s.cfg.Settings)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("stand: %w", err)

@@ -69,7 +69,7 @@ const (
 
 // What stands between the gateway and others, as Config.Via names it.
 const (
-	PathRedis    = "redis" // with "-" and the node's number
+	PathRedis    = "redis" // with "-" and the node's number; a replica's own way to the only node has the replica's name, as all that follow
 	PathXMPP     = "xmpp"
 	PathPlatform = "platform"
 	PathHooks    = "hooks"
