@@ -166,6 +166,21 @@ func TestPieceWaitsAndLeaseIsLost(t *testing.T) {
 	}
 }
 
+// TestStopLetsPiecesFollow: a process that stops says the rest of a message that waits for nothing.
+func TestStopLetsPiecesFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caps := textCaps()
+		caps.TextMax, caps.TextUnit = 6, gateway.CodePoints
+		p := &platform{caps: caps}
+		p.sendCtx = func(context.Context) { <-time.After(2 * time.Second) }
+		r := newRig(t, p, gateway.Config{})
+		r.mustAsk(r.contact("juliet"), "s1", "first:secondthird.")
+		gatewaytest.Advance(time.Second)
+		r.stop()
+		diff(t, "sent", p.taken(), []string{"juliet first:", "juliet second", "juliet third."})
+	})
+}
+
 // TestPiecesFarApart: of a message whose pieces may follow each other after minutes only, each go that is granted sends one.
 func TestPiecesFarApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

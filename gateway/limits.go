@@ -220,7 +220,7 @@ func (w *outWalk) pieceTurn(ctx context.Context) *verdict {
 		if err != nil {
 			break
 		}
-		if !got.OK && got.Wait > pieceMost-waited || !sleep(patienceOf(ctx), got.Wait) {
+		if !got.OK && got.Wait > pieceMost-waited || got.Wait > 0 && !sleep(patienceOf(ctx), got.Wait) {
 			return w.notYet(ctx, got.Wait)
 		}
 		waited += got.Wait
