@@ -13,13 +13,29 @@ type carried struct {
 	release func()
 }
 
-// carry fetches the files of the planned ops, before the first of them is sent, for a platform that takes a file with its
-// message alone (MediaSender).
-func (w *outWalk) carry(ctx context.Context) *verdict {
-	for i, op := range w.planned.Ops {
+// carry fetches the files of the planned ops from the nth on, before the first of them is sent, for a platform that takes a file with
+// its message alone (MediaSender). What an earlier try may have sent is asked before: what is there needs no file, which may be gone.
+func (w *outWalk) carry(ctx context.Context, n int, before []MessageID) *verdict {
+	if !slices.ContainsFunc(w.planned.Ops[n:], bringsFile) {
+		return nil
+	}
+	if v := w.room(ctx); v != nil {
+		return v
+	}
+	first := w.planned.Ops[n]
+	sent, found, v := w.maybeSent(ctx, first, before, w.caps())
+	if v != nil {
+		return v
+	}
+	if found {
+		w.noteSent(first, sent)
+		n++
+	}
+	for i := n; i < len(w.planned.Ops); i++ {
+		op := w.planned.Ops[i]
 		content, _ := opContent(op.Body)
 		parts := slices.Clone(content.Parts)
-		for n, part := range parts {
+		for p, part := range parts {
 			m, ok := mediaOf(part)
 			if !ok || !hosted(m) {
 				continue
@@ -31,13 +47,14 @@ func (w *outWalk) carry(ctx context.Context) *verdict {
 			}
 			found := w.carried.files[m.Handle].Media()
 			found.Handle = m.Handle
-			parts[n] = withMedia(part, found)
+			parts[p] = withMedia(part, found)
 		}
 		w.planned.Ops[i].Body = withOpContent(op.Body, Content{Parts: parts})
 	}
 	if len(w.carried.files) == 0 {
 		return nil
 	}
+	w.asked = found // the platform may have told while a file came
 	// A file takes its time, and the try was begun before it: whoever was overtaken meanwhile sends nothing. To finish no
 	// entry is to ask whether the lease still counts.
 	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
@@ -46,19 +63,21 @@ func (w *outWalk) carry(ctx context.Context) *verdict {
 	return nil
 }
 
-// pickUp fetches one file and keeps it.
-func (w *outWalk) pickUp(ctx context.Context, m Media) *verdict {
-	g := w.o.g
+// room takes a place among the transfers, and begins.
+func (w *outWalk) room(ctx context.Context) *verdict {
 	if w.carried.release == nil {
-		release, wait := g.filesOut.take(ctx, w.account.User)
+		release, wait := w.o.g.filesOut.take(ctx, w.account.User)
 		if wait != nil {
 			return &verdict{end: again, turn: wait}
 		}
 		w.carried.release = release
 	}
-	if v := w.begin(ctx); v != nil {
-		return v
-	}
+	return w.begin(ctx)
+}
+
+// pickUp fetches one file and keeps it.
+func (w *outWalk) pickUp(ctx context.Context, m Media) *verdict {
+	g := w.o.g
 	began := time.Now()
 	call, cancel := g.transferTime(ctx)
 	f, found, err := w.fetch(call, m)

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// echoPatience is how long a send of uncertain effect waits for the platform to tell of it, before it is made again.
+// echoPatience is how long a first send of uncertain effect waits for the platform to tell of it, before it is made again. Each further one
+// has twice the time: a platform whose answers are lost is late with what it tells as well.
 const echoPatience = 20 * time.Second
 
-// echoMost is how long it waits while the chat has something to work on that came in, which may be what tells of it.
+// echoMost is how long it waits at most, and while the chat has something to work on that came in, which may be what tells of it.
 const echoMost = 5 * time.Minute
 
 // byEcho is the kind of field in an id map that holds what a platform told of one of our ops: its reference, with the suffix of a
@@ -30,13 +31,13 @@ func (w *outWalk) echoedSend(ctx context.Context, op Op) (Sent, bool, *verdict) 
 		return Sent{IDs: m.IDs, At: at[id].instant()}, true, nil
 	}
 	began := w.o.g.echoes.keep(id, time.Now())
-	most := echoPatience
-	if w.o.busy(laneID{QueueIn, w.entry.Lane}) && w.carriedOf(op) == nil { // a file is fetched anew for each look
+	most := min(echoPatience<<min(max(w.unsure-1, 0), 4), echoMost)
+	if w.carriedOf(op) == nil && w.o.busy(laneID{QueueIn, w.entry.Lane}) { // nobody fetches a file anew for each look
 		most = echoMost
 	}
 	if left := time.Until(began.Add(most)); left > 0 {
 		pause := min(max(time.Second, time.Since(began)/8), waitInLane)
-		return Sent{}, false, &verdict{end: again, after: min(left, pause), why: ParkRetry, mine: w.turn}
+		return Sent{}, false, &verdict{end: again, after: min(left, pause), why: ParkRetry, mine: w.turn, look: true}
 	}
 	return Sent{}, false, nil
 }

@@ -19,6 +19,7 @@ type verdict struct {
 	given *given        // for again, the orders by which the adapter is stopped
 	late  AdapterID     // for again, whose turn it waits for after an outage
 	store bool          // for again, since the store has failed
+	look  bool          // for again, to look once more for what the same try was told of
 }
 
 type ending uint8

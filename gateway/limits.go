@@ -204,31 +204,43 @@ func askAgain(wait time.Duration) *verdict {
 	return &verdict{end: again, after: wait + rand.N(wait/8+time.Millisecond), why: ParkLimit}
 }
 
-// pieceTurn waits for the turn of a further piece of a message that is being sent: in place, since a message is not left half said.
-// Without the store it goes on: the platform knows its limits as well. Whoever has waited asks whether the shard is still theirs: the
-// next owner may have said the piece meanwhile.
-func (w *outWalk) pieceTurn(ctx context.Context, n int) *verdict {
-	waited := false
-	for n > 0 {
-		got, err := w.o.g.tokens(ctx, w.inst, w.account, w.contact, time.Minute)
+// pieceMost is how long a piece of a message waits in place for its turn, in a slot of the lanes: so long a message is rather said in one go.
+const pieceMost = time.Minute
+
+// pieceTurn waits for the turn of a further piece of a message that is being sent: that of limit is for the first one. Without the store it
+// goes on: the platform knows its limits as well. Whoever has waited asks whether the shard is still theirs: the next owner may have said
+// the piece meanwhile.
+func (w *outWalk) pieceTurn(ctx context.Context) *verdict {
+	var waited time.Duration
+	for w.spent {
+		got, err := w.o.g.tokens(ctx, w.inst, w.account, w.contact, pieceMost-waited)
 		if err != nil && fatal(ctx, err) {
 			return &verdict{end: stop}
 		}
 		if err != nil {
 			break
 		}
-		if waited = waited || got.Wait > 0; !sleep(ctx, got.Wait) {
-			return &verdict{end: stop}
+		if !got.OK && got.Wait > pieceMost-waited || got.Wait > 0 && !sleep(patienceOf(ctx), got.Wait) {
+			return w.notYet(ctx, got.Wait)
 		}
-		if got.OK {
-			break
-		}
+		waited += got.Wait
+		w.spent = !got.OK
 	}
-	if !waited {
+	w.spent = false
+	if waited == 0 {
 		return nil
 	}
 	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	return nil
+}
+
+// notYet leaves the rest of a message for later. Nothing of its next piece has begun, since this walk sent the one before it; who takes it
+// up again goes on there, as the id map knows those that went.
+func (w *outWalk) notYet(ctx context.Context, wait time.Duration) *verdict {
+	if err := w.o.g.store.Fail(ctx, w.o.lease, w.q, w.entry.ID); err != nil {
+		return new(w.o.storeFailed(ctx, err))
+	}
+	return askAgain(wait)
 }

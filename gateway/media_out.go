@@ -21,8 +21,15 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 	if w.o.g.files == nil || !ok {
 		return nil // such a platform fetches addresses itself
 	}
+	if !slices.ContainsFunc(w.planned.Ops, bringsFile) {
+		return nil
+	}
+	first, ids, v := w.unsent(ctx)
+	if v != nil {
+		return v
+	}
 	if _, ok := store.(MediaSender); ok {
-		return w.carry(ctx)
+		return w.carry(ctx, first, ids)
 	}
 	before := map[string]int{}
 	for i, op := range w.planned.Ops {
@@ -39,7 +46,7 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 			// By what the user sent and not by the op, whose id another plan changes: a file is given once.
 			place := string(w.out.Op.ID) + "/" + strconv.Itoa(before[m.Handle]) + "/" + m.Handle
 			before[m.Handle]++
-			given, v := w.file(ctx, store, place, m)
+			given, v := w.file(ctx, store, place, m, i < first)
 			if v != nil {
 				return v
 			}
@@ -48,6 +55,15 @@ func (w *outWalk) media(ctx context.Context) *verdict {
 		w.planned.Ops[i].Body = withOpContent(op.Body, Content{Parts: parts})
 	}
 	return nil
+}
+
+// bringsFile reports whether an op shows a file that a client put somewhere.
+func bringsFile(op Op) bool {
+	content, _ := opContent(op.Body)
+	return slices.ContainsFunc(content.Parts, func(p Part) bool {
+		m, ok := mediaOf(p)
+		return ok && hosted(m)
+	})
 }
 
 // opContent returns what an op says.
@@ -76,16 +92,19 @@ func withOpContent(b OpBody, c Content) OpBody {
 	return b
 }
 
-// file gives one file to the platform, unless an earlier try has.
-func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Media) (Media, *verdict) {
+// file gives one file to the platform, unless an earlier try has, or has sent what shows it.
+func (w *outWalk) file(ctx context.Context, store MediaStore, place string, m Media, sent bool) (Media, *verdict) {
 	g := w.o.g
 	name := g.keys.Name("file given", string(w.account.ID), place)
 	known, ok, err := g.recall(ctx, w.account, name)
 	if err != nil {
 		return Media{}, new(w.o.storeFailed(ctx, err))
 	}
-	if ok {
+	switch {
+	case ok:
 		return known.Media, nil
+	case sent:
+		return m, nil
 	}
 	release, wait := g.filesOut.take(ctx, w.account.User)
 	if wait != nil {
@@ -192,6 +211,10 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 	if quota, ok := isQuota(err); ok {
 		return w.overQuota(ctx, quota)
 	}
+	later := &SendError{Class: Retryable, Code: "media", Err: err}
+	if w.try.Unfinished {
+		later.Class = Uncertain // whether an earlier try has sent the message, its file does not tell
+	}
 	reason, most, _ := fileReason(err)
 	switch reason {
 	case FileTooLarge:
@@ -207,11 +230,11 @@ func (w *outWalk) ungiven(ctx context.Context, m Media, err error) *verdict {
 		return w.fail(ctx, NotAcceptable, TextFileOutForbidden)
 	case FileBroken: // perhaps its server ended while it came
 		if w.try.Number < w.o.g.cfg.MediaTries && !errors.Is(err, errFileEmpty) {
-			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
+			return w.react(ctx, later, w.try)
 		}
 	case FileAway:
 		if w.try.Number < w.o.g.cfg.MediaTries || time.Since(w.entry.At) < w.o.g.cfg.MediaPatience {
-			return w.react(ctx, &SendError{Class: Retryable, Code: "media", Err: err}, w.try)
+			return w.react(ctx, later, w.try)
 		}
 		return w.fail(ctx, RemoteServerTimeout, TextFileOutAway)
 	case FileNowhere, FileQuota:

@@ -19,16 +19,20 @@ type outWalk struct {
 	planned Planned
 	plain   []Op      // the planned ops before their files were handed over
 	try     Attempt   // of this walk, once something has begun
+	unsure  int       // sends of uncertain effect so far, as this process knows
+	looked  Attempt   // of the walk before, where this one goes on to look for an echo
 	without []Feature // what the platform refused during this walk
 	named   []Feature // those of them that the refusals named
 	lack    Feature   // the last of them, until it is planned without
 	apart   bool      // a reply to what is not known any more, sent as a message of its own
 	maps    []MapEntry
 	due     time.Time // when it may go on although it is late
-	turn    time.Time // when this op may go under the adapter's limits; zero before it has a turn
+	turn    time.Time // when the first that it sends may go under the adapter's limits; zero before it has a turn
+	spent   bool      // the latest turn is used up
+	asked   bool      // whether an earlier try has sent the first of them that is not known to be there
 	carried carried
 	called  func(CallEnd)                      // tells the breaker of the first call; nil without leave, and once told
-	sent    map[OpID]Sent                      // what this walk has given to the platform
+	sent    map[OpID]Sent                      // what this walk has given to the platform, or found there
 	end     func(ctx context.Context) *verdict // what is left to do, once the op has its end (resume.go)
 	resumed bool                               // it came to its end in an earlier try
 }
@@ -72,10 +76,15 @@ func (o *ownership) walkOut(ctx context.Context, q Queue, it *item) verdict {
 	if v.end == done {
 		w.learn()
 	}
-	if v.store {
+	if (v.store || v.turn != nil) && !w.spent {
 		v.mine = w.turn
 	}
-	it.turn, it.due = v.mine, w.due
+	switch it.turn, it.due, it.unsure = v.mine, w.due, w.unsure; {
+	case v.look:
+		it.looked = w.try
+	case w.try.Number > 0:
+		it.looked = Attempt{}
+	}
 	ended = &v
 	return v
 }

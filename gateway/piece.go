@@ -11,25 +11,18 @@ import (
 // sendPiece sends one op of a plan, after those that became before. What an earlier try has sent is known to this process, or, of all
 // but the last, read from the id map.
 func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageID, caps Caps) (Sent, *verdict) {
-	step := string(op.ID)
 	sent, known := w.wasSent(op.ID)
-	if !known && len(w.planned.Ops) > 1 { // also in a replay, whose tries are counted anew
-		got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
-		if err != nil {
-			return Sent{}, new(w.o.storeFailed(ctx, err))
-		}
-		if m, ok := got[step]; ok {
-			return Sent{IDs: m.IDs}, nil
-		}
-	}
 	if !known {
-		var v *verdict
-		if sent, v = w.sendOnce(ctx, op, n, before, caps); v != nil || w.lack != "" {
+		step, ok, v := w.stepSent(ctx, op)
+		if ok || v != nil {
+			return step, v
+		}
+		if sent, v = w.sendOnce(ctx, op, before, caps); v != nil || w.lack != "" {
 			return Sent{}, v
 		}
 	}
 	if n < len(w.planned.Ops)-1 {
-		kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, step, mapped{IDs: sent.IDs})}
+		kept := []MapEntry{w.o.g.mapEntry(w.account, w.entry.Lane, byStep, string(op.ID), mapped{IDs: sent.IDs})}
 		if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, kept); err != nil {
 			return Sent{}, new(w.o.storeFailed(ctx, err))
 		}
@@ -37,23 +30,71 @@ func (w *outWalk) sendPiece(ctx context.Context, op Op, n int, before []MessageI
 	return sent, nil
 }
 
-// sendOnce sends an op of which this process does not know that it was sent.
-func (w *outWalk) sendOnce(ctx context.Context, op Op, n int, before []MessageID, caps Caps) (Sent, *verdict) {
-	try := w.try
-	if try.Unfinished && !caps.Idempotent {
-		ask := w.echoedSend
-		if !caps.Echo {
-			ask = func(ctx context.Context, op Op) (Sent, bool, *verdict) { return w.reconcile(ctx, op, before) }
-		}
-		if sent, found, v := ask(ctx, op); found || v != nil {
-			return sent, v
-		}
+// stepSent returns what the id map says of a piece that was sent: also in a replay, whose tries are counted anew.
+func (w *outWalk) stepSent(ctx context.Context, op Op) (Sent, bool, *verdict) {
+	if len(w.planned.Ops) == 1 {
+		return Sent{}, false, nil
 	}
-	if v := w.pieceTurn(ctx, n); v != nil {
+	step := string(op.ID)
+	got, err := w.o.lookup(ctx, w.account, w.entry.Lane, byStep, step)
+	if err != nil {
+		return Sent{}, false, new(w.o.storeFailed(ctx, err))
+	}
+	m, ok := got[step]
+	return Sent{IDs: m.IDs}, ok, nil
+}
+
+// unsent returns which of the planned ops is the first that is not known to be with the platform, and the ids of those before it.
+func (w *outWalk) unsent(ctx context.Context) (n int, before []MessageID, v *verdict) {
+	for n, op := range w.planned.Ops {
+		sent, ok := w.wasSent(op.ID)
+		if !ok {
+			if sent, ok, v = w.stepSent(ctx, op); !ok {
+				return n, before, v
+			}
+		}
+		before = append(before, sent.IDs...)
+	}
+	return len(w.planned.Ops), before, nil
+}
+
+// noteSent notes that an op is with the platform.
+func (w *outWalk) noteSent(op Op, sent Sent) {
+	if w.sent == nil {
+		w.sent = map[OpID]Sent{}
+	}
+	w.sent[op.ID] = sent
+}
+
+// maybeSent asks, once in a walk, for an op that an earlier try may have sent without hearing of it. That can be one alone, the first that
+// is not known to be there: a try goes no further than its first doubt.
+func (w *outWalk) maybeSent(ctx context.Context, op Op, before []MessageID, caps Caps) (Sent, bool, *verdict) {
+	if !w.try.Unfinished || caps.Idempotent || w.asked {
+		return Sent{}, false, nil
+	}
+	w.asked = true
+	if caps.Echo {
+		return w.echoedSend(ctx, op)
+	}
+	return w.reconcile(ctx, op, before)
+}
+
+// sendOnce sends an op of which this process does not know that it was sent.
+func (w *outWalk) sendOnce(ctx context.Context, op Op, before []MessageID, caps Caps) (Sent, *verdict) {
+	try := w.try
+	if sent, found, v := w.maybeSent(ctx, op, before, caps); found || v != nil {
+		return sent, v
+	}
+	if v := w.pieceTurn(ctx); v != nil {
 		return Sent{}, v
 	}
+	w.o.g.echoes.forget(string(op.ID)) // that of this call has its own time to come
 	start := time.Now()
 	sent, err := w.call(ctx, op)
+	w.asked, w.spent = true, true
+	if err != nil && ClassOf(err) == Uncertain {
+		w.unsure++
+	}
 	if w.cut(ctx, op) {
 		return Sent{}, &verdict{end: stop}
 	}
@@ -70,10 +111,7 @@ func (w *outWalk) sendOnce(ctx context.Context, op Op, n int, before []MessageID
 	if sent.At.IsZero() {
 		sent.At = start // a platform that tells of it by a time may do so before its answer is here
 	}
-	if w.sent == nil {
-		w.sent = map[OpID]Sent{}
-	}
-	w.sent[op.ID] = sent
+	w.noteSent(op, sent)
 	return sent, nil
 }
 

@@ -30,7 +30,7 @@ func (o *ownership) walkOf(ctx context.Context, q Queue, it *item) (*outWalk, er
 	if w := it.ended; w != nil {
 		return w, nil
 	}
-	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn, due: it.due}
+	w := &outWalk{o: o, q: q, entry: it.Entry, turn: it.turn, due: it.due, looked: it.looked, unsure: it.unsure}
 	if it.out != nil { // stages write into it: a second try has one of its own
 		w.out, it.out = *it.out, nil
 		return w, nil

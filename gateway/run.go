@@ -88,8 +88,10 @@ func (s *shard) run(ctx context.Context) {
 		}
 		owned, lose := context.WithCancel(ctx)
 		renew, stop := context.WithCancel(context.WithoutCancel(ctx)) // what is begun goes to its end under the lease
+		patience, hurry := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		wg.Go(func() {
+			defer hurry()
 			defer lose()
 			held.keep(renew)
 		})
@@ -101,7 +103,7 @@ func (s *shard) run(ctx context.Context) {
 		s.g.metrics.shards.Inc()
 		o := s.own(held.Lease, lose)
 		disown := s.g.own(s.part, owned.Done())
-		o.read(owned)
+		o.read(withPatience(owned, patience))
 		lose()
 		bound := time.AfterFunc(handOverMost, stop)
 		disown()

@@ -81,11 +81,7 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 	if w.try.Number > 0 {
 		return nil
 	}
-	if err := w.keep(ctx); err != nil {
-		return new(w.o.storeFailed(ctx, err))
-	}
-	var err error
-	if w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, w.awaited()); err != nil {
+	if err := w.mark(ctx); err != nil {
 		return new(w.o.storeFailed(ctx, err))
 	}
 	// A first try is made at any age: an operator who replays what was given up on means it.
@@ -97,6 +93,20 @@ func (w *outWalk) begin(ctx context.Context) *verdict {
 		return w.giveUp(ctx, old)
 	}
 	return nil
+}
+
+// mark notes the try in the store. To look once more for what an earlier one may have sent is no other try, which would wait longer after
+// its failure: to finish no entry is to ask whether the lease still counts.
+func (w *outWalk) mark(ctx context.Context) (err error) {
+	if w.looked.Number > 0 {
+		w.try = w.looked
+		return w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil)
+	}
+	if err := w.keep(ctx); err != nil {
+		return err
+	}
+	w.try, err = w.o.g.store.Begin(ctx, w.o.lease, w.q, w.entry.ID, w.awaited())
+	return err
 }
 
 // awaited is what a status needs that overtakes the answer to Send: it stands before. Of a message of several pieces it says which is the last.

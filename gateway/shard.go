@@ -69,6 +69,8 @@ type item struct {
 	sent    time.Time    // when an op that came back was sent first
 	due     time.Time    // when it may go on although it is late, once that is known
 	turn    time.Time    // when the op may go under the adapter's limits, once that is known
+	looked  Attempt      // of which another look is due, and nothing else
+	unsure  int          // sends of uncertain effect so far, as this process knows
 	ended   *outWalk     // that came to the op's end, of which the store has not heard
 }
 

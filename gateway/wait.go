@@ -18,6 +18,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+type patienceKey struct{}
+
+// withPatience returns a context whose walks know for how long they may wait.
+func withPatience(ctx, patience context.Context) context.Context {
+	return context.WithValue(ctx, patienceKey{}, patience)
+}
+
+// patienceOf returns the context in which a walk waits for what it has not begun. It ends with the lease, and when the process stops: not
+// with an ownership that goes to another replica in order, which waits for what is begun.
+func patienceOf(ctx context.Context) context.Context {
+	if patience, ok := ctx.Value(patienceKey{}).(context.Context); ok {
+		return patience
+	}
+	return ctx
+}
+
 // wait waits for a hint, at most d; it reports false when ctx ended.
 func wait(ctx context.Context, hint <-chan struct{}, d time.Duration) bool {
 	t := time.NewTimer(d)

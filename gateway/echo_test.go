@@ -1,0 +1,63 @@
+package gateway_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postern/gateway"
+	"postern/gateway/gatewaytest"
+)
+
+// Looks for an echo are no tries: what is sent again after one, and refused for the moment, is sent once more in seconds. The echo of a second
+// send has its time too.
+func TestLooksForAnEcho(t *testing.T) {
+	lost := &gateway.SendError{Class: gateway.Uncertain, Err: errors.New("no answer")}
+	for _, tt := range []struct {
+		name        string
+		second      error
+		echo        time.Duration // after the second send; 0 for none
+		sends       int
+		least, most time.Duration // between the last two
+	}{
+		{"refused", &gateway.SendError{Class: gateway.Retryable, Code: "503"}, 0, 3, time.Second, 3 * time.Second},
+		{"lost again", lost, 0, 3, 40 * time.Second, 50 * time.Second},
+		{"lost again, and told of", lost, 35 * time.Second, 2, 20 * time.Second, 30 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, began := &platform{caps: echoing()}, time.Now()
+				var at []time.Duration
+				var ref gateway.OpID
+				p.send = func(op gateway.Op) (gateway.Sent, error) {
+					ref, at = op.ID, append(at, time.Since(began))
+					switch len(at) {
+					case 1:
+						return gateway.Sent{}, lost
+					case 2:
+						return gateway.Sent{}, tt.second
+					}
+					return gateway.Sent{}, nil
+				}
+				r := newRig(t, p, gateway.Config{})
+				defer func() { r.stop() }()
+				r.mustAsk(r.contact("juliet"), "s1", "hello")
+				for len(at) < 2 {
+					gatewaytest.Advance(time.Second)
+				}
+				if tt.echo > 0 {
+					gatewaytest.Advance(tt.echo)
+					r.mustEvent(beside("juliet", "e1", gateway.Status{Ref: ref, IDs: ids("native1"), State: gateway.StatusAccepted}))
+				}
+				gatewaytest.Advance(2 * time.Minute)
+				if len(at) != tt.sends {
+					t.Fatalf("sent at %v, want %d times", at, tt.sends)
+				}
+				if gap := at[len(at)-1] - at[len(at)-2]; gap < tt.least || gap > tt.most {
+					t.Errorf("sent at %v, want %s to %s between the last two", at, tt.least, tt.most)
+				}
+			})
+		})
+	}
+}
