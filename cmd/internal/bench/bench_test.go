@@ -55,7 +55,7 @@ type rig struct {
 // TestBench measures the floor and Postern in one run and prints the figures.
 func TestBench(t *testing.T) {
 	p := build(t)
-	r := newRig(t, p, deploy.Prosody)
+	r := newRig(t, p, deploy.Prosody, users)
 	report := Report{Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine()}
 	if wanted("systems") {
 		report.Systems = append(report.Systems,
@@ -66,13 +66,13 @@ func TestBench(t *testing.T) {
 	}
 	if wanted("ejabberd") {
 		t.Run("ejabberd", func(t *testing.T) { // its servers end with it
-			r := newRig(t, p, deploy.Ejabberd)
+			r := newRig(t, p, deploy.Ejabberd, users)
 			report.Systems = append(report.Systems,
 				r.measureFloor(storingFloor+", ejabberd", "-redis", r.Redis.Addr()),
 				r.measurePostern("postern, ejabberd"))
 		})
 	}
-	report.Simulators = r.measureSimulators()
+	report.Simulators = measureSimulators(t, p)
 	if wanted("pairs") {
 		report.Systems = append(report.Systems, r.measurePairs()...)
 	}
@@ -117,14 +117,14 @@ func build(t *testing.T) (p programs) {
 	return p
 }
 
-func newRig(t *testing.T, p programs, server deploy.Server) *rig {
+func newRig(t *testing.T, p programs, server deploy.Server, users int) *rig {
 	t.Helper()
 	r := &rig{t: t, server: server, stub: NewStub(), floor: p.floor, dir: t.TempDir()}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { (*r.platform.Load()).ServeHTTP(w, req) })
 	r.use(r.stub)
 	l := lab.ForTest(t)
 	var err error
-	r.Stand, err = stand.New(t.Context(), l, l, stand.Config{Dir: r.dir, Binary: p.postern, Server: server, Users: simUsers, NoArchives: true, Platform: handler})
+	r.Stand, err = stand.New(t.Context(), l, l, stand.Config{Dir: r.dir, Binary: p.postern, Server: server, Users: users, NoArchives: true, Platform: handler})
 	if err != nil {
 		t.Fatal(err)
 	}

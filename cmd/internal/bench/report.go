@@ -188,17 +188,17 @@ func (r Report) floods(w io.Writer, title string, all []System) {
 }
 
 func (r Report) drips(w io.Writer, title string, all []System) {
-	fmt.Fprintln(w, "\n"+title+"\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core")
+	fmt.Fprintln(w, "\n"+title+"\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU), s.Idle)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU))
 	}
 }
 
 func (r Report) brisks(w io.Writer) {
-	fmt.Fprintln(w, "\n500/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tallocations in the flood, x->p / p->x\tRedis bytes that stay of each message in the flood, x->p / p->x")
+	fmt.Fprintln(w, "\n500/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core\tof the flood: allocations, x->p / p->x\tRedis bytes that stay of a message, x->p / p->x")
 	for _, s := range r.Systems {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s / %s\t%s / %s\n", s.Name, times(s.BriskOut), times(s.BriskIn), cpu(s.BriskOut, gatewayCPU), cpu(s.BriskIn, gatewayCPU),
-			allocs(s.FloodOut), allocs(s.FloodIn), left(s.FloodOut), left(s.FloodIn))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\t%s / %s\t%s / %s\n", s.Name, times(s.BriskOut), times(s.BriskIn), cpu(s.BriskOut, gatewayCPU), cpu(s.BriskIn, gatewayCPU),
+			s.Idle, allocs(s.FloodOut), allocs(s.FloodIn), left(s.FloodOut), left(s.FloodIn))
 	}
 }
 

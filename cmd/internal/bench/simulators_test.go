@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"postern/adapters/control"
@@ -21,6 +22,7 @@ import (
 	"postern/cmd/internal/chaos/stand"
 	"postern/cmd/internal/load"
 	"postern/cmd/internal/user"
+	"postern/deploy"
 )
 
 const (
@@ -34,12 +36,15 @@ const (
 )
 
 // measureSimulators puts loads on Postern before the simulator of each platform, which does all that a platform does: it checks each
-// request, keeps the message, tells of delivery, signs what it tells.
-func (r *rig) measureSimulators() (all []System) {
-	r.t.Helper()
-	for _, p := range load.Platforms() {
-		if wanted("simulators") || wanted(p.Name) {
-			all = append(all, r.measureSimulator(p))
+// request, keeps the message, tells of delivery, signs what it tells. Each has servers of its own: rosters full of another platform's
+// contacts would be what is measured.
+func measureSimulators(t *testing.T, p programs) (all []System) {
+	t.Helper()
+	for _, platform := range load.Platforms() {
+		if wanted("simulators") || wanted(platform.Name) {
+			t.Run(platform.Name, func(t *testing.T) {
+				all = append(all, newRig(t, p, deploy.Prosody, simUsers).measureSimulator(platform))
+			})
 		}
 	}
 	return all
@@ -48,9 +53,6 @@ func (r *rig) measureSimulators() (all []System) {
 func (r *rig) measureSimulator(platform load.Platform) System {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
-	if err := r.Redis.Flush(ctx); err != nil {
-		r.t.Fatal(err)
-	}
 	p, err := r.Process(ctx, platform.Name)
 	if err != nil {
 		r.t.Fatal(err)
