@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"postern/cmd/internal/chaos/stand"
@@ -97,36 +98,43 @@ func (r *rig) introduce(ctx context.Context, p *stand.Process, chats int) []stri
 	return addresses
 }
 
+// meet introduces all users at once: those whose rosters know the gateway from another system meet it after five seconds only.
 func (r *rig) meet(ctx context.Context, p *stand.Process, chats int) ([]string, error) {
 	addresses := make([]string, chats)
-	hook := r.hook(p, "/hooks/"+stand.Adapter)
+	errs := make([]error, users)
+	var wg sync.WaitGroup
 	for n := range users {
-		c, err := user.Dial(ctx, user.Config{JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.XMPP.ClientAddr(), Accept: true})
-		if err != nil {
-			return nil, err
+		wg.Go(func() { errs[n] = r.meetOne(ctx, p, n, addresses) })
+	}
+	wg.Wait()
+	return addresses, errors.Join(errs...)
+}
+
+// meetOne does this for one user, whose chats' places in addresses nobody else writes.
+func (r *rig) meetOne(ctx context.Context, p *stand.Process, n int, addresses []string) error {
+	c, err := user.Dial(ctx, user.Config{JID: fmt.Sprintf("u%d@localhost", n), Password: "secret", Addr: r.XMPP.ClientAddr(), Accept: true})
+	if err != nil {
+		return err
+	}
+	err = stand.Poll(ctx, func() error {
+		form, err := c.Registration(ctx, stand.Domain)
+		if err != nil || form.Registered {
+			return err
 		}
-		err = stand.Poll(ctx, func() error {
-			form, err := c.Registration(ctx, stand.Domain)
-			if err != nil || form.Registered {
-				return err
-			}
-			return c.Register(ctx, stand.Domain, form, form.Form.Agree())
-		})
-		for chat := n; chat < chats && err == nil; chat += users {
-			want := fmt.Sprintf("hello %d", chat)
-			if err = r.stub.Say(ctx, hook, chat, want); err != nil {
-				break
-			}
-			var s *user.Stanza
-			if s, err = c.WaitMessage(ctx, func(s *user.Stanza) bool { return s.Body == want }); err == nil {
-				addresses[chat], _, _ = strings.Cut(s.From, "/")
-			}
+		return c.Register(ctx, stand.Domain, form, form.Form.Agree())
+	})
+	hook := r.hook(p, "/hooks/"+stand.Adapter)
+	for chat := n; chat < len(addresses) && err == nil; chat += users {
+		want := fmt.Sprintf("hello %d", chat)
+		if err = r.stub.Say(ctx, hook, chat, want); err != nil {
+			break
 		}
-		if err := errors.Join(err, c.Close()); err != nil {
-			return nil, err
+		var s *user.Stanza
+		if s, err = c.WaitMessage(ctx, func(s *user.Stanza) bool { return s.Body == want }); err == nil {
+			addresses[chat], _, _ = strings.Cut(s.From, "/")
 		}
 	}
-	return addresses, nil
+	return errors.Join(err, c.Close())
 }
 
 func (r *rig) hook(p *stand.Process, path string) Hook {
