@@ -69,11 +69,11 @@ apifuzz: ## REQUESTS (10000) by a fuzzer of the field at the operator's side of 
 	@deploy/dev/install.sh apifuzz
 	POSTERN_REQUESTS=$(REQUESTS) POSTERN_SEED=$(or $(SEED),1) $(GO) test -tags servers -count=1 -run '^TestAPIFuzz$$' -timeout 60m -v ./cmd/internal/apifuzz
 
-bench: ## Go benchmarks, then the whole path against the sandbox
-	@deploy/dev/install.sh demo
+bench: ## Go benchmarks, then the whole path on both servers and all simulators (ARGS="-contacts 10,100000"); figures also in bin/artefacts/bench.json
+	@deploy/dev/install.sh bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
-	@$(MAKE) --no-print-directory build
-	$(GO) test -tags servers,bench -p 1 -count=1 -run '^TestBench' -timeout 30m -v ./cmd/...
+	@mkdir -p bin/artefacts
+	$(GO) test -tags servers,bench -count=1 -run '^TestBench$$' -timeout 60m -v ./cmd/internal/bench -args -out $(CURDIR)/bin/artefacts/bench.json $(ARGS)
 
 chaos: ## kill the gateway at every point, load all platforms, play SEEDS schedules of faults with MESSAGES each (SEED=n,m: those alone)
 	@deploy/dev/install.sh test

@@ -3,6 +3,7 @@
 #
 #   deploy/dev/install.sh demo   prosody and redis-server with what they load
 #   deploy/dev/install.sh page   these, and Converse.js in .cache, for the page of the demonstration
+#   deploy/dev/install.sh bench   what demo does, and ejabberd
 #   deploy/dev/install.sh package   what make package builds with
 #   deploy/dev/install.sh apifuzz   redis-server, and the fuzzer of the operator's side, a virtual environment of Python in .cache
 #   deploy/dev/install.sh test   all of these, ejabberd, and the clients and tools that tests drive; axe-core as well, in .cache
@@ -14,7 +15,8 @@ set -euo pipefail
 demo=(prosody prosody-modules lua-dbi-sqlite3 redis-server)
 building=(buildah ca-certificates)
 fuzzing=(redis-server python3-venv ca-certificates)
-test=("${demo[@]}" "${building[@]}" "${fuzzing[@]}" ejabberd erlang-p1-sqlite3 python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish
+bench=("${demo[@]}" ejabberd erlang-p1-sqlite3)
+test=("${bench[@]}" "${building[@]}" "${fuzzing[@]}" python3-slixmpp python3-aiohttp chromium prometheus man-db groff-base zsh fish
 	debootstrap systemd-container podman runc)
 
 # The web client and the checker of pages, as their packages of npm, held to their content.
@@ -26,11 +28,12 @@ axe_sha512=8a561a9c453cbf1c417b1a4977c716338125490ab841cb422ca8a1d1349f8c87c2413
 
 case "${1:-}" in
 demo | page) wanted=("${demo[@]}") ;;
+bench) wanted=("${bench[@]}") ;;
 package) wanted=("${building[@]}") ;;
 apifuzz) wanted=("${fuzzing[@]}") ;;
 test) wanted=("${test[@]}") ;;
 *)
-	echo "usage: $0 demo|page|package|apifuzz|test" >&2
+	echo "usage: $0 demo|page|bench|package|apifuzz|test" >&2
 	exit 2
 	;;
 esac

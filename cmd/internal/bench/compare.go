@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -28,13 +29,13 @@ func (r Report) Against(old Report) string {
 	fmt.Fprintf(&b, "since %s: before -> now (now / before)\n", old.Date.Format("2006-01-02 15:04"))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tload\tmsg/s of the floor's\tCPU/msg of the floor's\tp99 ms\tallocations/msg")
-	for _, now := range r.Systems {
-		for _, was := range old.Systems {
+	for _, now := range slices.Concat(r.Systems, r.Simulators) {
+		for _, was := range slices.Concat(old.Systems, old.Simulators) {
 			if was.Name != now.Name {
 				continue
 			}
 			for i, l := range now.loads() {
-				of, base, oldBase := was.loads()[i], r.Systems[0].loads()[i], old.Systems[0].loads()[i]
+				of, base, oldBase := was.loads()[i], r.base(now).loads()[i], old.base(was).loads()[i]
 				if l.Load == nil || of.Load == nil {
 					continue
 				}

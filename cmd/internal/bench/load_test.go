@@ -2,9 +2,12 @@ package bench
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestMeter(t *testing.T) {
@@ -99,5 +102,50 @@ func TestReportRatios(t *testing.T) {
 	}
 	if d, m := sum(r.Systems[1], func(l *Load) int { return l.Disorder }), sum(r.Systems[1], func(l *Load) int { return l.Missing }); d != 3 || m != 2 {
 		t.Errorf("sums: got %d and %d, want 3 and 2", d, m)
+	}
+}
+
+// TestReportServers: what was measured with another server compares with the floor on that one.
+func TestReportServers(t *testing.T) {
+	r := Report{
+		Systems: []System{
+			{Name: "floor", Server: "prosody", FloodIn: &Load{Rate: 1000}},
+			{Name: "floor, ejabberd", Server: "ejabberd", FloodIn: &Load{Rate: 400}},
+			{Name: "postern, ejabberd", Server: "ejabberd", FloodIn: &Load{Rate: 300, RedisLeft: 654}},
+		},
+		Simulators: []System{{Name: "telegram", Server: "prosody", FloodIn: &Load{Rate: 321}}},
+	}
+	got := r.String()
+	for _, want := range []string{"300 (0.75)", "- / 654", "321 (0.32)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("report: %q is not in it:\n%s", want, got)
+		}
+	}
+	old := r
+	old.Systems = slices.Clone(r.Systems)
+	old.Systems[2].FloodIn = &Load{Rate: 200}
+	if got, want := r.Against(old), "0.50 -> 0.75 (1.50)"; !strings.Contains(got, want) {
+		t.Errorf("against: %q is not in it:\n%s", want, got)
+	}
+}
+
+// TestProblems: nothing that Postern loses or turns round goes unseen, under whatever load.
+func TestProblems(t *testing.T) {
+	r := Report{
+		Systems:    []System{{Name: "floor", FloodIn: &Load{Disorder: 9}}, {Name: "postern", FloodIn: &Load{Disorder: 1}, FloodReceipt: &Load{Missing: 2}}},
+		Simulators: []System{{Name: "telegram", DripOut: &Load{Missing: 3}}},
+		Slow:       &Slow{Load: &Load{Missing: 4}, HeldDisorder: 5},
+		Scale:      []Scale{{Contacts: 10, Flood: &Load{Missing: 6}}, {Contacts: 1_000_000}},
+	}
+	want := []string{
+		"postern, flood p->x: 1 messages out of order, 0 missing",
+		"postern, flood until the receipt: 0 messages out of order, 2 missing",
+		"telegram, 100/s x->p: 0 messages out of order, 3 missing",
+		"slow platform: 0 messages out of order, 4 missing",
+		"platform that answered nothing for a time: 5 messages out of order, 0 missing",
+		"10 contacts: 0 messages out of order, 6 missing",
+	}
+	if diff := cmp.Diff(want, r.Problems()); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
 	}
 }

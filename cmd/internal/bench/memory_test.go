@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"postern/cmd/internal/chaos/stand"
 )
 
 // What is read of the metrics of the Go runtime.
@@ -84,7 +86,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// redisMemory is used_memory of Redis (INFO memory), in bytes.
+// redisMemory is what Redis holds, in bytes: its memory (INFO memory) less what its connections and the append-only file have in hand.
 func (r *rig) redisMemory(ctx context.Context) float64 {
 	r.t.Helper()
 	got, err := r.Redis.Do(ctx, "INFO", "memory")
@@ -92,11 +94,42 @@ func (r *rig) redisMemory(ctx context.Context) float64 {
 		r.t.Fatal(err)
 	}
 	text, _ := got.(string)
-	_, rest, _ := strings.Cut(text, "used_memory:")
-	number, _, _ := strings.Cut(rest, "\r\n")
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil {
-		r.t.Fatalf("redis: used_memory: got %q", number)
+	bytes := func(name string) float64 {
+		_, rest, _ := strings.Cut(text, "\n"+name+":")
+		number, _, _ := strings.Cut(rest, "\r\n")
+		n, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			r.t.Fatalf("redis: %s: got %q", name, number)
+		}
+		return n
 	}
-	return n
+	return bytes("used_memory") - bytes("mem_clients_normal") - bytes("mem_aof_buffer")
+}
+
+// redisRest is the same once nothing is under way: no entry is left in a queue.
+func (r *rig) redisRest(ctx context.Context) float64 {
+	r.t.Helper()
+	limited, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	err := stand.Poll(limited, func() error {
+		queues, err := r.Redis.Do(limited, "KEYS", "p:{*}:q:*")
+		if err != nil {
+			return err
+		}
+		all, _ := queues.([]any)
+		for _, queue := range all {
+			name, _ := queue.(string)
+			switch n, err := r.Redis.Do(limited, "XLEN", name); {
+			case err != nil:
+				return err
+			case n != int64(0):
+				return fmt.Errorf("%v entries in %s", n, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Errorf("redis: %v", err)
+	}
+	return r.redisMemory(ctx)
 }

@@ -20,7 +20,7 @@ var (
 func (r *rig) measurePairs() (all []System) {
 	r.t.Helper()
 	for range *rounds {
-		all = append(all, r.measureFloor("floor + XADD + HSET", "-redis", r.Redis.Addr()))
+		all = append(all, r.measureFloor(storingFloor, "-redis", r.Redis.Addr()))
 		all = append(all, r.measurePostern("postern"))
 		for program := range strings.FieldsSeq(*beside) {
 			all = append(all, r.withOther(program, func() System { return r.measurePostern("beside: " + filepath.Base(program)) }))

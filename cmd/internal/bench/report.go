@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -20,6 +21,9 @@ type Load struct {
 	// Allocs and AllocBytes are what Postern allocated for each message.
 	Allocs     float64 `json:"allocs_per_message,omitempty"`
 	AllocBytes float64 `json:"alloc_bytes_per_message,omitempty"`
+	// RedisLeft is what stays in Redis of each message once it is through, in bytes: what copies are known by, and what its receipts,
+	// corrections and answers are found by. The floor's queue and map stay whole.
+	RedisLeft float64 `json:"redis_bytes_left_per_message,omitempty"`
 	// CPU is milliseconds of processor time per message, by process.
 	CPU      map[string]float64 `json:"cpu_ms_per_message"`
 	Disorder int                `json:"out_of_order"`
@@ -29,8 +33,10 @@ type Load struct {
 // System is one gateway with its figures. A nil Load was not measured.
 type System struct {
 	Name string `json:"name"`
-	// Flood is with 64 messages in flight over 50 chats, Drip at 100 messages per second, Brisk at 500; Out goes to the platform, In
-	// to users.
+	// Server is the XMPP server: prosody or ejabberd.
+	Server string `json:"server,omitempty"`
+	// Flood is with 64 messages in flight over 50 chats, 1,000 with simulators; Drip at 100 messages per second, Brisk at 500; Out goes to
+	// the platform, In to users.
 	FloodOut *Load `json:"flood_out,omitempty"`
 	FloodIn  *Load `json:"flood_in,omitempty"`
 	// FloodReceipt is FloodOut with messages under way until their receipt is back at the client.
@@ -49,8 +55,10 @@ type Report struct {
 	Date    time.Time `json:"date"`
 	Machine Machine   `json:"machine"`
 	Systems []System  `json:"systems"`
-	Slow    *Slow     `json:"slow,omitempty"`
-	Scale   []Scale   `json:"scale,omitempty"`
+	// Simulators are Postern before the simulator of each platform.
+	Simulators []System `json:"simulators,omitempty"`
+	Slow       *Slow    `json:"slow,omitempty"`
+	Scale      []Scale  `json:"scale,omitempty"`
 }
 
 // Slow is Postern before a platform that takes its time.
@@ -61,6 +69,9 @@ type Slow struct {
 	// InFlight is how many messages waited when Redis was measured, InFlightBytes what each took there.
 	InFlight      int     `json:"in_flight"`
 	InFlightBytes float64 `json:"redis_bytes_per_message_in_flight"`
+	// HeldDisorder and HeldMissing are those of them that came in another order, or not at all, when the platform answered again.
+	HeldDisorder int `json:"held_out_of_order"`
+	HeldMissing  int `json:"held_missing"`
 	// Calls is how many calls the platform had in hand, each sampleEvery of the load. Memory is that after it.
 	Calls  []int64 `json:"calls_in_flight"`
 	Memory Memory  `json:"memory"`
@@ -140,26 +151,20 @@ func (r Report) Write(file string) error {
 	return nil
 }
 
-// String is the report as a table. x is users, p the platform. Ratios are to the first system of the same column.
+// String is the report as a table. x is users, p the platform. Ratios are to the first system with the same XMPP server.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %d cores, %s, load average %s before\n", r.Date.Format(time.RFC3339), r.Machine.CPU, r.Machine.Cores, r.Machine.Go, r.Machine.Load1)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "64 in flight\tx->p msg/s\tp->x msg/s\tCPU ms/msg x->p\tp->x\tserver\tRedis\tout of order\tmissing\tRSS MB")
-	for _, s := range r.Systems {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\n", s.Name,
-			r.rate(s.FloodOut, func(s System) *Load { return s.FloodOut }), r.rate(s.FloodIn, func(s System) *Load { return s.FloodIn }),
-			cpu(s.FloodOut, gatewayCPU), cpu(s.FloodIn, gatewayCPU), cpu(s.FloodOut, serverCPU)+" / "+cpu(s.FloodIn, serverCPU),
-			cpu(s.FloodOut, redisCPU)+" / "+cpu(s.FloodIn, redisCPU),
-			sum(s, func(l *Load) int { return l.Disorder }), sum(s, func(l *Load) int { return l.Missing }), mb(s.Memory.RSS))
+	if len(r.Systems) > 0 {
+		r.floods(w, "64 in flight", r.Systems)
+		r.drips(w, "100/s", r.Systems)
+		r.brisks(w)
 	}
-	fmt.Fprintln(w, "\n100/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core")
-	for _, s := range r.Systems {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU), s.Idle)
-	}
-	fmt.Fprintln(w, "\n500/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tallocations in the flood, x->p / p->x")
-	for _, s := range r.Systems {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s / %s\n", s.Name, times(s.BriskOut), times(s.BriskIn), cpu(s.BriskOut, gatewayCPU), cpu(s.BriskIn, gatewayCPU), allocs(s.FloodOut), allocs(s.FloodIn))
+	if len(r.Simulators) > 0 {
+		fmt.Fprintln(w)
+		r.floods(w, "simulators, 64 in flight in 1000 chats", r.Simulators)
+		r.drips(w, "simulators, 100/s", r.Simulators)
 	}
 	r.more(w)
 	_ = w.Flush() // a strings.Builder takes everything
@@ -171,19 +176,55 @@ func (r Report) String() string {
 	return b.String()
 }
 
+func (r Report) floods(w io.Writer, title string, all []System) {
+	fmt.Fprintln(w, title+"\tx->p msg/s\tp->x msg/s\tCPU ms/msg x->p\tp->x\tserver\tRedis\tout of order\tmissing\tRSS MB")
+	for _, s := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\n", s.Name,
+			r.rate(s, func(s System) *Load { return s.FloodOut }), r.rate(s, func(s System) *Load { return s.FloodIn }),
+			cpu(s.FloodOut, gatewayCPU), cpu(s.FloodIn, gatewayCPU), cpu(s.FloodOut, serverCPU)+" / "+cpu(s.FloodIn, serverCPU),
+			cpu(s.FloodOut, redisCPU)+" / "+cpu(s.FloodIn, redisCPU),
+			sum(s, func(l *Load) int { return l.Disorder }), sum(s, func(l *Load) int { return l.Missing }), mb(s.Memory.RSS))
+	}
+}
+
+func (r Report) drips(w io.Writer, title string, all []System) {
+	fmt.Fprintln(w, "\n"+title+"\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x")
+	for _, s := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, times(s.DripOut), times(s.DripIn), cpu(s.DripOut, gatewayCPU), cpu(s.DripIn, gatewayCPU))
+	}
+}
+
+func (r Report) brisks(w io.Writer) {
+	fmt.Fprintln(w, "\n500/s\tx->p p50 / p99 / p99.9 ms\tp->x p50 / p99 / p99.9 ms\tCPU ms/msg x->p\tp->x\tidle, % of a core\tof the flood: allocations, x->p / p->x\tRedis bytes that stay of a message, x->p / p->x")
+	for _, s := range r.Systems {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\t%s / %s\t%s / %s\n", s.Name, times(s.BriskOut), times(s.BriskIn), cpu(s.BriskOut, gatewayCPU), cpu(s.BriskIn, gatewayCPU),
+			s.Idle, allocs(s.FloodOut), allocs(s.FloodIn), left(s.FloodOut), left(s.FloodIn))
+	}
+}
+
 // The processes whose time is counted.
 const (
 	gatewayCPU = "gateway"
-	serverCPU  = "prosody"
+	serverCPU  = "server"
 	redisCPU   = "redis"
 	benchCPU   = "bench" // users, people and the platform
 )
 
-func (r Report) rate(l *Load, same func(System) *Load) string {
+// base is what a system is compared with: the first one measured with the same server, the least that there was.
+func (r Report) base(s System) System {
+	for _, b := range r.Systems {
+		if b.Server == s.Server {
+			return b
+		}
+	}
+	return System{}
+}
+
+func (r Report) rate(s System, of func(System) *Load) string {
+	l, base := of(s), of(r.base(s))
 	if l == nil {
 		return "-"
 	}
-	base := same(r.Systems[0])
 	if base == nil || base == l || base.Rate == 0 {
 		return fmt.Sprintf("%.0f", l.Rate)
 	}
@@ -209,6 +250,13 @@ func allocs(l *Load) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f (%.1f kB)", l.Allocs, l.AllocBytes/1e3)
+}
+
+func left(l *Load) string {
+	if l == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f", l.RedisLeft)
 }
 
 func sum(s System, of func(*Load) int) int {

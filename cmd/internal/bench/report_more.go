@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ const sampleEvery = 50 * time.Millisecond
 
 // more is what is measured of Postern alone.
 func (r Report) more(w io.Writer) {
-	for _, s := range r.Systems {
+	for _, s := range slices.Concat(r.Systems, r.Simulators) {
 		if s.Memory.Live > 0 {
 			fmt.Fprintf(w, "\n%s\tMB RSS (no file's; live, heap, stacks; goroutines): %s\n", s.Name, s.Memory)
 		}
@@ -36,6 +37,35 @@ func (r Report) more(w io.Writer) {
 		fmt.Fprintf(w, "%d\t%.0f\t%.1f\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Contacts, s.ContactBytes, s.Seeding/1e3, s.Start, rate,
 			times(s.Flood), cpu(s.Flood, gatewayCPU), s.Idle, s.Flooded, s.Rested)
 	}
+}
+
+// Problems says what Postern lost or turned round. The floor promises nothing.
+func (r Report) Problems() (all []string) {
+	check := func(where string, disorder, missing int) {
+		if disorder > 0 || missing > 0 {
+			all = append(all, fmt.Sprintf("%s: %d messages out of order, %d missing", where, disorder, missing))
+		}
+	}
+	for _, s := range slices.Concat(r.Systems, r.Simulators) {
+		if strings.HasPrefix(s.Name, "floor") {
+			continue
+		}
+		for _, l := range s.loads() {
+			if l.Load != nil {
+				check(s.Name+", "+l.name, l.Disorder, l.Missing)
+			}
+		}
+	}
+	if s := r.Slow; s != nil {
+		check("slow platform", s.Load.Disorder, s.Load.Missing)
+		check("platform that answered nothing for a time", s.HeldDisorder, s.HeldMissing)
+	}
+	for _, s := range r.Scale {
+		if s.Flood != nil {
+			check(fmt.Sprintf("%d contacts", s.Contacts), s.Flood.Disorder, s.Flood.Missing)
+		}
+	}
+	return all
 }
 
 // cores is how many processors all that was measured kept busy: where that is all of the machine's, nothing but a faster processor

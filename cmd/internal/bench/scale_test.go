@@ -68,7 +68,7 @@ func (r *rig) measureScale(contacts int) Scale {
 	if contacts > floodedMost {
 		return s
 	}
-	r.login(ctx)
+	r.login(ctx, users)
 	defer r.logout()
 	write := r.writer(g)
 	r.loadOn(g, newMeterOf(ToPlatform, contacts, inFlight), time.Second, (*Meter).flood, write) // warm
@@ -86,7 +86,7 @@ func (r *rig) measureSlow() *Slow {
 	ctx := r.t.Context()
 	p, addresses, _ := r.populate(ctx, "slow", slowChats)
 	defer p.Kill()
-	r.login(ctx)
+	r.login(ctx, users)
 	defer r.logout()
 	r.stub.Delay.Store(int64(slowDelay))
 	defer r.stub.Delay.Store(0)
@@ -112,6 +112,9 @@ func (r *rig) measureSlow() *Slow {
 	m := newMeterOf(ToPlatform, slowChats, held)
 	r.meter.Store(m)
 	for n := range held {
+		if !m.enter(ctx) {
+			r.t.Fatal(ctx.Err())
+		}
 		if err := write(n%slowChats, m.text(n%slowChats, n/slowChats+1)); err != nil {
 			r.t.Fatal(err)
 		}
@@ -126,6 +129,10 @@ func (r *rig) measureSlow() *Slow {
 		r.t.Fatal(err)
 	}
 	s.InFlightBytes = (r.redisMemory(ctx) - before) / float64(s.InFlight)
+	r.stub.Delay.Store(0)
+	drain, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	s.HeldMissing, s.HeldDisorder = int(m.settle(drain)), m.disorder
 	return s
 }
 
@@ -158,9 +165,7 @@ func (r *rig) populate(ctx context.Context, name string, contacts int) (*stand.P
 	}
 	r.start(ctx, p, profiles(name)...)
 	r.Hook(p)
-	r.introduce(ctx, p, users, func(p *stand.Process, chat int) error {
-		return r.stub.Say(ctx, r.hook(p, "/hooks/"+stand.Adapter), chat, fmt.Sprintf("hello %d", chat))
-	})
+	r.introduce(ctx, p, users)
 	before := r.redisMemory(ctx)
 	addresses, err := r.seed(ctx, contacts)
 	if err != nil {
@@ -231,7 +236,7 @@ func person(chat int) gateway.Contact {
 
 // posternOf is a Postern with its contacts.
 func posternOf(p *stand.Process, addresses []string) process {
-	return process{p, "/hooks/" + stand.Adapter, func(chat int) string { return addresses[chat] }, true, nil}
+	return process{Process: p, hook: "/hooks/" + stand.Adapter, address: func(chat int) string { return addresses[chat] }, confirms: true}
 }
 
 // writer sends a chat's message from its user's client.

@@ -42,5 +42,5 @@ func (r *rig) measureScripted(name string) System {
 	}
 	g := posternOf(p, addresses)
 	g.speak = func(chat int, text, extra string) error { return server.Say(chat%users, addresses[chat], text, extra) }
-	return r.measure(name, g, true)
+	return r.measure(name, g)
 }

@@ -6,7 +6,8 @@
 // against that, and no platform may be asked for more than it allows.
 //
 //	report.go          what is wanted of each platform, and the table that is printed; pure
-//	platforms_test.go  the platforms: one entry for each (tag servers; so are the rest)
+//	platforms.go       the platforms: one entry for each
+//	faults_test.go     what goes wrong on each (tag servers; so are the rest)
 //	rig_test.go        servers, simulators, Postern, users
 //	drive_test.go      who writes what when, and when all is over
 //	load_test.go       the small run; chaos_test.go (tag chaos) the large one: make chaos ARGS="-run '^TestChaosMixed'"

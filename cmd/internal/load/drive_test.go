@@ -81,13 +81,13 @@ func (r *rig) play(ctx context.Context, each int) []Result {
 // tells that one before it is missing.
 func (r *rig) lastWords(ctx context.Context, each int) error {
 	for n, s := range r.sides {
-		if !s.keeps {
+		if !s.Keeps {
 			continue
 		}
 		if err := stand.Poll(ctx, func() error {
 			posts, err := s.control.Posts(ctx, 0, 1)
 			if want := int64(each * r.chats()); err == nil && posts.Total < want {
-				err = fmt.Errorf("%s: %d of %d messages accepted", s.name, posts.Total, want)
+				err = fmt.Errorf("%s: %d of %d messages accepted", s.Name, posts.Total, want)
 			}
 			return errors.Join(err, s.idle(ctx))
 		}); err != nil {
@@ -118,7 +118,7 @@ func (r *rig) trouble(ctx context.Context) (spare, stop func()) {
 				f.WebhookDropRate = 0
 			}
 			if err := s.control.SetFaults(ctx, f); err != nil {
-				r.t.Errorf("%s: %v", s.name, err)
+				r.t.Errorf("%s: %v", s.Name, err)
 			}
 		}
 	}
@@ -197,7 +197,7 @@ func (s *side) idle(ctx context.Context) error {
 		return err
 	}
 	if !got.OK {
-		return fmt.Errorf("%s: %d webhooks wait", s.name, got.Count)
+		return fmt.Errorf("%s: %d webhooks wait", s.Name, got.Count)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (r *rig) judge(ctx context.Context, n int, s *side, messages int, f chaos.F
 	h.Arrivals = append(h.Arrivals, r.posts(ctx, n, s, &h)...)
 	faults, over := r.faults(ctx, s)
 	return Result{
-		Platform: s.name, Judged: chaos.Judge(h, chaos.Minimum{Messages: messages}), Once: s.caps.Idempotent, Faults: faults, Over: over,
+		Platform: s.Name, Judged: chaos.Judge(h, chaos.Minimum{Messages: messages}), Once: s.caps.Idempotent, Faults: faults, Over: over,
 		TwiceIn: Duplicates(h.Arrivals, chaos.Live), TwiceOut: Duplicates(h.Arrivals, chaos.Platform),
 	}
 }
@@ -222,7 +222,7 @@ func (r *rig) posts(ctx context.Context, n int, s *side, h *chaos.History) []cha
 	for after := int64(0); ; {
 		page, err := s.control.Posts(ctx, after, 10_000)
 		if err != nil {
-			r.t.Fatalf("%s: %v", s.name, err)
+			r.t.Fatalf("%s: %v", s.Name, err)
 		}
 		if len(page.Items) == 0 {
 			return out
@@ -251,20 +251,20 @@ func (r *rig) faults(ctx context.Context, s *side) (map[string]int64, int64) {
 		Limits *control.Limits
 	}
 	if err := s.control.Do(ctx, http.MethodGet, "/state", nil, &state); err != nil {
-		r.t.Fatalf("%s: %v", s.name, err)
+		r.t.Fatalf("%s: %v", s.Name, err)
 	}
 	out, over := state.Counts.Faults, int64(-1)
 	if state.Limits != nil {
 		over = 0
 		for _, rule := range state.Limits.Rules {
 			over += rule.Violations
-			r.t.Logf("%s: %s: %d requests, %.2g a second and %g at once allowed", s.name, rule.Name, rule.Taken, rule.Rate, rule.Burst)
+			r.t.Logf("%s: %s: %d requests, %.2g a second and %g at once allowed", s.Name, rule.Name, rule.Taken, rule.Rate, rule.Burst)
 		}
 	}
 	for after := int64(0); ; {
 		page, err := s.control.Deliveries(ctx, after, 10_000)
 		if err != nil {
-			r.t.Fatalf("%s: %v", s.name, err)
+			r.t.Fatalf("%s: %v", s.Name, err)
 		}
 		if len(page.Items) == 0 {
 			return out, over

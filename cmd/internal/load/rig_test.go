@@ -4,10 +4,8 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,17 +40,14 @@ type rig struct {
 
 // side is one platform's part of the rig.
 type side struct {
-	platform
-	sim     simulator
+	Platform
+	sim     Simulator
 	control *control.Client
 	caps    gateway.Caps
 }
 
-func userName(n int) string   { return fmt.Sprintf("u%d", n) }
-func personName(n int) string { return fmt.Sprintf("p%d", n) }
-
 // domain is a platform's component.
-func (p platform) domain() string { return p.name + ".localhost" }
+func (p Platform) domain() string { return p.Name + ".localhost" }
 
 // chats is how many there are on one platform.
 func (r *rig) chats() int { return r.users * r.people }
@@ -73,17 +68,17 @@ func newRig(t *testing.T, users, people int, seed uint64) *rig {
 		t.Fatal(err)
 	}
 	cfg := lab.XMPPConfig{}
-	for _, p := range platforms() {
+	for _, p := range Platforms() {
 		cfg.Components = append(cfg.Components, lab.Component{Domain: p.domain(), Secret: componentSecret})
 	}
 	for n := range users {
-		cfg.Users = append(cfg.Users, lab.Login{User: userName(n), Password: "secret"})
+		cfg.Users = append(cfg.Users, lab.Login{User: UserName(n), Password: "secret"})
 	}
 	if r.prosody, err = l.StartProsody(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
 	yaml := r.head(redis.URL())
-	for n, p := range platforms() {
+	for n, p := range Platforms() {
 		yaml += r.platform(p, seed+uint64(n))
 	}
 	r.book = newBook(len(r.sides)*r.chats(), len(r.sides))
@@ -114,20 +109,24 @@ func (r *rig) file(name, text string) {
 }
 
 // platform starts a simulator and returns its part of postern.yaml.
-func (r *rig) platform(p platform, seed uint64) string {
+func (r *rig) platform(p Platform, seed uint64) string {
 	r.t.Helper()
-	sim, err := p.start(r, seed)
+	sim, err := p.Start(Setting{Users: r.users, People: r.people, Hook: r.hook, Seed: seed})
 	if err != nil {
-		r.t.Fatalf("%s: %v", p.name, err)
+		r.t.Fatalf("%s: %v", p.Name, err)
 	}
 	web := httptest.NewServer(sim.API())
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = sim.Run(ctx) }) // ends with its context
 	r.t.Cleanup(func() { cancel(); wg.Wait(); web.Close() })
-	r.sides = append(r.sides, &side{platform: p, sim: sim, control: control.InProcess(sim.Control())})
-	block, files := simulators.Block(p.name, p.domain(), p.keys(r, web.URL))
-	files[p.name+".secret"] = componentSecret
+	r.sides = append(r.sides, &side{Platform: p, sim: sim, control: control.InProcess(sim.Control())})
+	keys, err := p.Keys(web.URL)
+	if err != nil {
+		r.t.Fatalf("%s: %v", p.Name, err)
+	}
+	block, files := simulators.Block(p.Name, p.domain(), keys)
+	files[p.Name+".secret"] = componentSecret
 	for name, text := range files {
 		r.file(name, text)
 	}
@@ -151,7 +150,7 @@ func (r *rig) postern(yaml string) {
 	}
 	log := slog.New(slog.NewTextHandler(out, nil))
 	for _, s := range r.sides {
-		s.caps = capsOf(r.t, s.name, cfg.Adapters[s.name].Own)
+		s.caps = capsOf(r.t, s.Name, cfg.Adapters[s.Name].Own)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := app.Build(ctx, cfg, app.Options{Log: log})
@@ -214,7 +213,7 @@ func (r *rig) introduce(ctx context.Context) {
 	defer cancel()
 	for n := range r.users {
 		c, err := user.Dial(ctx, user.Config{
-			JID: userName(n) + "@localhost", Password: "secret", Addr: r.prosody.ClientAddr(), Resource: "load", Accept: true,
+			JID: UserName(n) + "@localhost", Password: "secret", Addr: r.prosody.ClientAddr(), Resource: "load", Accept: true,
 			Sink: func(s *user.Stanza) { r.take(n, s) },
 		})
 		if err != nil {
@@ -223,8 +222,8 @@ func (r *rig) introduce(ctx context.Context) {
 		r.t.Cleanup(func() { _ = c.Close() })
 		r.clients = append(r.clients, c)
 		for _, s := range r.sides {
-			if err := stand.Poll(ctx, func() error { return register(ctx, c, s, n) }); err != nil {
-				r.t.Fatalf("%s: %s: %v", userName(n), s.name, err)
+			if err := stand.Poll(ctx, func() error { return s.Register(ctx, c, s.domain(), n) }); err != nil {
+				r.t.Fatalf("%s: %s: %v", UserName(n), s.Name, err)
 			}
 		}
 	}
@@ -251,31 +250,10 @@ func (r *rig) hello(ctx context.Context, chat int) error {
 	})
 }
 
-// register answers the forms of a platform until no other comes.
-func register(ctx context.Context, c *user.Client, s *side, n int) error {
-	reg, err := c.Registration(ctx, s.domain())
-	if err != nil || reg.Registered {
-		return err
-	}
-	for range 4 { // terms, a way, a token
-		answers := reg.Form.Agree()
-		if s.answers != nil {
-			maps.Copy(answers, s.answers(n))
-		}
-		err := c.Register(ctx, s.domain(), reg, answers)
-		more, ok := errors.AsType[*user.Error](err)
-		if !ok || more.Registration().Form == nil {
-			return err
-		}
-		reg = more.Registration()
-	}
-	return errors.New("one form after another")
-}
-
 // say lets the person of a chat write.
 func (r *rig) say(ctx context.Context, chat int, text string) (control.Said, error) {
 	s, u, p := r.place(chat)
-	return r.sides[s].control.Say(ctx, personName(p), r.sides[s].account(u), text)
+	return r.sides[s].control.Say(ctx, PersonName(p), r.sides[s].Account(u), text)
 }
 
 func addr(t *testing.T) string {

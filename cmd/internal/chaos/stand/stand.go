@@ -44,7 +44,7 @@ type Config struct {
 	Via func(ctx context.Context, name, addr string) (string, error)
 	// Users is how many users the XMPP server has: u0, u1, ...
 	Users int
-	// NoArchives runs Prosody, of which alone it is known how, without archives, offline messages and carbons.
+	// NoArchives runs the XMPP server without archives, offline messages and carbons.
 	NoArchives bool
 	// Platform answers the gateway's calls.
 	Platform http.Handler
@@ -211,16 +211,29 @@ func FastForTest(tb TB) *lab.Lab {
 	return l
 }
 
-// dropArchives restarts Prosody without what keeps messages.
+// dropArchives restarts the XMPP server without what keeps messages.
 func (s *Stand) dropArchives(ctx context.Context) error {
-	file := filepath.Join(s.XMPP.Dir(), "prosody.cfg.lua")
+	file, keeping := "prosody.cfg.lua", [][2]string{{`"carbons", "mam", "smacks", "csi_simple", "offline",`, `"carbons", "smacks",`}}
+	if s.XMPP.Kind() == deploy.Ejabberd {
+		file, keeping = "conf/ejabberd.yml", [][2]string{
+			{"\n  mod_mam:\n    db_type: sql\n    default: always\n    request_activates_archiving: false\n", "\n"},
+			{"\n  mod_carboncopy: {}\n", "\n"},
+			{"\n  mod_offline: {}\n", "\n"},
+			{"\n    default_room_options:\n      mam: true\n", "\n"},
+		}
+	}
+	file = filepath.Join(s.XMPP.Dir(), file)
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("stand: %w", err)
 	}
-	text := strings.Replace(string(raw), `"carbons", "mam", "smacks", "csi_simple", "offline",`, `"carbons", "smacks",`, 1)
-	if text == string(raw) {
-		return errors.New("stand: prosody: the module list is not where it was")
+	text := string(raw)
+	for _, k := range keeping {
+		without := strings.Replace(text, k[0], k[1], 1)
+		if without == text {
+			return fmt.Errorf("stand: %s: %q is not where it was", s.XMPP.Kind(), k[0])
+		}
+		text = without
 	}
 	if err := os.WriteFile(file, []byte(text), 0o640); err != nil {
 		return fmt.Errorf("stand: %w", err)
