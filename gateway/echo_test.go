@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +30,12 @@ func TestLooksForAnEcho(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, began := &platform{caps: echoing()}, time.Now()
+				var mu sync.Mutex
 				var at []time.Duration
 				var ref gateway.OpID
 				p.send = func(op gateway.Op) (gateway.Sent, error) {
+					mu.Lock()
+					defer mu.Unlock()
 					ref, at = op.ID, append(at, time.Since(began))
 					switch len(at) {
 					case 1:
@@ -43,19 +48,26 @@ func TestLooksForAnEcho(t *testing.T) {
 				r := newRig(t, p, gateway.Config{})
 				defer func() { r.stop() }()
 				r.mustAsk(r.contact("juliet"), "s1", "hello")
-				for len(at) < 2 {
+				sends := func() ([]time.Duration, gateway.OpID) {
+					mu.Lock()
+					defer mu.Unlock()
+					return slices.Clone(at), ref
+				}
+				for got, _ := sends(); len(got) < 2; got, _ = sends() {
 					gatewaytest.Advance(time.Second)
 				}
 				if tt.echo > 0 {
 					gatewaytest.Advance(tt.echo)
+					_, ref := sends()
 					r.mustEvent(beside("juliet", "e1", gateway.Status{Ref: ref, IDs: ids("native1"), State: gateway.StatusAccepted}))
 				}
 				gatewaytest.Advance(2 * time.Minute)
-				if len(at) != tt.sends {
-					t.Fatalf("sent at %v, want %d times", at, tt.sends)
+				got, _ := sends()
+				if len(got) != tt.sends {
+					t.Fatalf("sent at %v, want %d times", got, tt.sends)
 				}
-				if gap := at[len(at)-1] - at[len(at)-2]; gap < tt.least || gap > tt.most {
-					t.Errorf("sent at %v, want %s to %s between the last two", at, tt.least, tt.most)
+				if gap := got[len(got)-1] - got[len(got)-2]; gap < tt.least || gap > tt.most {
+					t.Errorf("sent at %v, want %s to %s between the last two", got, tt.least, tt.most)
 				}
 			})
 		})
