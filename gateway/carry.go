@@ -22,7 +22,7 @@ func (w *outWalk) carry(ctx context.Context, n int, before []MessageID) *verdict
 	if v := w.room(ctx); v != nil {
 		return v
 	}
-	first := w.planned.Ops[n]
+	first, asked := w.planned.Ops[n], w.asked
 	sent, found, v := w.maybeSent(ctx, first, before, w.caps())
 	if v != nil {
 		return v
@@ -54,7 +54,7 @@ func (w *outWalk) carry(ctx context.Context, n int, before []MessageID) *verdict
 	if len(w.carried.files) == 0 {
 		return nil
 	}
-	w.asked = found // the platform may have told while a file came
+	w.asked = asked || found // else once more: the platform may have told while a file came
 	// A file takes its time, and the try was begun before it: whoever was overtaken meanwhile sends nothing. To finish no
 	// entry is to ask whether the lease still counts.
 	if err := w.o.g.store.Finish(ctx, w.o.lease, w.q, nil, nil); err != nil {

@@ -73,3 +73,33 @@ func TestLooksForAnEcho(t *testing.T) {
 		})
 	}
 }
+
+// What was sent in another form after a refusal, and may be there, is asked for as well: the refusal comes again, the message does not.
+func TestEchoOfAnotherForm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caps := echoing()
+		caps.Levels[gateway.FeatureReply] = gateway.Native
+		p := &platform{caps: caps}
+		var sent []gateway.OpID
+		p.send = func(op gateway.Op) (gateway.Sent, error) {
+			sent = append(sent, op.ID)
+			if m, ok := op.Body.(gateway.OpMessage); ok && m.ReplyTo != nil {
+				return gateway.Sent{}, &gateway.SendError{Class: gateway.Unsupported, Code: "reply"}
+			}
+			return gateway.Sent{}, &gateway.SendError{Class: gateway.Uncertain, Err: errors.New("no answer")}
+		}
+		r := newRig(t, p, gateway.Config{})
+		defer func() { r.stop() }()
+		juliet := r.contact("juliet")
+		r.happens(said("juliet", "n1", "dinner?", 0))
+		r.does(juliet, "s1", gateway.OpMessage{Content: gateway.PlainText("yes"), ReplyTo: &gateway.Target{Stanza: r.account.Keys.StanzaID("n1", 0), Excerpt: "dinner?"}})
+		if len(sent) != 2 || sent[0] == sent[1] {
+			t.Fatalf("sent %q, want a reply and another form of it", sent)
+		}
+		r.mustEvent(beside("juliet", "e1", gateway.Status{Ref: sent[1], IDs: ids("native1"), State: gateway.StatusAccepted}))
+		gatewaytest.Advance(2 * time.Minute)
+		if n := len(sent); n != 3 || sent[2] != sent[0] {
+			t.Errorf("sent %q, want the refused form once more, and nothing else", sent)
+		}
+	})
+}

@@ -66,8 +66,8 @@ func (w *outWalk) noteSent(op Op, sent Sent) {
 	w.sent[op.ID] = sent
 }
 
-// maybeSent asks, once in a walk, for an op that an earlier try may have sent without hearing of it. That can be one alone, the first that
-// is not known to be there: a try goes no further than its first doubt.
+// maybeSent asks, once in a walk, for an op that an earlier try may have sent without hearing of it. Of a plan that can be one alone, the
+// first that is not known to be there: a try goes no further than its first doubt. A plan without what the platform refused is another.
 func (w *outWalk) maybeSent(ctx context.Context, op Op, before []MessageID, caps Caps) (Sent, bool, *verdict) {
 	if !w.try.Unfinished || caps.Idempotent || w.asked {
 		return Sent{}, false, nil
@@ -103,6 +103,7 @@ func (w *outWalk) sendOnce(ctx context.Context, op Op, before []MessageID, caps 
 	w.record(ctx, op, err, try, time.Since(start))
 	if err != nil {
 		if w.lack = w.lacking(op, err); w.lack != "" {
+			w.asked = false
 			return Sent{}, nil
 		}
 		return Sent{}, w.react(ctx, err, try)

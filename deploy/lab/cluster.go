@@ -135,8 +135,17 @@ func (c *RedisCluster) Move(ctx context.Context, from, to *Redis, most int) (int
 	}
 	list, _ := keys.([]any)
 	var of []int64
+	asked := map[string]bool{}
 	for _, key := range list {
-		slot, err := from.Do(ctx, "CLUSTER", "KEYSLOT", fmt.Sprint(key))
+		name := fmt.Sprint(key)
+		if _, after, found := strings.Cut(name, "{"); found { // keys with one tag are in one slot (Hash tags)
+			name, _, _ = strings.Cut(after, "}")
+		}
+		if asked[name] {
+			continue
+		}
+		asked[name] = true
+		slot, err := from.Do(ctx, "CLUSTER", "KEYSLOT", name)
 		if err != nil {
 			return 0, err
 		}

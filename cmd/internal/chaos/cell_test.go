@@ -44,9 +44,11 @@ type cell struct {
 	clocks   []string // files with the seconds that a replica's clock is ahead
 	env      []string
 	words    time.Duration // for what is under way at the end
-	started  time.Time     // when the run began
-	mu       sync.Mutex
-	weather  simulator.Faults
+	// resources are those that faults break, by Act.On, each with a *sync.Mutex.
+	resources sync.Map
+	started   time.Time // when the run began
+	mu        sync.Mutex
+	weather   simulator.Faults
 }
 
 // newCell starts the servers, both replicas and the clients, for these schedules. Each has people of its own.
@@ -172,11 +174,16 @@ func (c *cell) perform(ctx context.Context, s chaos.Schedule) error {
 	return errors.Join(errs...)
 }
 
-// act is one fault: it breaks something, heals it, waits until the path is whole, and books all that.
+// act is one fault: it breaks something, heals it, waits until the path is whole, and books all that. Healing may take longer than planned:
+// the next fault of the same resource waits for it.
 func (c *cell) act(ctx context.Context, a chaos.Act) error {
 	if err := c.pass(ctx, a.At-time.Since(c.started)); err != nil {
 		return err
 	}
+	on, _ := c.resources.LoadOrStore(a.On, &sync.Mutex{})
+	on.(*sync.Mutex).Lock()
+	defer on.(*sync.Mutex).Unlock()
+	a = c.aim(a)
 	pending, _ := c.pending(ctx) // another fault may keep Redis from telling
 	before, err := c.met(ctx, a)
 	if err != nil {

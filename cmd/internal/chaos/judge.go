@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -244,11 +245,30 @@ func (j *judge) order() {
 			if j.refused[a.Key] {
 				was = ", answered with an error"
 			}
-			j.violate(Disorder, "%s at %s after %s (%s, %s)%s", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock), was)
+			j.violate(Disorder, "%s at %s after %s (%s, %s)%s%s", a.Key, a.Place, before.Key, a.At.Format(clock), before.At.Format(clock), was, j.told(a, before))
 			continue
 		}
 		last[at] = a
 	}
+}
+
+// told is what the server says of a message that was shown late, and of the one that overtook it.
+func (j *judge) told(late, early Arrival) string {
+	var out strings.Builder
+	for _, a := range []Arrival{late, early} {
+		place := slices.IndexFunc(j.h.Arrivals, func(b Arrival) bool { return b.Place == Archive && b.Key == a.Key })
+		fmt.Fprintf(&out, "; %s", a.Key)
+		if !a.Kept.IsZero() {
+			fmt.Fprintf(&out, " put away at %s", a.Kept.Format(clock))
+		}
+		if place >= 0 {
+			fmt.Fprintf(&out, " archived as %d", place)
+		}
+		if a.File != "" {
+			out.WriteString(", a file")
+		}
+	}
+	return out.String()
 }
 
 // keptBefore tells whether the server had certainly put the message away before it took any of those that follow it and were shown

@@ -50,6 +50,17 @@ func (c *cell) way(a chaos.Act) string {
 	return name + map[string]string{"stream": stand.PathXMPP, "api": stand.PathPlatform, "hook": stand.PathHooks}[what]
 }
 
+// aim points a fault of the component's stream at the replica that has it now.
+func (c *cell) aim(a chaos.Act) chaos.Act {
+	for n := range c.replicas {
+		if p := c.proxies[c.way(chaos.Act{Kind: a.Kind, Target: n})]; strings.HasPrefix(a.Kind, "stream-") && p != nil && p.Open() > 0 {
+			a.Target = n
+			break
+		}
+	}
+	return a
+}
+
 // refusedByRedis counts the commands that the nodes refused for want of memory.
 func (c *cell) refusedByRedis(ctx context.Context) (int, error) {
 	sum := 0

@@ -93,9 +93,10 @@ func TestRandom(t *testing.T) {
 	random(t, seedsOf(time.Now()), false, smallMessages)
 }
 
-// seedsOf are the three seeds of a day (UTC). They have no fault that takes long, or that not every machine can have.
+// seedsOf are the three seeds of a day (UTC), in one half of the cells or the other. They have no fault that takes long, or that not every machine can have.
 func seedsOf(day time.Time) (out []uint64) {
-	seed := uint64(day.Unix()/(24*60*60))*perDay + 1
+	number := uint64(day.Unix() / (24 * 60 * 60))
+	seed := number*perDay + 1 + number%2*smallSeeds
 	for len(out) < smallSeeds {
 		of := chaos.CellOf(seed)
 		plan := chaos.Plan(seed, of)
@@ -111,7 +112,7 @@ func seedsOf(day time.Time) (out []uint64) {
 
 // TestSeedsOfDays: each day has both servers and every kind of Redis, and other seeds than the days around it.
 func TestSeedsOfDays(t *testing.T) {
-	seen, first := map[uint64]bool{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	seen, first, cells := map[uint64]bool{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), map[chaos.Cell]bool{}
 	for n := range 1000 {
 		servers, stores := map[string]bool{}, map[string]bool{}
 		for _, seed := range seedsOf(first.AddDate(0, 0, n)) {
@@ -120,11 +121,14 @@ func TestSeedsOfDays(t *testing.T) {
 			}
 			seen[seed] = true
 			of := chaos.CellOf(seed)
-			servers[of.Server], stores[of.Store] = true, true
+			servers[of.Server], stores[of.Store], cells[of] = true, true, true
 		}
 		if len(servers) != 2 || len(stores) != 3 {
 			t.Errorf("day %d: got the servers %v and the stores %v, want both and all three", n, servers, stores)
 		}
+	}
+	if len(cells) != len(chaos.Cells()) {
+		t.Errorf("in a thousand days: got %v, want all cells", cells)
 	}
 }
 

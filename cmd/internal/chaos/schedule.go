@@ -32,6 +32,7 @@ type Act struct {
 	Kind    string
 	At, For time.Duration
 	Target  int
+	On      string // the resource that it breaks, which no other may break before this one is over
 }
 
 // Replicas is how many gateways run side by side.
@@ -98,7 +99,7 @@ func kinds() []kind {
 	for _, way := range []struct {
 		name, on string
 		targets  int
-	}{{"redis", aStore, 3}, {"stream", aStream, Replicas}, {"api", anAPI, Replicas}, {"hook", aHook, Replicas}} {
+	}{{"redis", aStore, 3}, {"stream", aStream, 1}, {"api", anAPI, Replicas}, {"hook", aHook, Replicas}} {
 		for _, what := range []string{"latency", "slow", "parts", "stall", "halfopen", "reset"} {
 			all = append(all, kind{name: way.name + "-" + what, on: way.on, least: 300 * ms, most: 2500 * ms, targets: way.targets})
 		}
@@ -166,7 +167,7 @@ func Plan(seed uint64, cell Cell) Schedule {
 		if on[a].targets == Replicas {
 			what = fmt.Sprint(what, a.Target)
 		}
-		a.At = max(a.At, free[what])
+		a.On, a.At = what, max(a.At, free[what])
 		free[what] = a.At + a.For + actsGap
 	}
 	slices.SortStableFunc(acts, func(a, b *Act) int { return cmp.Compare(a.At, b.At) })

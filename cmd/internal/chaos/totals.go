@@ -66,18 +66,21 @@ func (t *Totals) Add(s Schedule, r Report) {
 const refusedMost = 0.25
 
 // Short tells where so many seeds were less of a trial than they must be: which faults happened less often, or struck nothing, and whether
-// too much was refused.
+// too much was refused. Seeds too few for each kind to have its turn are held to none of that.
 func (t Totals) Short(seeds int) []string {
 	var out []string
+	all := true
 	for _, k := range Kinds() {
-		if least := Floor(k, seeds); t.Faults[k] < least {
-			out = append(out, fmt.Sprintf("%s happened %d times, want at least %d", k, t.Faults[k], least))
-		}
-		if n := t.Faults[k]; n > 0 && t.Idle[k] == n {
+		least, n := Floor(k, seeds), t.Faults[k]
+		switch {
+		case n < least:
+			out = append(out, fmt.Sprintf("%s happened %d times, want at least %d", k, n, least))
+		case least > 0 && t.Idle[k] == n:
 			out = append(out, fmt.Sprintf("%s happened %d times, and nothing ever ran into it", k, n))
 		}
+		all = all && least > 0
 	}
-	if float64(t.Out.Refused) > refusedMost*float64(t.Out.Sent) {
+	if all && float64(t.Out.Refused) > refusedMost*float64(t.Out.Sent) {
 		out = append(out, fmt.Sprintf("%d of %d messages of users answered with an error, want %.0f %% at most", t.Out.Refused, t.Out.Sent, 100*refusedMost))
 	}
 	return out
