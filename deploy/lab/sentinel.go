@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -66,7 +67,8 @@ func (s *RedisSentinel) Handover(ctx context.Context) error {
 	})
 }
 
-// Ready waits until the master has all other nodes as replicas that are up to date, and the Sentinel knows them.
+// Ready waits until the master has all other nodes as replicas that are up to date, and the Sentinel knows them and hears the master: one
+// that it has not heard for a while it may yet replace.
 func (s *RedisSentinel) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -85,6 +87,9 @@ func (s *RedisSentinel) Ready(ctx context.Context) error {
 		if !strings.Contains(info, "role:master") || n < len(s.Nodes)-1 {
 			return fmt.Errorf("lab: sentinel: %s has %d replicas, want %d", m.name, n, len(s.Nodes)-1)
 		}
+		if err := s.hears(ctx); err != nil {
+			return err
+		}
 		known, err := s.Sentinel.Do(ctx, "SENTINEL", "REPLICAS", sentinelMaster)
 		if err != nil {
 			return err
@@ -94,6 +99,30 @@ func (s *RedisSentinel) Ready(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// sentinelFresh is how old the master's last answer may be: the Sentinel asks every second.
+const sentinelFresh = 1200 * time.Millisecond
+
+// hears checks that the Sentinel thinks the master well, on an answer that is not older than sentinelFresh.
+func (s *RedisSentinel) hears(ctx context.Context) error {
+	v, err := s.Sentinel.Do(ctx, "SENTINEL", "MASTER", sentinelMaster)
+	if err != nil {
+		return err
+	}
+	list, _ := v.([]any)
+	of := map[string]string{}
+	for n := 0; n+1 < len(list); n += 2 {
+		of[fmt.Sprint(list[n])] = fmt.Sprint(list[n+1])
+	}
+	age, err := strconv.Atoi(of["last-ok-ping-reply"]) // milliseconds
+	if err != nil {
+		return fmt.Errorf("lab: sentinel: last-ok-ping-reply: %w", err)
+	}
+	if since := time.Duration(age) * time.Millisecond; of["flags"] != "master" || since > sentinelFresh {
+		return fmt.Errorf("lab: sentinel: the master is %q and answered %s ago", of["flags"], since)
+	}
+	return nil
 }
 
 // StartRedisSentinel starts n nodes and the Sentinel, and waits until a failover would work. cfg.Via is between all of them too,

@@ -49,13 +49,15 @@ func setting(t *testing.T, name string, otherwise int) int {
 // TestChaosRandomTurnsRed switches one safeguard off at a time and plays schedules that need it until the checker finds what it
 // guards against. That schedule is played again, on new servers, with all of them on: then it must find nothing.
 func TestChaosRandomTurnsRed(t *testing.T) {
-	const tries, messages = 3, 1000
+	const tries, messages = 8, 2000
 	for _, c := range []struct {
 		name, off string
 		needs     func(chaos.Schedule) bool
 		want      []chaos.Kind
 	}{
-		{"barrier", "barrier", func(s chaos.Schedule) bool { return s.Has("server-restart") }, []chaos.Kind{chaos.TakenMissing}},
+		{"barrier", "barrier", func(s chaos.Schedule) bool {
+			return slices.ContainsFunc(s.Acts, func(a chaos.Act) bool { return a.Kind == "server-restart" && a.For >= 250*time.Millisecond })
+		}, []chaos.Kind{chaos.TakenMissing}},
 		{"dedupe", "dedupe", func(s chaos.Schedule) bool { return s.Has("kill") }, []chaos.Kind{chaos.OtherIdentity}},
 		// The first replica to start is the component.
 		{"fence", "fence,clock", func(s chaos.Schedule) bool {
