@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -126,25 +124,12 @@ func (p *postern) until(what string, ok func() bool) {
 	}
 }
 
-// given are the ports that stages have: between the look and a gateway's own bind another stage could pick the same.
-var given sync.Map
-
-// freeAddr finds a port below those that the kernel gives to outgoing connections, so that it stays free, and gives none twice.
+// freeAddr is an address that no other stage has, nor a lab of another test beside this one: both ask the same register of ports.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(22100+rand.IntN(9000)))
-		if _, twice := given.LoadOrStore(addr, true); twice {
-			continue
-		}
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
-		if err == nil {
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return addr
-		}
+	addr, err := ground.lab.Addr(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return addr
 }
