@@ -155,6 +155,7 @@ func (l *Lab) claimDir(root string) error {
 
 // start launches s, waits until it answers and makes it the lab's to stop.
 func (l *Lab) start(ctx context.Context, s *Server) error {
+	s.printf = l.printf
 	l.mu.Lock()
 	l.servers = append(l.servers, s)
 	l.mu.Unlock()

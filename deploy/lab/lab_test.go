@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -152,11 +153,12 @@ func TestServerThatEndsEarly(t *testing.T) {
 	}
 }
 
-func TestStopKillsWhatWillNotEnd(t *testing.T) {
+// stubborn is a server that does not heed SIGTERM.
+func stubborn(t *testing.T) *Server {
 	dir := t.TempDir()
 	ready := filepath.Join(dir, "ready")
 	const script = "trap '' TERM; mkfifo pipe; exec 3<>pipe; touch ready; while :; do read x <&3; done"
-	s := &Server{
+	return &Server{
 		name: "stubborn", dir: dir, log: filepath.Join(dir, "stubborn.log"),
 		command: command{path: "/bin/sh", args: []string{"-c", script}},
 		probe: func(context.Context) error {
@@ -164,6 +166,32 @@ func TestStopKillsWhatWillNotEnd(t *testing.T) {
 			return err
 		},
 	}
+}
+
+func TestStopKillsWhatIsStuck(t *testing.T) {
+	l := New(t.TempDir(), testLog{t})
+	s := stubborn(t)
+	s.command.patience = 10 * time.Millisecond
+	if err := l.start(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	pid := s.PID()
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid))); err == nil {
+		t.Errorf("process %d is left over", pid)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Errorf("start after that: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStopKillsWhatWillNotEnd(t *testing.T) {
+	s := stubborn(t)
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

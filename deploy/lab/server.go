@@ -30,6 +30,7 @@ type Server struct {
 	log     string // file
 	command command
 	probe   func(context.Context) error
+	printf  func(format string, args ...any) // to the log of the lab
 
 	mu   sync.Mutex
 	proc *process
@@ -41,6 +42,8 @@ type command struct {
 	args []string
 	env  []string // added to a minimal environment
 	as   account
+	// patience is how long an orderly stop may take before the server counts as stuck; 0 never.
+	patience time.Duration
 }
 
 // Name returns the name of the server inside its lab, such as "redis-2".
@@ -87,7 +90,8 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 // Stop ends the server in order (SIGTERM) and waits for it. A server that has not ended when ctx does is killed,
-// which is an error. Stopping a stopped server does nothing.
+// which is an error; one whose patience has run out is killed as well, as a service manager would, which is none.
+// Stopping a stopped server does nothing.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,9 +103,17 @@ func (s *Server) Stop(ctx context.Context) error {
 	p.signalGroup(syscall.SIGCONT) // a paused server cannot obey
 	// Only the server itself: helpers that it runs are its to end.
 	_ = syscall.Kill(p.pid, syscall.SIGTERM)
+	var stuck <-chan time.Time
+	if s.command.patience > 0 {
+		t := time.NewTimer(s.command.patience)
+		defer t.Stop()
+		stuck = t.C
+	}
 	var err error
 	select {
 	case <-p.done:
+	case <-stuck:
+		s.printf("%s has not ended for %s: killed", s.name, s.command.patience)
 	case <-ctx.Done():
 		err = fmt.Errorf("lab: stop %s: %w, killed", s.name, ctx.Err())
 	}
