@@ -24,7 +24,7 @@ func (i *Identity) Create(ctx context.Context, a Account) (*Account, error) {
 	if a.ID == "" {
 		a.ID = NewAccountID()
 	}
-	uo, ao := i.keys.userOwner(a.User), accountOwner(a.ID)
+	uo, ao, since := i.keys.userOwner(a.User), accountOwner(a.ID), i.accounts.now(a.ID)
 	wrap, err := i.userKey(ctx, uo)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (i *Identity) Create(ctx context.Context, a Account) (*Account, error) {
 		return nil, err
 	}
 	i.ends.forget(i.keys.endpointKey(a.Adapter, a.Endpoint).Name)
-	i.accounts.store(a.ID, &a)
+	i.accounts.wrote(a.ID, &a, since)
 	return &a, nil
 }
 
@@ -84,11 +84,12 @@ func (i *Identity) update(ctx context.Context, a Account, was []byte) error {
 	if err != nil {
 		return err
 	}
+	since := i.accounts.now(a.ID)
 	err = i.store.Save(ctx, accountOwner(a.ID), Change{Kind: RecordAccount, Name: "account", Value: sealed, Was: was})
 	if err != nil {
 		return fmt.Errorf("gateway: identity: save account: %w", err)
 	}
-	i.accounts.store(a.ID, &a)
+	i.accounts.wrote(a.ID, &a, since)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func TestCachesKeepNoStanzas(t *testing.T) {
 	for n := range 64 {
 		stanza := fmt.Sprintf("contact%d", n) + strings.Repeat("x", each)
 		name := stanza[:len(stanza)-each]
-		i.keepContact(a, &Contact{Alias: Alias(name), ID: ContactID(name), Name: name})
+		i.keepContact(a, &Contact{Alias: Alias(name), ID: ContactID(name), Name: name}, 0, i.contacts.read)
 	}
 	if grown := live() - before; grown > 4*each {
 		t.Errorf("64 contacts of stanzas of 1 MiB hold %d KiB", grown>>10)

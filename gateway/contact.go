@@ -19,11 +19,12 @@ func (i *Identity) Contact(ctx context.Context, a *Account, alias Alias) (*Conta
 	if c, ok := i.contacts.load(slot); ok {
 		return c, nil
 	}
+	since := i.contacts.now(slot)
 	c, _, err := i.loadContact(ctx, a, alias)
 	if err != nil {
 		return nil, err
 	}
-	i.keepContact(a, c)
+	i.keepContact(a, c, since, i.contacts.read)
 	return c, nil
 }
 
@@ -40,11 +41,11 @@ func (i *Identity) loadContact(ctx context.Context, a *Account, alias Alias) (c 
 	return c, got[0], err
 }
 
-// keepContact caches a contact with strings of its own: those that it came with are parts of a stanza or a payload, and would keep the
-// whole of that.
-func (i *Identity) keepContact(a *Account, c *Contact) {
+// keepContact caches a contact that was read or written, with strings of its own: those that it came with are parts of a stanza or a
+// payload, and would keep the whole of that.
+func (i *Identity) keepContact(a *Account, c *Contact, since moment, keep func(contactKey, *Contact, moment)) {
 	own := c.own()
-	i.contacts.store(contactSlot(a, own.Alias), own)
+	keep(contactSlot(a, own.Alias), own, since)
 }
 
 // own returns a copy that shares no memory with where the contact's strings came from.
@@ -108,11 +109,12 @@ func (i *Identity) putContact(ctx context.Context, a *Account, c Contact, was []
 		return nil, err
 	}
 	change.Was = was
+	since := i.contacts.now(contactSlot(a, Alias(change.Name)))
 	if err := i.store.Save(ctx, owner, change); err != nil {
 		return nil, fmt.Errorf("gateway: identity: save contact: %w", err)
 	}
 	c.Alias = Alias(change.Name)
-	i.keepContact(a, &c)
+	i.keepContact(a, &c, since, i.contacts.wrote)
 	return &c, nil
 }
 
@@ -134,14 +136,16 @@ func SealContact(a *Account, c Contact) (Owner, Change, error) {
 func (i *Identity) Revise(ctx context.Context, a *Account, alias Alias, change func(*Contact)) (c *Contact, err error) {
 	defer i.alone(string(a.ID) + "/" + string(alias))()
 	err = settled(func() error {
-		i.contacts.forget(contactSlot(a, alias))
+		slot := contactSlot(a, alias)
+		i.contacts.forget(slot)
+		since := i.contacts.now(slot)
 		was, sealed, err := i.loadContact(ctx, a, alias)
 		if err != nil {
 			return err
 		}
 		now := *was
 		if change(&now); now == *was {
-			i.keepContact(a, was)
+			i.keepContact(a, was, since, i.contacts.read)
 			c = was
 			return nil
 		}

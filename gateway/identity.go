@@ -97,10 +97,10 @@ type accountKeyRecord struct {
 type Identity struct {
 	store    Records
 	keys     *Keyring
-	accounts *cache[AccountID, *Account]
-	links    *cache[string, []AccountID]
-	ends     *cache[string, AccountID]
-	contacts *cache[contactKey, *Contact]
+	accounts *copies[AccountID, *Account]
+	links    *copies[string, []AccountID]
+	ends     *copies[string, AccountID]
+	contacts *copies[contactKey, *Contact]
 	lines    map[AdapterID]Linked // set before anything runs
 	revising [64]sync.Mutex       // one change of an account or contact at a time; two may share one
 }
@@ -112,10 +112,10 @@ func NewIdentity(store Records, keys *Keyring) *Identity {
 	const size = 4096
 	return &Identity{
 		store: store, keys: keys, lines: map[AdapterID]Linked{},
-		accounts: newCache[AccountID, *Account](size, ContactCaching),
-		links:    newCache[string, []AccountID](size, ContactCaching),
-		ends:     newCache[string, AccountID](size, ContactCaching),
-		contacts: newCache[contactKey, *Contact](size, ContactCaching),
+		accounts: newCopies(newCache[AccountID, *Account](size, ContactCaching)),
+		links:    newCopies(newCache[string, []AccountID](size, ContactCaching)),
+		ends:     newCopies(newCache[string, AccountID](size, ContactCaching)),
+		contacts: newCopies(newCache[contactKey, *Contact](size, ContactCaching)),
 	}
 }
 
@@ -129,6 +129,7 @@ func (i *Identity) Of(ctx context.Context, adapter AdapterID, user UserID) ([]*A
 	slot := string(owner) + "/" + name
 	ids, ok := i.links.load(slot)
 	if !ok {
+		since := i.links.now(slot)
 		var err error
 		if ids, err = i.loadLinks(ctx, owner, name); err != nil {
 			return nil, err
@@ -136,7 +137,7 @@ func (i *Identity) Of(ctx context.Context, adapter AdapterID, user UserID) ([]*A
 		if len(ids) == 0 { // not cached: the next registration may happen on another replica
 			return nil, ErrNoAccount
 		}
-		i.links.store(slot, ids)
+		i.links.read(slot, ids, since)
 	}
 	out := make([]*Account, 0, len(ids))
 	for _, id := range ids {
@@ -184,6 +185,7 @@ func (i *Identity) ByEndpoint(ctx context.Context, adapter AdapterID, e Endpoint
 		}
 		i.ends.forget(key.Name) // it may be another's by now
 	}
+	since := i.ends.now(key.Name)
 	got, err := i.store.Load(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: identity: load endpoint: %w", err)
@@ -192,7 +194,7 @@ func (i *Identity) ByEndpoint(ctx context.Context, adapter AdapterID, e Endpoint
 		return nil, ErrNoAccount
 	}
 	id := AccountID(got[0])
-	i.ends.store(key.Name, id)
+	i.ends.read(key.Name, id, since)
 	return i.ByID(ctx, id)
 }
 
@@ -207,7 +209,7 @@ func (i *Identity) ByID(ctx context.Context, id AccountID) (*Account, error) {
 
 // loadAccount returns an account and its record as the store has them.
 func (i *Identity) loadAccount(ctx context.Context, id AccountID) (a *Account, sealed []byte, err error) {
-	owner := accountOwner(id)
+	owner, since := accountOwner(id), i.accounts.now(id)
 	got, err := i.store.Load(ctx, RecordKey{owner, RecordDataKey, "key"}, RecordKey{owner, RecordAccount, "account"})
 	if err != nil {
 		return nil, nil, fmt.Errorf("gateway: identity: load account: %w", err)
@@ -241,7 +243,7 @@ func (i *Identity) loadAccount(ctx context.Context, id AccountID) (a *Account, s
 		return nil, nil, fmt.Errorf("gateway: identity: account: %w", err)
 	}
 	i.onLine(a)
-	i.accounts.store(id, a)
+	i.accounts.read(id, a, since)
 	return a, got[1], nil
 }
 

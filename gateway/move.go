@@ -18,6 +18,7 @@ func (i *Identity) Move(ctx context.Context, id AccountID, from, to UserID, agre
 		return nil, err
 	}
 	i.Forget(id)
+	since := i.accounts.now(id)
 	if err := i.saveMember(ctx, moved); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (i *Identity) Move(ctx context.Context, id AccountID, from, to UserID, agre
 	if err != nil {
 		return nil, err
 	}
-	i.accounts.store(id, moved)
+	i.accounts.wrote(id, moved, since)
 	return moved, nil
 }
 
