@@ -120,13 +120,14 @@ func (i *Identity) Remove(ctx context.Context, a *Account) error {
 	}); err != nil {
 		return err
 	}
-	i.Forget(a.ID)
 	errs := []error{i.store.Save(ctx, i.keys.adapterOwner(a.Adapter), Change{Kind: RecordMember, Name: string(a.ID)})}
 	if !a.Shared {
 		end := i.keys.endpointKey(a.Adapter, a.Endpoint)
 		errs = append(errs, i.store.Save(ctx, end.Owner, Change{Kind: end.Kind, Name: end.Name}))
 	}
-	return errors.Join(append(errs, i.store.Erase(ctx, accountOwner(a.ID)))...)
+	errs = append(errs, i.store.Erase(ctx, accountOwner(a.ID)))
+	i.Forget(a.ID) // not before: whoever asks in between would cache it again
+	return errors.Join(errs...)
 }
 
 // Members calls f for each account registered on an adapter, page by page.

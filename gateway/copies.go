@@ -8,7 +8,7 @@ import (
 // copies is a cache of what the store holds. What was read before a change does not come back after it, however long the reader was on
 // its way: whoever reads or writes takes a moment first, and what they bring counts only if nothing has changed since.
 type copies[K comparable, V any] struct {
-	*cache[K, V]
+	cache   *cache[K, V]
 	mu      sync.Mutex
 	seed    maphash.Seed
 	changes [4096]moment // by hash of the key: keys that share one cost each other a question to the store now and then, no more
@@ -25,6 +25,8 @@ func (c *copies[K, V]) count(k K) *moment {
 	return &c.changes[maphash.Comparable(c.seed, k)%uint64(len(c.changes))]
 }
 
+func (c *copies[K, V]) load(k K) (V, bool) { return c.cache.load(k) }
+
 // now is to be taken before the store is asked or told.
 func (c *copies[K, V]) now(k K) moment {
 	c.mu.Lock()
@@ -37,7 +39,7 @@ func (c *copies[K, V]) read(k K, v V, since moment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if *c.count(k) == since {
-		c.store(k, v)
+		c.cache.store(k, v)
 	}
 }
 
@@ -47,7 +49,7 @@ func (c *copies[K, V]) wrote(k K, v V, since moment) {
 	defer c.mu.Unlock()
 	n := c.count(k)
 	if *n == since {
-		c.store(k, v)
+		c.cache.store(k, v)
 	} else {
 		c.cache.forget(k)
 	}

@@ -74,7 +74,7 @@ func (i *Identity) rebind(ctx context.Context, a *Account, to Endpoint) error {
 	}
 	i.ends.forget(key.Name)
 	old := i.keys.endpointKey(a.Adapter, a.Endpoint)
-	i.ends.forget(old.Name)
+	defer i.ends.forget(old.Name)
 	if err := i.store.Save(ctx, old.Owner, Change{Kind: old.Kind, Name: old.Name}); err != nil {
 		return fmt.Errorf("gateway: identity: free endpoint: %w", err)
 	}
